@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { type Topics, topicsFor } from './topics.ts';
+
+const list = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+const optionalText = z
+  .string()
+  .optional()
+  .transform((text) => (text === undefined || text === '' ? null : text));
+
+const schema = z.object({
+  DATABASE_URL: z.string().min(1),
+  /** Several statements in one round trip. Off where a proxy in between does not take pipelining. */
+  DATABASE_PIPELINE: flag.default(false),
+  KAFKA_BROKERS: list.refine((brokers) => brokers.length > 0, 'expected host:port, or several with commas'),
+  KAFKA_EXECUTION_TOPIC: z.string().min(1).default('workflow.execution.requests'),
+  KAFKA_CANCELLATION_TOPIC: z.string().min(1).default('workflow.cancellation.requests'),
+  KAFKA_TOPIC_PREFIX: z.string().default(''),
+  KAFKA_GROUP_ID: z.string().min(1).default('execution-consumer-group'),
+  /** 32 random bytes, base64: result tokens, callback tokens and the encryption of agent secrets derive from it. */
+  STEPLINE_SECRET_KEY: z
+    .string()
+    .refine((text) => Buffer.from(text, 'base64').length >= 32, 'expected at least 32 bytes in base64'),
+  AUTH_MODE: z.enum(['required', 'anonymous']).default('required'),
+  JWT_SECRET: optionalText,
+  AGENT_REGISTRY_URL: optionalText,
+  AGENT_ALLOWED_CIDRS: list.default([]),
+  /** Where agents reach this API from outside, without a trailing slash: callback URLs start with it. */
+  PUBLIC_URL: z
+    .url()
+    .default('http://127.0.0.1:8000')
+    .transform((url) => url.replace(/\/+$/, '')),
+  LOG_LEVEL: z.enum(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL', 'SILENT']).default('INFO'),
+  LOG_FORMAT: z.enum(['json', 'text']).default('json'),
+});
+
+export interface Environment {
+  readonly databaseUrl: string;
+  readonly databasePipeline: boolean;
+  readonly kafkaBrokers: readonly string[];
+  readonly kafkaGroupId: string;
+  readonly topics: Topics;
+  readonly secretKey: Buffer;
+  readonly authMode: 'required' | 'anonymous';
+  readonly jwtSecret: string | null;
+  readonly agentRegistryUrl: string | null;
+  readonly agentAllowedCidrs: readonly string[];
+  readonly publicUrl: string;
+  readonly logLevel: string;
+  readonly logFormat: 'json' | 'text';
+}
+
+export class EnvironmentError extends Error {
+  readonly code = 'BAD_ENVIRONMENT';
+}
+
+/**
+ * The settings of a function, from its environment variables. The only reader of `process.env`; called once, at cold start.
+ * @throws EnvironmentError naming every variable that is missing or wrong, and what was expected.
+ */
+export function readEnvironment(variables: Record<string, string | undefined> = process.env): Environment {
+  const parsed = schema.safeParse(variables);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new EnvironmentError(`Set these environment variables right: ${problems.join('; ')}`);
+  }
+  const env = parsed.data;
+  return {
+    databaseUrl: env.DATABASE_URL,
+    databasePipeline: env.DATABASE_PIPELINE,
+    kafkaBrokers: env.KAFKA_BROKERS,
+    kafkaGroupId: env.KAFKA_GROUP_ID,
+    topics: topicsFor({
+      prefix: env.KAFKA_TOPIC_PREFIX,
+      executionTopic: env.KAFKA_EXECUTION_TOPIC,
+      cancellationTopic: env.KAFKA_CANCELLATION_TOPIC,
+    }),
+    secretKey: Buffer.from(env.STEPLINE_SECRET_KEY, 'base64'),
+    authMode: env.AUTH_MODE,
+    jwtSecret: env.JWT_SECRET,
+    agentRegistryUrl: env.AGENT_REGISTRY_URL,
+    agentAllowedCidrs: env.AGENT_ALLOWED_CIDRS,
+    publicUrl: env.PUBLIC_URL,
+    logLevel: env.LOG_LEVEL,
+    logFormat: env.LOG_FORMAT,
+  };
+}

@@ -1,0 +1,23 @@
+/** Sizes and counts that bound what users and agents may send; design §4. One place, so that documents and errors quote the same number. */
+export const limits = {
+  /** JSON text of one step's input or output, of a run's input and of its variables, in UTF-8 bytes. */
+  maxPayloadBytes: 256 * 1024,
+  /** JSON text of a workflow definition, in UTF-8 bytes. */
+  maxDefinitionBytes: 1024 * 1024,
+  /** `max.message.bytes` of our topics. */
+  maxRecordBytes: 2 * 1024 * 1024,
+  /** Objects and arrays inside one another. */
+  maxJsonDepth: 100,
+  /** Object keys and array items in one payload, all levels together. */
+  maxJsonEntries: 50_000,
+  maxStepsPerDefinition: 5_000,
+  /** Step ids, workflow names, agent names, in characters. */
+  maxNameLength: 128,
+  /** Log lines an agent may send with an answer, and the length of each in characters. */
+  maxLogLines: 100,
+  maxLogLineLength: 2_000,
+  /** Stored error messages are cut here, in characters. */
+  maxErrorMessageLength: 4_000,
+} as const;
+
+export type Limits = { readonly [K in keyof typeof limits]: number };

@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import type { Json, JsonObject } from '../engine/json.ts';
+
+/**
+ * Every message on Kafka. Execution and cancellation requests are as api-executor-integration shows them; the others are
+ * design §4's, in the same style. Fields that we do not know are let through: other producers may send more.
+ */
+const json = z.custom<Json>((value) => value !== undefined, 'expected JSON');
+const object = z.custom<JsonObject>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'expected an object',
+);
+const id = z.string().min(1).max(255);
+const timestamp = z.string().max(64);
+
+export const executionRequest = z.object({
+  message_type: z.literal('execution_request'),
+  run_id: id,
+  /** The sources' step format. Used only for a run that another producer inserted without a plan. */
+  workflow_plan: object,
+  input_data: json.optional(),
+  timestamp,
+});
+
+export const cancellationRequest = z.object({
+  message_type: z.literal('cancellation_request'),
+  run_id: id,
+  cancelled_by: z.string().max(255).nullish(),
+  reason: z.string().max(4000).nullish(),
+  timestamp,
+});
+
+/** What an agent is to do. Keyed by `step_execution_id`. */
+export const agentTask = z.object({
+  message_type: z.literal('agent_task'),
+  run_id: id,
+  step_execution_id: id,
+  step_id: id,
+  agent_name: id,
+  attempt: z.number().int().min(1),
+  input_data: json,
+  /** Stable over the attempts of one visit of a step: an agent that keeps it answers a repeat without doing the work twice. */
+  idempotency_key: id,
+  /** ISO 8601. After it the attempt is closed and an answer changes nothing. */
+  deadline: timestamp,
+  /** To be sent back with the answer, which is dead-lettered without it. */
+  result_token: z.string().max(255),
+  timestamp,
+});
+
+export const agentError = z.object({
+  code: z.string().min(1).max(255),
+  message: z.string(),
+  retryable: z.boolean(),
+  /** From `Retry-After`: the next attempt begins no earlier. */
+  retry_after_ms: z.number().min(0).max(86_400_000).optional(),
+});
+
+export const agentResult = z.object({
+  message_type: z.literal('agent_result'),
+  run_id: id,
+  step_execution_id: id,
+  attempt: z.number().int().min(1),
+  status: z.enum(['completed', 'failed']),
+  output_data: json.optional(),
+  error: agentError.nullish(),
+  logs: z.array(z.string()).nullish(),
+  result_token: z.string().max(255),
+  timestamp: timestamp.optional(),
+});
+
+/** Enter the PENDING attempt that the sender's decision inserted. */
+export const stepRequest = z.object({
+  message_type: z.literal('step_request'),
+  run_id: id,
+  step_execution_id: id,
+  timestamp,
+});
+
+/** The timekeeper's: something of this run is due. `step_execution_id` is absent where it is the run itself. */
+export const wake = z.object({
+  message_type: z.literal('wake'),
+  run_id: id,
+  step_execution_id: id.nullish(),
+  /** The database's clock, ISO 8601: what was due by it is due. */
+  timestamp,
+});
+
+export const monitoringUpdate = z.object({
+  message_type: z.literal('monitoring_update'),
+  run_id: id,
+  workflow_id: id,
+  /** One more than the update before it of the same run: a reader sees order, repeats and gaps. */
+  sequence: z.number().int(),
+  status: z.string(),
+  step_id: z.string().nullable(),
+  step_status: z.string().nullable(),
+  attempt: z.number().int().nullable(),
+  error_message: z.string().nullable(),
+  timestamp,
+});
+
+export const deadLetter = z.object({
+  message_type: z.literal('dead_letter'),
+  reason: z.string(),
+  /** Where it came from. */
+  topic: z.string(),
+  partition: z.number().int(),
+  offset: z.number().int(),
+  /** The record as it came, base64; null where it had none. */
+  key: z.string().nullable(),
+  value: z.string().nullable(),
+  timestamp,
+});
+
+export type ExecutionRequest = z.infer<typeof executionRequest>;
+export type CancellationRequest = z.infer<typeof cancellationRequest>;
+export type AgentTask = z.infer<typeof agentTask>;
+export type AgentError = z.infer<typeof agentError>;
+export type AgentResult = z.infer<typeof agentResult>;
+export type StepRequest = z.infer<typeof stepRequest>;
+export type Wake = z.infer<typeof wake>;
+export type MonitoringUpdate = z.infer<typeof monitoringUpdate>;
+export type DeadLetter = z.infer<typeof deadLetter>;
+
+/** What the step-executor consumes; `message_type` tells which. */
+export const executorMessage = z.discriminatedUnion('message_type', [
+  executionRequest,
+  cancellationRequest,
+  agentResult,
+  stepRequest,
+  wake,
+]);
+export type ExecutorMessage = z.infer<typeof executorMessage>;

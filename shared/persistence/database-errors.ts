@@ -1,0 +1,53 @@
+import pg from 'pg';
+
+/** The database refuses a value: only the record that carries it is at fault (SQLSTATE class 22, and index rows too large). */
+export class ValueRefusedError extends Error {
+  readonly code = 'VALUE_REFUSED';
+}
+
+/** A unique rule is broken. `constraint` names it. */
+export class UniqueViolationError extends Error {
+  readonly code = 'UNIQUE_VIOLATION';
+  readonly constraint: string | null;
+  constructor(message: string, constraint: string | null, options: ErrorOptions) {
+    super(message, options);
+    this.constraint = constraint;
+  }
+}
+
+/** Another transaction was in the way: the same work, done again, may succeed. */
+export class TransactionConflictError extends Error {
+  readonly code = 'TRANSACTION_CONFLICT';
+}
+
+/** The database cannot be reached, or is starting or stopping. */
+export class DatabaseUnavailableError extends Error {
+  readonly code = 'DATABASE_UNAVAILABLE';
+}
+
+const UNREACHABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN']);
+
+/** SQLSTATEs and socket errors become our errors here and nowhere else. Anything unknown passes through as it came. */
+export function translateDatabaseError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const cause = { cause: error };
+  if (error instanceof pg.DatabaseError && error.code !== undefined) {
+    const state = error.code;
+    if (state.startsWith('22') || state === '54000') return new ValueRefusedError(`The database refused a value: ${error.message}`, cause);
+    if (state === '23505') return new UniqueViolationError(`Already there: ${error.message}`, error.constraint ?? null, cause);
+    if (state === '40001' || state === '40P01' || state === '55P03') {
+      return new TransactionConflictError(`Do it again: ${error.message}`, cause);
+    }
+    if (state.startsWith('08') || state.startsWith('57P') || state.startsWith('53')) {
+      return new DatabaseUnavailableError(`The database is not available: ${error.message}`, cause);
+    }
+    return error;
+  }
+  const socketCode = 'code' in error ? String(error.code) : '';
+  // pg's own words for a connection that broke or could not be had in time; it gives them no code.
+  const connectionLost = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+  if (UNREACHABLE.has(socketCode) || connectionLost.test(error.message)) {
+    return new DatabaseUnavailableError(`The database cannot be reached: ${error.message}`, cause);
+  }
+  return error;
+}

@@ -1,0 +1,123 @@
+import pg from 'pg';
+import { translateDatabaseError } from './database-errors.ts';
+
+/** Statements on one connection. The verbs promise a row count, and throw RowCountError where the promise breaks. */
+export interface Statements {
+  many<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
+  one<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<Row>;
+  maybeOne<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<Row | null>;
+  /** How many rows the statement touched. */
+  execute(sql: string, values?: readonly unknown[]): Promise<number>;
+}
+
+export interface Database extends Statements {
+  /**
+   * Commits when `work` resolves, rolls back when it throws. READ COMMITTED: what is read after a lock is what the lock protects.
+   * Statements that `work` issues without awaiting each travel together where pipelining is on.
+   */
+  transaction<T>(work: (statements: Statements) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface TransactionOptions {
+  /** False: the commit does not wait for the disk. For deletes whose loss only costs a duplicate. */
+  readonly synchronousCommit?: boolean;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** Send statements without awaiting earlier answers. Unknown to RDS Proxy, so a setting. */
+  readonly pipeline?: boolean;
+  /** One execution environment runs one invocation at a time and needs one connection. */
+  readonly maxConnections?: number;
+  readonly connectTimeoutMs?: number;
+}
+
+export class RowCountError extends Error {
+  readonly code = 'UNEXPECTED_ROW_COUNT';
+}
+
+// bigint columns are counters and ids below 2^53; timestamps travel as Date.
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/**
+ * A pool over one database. No named statements, session settings, session locks or LISTEN: nothing that pins a connection of
+ * RDS Proxy (design §3).
+ */
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.maxConnections ?? 1,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 3_000,
+    keepAlive: true,
+    // The pool's connections must not keep a process alive that has nothing else to do.
+    allowExitOnIdle: true,
+    types,
+    ...(options.pipeline ? { pipeline: true } : {}),
+  });
+  // An idle connection that breaks is replaced at the next use; without a listener the process would end.
+  pool.on('error', () => {});
+
+  const statements = statementsOn((sql, values) => pool.query(sql, values));
+  return {
+    ...statements,
+    async transaction(work, { synchronousCommit = true } = {}) {
+      const client = await pool.connect().catch((error) => {
+        throw translateDatabaseError(error);
+      });
+      // Queries that `work` left behind when it threw must not become unhandled rejections.
+      const run = (sql: string, values?: unknown[]) => {
+        const result = client.query(sql, values);
+        result.catch(() => {});
+        return result;
+      };
+      let broken: Error | undefined;
+      try {
+        run('begin');
+        if (!synchronousCommit) run('set local synchronous_commit = off');
+        const result = await work(statementsOn(run));
+        await run('commit');
+        return result;
+      } catch (error) {
+        await client.query('rollback').catch((rollbackError: Error) => {
+          broken = rollbackError;
+        });
+        throw translateDatabaseError(error);
+      } finally {
+        client.release(broken);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+type RunQuery = (sql: string, values?: unknown[]) => Promise<pg.QueryResult>;
+
+function statementsOn(run: RunQuery): Statements {
+  async function query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []) {
+    try {
+      return (await run(sql, values as unknown[])) as pg.QueryResult<Row>;
+    } catch (error) {
+      throw translateDatabaseError(error);
+    }
+  }
+  const rowsOf = async <Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]) =>
+    (await query<Row>(sql, values)).rows;
+  const unexpected = (expected: string, rows: unknown[], sql: string) =>
+    new RowCountError(`Expected ${expected}, got ${rows.length}: ${sql.trim().slice(0, 80)}`);
+  return {
+    many: rowsOf,
+    async one<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]) {
+      const rows = await rowsOf<Row>(sql, values);
+      if (rows.length !== 1) throw unexpected('one row', rows, sql);
+      return rows[0] as Row;
+    },
+    async maybeOne<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]) {
+      const rows = await rowsOf<Row>(sql, values);
+      if (rows.length > 1) throw unexpected('at most one row', rows, sql);
+      return rows[0] ?? null;
+    },
+    execute: async (sql, values) => (await query(sql, values)).rowCount ?? 0,
+  };
+}
