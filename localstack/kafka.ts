@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type GuardedProcess, spawnGuarded } from './guardian.ts';
+import { findJava } from './java.ts';
+import { resolveKafkaJars } from './kafka-jars.ts';
+import { answersApiVersions } from './kafka-readiness.ts';
+import { brokerProperties } from './kafka-settings.ts';
+import { lastLines } from './log-tail.ts';
+import { claimPort, freePort } from './ports.ts';
+import { serverStillRunning } from './running-server.ts';
+import { StartError, useOtherKafka } from './start-error.ts';
+
+export interface KafkaOptions {
+  dir: string;
+  port?: number;
+  /** Told, a line at a time, how a download goes on. */
+  onProgress?: (line: string) => void;
+}
+
+export interface RunningKafka {
+  brokers: string;
+  pid: number;
+  port: number;
+  stop(): Promise<void>;
+  /** SIGKILL, as a machine that goes away. */
+  kill(): Promise<void>;
+}
+
+/** A real Apache Kafka 4 broker (KRaft). Starting again on the same folder, and port if it matters, finds what was written. */
+export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
+  const dir = resolve(options.dir);
+  const [java, jars] = await Promise.all([findJava(), resolveKafkaJars(options.onProgress ?? (() => {}))]);
+  const logDir = join(dir, 'data');
+  const logFile = join(dir, 'broker.log');
+  const propertiesFile = join(dir, 'server.properties');
+  const pidFile = join(dir, 'broker.pid');
+  mkdirSync(dir, { recursive: true });
+  await refuseSecondBroker(dir, pidFile);
+  const port = await claimPort(options.port, 'Kafka', ['stop what listens there', ...useOtherKafka], 3_000);
+  writeFileSync(propertiesFile, brokerProperties({ logDir, port, controllerPort: await freePort() }));
+
+  const run = (memory: string, mainClass: string, args: readonly string[]) =>
+    spawnGuarded({
+      file: java,
+      args: [
+        `-Xmx${memory}`,
+        '-XX:+UseSerialGC',
+        '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+        '-Dorg.slf4j.simpleLogger.showDateTime=true',
+        '-cp',
+        join(jars, '*'),
+        mainClass,
+        ...args,
+      ],
+      cwd: dir,
+      env: { PATH: process.env.PATH },
+      logFile,
+      stopSignal: 'SIGTERM',
+    });
+
+  if (!existsSync(join(logDir, 'meta.properties'))) {
+    rmSync(logDir, { recursive: true, force: true });
+    const clusterId = randomBytes(16).toString('base64url');
+    const format = await run('128m', 'kafka.tools.StorageTool', [
+      'format',
+      '--standalone',
+      '-t',
+      clusterId,
+      '-c',
+      propertiesFile,
+    ]);
+    const { code } = await format.exited;
+    if (code !== 0) throw failedStart('The folder for Kafka could not be made', dir, logFile);
+  }
+  const broker = await run('512m', 'kafka.Kafka', [propertiesFile]);
+  writeFileSync(pidFile, String(broker.pid));
+  await readiness(broker, port, dir, logFile);
+
+  const end = async (signal: NodeJS.Signals) => {
+    broker.kill(signal);
+    const ended = await Promise.race([broker.exited, sleep(10_000, 'late' as const, { ref: false })]);
+    if (ended === 'late') broker.kill('SIGKILL');
+    await broker.exited;
+  };
+  return {
+    brokers: `127.0.0.1:${port}`,
+    pid: broker.pid,
+    port,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+  };
+}
+
+async function refuseSecondBroker(dir: string, pidFile: string): Promise<void> {
+  const pid = await serverStillRunning(pidFile, 'java');
+  if (pid === undefined) return;
+  throw new StartError('KAFKA_UNAVAILABLE', `Another Kafka broker (process ${pid}) is running on ${dir}.`, [
+    `stop the local stack that it belongs to, or: kill ${pid}`,
+    ...useOtherKafka,
+  ]);
+}
+
+async function readiness(broker: GuardedProcess, port: number, dir: string, logFile: string): Promise<void> {
+  const giveUpAt = Date.now() + 60_000;
+  while (!(await answersApiVersions(port))) {
+    if (broker.hasExited() || Date.now() > giveUpAt) {
+      broker.kill('SIGKILL');
+      throw failedStart('Kafka did not start', dir, logFile);
+    }
+    await sleep(25);
+  }
+}
+
+function failedStart(problem: string, dir: string, logFile: string): StartError {
+  return new StartError('KAFKA_UNAVAILABLE', `${problem}:\n${lastLines(logFile)}`, [
+    `read ${logFile}`,
+    `if its data is of no use, remove ${dir} and start again (npm run dev -- --fresh does)`,
+    ...useOtherKafka,
+  ]);
+}

@@ -1,0 +1,211 @@
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { type GuardedProcess, spawnGuarded } from './guardian.ts';
+import { lastLines } from './log-tail.ts';
+import { claimPort } from './ports.ts';
+import {
+  findPostgresBinaries,
+  findPostgresUser,
+  type PostgresBinaries,
+  type PostgresUser,
+} from './postgres-binaries.ts';
+import { serverStillRunning } from './running-server.ts';
+import { StartError, useOtherPostgres } from './start-error.ts';
+
+export interface PostgresOptions {
+  dataDir: string;
+  port?: number;
+  /** PostgreSQL settings by name, on top of this file's. */
+  settings?: Readonly<Record<string, string>>;
+}
+
+export interface RunningPostgres {
+  /** Of the database `workflow_db`, as its owner. */
+  url: string;
+  pid: number;
+  port: number;
+  /** In good order: clients are disconnected, everything is on disk. */
+  stop(): Promise<void>;
+  /** SIGKILL, and the wait until its port is free again. */
+  kill(): Promise<void>;
+}
+
+const user = 'workflow_user';
+const password = 'workflow_pass';
+const database = 'workflow_db';
+const majorVersion = '18';
+
+// Durability is as in production (fsync and synchronous_commit stay on); the rest fits a developer's machine.
+const settings = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '200',
+  shared_buffers: '256MB',
+  max_wal_size: '2GB',
+  checkpoint_timeout: '15min',
+  random_page_cost: '1.1',
+  // Compiling costs more than it saves on statements of a millisecond.
+  jit: 'off',
+  // Three I/O worker processes are no help on two cores.
+  io_method: 'sync',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+};
+
+/** Real PostgreSQL with the sources' credentials. The folder is made at the first start and kept; the log is beside it. */
+export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
+  const dataDir = resolve(options.dataDir);
+  const logFile = `${dataDir}.log`;
+  const binaries = findPostgresBinaries();
+  const runAs = findPostgresUser([binaries.postgres, join(dataDir, 'base')]);
+  mkdirSync(dirname(dataDir), { recursive: true });
+  await refuseUnusable(dataDir);
+  if (!existsSync(join(dataDir, 'PG_VERSION'))) await initialise(dataDir, logFile, binaries, runAs);
+
+  const port = await claimPort(
+    options.port,
+    'PostgreSQL',
+    ['stop what listens there', ...useOtherPostgres],
+    3_000,
+  );
+  const flags = Object.entries({ ...settings, port: String(port), ...options.settings });
+  const server = await spawnAs(runAs, logFile, [
+    binaries.postgres,
+    '-D',
+    dataDir,
+    ...flags.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ]);
+  const urlOf = (name: string) => `postgresql://${user}:${password}@127.0.0.1:${port}/${name}`;
+  await createDatabase(urlOf('postgres'), server, logFile);
+
+  const end = async (signal: NodeJS.Signals) => {
+    server.kill(signal);
+    const ended = await Promise.race([server.exited, sleep(10_000, 'late' as const, { ref: false })]);
+    if (ended === 'late') server.kill('SIGQUIT');
+    await server.exited;
+  };
+  return {
+    url: urlOf(database),
+    pid: server.pid,
+    port,
+    stop: () => end('SIGINT'),
+    kill: () => end('SIGKILL'),
+  };
+}
+
+async function refuseUnusable(dataDir: string): Promise<void> {
+  if (!existsSync(dataDir)) return;
+  const startFresh = `remove ${dataDir} to start with an empty database (npm run dev -- --fresh does)`;
+  const unusable = (problem: string, ...remedies: string[]) =>
+    new StartError('POSTGRES_DATA_UNUSABLE', problem, [...remedies, ...useOtherPostgres]);
+  const versionFile = join(dataDir, 'PG_VERSION');
+  if (!existsSync(versionFile)) {
+    if (readdirSync(dataDir).length === 0) return rmSync(dataDir, { recursive: true });
+    throw unusable(`${dataDir} is not empty and not a PostgreSQL data folder.`, startFresh);
+  }
+  const version = readFileSync(versionFile, 'utf8').trim();
+  if (version !== majorVersion) {
+    const problem = `${dataDir} was made by PostgreSQL ${version}; this is PostgreSQL ${majorVersion}, which cannot read it.`;
+    throw unusable(problem, startFresh);
+  }
+  const pidFile = join(dataDir, 'postmaster.pid');
+  const pid = await serverStillRunning(pidFile, 'postgres');
+  if (pid !== undefined) {
+    throw unusable(
+      `Another PostgreSQL (process ${pid}) is running on ${dataDir}.`,
+      `stop the local stack that it belongs to, or: kill -INT ${pid}`,
+    );
+  }
+  rmSync(pidFile, { force: true });
+}
+
+/** Made beside its place and moved there when complete, so that an interrupted start leaves nothing half made. */
+async function initialise(
+  dataDir: string,
+  logFile: string,
+  binaries: PostgresBinaries,
+  runAs: PostgresUser,
+): Promise<void> {
+  const unfinished = `${dataDir}.new`;
+  const passwordFile = `${dataDir}.password`;
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(unfinished, { mode: 0o700 });
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  if (runAs.owner) {
+    chownSync(unfinished, runAs.owner.uid, runAs.owner.gid);
+    chownSync(passwordFile, runAs.owner.uid, runAs.owner.gid);
+  }
+  try {
+    const initdb = await spawnAs(runAs, logFile, [
+      binaries.initdb,
+      `--pgdata=${unfinished}`,
+      `--username=${user}`,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale-provider=builtin',
+      '--locale=C.UTF-8',
+      '--lc-messages=C',
+      '--no-instructions',
+    ]);
+    const { code } = await initdb.exited;
+    if (code !== 0) throw failedStart(`initdb could not make ${dataDir}`, logFile);
+    renameSync(unfinished, dataDir);
+  } finally {
+    rmSync(passwordFile, { force: true });
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+}
+
+function spawnAs(runAs: PostgresUser, logFile: string, command: readonly string[]): Promise<GuardedProcess> {
+  const [file = '', ...args] = [...runAs.prefix, ...command];
+  // LC_ALL: the machine's locale may not exist for the binaries, and the messages are searched by people.
+  return spawnGuarded({
+    file,
+    args,
+    env: { PATH: process.env.PATH, LC_ALL: 'C' },
+    cwd: '/',
+    ...runAs.ids,
+    logFile,
+    stopSignal: 'SIGINT',
+  });
+}
+
+/** Also the wait for readiness: what can create a database is ready. */
+async function createDatabase(adminUrl: string, server: GuardedProcess, logFile: string): Promise<void> {
+  const giveUpAt = Date.now() + 60_000;
+  for (;;) {
+    const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5_000 });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      const existing = await client.query('select 1 from pg_database where datname = $1', [database]);
+      if (existing.rowCount === 0) await client.query(`create database ${database}`);
+      return;
+    } catch (cause) {
+      if (server.hasExited() || Date.now() > giveUpAt) {
+        server.kill('SIGQUIT');
+        throw failedStart('PostgreSQL did not start', logFile, cause);
+      }
+      await sleep(25);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+}
+
+function failedStart(problem: string, logFile: string, cause?: unknown): StartError {
+  const remedies = [`read ${logFile}`, ...useOtherPostgres];
+  return new StartError('POSTGRES_UNAVAILABLE', `${problem}:\n${lastLines(logFile)}`, remedies, cause);
+}

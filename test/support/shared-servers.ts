@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { removeWithLauncher } from '../../localstack/guardian.ts';
+import { startKafka } from '../../localstack/kafka.ts';
+import { startPostgres } from '../../localstack/postgres.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** Of a database that nobody writes to: a test file creates its own beside it. */
+    databaseUrl: string;
+    /** A test file prefixes its topics and groups. */
+    kafkaBrokers: string;
+  }
+}
+
+/** One real PostgreSQL and one real Kafka broker for the whole run, whatever the machine has running. */
+export default async function startSharedServers(project: TestProject): Promise<() => Promise<void>> {
+  const folder = mkdtempSync(join(tmpdir(), 'stepline-test-'));
+  // When the run is killed, the guardian removes what is left; so tests leave no folder behind either way.
+  removeWithLauncher(folder);
+  const [postgres, kafka] = await Promise.all([
+    startPostgres({ dataDir: join(folder, 'postgres') }),
+    startKafka({ dir: join(folder, 'kafka'), onProgress: (line) => process.stderr.write(`${line}\n`) }),
+  ]);
+  project.provide('databaseUrl', postgres.url);
+  project.provide('kafkaBrokers', kafka.brokers);
+  return async () => {
+    await Promise.all([postgres.kill(), kafka.kill()]);
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  };
+}
