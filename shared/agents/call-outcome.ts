@@ -1,0 +1,25 @@
+import type { Json } from '../engine/json.ts';
+import type { AgentError } from '../messages/messages.ts';
+
+/** What came of calling an agent. A call never throws: whatever goes wrong is an outcome. */
+export type CallOutcome =
+  | { readonly status: 'completed'; readonly output: Json; readonly logs: readonly string[] | null }
+  /** 202: it will call back. */
+  | { readonly status: 'accepted' }
+  | { readonly status: 'failed'; readonly error: AgentError; readonly logs: readonly string[] | null };
+
+export type FailedCall = Extract<CallOutcome, { status: 'failed' }>;
+
+export function failedCall(
+  code: string,
+  message: string,
+  { retryable, retryAfterMs }: { retryable: boolean; retryAfterMs?: number | undefined },
+): FailedCall {
+  const error = {
+    code,
+    message,
+    retryable,
+    ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }),
+  };
+  return { status: 'failed', error, logs: null };
+}

@@ -1,0 +1,112 @@
+import { request } from 'undici';
+import { z } from 'zod';
+import { limits } from '../config/limits.ts';
+import type { Agent } from './agent.ts';
+
+export type RegistryLookup =
+  | { readonly status: 'found'; readonly agent: Agent }
+  | { readonly status: 'unknown' }
+  /** It did not answer, or not as it should. The same question may be answered later. */
+  | { readonly status: 'unavailable'; readonly message: string };
+
+/** The registry at AGENT_REGISTRY_URL: agents that are not in our table, and everybody's. */
+export interface AgentRegistry {
+  /** Never rejects. */
+  lookup(agentName: string): Promise<RegistryLookup>;
+}
+
+export interface AgentRegistryOptions {
+  /** `GET {url}/agents/{agent_name}` is asked. The operator's own address: not guarded as agents' are. */
+  readonly url: string;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  readonly timeoutMs?: number;
+}
+
+const FOUND_FOR_MS = 60_000;
+const UNKNOWN_FOR_MS = 10_000;
+const MAX_KEPT = 10_000;
+const MAX_BODY_BYTES = 64 * 1024;
+
+const common = {
+  name: z.string(),
+  /** Seconds. */
+  timeout: z.number().int().positive().nullish(),
+  secret: z.string().min(1).nullish(),
+};
+const registryAgent = z.discriminatedUnion('kind', [
+  z.object({ ...common, kind: z.literal('http'), url: z.string().min(1) }),
+  z.object({ ...common, kind: z.literal('lambda'), function_arn: z.string().min(1) }),
+  z.object({ ...common, kind: z.literal('kafka'), topic: z.string().min(1) }),
+]);
+
+export function createAgentRegistry({ url, clock, timeoutMs = 2_000 }: AgentRegistryOptions): AgentRegistry {
+  const base = url.replace(/\/+$/, '');
+  const kept = new Map<string, { readonly answer: Promise<RegistryLookup>; until: number }>();
+  return {
+    lookup(agentName) {
+      const known = kept.get(agentName);
+      if (known && known.until > clock()) return known.answer;
+      // While it is being asked, others wait for the same answer.
+      const entry = { answer: ask(base, agentName, timeoutMs), until: Number.POSITIVE_INFINITY };
+      if (kept.size >= MAX_KEPT) kept.clear();
+      kept.set(agentName, entry);
+      void entry.answer.then(({ status }) => {
+        if (status === 'unavailable') kept.delete(agentName);
+        else entry.until = clock() + (status === 'found' ? FOUND_FOR_MS : UNKNOWN_FOR_MS);
+      });
+      return entry.answer;
+    },
+  };
+}
+
+async function ask(base: string, agentName: string, timeoutMs: number): Promise<RegistryLookup> {
+  try {
+    const { statusCode, body } = await request(`${base}/agents/${encodeURIComponent(agentName)}`, {
+      headers: { accept: 'application/json' },
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    if (statusCode !== 200) {
+      await body.dump();
+      if (statusCode === 404) return { status: 'unknown' };
+      return unavailable(`it answered ${statusCode}`);
+    }
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > MAX_BODY_BYTES) return unavailable(`it answered more than ${MAX_BODY_BYTES} bytes`);
+      chunks.push(chunk);
+    }
+    return readAnswer(JSON.parse(Buffer.concat(chunks).toString()), agentName);
+  } catch (error) {
+    if (error instanceof SyntaxError) return unavailable('it answered something that is not JSON');
+    const { code, name } = error as Error & { code?: unknown };
+    return unavailable(typeof code === 'string' ? code : name);
+  }
+}
+
+function readAnswer(answer: unknown, agentName: string): RegistryLookup {
+  const parsed = registryAgent.safeParse(answer);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    return unavailable(`it answered another form than expected: ${problems.join('; ')}`);
+  }
+  const found = parsed.data;
+  if (found.name !== agentName) return unavailable('it answered with another agent than the one asked for');
+  const address =
+    found.kind === 'http' ? found.url : found.kind === 'lambda' ? found.function_arn : found.topic;
+  const agent: Agent = {
+    name: agentName,
+    kind: found.kind,
+    address,
+    timeoutSeconds: found.timeout ?? null,
+    secret: found.secret ?? null,
+  };
+  return { status: 'found', agent };
+}
+
+function unavailable(reason: string): RegistryLookup {
+  const message = `The agent registry could not be asked: ${reason}`.slice(0, limits.maxErrorMessageLength);
+  return { status: 'unavailable', message };
+}
