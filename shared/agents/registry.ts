@@ -13,6 +13,10 @@ export type RegistryLookup =
 export interface AgentRegistry {
   /** Never rejects. */
   lookup(agentName: string): Promise<RegistryLookup>;
+  /** What is known without asking: the agent, null for no such agent, undefined where it must be looked up. */
+  known(agentName: string): Agent | null | undefined;
+  /** Asks for all of them, so that `known` knows. Never rejects. */
+  lookUp(agentNames: readonly string[]): Promise<void>;
 }
 
 export interface AgentRegistryOptions {
@@ -42,22 +46,42 @@ const registryAgent = z.discriminatedUnion('kind', [
 
 export function createAgentRegistry({ url, clock, timeoutMs = 2_000 }: AgentRegistryOptions): AgentRegistry {
   const base = url.replace(/\/+$/, '');
-  const kept = new Map<string, { readonly answer: Promise<RegistryLookup>; until: number }>();
+  const kept = new Map<string, KeptAnswer>();
+  const lookup = (agentName: string) => {
+    const known = kept.get(agentName);
+    if (known && known.until > clock()) return known.asked;
+    // While it is being asked, others wait for the same answer.
+    const entry: KeptAnswer = {
+      asked: ask(base, agentName, timeoutMs),
+      agent: undefined,
+      until: Number.POSITIVE_INFINITY,
+    };
+    if (kept.size >= MAX_KEPT) kept.clear();
+    kept.set(agentName, entry);
+    void entry.asked.then((answer) => {
+      entry.agent = answer.status === 'found' ? answer.agent : null;
+      if (answer.status === 'unavailable') kept.delete(agentName);
+      else entry.until = clock() + (answer.status === 'found' ? FOUND_FOR_MS : UNKNOWN_FOR_MS);
+    });
+    return entry.asked;
+  };
   return {
-    lookup(agentName) {
-      const known = kept.get(agentName);
-      if (known && known.until > clock()) return known.answer;
-      // While it is being asked, others wait for the same answer.
-      const entry = { answer: ask(base, agentName, timeoutMs), until: Number.POSITIVE_INFINITY };
-      if (kept.size >= MAX_KEPT) kept.clear();
-      kept.set(agentName, entry);
-      void entry.answer.then(({ status }) => {
-        if (status === 'unavailable') kept.delete(agentName);
-        else entry.until = clock() + (status === 'found' ? FOUND_FOR_MS : UNKNOWN_FOR_MS);
-      });
-      return entry.answer;
+    lookup,
+    known(agentName) {
+      const entry = kept.get(agentName);
+      return entry && entry.until > clock() ? entry.agent : undefined;
+    },
+    async lookUp(agentNames) {
+      await Promise.all(agentNames.map(lookup));
     },
   };
+}
+
+interface KeptAnswer {
+  readonly asked: Promise<RegistryLookup>;
+  /** Undefined until the answer has come. */
+  agent: Agent | null | undefined;
+  until: number;
 }
 
 async function ask(base: string, agentName: string, timeoutMs: number): Promise<RegistryLookup> {

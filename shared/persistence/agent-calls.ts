@@ -1,0 +1,119 @@
+import type { Database } from './database.ts';
+
+/** What a bridge needs to know of an attempt before it calls the agent. */
+export interface AttemptCall {
+  readonly stepExecutionId: string;
+  readonly runId: string;
+  readonly runStatus: string;
+  readonly attemptStatus: string;
+  /** The agent answered 202: it will call back. */
+  readonly accepted: boolean;
+  readonly timeoutMs: number | null;
+  readonly agentName: string;
+  /** Null: not in the table. */
+  readonly agent: StoredAgent | null;
+}
+
+export interface StoredAgent {
+  readonly kind: 'http' | 'lambda' | 'kafka';
+  readonly address: string;
+  readonly timeoutSeconds: number | null;
+  readonly secretEncrypted: Buffer | null;
+}
+
+export interface DeadlineExtension {
+  readonly stepExecutionId: string;
+  readonly runId: string;
+  /** From the database's now. */
+  readonly deadlineInMs: number;
+  /** The agent answered 202. */
+  readonly accepted: boolean;
+}
+
+export interface AgentCalls {
+  /** One statement. Attempts that do not exist are absent. */
+  loadCalls(stepExecutionIds: readonly string[]): Promise<ReadonlyMap<string, AttemptCall>>;
+  /** One statement. Attempts that are not RUNNING any more stay as they are. @returns how many were extended. */
+  extendDeadlines(extensions: readonly DeadlineExtension[]): Promise<number>;
+}
+
+interface CallRow {
+  step_execution_id: string;
+  run_id: string;
+  run_status: string;
+  attempt_status: string;
+  accepted: boolean;
+  timeout_ms: number | null;
+  agent_name: string;
+  kind: StoredAgent['kind'] | null;
+  address: string | null;
+  timeout_seconds: number | null;
+  secret_encrypted: Buffer | null;
+}
+
+export function createAgentCalls(database: Database): AgentCalls {
+  return {
+    async loadCalls(stepExecutionIds) {
+      // The owner's own agent comes before everybody's (design §4, Agents).
+      const rows = await database.many<CallRow>(
+        `select s.step_execution_id, s.run_id, r.status as run_status, s.status as attempt_status,
+                s.accepted_at is not null as accepted, s.timeout_ms, s.agent_name,
+                a.kind, a.address, a.timeout_seconds, a.secret_encrypted
+           from step_executions s
+           join workflow_runs r on r.run_id = s.run_id
+           left join lateral (
+             select kind, address, timeout_seconds, secret_encrypted from agents
+              where name = s.agent_name and (owner = r.owner or owner is null)
+              order by owner nulls last limit 1
+           ) as a on true
+          where s.step_execution_id = any($1::text[])`,
+        [stepExecutionIds],
+      );
+      return new Map(rows.map((row) => [row.step_execution_id, callOf(row)]));
+    },
+
+    // Under the runs' locks, taken in the order that every batch takes them: a decision that is being made on these attempts
+    // neither deadlocks with this nor overwrites it.
+    extendDeadlines: (extensions) =>
+      database.execute(
+        `with locked as materialized (
+           select run_id from workflow_runs where run_id = any($2::text[]) order by run_id for update
+         )
+         update step_executions as s
+            set accepted_at = case when e.accepted then coalesce(s.accepted_at, now()) else s.accepted_at end,
+                deadline_at = now() + e.deadline_in_ms * interval '1 millisecond',
+                wake_at = now() + e.deadline_in_ms * interval '1 millisecond'
+           from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[])
+                as e (step_execution_id, run_id, deadline_in_ms, accepted)
+           join locked on locked.run_id = e.run_id
+          where s.step_execution_id = e.step_execution_id and s.run_id = e.run_id and s.status = 'RUNNING'`,
+        [
+          extensions.map(({ stepExecutionId }) => stepExecutionId),
+          extensions.map(({ runId }) => runId),
+          extensions.map(({ deadlineInMs }) => Math.round(deadlineInMs)),
+          extensions.map(({ accepted }) => accepted),
+        ],
+      ),
+  };
+}
+
+function callOf(row: CallRow): AttemptCall {
+  return {
+    stepExecutionId: row.step_execution_id,
+    runId: row.run_id,
+    runStatus: row.run_status,
+    attemptStatus: row.attempt_status,
+    accepted: row.accepted,
+    timeoutMs: row.timeout_ms,
+    agentName: row.agent_name,
+    agent:
+      row.kind === null
+        ? null
+        : {
+            kind: row.kind,
+            address: row.address!,
+            timeoutSeconds: row.timeout_seconds,
+            secretEncrypted: row.secret_encrypted,
+          },
+  };
+}
