@@ -1,14 +1,12 @@
 import { z } from 'zod';
 import { type Topics, topicsFor } from './topics.ts';
 
-const list = z
-  .string()
-  .transform((text) =>
-    text
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== ''),
-  );
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const optionalText = z
   .string()

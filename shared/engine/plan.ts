@@ -7,6 +7,18 @@ import type { Json } from './json.ts';
 export interface Plan {
   readonly startStep: string;
   readonly steps: ReadonlyMap<string, PlanStep>;
+  readonly settings: PlanSettings;
+}
+
+/** The deployment's numbers that decisions need. */
+export interface PlanSettings {
+  readonly defaultTimeoutMs: number;
+  /** How far past its timeout a task's deadline lies: time in a queue does not fail a run (design §3). */
+  readonly longStopMs: number;
+  /** How long a requested step or a published request may go unseen before the timekeeper looks. */
+  readonly pickUpMs: number;
+  /** JSON text of a step's input, in UTF-8 bytes. */
+  readonly maxPayloadBytes: number;
 }
 
 export interface PlanStep {

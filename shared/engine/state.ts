@@ -18,7 +18,11 @@ export interface Run {
   readonly completedAt: number | null;
   readonly outputData: Json;
   readonly error: (Failure & { readonly stepId: string | null; readonly attempt: number | null }) | null;
-  readonly cancellation: { readonly by: string | null; readonly reason: string | null; readonly at: number } | null;
+  readonly cancellation: {
+    readonly by: string | null;
+    readonly reason: string | null;
+    readonly at: number;
+  } | null;
   /** When the timekeeper looks at the run itself; null where its attempts have the times (I7). */
   readonly wakeAt: number | null;
 }
@@ -42,7 +46,7 @@ export interface Attempt {
   readonly startedAt: number | null;
   readonly completedAt: number | null;
   readonly timeoutMs: number | null;
-  /** When a PENDING attempt's time comes. */
+  /** When a PENDING attempt's time comes; null where its step request starts it at once. */
   readonly dueAt: number | null;
   /** When a RUNNING attempt has had its time. */
   readonly deadlineAt: number | null;

@@ -83,7 +83,7 @@ export const wake = z.object({
   run_id: id,
   step_execution_id: id.nullish(),
   /** The database's clock, ISO 8601: what was due by it is due. */
-  timestamp,
+  timestamp: z.iso.datetime({ offset: true }),
 });
 
 export const monitoringUpdate = z.object({

@@ -56,7 +56,11 @@ export function findPayloadProblem(root: unknown, limits: PayloadLimits): Payloa
     const count = isArray ? value.length : keys!.length;
     entries += count;
     if (entries > limits.maxJsonEntries) {
-      return { code: 'TOO_MANY_ENTRIES', path, message: `expected at most ${limits.maxJsonEntries} keys and items in all` };
+      return {
+        code: 'TOO_MANY_ENTRIES',
+        path,
+        message: `expected at most ${limits.maxJsonEntries} keys and items in all`,
+      };
     }
     for (let i = 0; i < count; i++) {
       const key = keys ? keys[i]! : i;
@@ -81,7 +85,8 @@ function join(path: string, key: string | number): string {
 }
 
 function problemOfKey(key: string, path: string): PayloadProblem | null {
-  if (key === '__proto__') return { code: 'UNSTORABLE', path: join(path, key), message: 'expected another key than __proto__' };
+  if (key === '__proto__')
+    return { code: 'UNSTORABLE', path: join(path, key), message: 'expected another key than __proto__' };
   const problem = problemOfScalar(key, '');
   return problem && { ...problem, path, message: `a key here: ${problem.message}` };
 }
@@ -91,8 +96,10 @@ function problemOfScalar(value: unknown, path: string): PayloadProblem | null {
     return { code: 'UNSTORABLE', path, message: 'expected a number that fits a double (below 1.8e308)' };
   }
   if (typeof value === 'string') {
-    if (value.includes('\u0000')) return { code: 'UNSTORABLE', path, message: 'expected text without the character U+0000' };
-    if (!value.isWellFormed()) return { code: 'UNSTORABLE', path, message: 'expected well-formed Unicode, got a lone surrogate' };
+    if (value.includes('\u0000'))
+      return { code: 'UNSTORABLE', path, message: 'expected text without the character U+0000' };
+    if (!value.isWellFormed())
+      return { code: 'UNSTORABLE', path, message: 'expected well-formed Unicode, got a lone surrogate' };
   }
   return null;
 }

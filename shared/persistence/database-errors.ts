@@ -25,7 +25,15 @@ export class DatabaseUnavailableError extends Error {
   readonly code = 'DATABASE_UNAVAILABLE';
 }
 
-const UNREACHABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN']);
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+]);
 
 /** SQLSTATEs and socket errors become our errors here and nowhere else. Anything unknown passes through as it came. */
 export function translateDatabaseError(error: unknown): unknown {
@@ -33,8 +41,10 @@ export function translateDatabaseError(error: unknown): unknown {
   const cause = { cause: error };
   if (error instanceof pg.DatabaseError && error.code !== undefined) {
     const state = error.code;
-    if (state.startsWith('22') || state === '54000') return new ValueRefusedError(`The database refused a value: ${error.message}`, cause);
-    if (state === '23505') return new UniqueViolationError(`Already there: ${error.message}`, error.constraint ?? null, cause);
+    if (state.startsWith('22') || state === '54000')
+      return new ValueRefusedError(`The database refused a value: ${error.message}`, cause);
+    if (state === '23505')
+      return new UniqueViolationError(`Already there: ${error.message}`, error.constraint ?? null, cause);
     if (state === '40001' || state === '40P01' || state === '55P03') {
       return new TransactionConflictError(`Do it again: ${error.message}`, cause);
     }
@@ -45,7 +55,8 @@ export function translateDatabaseError(error: unknown): unknown {
   }
   const socketCode = 'code' in error ? String(error.code) : '';
   // pg's own words for a connection that broke or could not be had in time; it gives them no code.
-  const connectionLost = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+  const connectionLost =
+    /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
   if (UNREACHABLE.has(socketCode) || connectionLost.test(error.message)) {
     return new DatabaseUnavailableError(`The database cannot be reached: ${error.message}`, cause);
   }

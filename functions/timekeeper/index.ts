@@ -1,0 +1,33 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Context } from 'aws-lambda';
+import { createEngineServices } from '../../shared/composition/engine-services.ts';
+import { readEnvironment } from '../../shared/config/environment.ts';
+import { createLogger } from '../../shared/telemetry/logger.ts';
+import { fireDueTimes, publishLeftBehind, type TimekeeperDeps } from './timekeeper.ts';
+
+const environment = readEnvironment();
+const log = createLogger({ service: 'timekeeper', level: environment.logLevel });
+const { database, producer } = createEngineServices(environment, 'timekeeper');
+const deps: TimekeeperDeps = { database, producer, stepRequestsTopic: environment.topics.stepRequests };
+
+/** EventBridge fires once a minute, timers to the second: an invocation looks again and again until the next one comes. */
+const LOOK_FOR_MS = 60_000;
+const LOOK_EVERY_MS = 500;
+/** Left over of the function's timeout for a look that is under way. */
+const MARGIN_MS = 5_000;
+
+export async function handler(
+  _event: unknown,
+  context: Pick<Context, 'getRemainingTimeInMillis'>,
+): Promise<void> {
+  const end = performance.now() + Math.min(LOOK_FOR_MS, context.getRemainingTimeInMillis() - MARGIN_MS);
+  do {
+    // Neither keeps the other from its turn: timers fire while the outbox is stuck, and the other way round.
+    for (const look of [fireDueTimes, publishLeftBehind]) {
+      await look(deps).catch((error: Error) =>
+        log.warn(`${look.name} failed and will be tried again`, error),
+      );
+    }
+    await sleep(LOOK_EVERY_MS);
+  } while (performance.now() < end);
+}

@@ -1,0 +1,58 @@
+import type { Topics } from '../config/topics.ts';
+import type { Effect } from '../engine/decision.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { Attempt, State } from '../engine/state.ts';
+import { stepOf } from '../engine/step-attempt.ts';
+import { messagesOf } from './messages-of.ts';
+import type { AgentRoute, AttemptOpened, Changes, LockedRun, ResultTokens } from './ports.ts';
+
+/** A run with all the decisions that a batch made of it. */
+export interface DecidedRun {
+  readonly locked: LockedRun;
+  readonly plan: Plan;
+  readonly versionId: string | null;
+  /** As it was loaded. */
+  readonly loaded: State;
+  /** As the last decision leaves it. */
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}
+
+export interface ChangeContext {
+  readonly topics: Topics;
+  readonly tokens: ResultTokens;
+  readonly now: number;
+  readonly routes: (owner: string | null, name: string) => AgentRoute | undefined;
+  readonly entryId: () => string;
+}
+
+/** What is to be written: each row once, however many decisions touched it. */
+export function changesOf(decided: readonly DecidedRun[], context: ChangeContext): Changes {
+  const opened: AttemptOpened[] = [];
+  const settled: Attempt[] = [];
+  for (const { locked, plan, loaded, state } of decided) {
+    for (const attempt of state.attempts.values()) {
+      const before = loaded.attempts.get(attempt.stepExecutionId);
+      if (before === attempt) continue;
+      if (before !== undefined) {
+        settled.push(attempt);
+        continue;
+      }
+      const { name, agentName, label } = stepOf(plan, attempt.stepId);
+      opened.push({ runId: locked.run.runId, stepName: name, agentName, stepType: label, attempt });
+    }
+  }
+  return {
+    runs: decided.map(({ state, versionId }) => ({ run: state.run, versionId })),
+    opened,
+    settled,
+    outbox: decided.map(({ locked, effects }) => ({
+      id: context.entryId(),
+      runId: locked.run.runId,
+      messages: messagesOf(locked, effects, {
+        ...context,
+        routeOf: (agentName) => context.routes(locked.owner, agentName),
+      }),
+    })),
+  };
+}

@@ -1,0 +1,265 @@
+import type { Topics } from '../config/topics.ts';
+import { parseWorkflowPlan } from '../definition/parse-definition.ts';
+import { decide, needsOf } from '../engine/decide.ts';
+import type { Decision, Effect, RefusalCode } from '../engine/decision.ts';
+import type { Draws } from '../engine/draft.ts';
+import type { EngineEvent } from '../engine/event.ts';
+import type { JsonObject } from '../engine/json.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { Attempt, RunStatus, State } from '../engine/state.ts';
+import { attemptQueryFor } from './attempt-query.ts';
+import { changesOf, type DecidedRun } from './changes-of.ts';
+import { dataQueryFor } from './data-query.ts';
+import type { PlanCache } from './plan-cache.ts';
+import {
+  type AgentRegistry,
+  type AgentRoute,
+  agentKey,
+  type Clock,
+  type LockedRun,
+  type OutboxEntry,
+  type ResultTokens,
+  type RunStore,
+  type RunTransaction,
+} from './ports.ts';
+
+/** An event about one run. */
+export interface BatchItem {
+  readonly runId: string;
+  readonly event: EngineEvent;
+  /** The plan that an execution request carries: for a run that another producer inserted without one. */
+  readonly inlinePlan?: JsonObject;
+}
+
+/** What became of an item. Refusals are normal: records come more than once, and late. */
+export type Outcome =
+  | { readonly outcome: 'decided'; readonly status: RunStatus }
+  | { readonly outcome: 'refused'; readonly code: RefusalCode | 'NO_PLAN' }
+  | { readonly outcome: 'unknown_run' }
+  /** The database refuses a value of this item, and nothing else could be made of it. */
+  | { readonly outcome: 'value_refused'; readonly reason: string }
+  /** A defect of ours, kept to the one item. */
+  | { readonly outcome: 'defect'; readonly reason: string };
+
+export interface DecideBatchDeps {
+  readonly store: RunStore;
+  readonly plans: PlanCache;
+  readonly registry: AgentRegistry | null;
+  readonly topics: Topics;
+  readonly tokens: ResultTokens;
+  readonly clock: Clock;
+  readonly draws: Draws;
+  /** Publishes what was committed, bounded in time; what is left behind the timekeeper publishes. Never throws. */
+  readonly publishCommitted: (entries: readonly OutboxEntry[]) => Promise<void>;
+}
+
+export type DecideBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
+
+/**
+ * Decides a batch of events in one transaction: load what all need, decide each on the state that the one before left, save
+ * all, in a fixed handful of statements whatever the batch's size; then publishes (design §3).
+ * @throws what the store throws when the database is away: nothing is changed then, and the batch may come again.
+ */
+export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
+  const decideAll = async (items: readonly BatchItem[]): Promise<Outcome[]> => {
+    for (let conflicts = 0; ; ) {
+      try {
+        const { outcomes, entries } = await deps.store.transaction((tx) => decideWithin(deps, tx, items));
+        await deps.publishCommitted(entries);
+        return outcomes;
+      } catch (error) {
+        if (error instanceof RegistryLookUpNeeded) await deps.registry?.lookUp(error.names);
+        else if (codeOf(error) === 'TRANSACTION_CONFLICT' && conflicts++ < MAX_CONFLICTS) continue;
+        else if (codeOf(error) === 'VALUE_REFUSED') return isolate(items, error as Error);
+        else throw error;
+      }
+    }
+  };
+
+  /** Halves the batch until the item that carries the refused value stands alone; its neighbours go on. */
+  const isolate = async (items: readonly BatchItem[], error: Error): Promise<Outcome[]> => {
+    if (items.length > 1) {
+      const middle = items.length >> 1;
+      return [...(await decideAll(items.slice(0, middle))), ...(await decideAll(items.slice(middle)))];
+    }
+    const [item] = items as [BatchItem];
+    if (item.event.type !== 'agent_answered' || item.event.outcome.status === 'failed') {
+      return [{ outcome: 'value_refused', reason: error.message }];
+    }
+    const failure = { code: 'UNSTORABLE', message: error.message, retryable: false };
+    const event: EngineEvent = { ...item.event, logs: null, outcome: { status: 'failed', error: failure } };
+    return decideAll([{ ...item, event }]);
+  };
+
+  return (items) => (items.length === 0 ? Promise.resolve([]) : decideAll(items));
+}
+
+const MAX_CONFLICTS = 5;
+
+/** The rows need an agent's route that only the registry has; asking it must not hold their locks. */
+class RegistryLookUpNeeded extends Error {
+  readonly names: readonly string[];
+  constructor(names: readonly string[]) {
+    super('An agent must be looked up');
+    this.names = names;
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : null;
+}
+
+async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: readonly BatchItem[]) {
+  const now = deps.clock.now();
+  const runIds = [...new Set(items.map(({ runId }) => runId))];
+  // Issued together: one round trip where the driver pipelines.
+  const [locked, attempts] = await Promise.all([
+    tx.lockRuns(runIds),
+    tx.loadAttempts(attemptQueryFor(items)),
+  ]);
+  const runs = new Map(locked.map((run) => [run.run.runId, run]));
+  const planned = await plansFor(deps, tx, runs, items);
+
+  const ready = items.flatMap((item) => {
+    const run = runs.get(item.runId);
+    const plan = planned.get(item.runId)?.plan;
+    return run && plan ? [{ ...item, plan, state: initialState(run, attempts.get(item.runId)) }] : [];
+  });
+  const data = await loadData(tx, ready);
+
+  const decided = new Map<string, DecidedRun>();
+  const outcomes = items.map(({ runId, event: asked }): Outcome => {
+    const run = runs.get(runId);
+    if (run === undefined) return { outcome: 'unknown_run' };
+    const { plan, versionId, refusal } = planned.get(runId) ?? {};
+    if (plan === undefined && refusal === undefined) return { outcome: 'refused', code: 'NO_PLAN' };
+    const event: EngineEvent = refusal === undefined ? asked : { type: 'plan_refused', message: refusal };
+    const before = decided.get(runId);
+    const state = before?.state ?? { ...initialState(run, attempts.get(runId)), ...data.of(runId) };
+    let decision: Decision;
+    try {
+      decision = decide(plan ?? EMPTY_PLAN, state, event, now, deps.draws);
+    } catch (error) {
+      return { outcome: 'defect', reason: (error as Error).message };
+    }
+    if (!decision.ok) return { outcome: 'refused', code: decision.code };
+    decided.set(runId, {
+      locked: run,
+      plan: plan ?? EMPTY_PLAN,
+      versionId: versionId ?? null,
+      loaded: before?.loaded ?? state,
+      state: decision.state,
+      effects: before ? [...before.effects, ...decision.effects] : decision.effects,
+    });
+    return { outcome: 'decided', status: decision.state.run.status };
+  });
+
+  if (decided.size === 0) return { outcomes, entries: [] };
+  const routes = await routesFor(deps, tx, [...decided.values()]);
+  const { topics, tokens, draws } = deps;
+  const changes = changesOf([...decided.values()], {
+    topics,
+    tokens,
+    now,
+    routes,
+    entryId: () => draws.id(),
+  });
+  await tx.save(changes);
+  return { outcomes, entries: changes.outbox };
+}
+
+interface Planned {
+  readonly plan?: Plan;
+  readonly versionId?: string;
+  /** Why the inline plan cannot be taken. */
+  readonly refusal?: string;
+}
+
+/** The plan stored with the run decides, never the record's copy; only a run without one takes it from the record. */
+async function plansFor(
+  { plans }: DecideBatchDeps,
+  tx: RunTransaction,
+  runs: ReadonlyMap<string, LockedRun>,
+  items: readonly BatchItem[],
+): Promise<Map<string, Planned>> {
+  const versionIds = new Set([...runs.values()].flatMap(({ versionId }) => versionId ?? []));
+  const missing = [...versionIds].filter((id) => plans.get(id) === undefined);
+  const loaded = missing.length === 0 ? null : await tx.loadVersions(missing);
+  for (const [id, { definition }] of loaded ?? []) plans.add(id, definition);
+  const planned = new Map<string, Planned>();
+  for (const [runId, { versionId }] of runs) {
+    const plan = versionId === null ? undefined : plans.get(versionId);
+    if (versionId !== null && plan !== undefined) planned.set(runId, { plan, versionId });
+  }
+  for (const { runId, inlinePlan } of items) {
+    if (inlinePlan === undefined || planned.has(runId) || !runs.has(runId)) continue;
+    const parsed = parseWorkflowPlan(inlinePlan);
+    if (!parsed.ok) {
+      const problems = parsed.problems.map(({ path, message }) => `${path || 'workflow_plan'}: ${message}`);
+      planned.set(runId, {
+        refusal: `The workflow_plan of the execution request is not valid: ${problems.join('; ')}`,
+      });
+      continue;
+    }
+    const versionId = await tx.storeInlinePlan(parsed.definition as unknown as JsonObject);
+    planned.set(runId, { plan: plans.get(versionId) ?? plans.add(versionId, parsed.definition), versionId });
+  }
+  return planned;
+}
+
+const EMPTY_PLAN: Plan = {
+  startStep: '',
+  steps: new Map(),
+  settings: { defaultTimeoutMs: 0, longStopMs: 0, pickUpMs: 0, maxPayloadBytes: 0 },
+};
+
+function initialState({ run }: LockedRun, attempts: readonly Attempt[] = []): State {
+  return {
+    run,
+    attempts: new Map(attempts.map((attempt) => [attempt.stepExecutionId, attempt])),
+    workflowInput: null,
+    variables: null,
+    outputs: new Map(),
+  };
+}
+
+async function loadData(
+  tx: RunTransaction,
+  ready: readonly (BatchItem & { readonly plan: Plan; readonly state: State })[],
+) {
+  const query = dataQueryFor(
+    ready.map(({ runId, plan, state, event }) => ({ runId, event, reads: needsOf(plan, state, event) })),
+  );
+  const data = query && (await tx.loadData(query));
+  return {
+    of: (runId: string) => ({
+      workflowInput: data?.workflowInputs.get(runId) ?? null,
+      variables: data?.variables.get(runId) ?? null,
+      outputs: data?.outputs.get(runId) ?? new Map(),
+    }),
+  };
+}
+
+async function routesFor(
+  { registry }: DecideBatchDeps,
+  tx: RunTransaction,
+  decided: readonly DecidedRun[],
+): Promise<(owner: string | null, name: string) => AgentRoute | undefined> {
+  const isDispatch = (effect: Effect) => effect.type === 'dispatch_task';
+  const names = new Map(
+    decided.flatMap(({ locked, effects }) =>
+      effects.filter(isDispatch).map(({ agentName: name }) => {
+        const agent = { owner: locked.owner, name };
+        return [agentKey(agent), agent] as const;
+      }),
+    ),
+  );
+  if (names.size === 0) return () => undefined;
+  const routes = await tx.loadAgentRoutes([...names.values()]);
+  if (registry !== null) {
+    const unknown = [...names].filter(([key]) => !routes.has(key)).map(([, { name }]) => name);
+    const unasked = unknown.filter((name) => registry.known(name) === undefined);
+    if (unasked.length > 0) throw new RegistryLookUpNeeded([...new Set(unasked)]);
+  }
+  return (owner, name) => routes.get(agentKey({ owner, name })) ?? registry?.known(name) ?? undefined;
+}

@@ -1,0 +1,90 @@
+import type { Topics } from '../config/topics.ts';
+import type { Effect } from '../engine/decision.ts';
+import type { AgentTask, CancellationRequest, MonitoringUpdate, StepRequest } from '../messages/messages.ts';
+import type { AgentRoute, LockedRun, OutgoingMessage, ResultTokens } from './ports.ts';
+
+export interface MessageContext {
+  readonly topics: Topics;
+  readonly tokens: ResultTokens;
+  readonly now: number;
+  /** Undefined for an agent that nobody knows: the HTTP bridge says so to the run. */
+  routeOf(agentName: string): AgentRoute | undefined;
+}
+
+/** What a decision's effects are on Kafka (design §4). */
+export function messagesOf(
+  run: LockedRun,
+  effects: readonly Effect[],
+  context: MessageContext,
+): OutgoingMessage[] {
+  const timestamp = new Date(context.now).toISOString();
+  return effects.map((effect) => messageOf(run, effect, timestamp, context));
+}
+
+function messageOf(
+  { run: { runId }, workflowId }: LockedRun,
+  effect: Effect,
+  timestamp: string,
+  context: MessageContext,
+): OutgoingMessage {
+  const { topics } = context;
+  switch (effect.type) {
+    case 'dispatch_task': {
+      const value = {
+        message_type: 'agent_task',
+        run_id: runId,
+        step_execution_id: effect.stepExecutionId,
+        step_id: effect.stepId,
+        agent_name: effect.agentName,
+        attempt: effect.attempt,
+        input_data: effect.inputData,
+        idempotency_key: effect.idempotencyKey,
+        deadline: new Date(effect.deadlineAt).toISOString(),
+        result_token: context.tokens.resultToken(effect.stepExecutionId),
+        timestamp,
+      } satisfies AgentTask;
+      // By attempt, so that a wide fan-out spreads over the partitions.
+      return { topic: taskTopic(context, effect.agentName), key: effect.stepExecutionId, value };
+    }
+    case 'request_step': {
+      const value = {
+        message_type: 'step_request',
+        run_id: runId,
+        step_execution_id: effect.stepExecutionId,
+        timestamp,
+      } satisfies StepRequest;
+      return { topic: topics.stepRequests, key: runId, value };
+    }
+    case 'announce_cancellation': {
+      const value = {
+        run_id: runId,
+        cancelled_by: effect.by,
+        reason: effect.reason,
+        timestamp,
+        message_type: 'cancellation_request',
+      } satisfies CancellationRequest;
+      return { topic: topics.cancellationRequests, key: runId, value };
+    }
+    case 'publish_update': {
+      const value = {
+        message_type: 'monitoring_update',
+        run_id: runId,
+        workflow_id: workflowId,
+        sequence: effect.sequence,
+        status: effect.status,
+        step_id: effect.stepId,
+        step_status: effect.stepStatus,
+        attempt: effect.attempt,
+        error_message: effect.errorMessage,
+        timestamp,
+      } satisfies MonitoringUpdate;
+      return { topic: topics.monitoringUpdates, key: runId, value };
+    }
+  }
+}
+
+function taskTopic({ topics, routeOf }: MessageContext, agentName: string): string {
+  const route = routeOf(agentName);
+  if (route?.kind === 'kafka') return route.address;
+  return route?.kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks;
+}

@@ -1,0 +1,67 @@
+import { type DefinitionProblem, parseDefinition } from '../definition/parse-definition.ts';
+import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
+import type { Viewer } from './viewer.ts';
+
+export interface Workflow {
+  readonly id: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly description: string | null;
+  /** The newest one's number. */
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface WorkflowWriter {
+  /**
+   * Version 1 of a new workflow, or the next version of the one that this owner has by this name, archived or not.
+   * Concurrent calls get consecutive versions.
+   */
+  addVersionByName(owner: string, definition: WorkflowDefinition, createdBy: string): Promise<Workflow>;
+  /** Null where the viewer has no such workflow. @throws with `code` UNIQUE_VIOLATION when the owner has another of that name. */
+  addVersionById(viewer: Viewer, id: string, definition: WorkflowDefinition): Promise<Workflow | null>;
+}
+
+export type RegisteredWorkflow =
+  | { readonly ok: true; readonly workflow: Workflow; readonly definition: WorkflowDefinition }
+  | {
+      readonly ok: false;
+      readonly code: 'INVALID_DEFINITION';
+      readonly problems: readonly DefinitionProblem[];
+    }
+  | { readonly ok: false; readonly code: 'UNKNOWN_WORKFLOW' | 'NAME_TAKEN' };
+
+export interface RegisterWorkflow {
+  register(caller: Viewer, definition: unknown): Promise<RegisteredWorkflow>;
+  /** The definition may bring a new name: the workflow is renamed, its earlier runs keep their `workflow_id`. */
+  replace(caller: Viewer, id: string, definition: unknown): Promise<RegisteredWorkflow>;
+}
+
+export function createRegisterWorkflow(workflows: WorkflowWriter): RegisterWorkflow {
+  return {
+    async register(caller, input) {
+      const parsed = parseDefinition(input);
+      if (!parsed.ok) return { ok: false, code: 'INVALID_DEFINITION', problems: parsed.problems };
+      const { definition } = parsed;
+      const workflow = await workflows.addVersionByName(caller.userId, definition, caller.userId);
+      return { ok: true, workflow, definition };
+    },
+    async replace(caller, id, input) {
+      const parsed = parseDefinition(input);
+      if (!parsed.ok) return { ok: false, code: 'INVALID_DEFINITION', problems: parsed.problems };
+      const { definition } = parsed;
+      try {
+        const workflow = await workflows.addVersionById(caller, id, definition);
+        return workflow ? { ok: true, workflow, definition } : { ok: false, code: 'UNKNOWN_WORKFLOW' };
+      } catch (error) {
+        if (isUniqueViolation(error)) return { ok: false, code: 'NAME_TAKEN' };
+        throw error;
+      }
+    },
+  };
+}
+
+function isUniqueViolation(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'UNIQUE_VIOLATION';
+}

@@ -1,0 +1,74 @@
+import { hashApiKey, looksLikeApiKey } from './api-key.ts';
+import { ADMIN_ROLE, anonymousCaller, type Caller } from './caller.ts';
+import type { VerifyJwt } from './jwt.ts';
+
+export interface StoredApiKey {
+  readonly id: string;
+  readonly userId: string;
+  readonly roles: readonly string[];
+  readonly communities: readonly number[];
+  readonly lastUsedAt: Date | null;
+}
+
+export interface ApiKeys {
+  /** A key that is neither revoked nor expired. Asked at every request, so that revoking works at once. */
+  maybeFindApiKey(hash: Buffer): Promise<StoredApiKey | null>;
+  recordApiKeyUse(id: string): Promise<void>;
+}
+
+export interface Credentials {
+  readonly apiKey: string | undefined;
+  /** The `Authorization` header. */
+  readonly authorization: string | undefined;
+}
+
+export type Authentication =
+  /** `afterwards`, where there is one, is to be started when the request has been served, and need not be waited for. */
+  | { readonly ok: true; readonly caller: Caller; readonly afterwards: (() => Promise<void>) | null }
+  | { readonly ok: false; readonly message: string };
+
+export type Authenticate = (credentials: Credentials) => Promise<Authentication>;
+
+export interface AuthenticateDeps {
+  readonly apiKeys: ApiKeys;
+  readonly verifyJwt: VerifyJwt;
+  readonly mode: 'required' | 'anonymous';
+  readonly now?: () => Date;
+}
+
+const USE_RECORDED_EVERY_MS = 60_000;
+
+/**
+ * `X-API-Key`, or `Authorization: Bearer` with a JWT; the key decides where both are sent. Credentials that are there and wrong
+ * are refused in anonymous mode too: whoever sends them does not want to be anybody else.
+ */
+export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
+  const { apiKeys, verifyJwt, mode, now = () => new Date() } = deps;
+
+  async function byApiKey(key: string): Promise<Authentication> {
+    const stored = looksLikeApiKey(key) ? await apiKeys.maybeFindApiKey(hashApiKey(key)) : null;
+    if (!stored) return { ok: false, message: 'The API key is unknown, revoked or expired' };
+    const { id, userId, roles, communities, lastUsedAt } = stored;
+    const isRecorded = lastUsedAt !== null && now().getTime() - lastUsedAt.getTime() < USE_RECORDED_EVERY_MS;
+    return {
+      ok: true,
+      caller: { userId, isAdmin: roles.includes(ADMIN_ROLE), communities, via: 'api_key' },
+      afterwards: isRecorded ? null : () => apiKeys.recordApiKeyUse(id),
+    };
+  }
+
+  async function byToken(authorization: string): Promise<Authentication> {
+    const token = /^Bearer +([^\s]+)$/i.exec(authorization)?.[1];
+    if (token === undefined) return { ok: false, message: 'Expected Authorization: Bearer <JWT>' };
+    const caller = await verifyJwt(token);
+    if (!caller) return { ok: false, message: 'The token is invalid or expired' };
+    return { ok: true, caller, afterwards: null };
+  }
+
+  return async ({ apiKey, authorization }) => {
+    if (apiKey !== undefined) return byApiKey(apiKey);
+    if (authorization !== undefined) return byToken(authorization);
+    if (mode === 'anonymous') return { ok: true, caller: anonymousCaller, afterwards: null };
+    return { ok: false, message: 'Send an API key in X-API-Key, or Authorization: Bearer <JWT>' };
+  };
+}

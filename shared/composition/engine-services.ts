@@ -1,0 +1,72 @@
+import { v7 as uuidv7 } from 'uuid';
+import { createAgentRegistry } from '../agents/registry.ts';
+import { createTokens, type Tokens } from '../agents/tokens.ts';
+import { createDecideBatch, type DecideBatch } from '../application/decide-batch.ts';
+import { PlanCache } from '../application/plan-cache.ts';
+import type { Clock } from '../application/ports.ts';
+import { createPublishEntries, type PublishEntries } from '../application/publish-entries.ts';
+import { createStartRun, type StartRun } from '../application/start-run.ts';
+import type { Environment } from '../config/environment.ts';
+import { planDefaults } from '../config/plan-defaults.ts';
+import { createProducer, type RecordProducer } from '../kafka/producer.ts';
+import { type Database, openDatabase } from '../persistence/database.ts';
+import { createNewRuns } from '../persistence/new-runs.ts';
+import { createOutbox } from '../persistence/outbox.ts';
+import { createRunStore } from '../persistence/run-store.ts';
+import { createRegistryRoutes } from './registry-routes.ts';
+
+/** What the functions that decide about runs are made of. One set for each execution environment. */
+export interface EngineServices {
+  readonly database: Database;
+  readonly producer: RecordProducer;
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly decideBatch: DecideBatch;
+  readonly startRun: StartRun;
+  readonly publishEntries: PublishEntries;
+  close(): Promise<void>;
+}
+
+export function createEngineServices(environment: Environment, service: string): EngineServices {
+  const { topics } = environment;
+  const clock: Clock = { now: () => Date.now() };
+  const database = openDatabase({ url: environment.databaseUrl, pipeline: environment.databasePipeline });
+  const producer = createProducer({ brokers: environment.kafkaBrokers, clientId: service });
+  const tokens = createTokens(environment.secretKey);
+  const publishEntries = createPublishEntries({ publisher: producer, outbox: createOutbox(database) });
+  const registryUrl = environment.agentRegistryUrl;
+  const registry =
+    registryUrl === null
+      ? null
+      : createRegistryRoutes(createAgentRegistry({ url: registryUrl, clock: clock.now }), clock);
+  const draws = { id: () => uuidv7(), jitter: () => Math.random() };
+
+  return {
+    database,
+    producer,
+    tokens,
+    clock,
+    publishEntries,
+    decideBatch: createDecideBatch({
+      store: createRunStore(database),
+      plans: new PlanCache(planDefaults),
+      registry,
+      topics,
+      tokens,
+      clock,
+      draws,
+      publishCommitted: async (entries) => void (await publishEntries(entries)),
+    }),
+    startRun: createStartRun({
+      runs: createNewRuns(database),
+      topics,
+      clock,
+      nextId: draws.id,
+      publishEntries,
+      planDefaults,
+    }),
+    async close() {
+      await Promise.allSettled([producer.close(), database.close()]);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import type { Json } from './json.ts';
+import type { AttemptStatus, RunStatus, State } from './state.ts';
+
+export type Decision =
+  | { readonly ok: true; readonly state: State; readonly effects: readonly Effect[] }
+  | { readonly ok: false; readonly code: RefusalCode };
+
+/** Why an event changes nothing. All are normal: delivery is at least once, and late. */
+export type RefusalCode =
+  /** The run is terminal (I4). */
+  | 'RUN_CLOSED'
+  /** Only a closed run can be retried. */
+  | 'RUN_OPEN'
+  /** A completed run has nothing to retry. */
+  | 'RUN_COMPLETED'
+  /** The run has begun already: a repeat of its execution request. */
+  | 'ALREADY_STARTED'
+  /** No such attempt of this run. */
+  | 'UNKNOWN_ATTEMPT'
+  /** The attempt is settled (I2). */
+  | 'ATTEMPT_CLOSED'
+  /** The attempt was never asked of an agent: its time has not come. */
+  | 'ATTEMPT_NOT_STARTED'
+  /** The attempt has begun already: a repeat of its request. */
+  | 'ATTEMPT_STARTED'
+  /** Nothing of this run is due yet: a repeat of an earlier wake. */
+  | 'NOT_DUE';
+
+/** What to carry out once the decision is committed (I5). */
+export type Effect =
+  | {
+      readonly type: 'dispatch_task';
+      readonly stepExecutionId: string;
+      readonly stepId: string;
+      readonly agentName: string;
+      readonly attempt: number;
+      readonly inputData: Json;
+      readonly idempotencyKey: string;
+      readonly deadlineAt: number;
+    }
+  | { readonly type: 'request_step'; readonly stepExecutionId: string }
+  | { readonly type: 'announce_cancellation'; readonly by: string | null; readonly reason: string | null }
+  | {
+      readonly type: 'publish_update';
+      readonly sequence: number;
+      readonly status: RunStatus;
+      readonly stepId: string | null;
+      readonly stepStatus: AttemptStatus | null;
+      readonly attempt: number | null;
+      readonly errorMessage: string | null;
+    };

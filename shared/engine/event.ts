@@ -1,0 +1,41 @@
+import type { Json } from './json.ts';
+
+/** What happened to one run, as `decide` takes it. Times are epoch milliseconds. */
+export type EngineEvent =
+  | { readonly type: 'execution_requested' }
+  /** The run came without a plan, and the one that its request carries is not valid. */
+  | { readonly type: 'plan_refused'; readonly message: string }
+  | {
+      readonly type: 'cancellation_requested';
+      readonly by: string | null;
+      readonly reason: string | null;
+      /** True where it came as a record, so that everybody knows already. */
+      readonly announced?: boolean;
+    }
+  | { readonly type: 'step_requested'; readonly stepExecutionId: string }
+  | AgentAnswered
+  /** The timekeeper's clock has come to `at`; without a step it is the run's own time. */
+  | { readonly type: 'woken'; readonly stepExecutionId: string | null; readonly at: number }
+  /** Somebody asks for a closed run to go on from its last completed step. */
+  | { readonly type: 'retry_requested' };
+
+export interface AgentAnswered {
+  readonly type: 'agent_answered';
+  readonly stepExecutionId: string;
+  /** Null from a callback, whose token names the attempt already. */
+  readonly attempt: number | null;
+  readonly outcome: AgentOutcome;
+  readonly logs: readonly string[] | null;
+}
+
+export type AgentOutcome =
+  | { readonly status: 'completed'; readonly output: Json }
+  | { readonly status: 'failed'; readonly error: AgentFailure };
+
+export interface AgentFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  /** The next attempt begins no earlier than so long from now. */
+  readonly retryAfterMs?: number | undefined;
+}

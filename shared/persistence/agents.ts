@@ -1,0 +1,97 @@
+import { validate as isUuid, v7 as uuidv7 } from 'uuid';
+import type { AgentKind, Agents, RegisteredAgent } from '../application/manage-agents.ts';
+import type { Statements } from './database.ts';
+import { isBeyond, pageOf } from './page.ts';
+import { canManageAgent, canViewAgent, Parameters } from './visibility.ts';
+
+interface AgentRow {
+  id: string;
+  owner: string | null;
+  name: string;
+  kind: AgentKind;
+  address: string;
+  timeout_seconds: number | null;
+  created_at: Date;
+  updated_at: Date;
+}
+
+const COLUMNS = 'a.id, a.owner, a.name, a.kind, a.address, a.timeout_seconds, a.created_at, a.updated_at';
+
+/** The API's agents. What a run needs of them is read elsewhere. */
+export function createAgents(database: Statements): Agents {
+  return {
+    async insertAgent({ owner, name, kind, address, timeoutSeconds, secretEncrypted }) {
+      const row = await database.one<AgentRow>(
+        `insert into agents as a (id, owner, name, kind, address, timeout_seconds, secret_encrypted)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         returning ${COLUMNS}`,
+        [uuidv7(), owner, name, kind, address, timeoutSeconds, secretEncrypted],
+      );
+      return agentOf(row);
+    },
+    async maybeFindAgent(viewer, idOrName) {
+      const parameters = new Parameters();
+      const named = isUuid(idOrName)
+        ? `a.id = ${parameters.add(idOrName)}`
+        : `a.name = ${parameters.add(idOrName)}`;
+      const visible = canViewAgent(viewer, parameters);
+      const row = await database.maybeOne<AgentRow>(
+        `select ${COLUMNS}
+         from agents a
+         where ${named} and ${visible}
+         order by (a.owner = ${parameters.add(viewer.userId)}) desc nulls last, a.owner nulls first
+         limit 1`,
+        parameters.values,
+      );
+      return row && agentOf(row);
+    },
+    async listAgents(viewer, { kind }, page) {
+      const parameters = new Parameters();
+      const rows = await database.many<AgentRow>(
+        `select ${COLUMNS}
+         from agents a
+         where ${canViewAgent(viewer, parameters)}
+           and ${kind === undefined ? 'true' : `a.kind = ${parameters.add(kind)}`}
+           and ${isBeyond(page.after, { key: 'a.name', keyType: 'varchar', id: 'a.id' }, '>', parameters)}
+         order by a.name, a.id
+         limit ${parameters.add(page.limit + 1)}`,
+        parameters.values,
+      );
+      return pageOf(rows, page, (row) => ({ key: row.name, id: row.id }), agentOf);
+    },
+    async updateAgent(viewer, id, { kind, address, timeoutSeconds, secretEncrypted }) {
+      const parameters = new Parameters();
+      const row = await database.maybeOne<AgentRow>(
+        `update agents as a
+         set kind = ${parameters.add(kind)}, address = ${parameters.add(address)},
+             timeout_seconds = ${parameters.add(timeoutSeconds)}, updated_at = now()
+             ${secretEncrypted === undefined ? '' : `, secret_encrypted = ${parameters.add(secretEncrypted)}`}
+         where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}
+         returning ${COLUMNS}`,
+        parameters.values,
+      );
+      return row && agentOf(row);
+    },
+    async deleteAgent(viewer, id) {
+      const parameters = new Parameters();
+      const deleted = await database.execute(
+        `delete from agents a where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}`,
+        parameters.values,
+      );
+      return deleted === 1;
+    },
+  };
+}
+
+function agentOf(row: AgentRow): RegisteredAgent {
+  return {
+    id: row.id,
+    owner: row.owner,
+    name: row.name,
+    kind: row.kind,
+    address: row.address,
+    timeoutSeconds: row.timeout_seconds,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,64 @@
+import type { LockedRun } from '../application/ports.ts';
+import type { Run, RunStatus } from '../engine/state.ts';
+import type { Statements } from './database.ts';
+
+interface RunRow {
+  run_id: string;
+  status: RunStatus;
+  sequence: number;
+  started_at: Date | null;
+  completed_at: Date | null;
+  error_code: string | null;
+  error_message: string | null;
+  error_step_id: string | null;
+  error_attempt: number | null;
+  cancelled_at: Date | null;
+  cancelled_by: string | null;
+  cancel_reason: string | null;
+  wake_at: Date | null;
+  owner: string | null;
+  workflow_id: string;
+  workflow_version_id: string | null;
+}
+
+/** Always in `run_id` order, so that two batches with runs in common wait for each other instead of deadlocking. */
+export async function lockRuns(statements: Statements, runIds: readonly string[]): Promise<LockedRun[]> {
+  const rows = await statements.many<RunRow>(
+    `select run_id, status, sequence, started_at, completed_at, error_code, error_message, error_step_id, error_attempt,
+            cancelled_at, cancelled_by, cancel_reason, wake_at, owner, workflow_id, workflow_version_id
+       from workflow_runs where run_id = any($1::text[]) order by run_id for update`,
+    [runIds],
+  );
+  return rows.map((row) => ({
+    run: runOf(row),
+    owner: row.owner,
+    workflowId: row.workflow_id,
+    versionId: row.workflow_version_id,
+  }));
+}
+
+function runOf(row: RunRow): Run {
+  return {
+    runId: row.run_id,
+    status: row.status,
+    sequence: row.sequence,
+    startedAt: row.started_at?.getTime() ?? null,
+    completedAt: row.completed_at?.getTime() ?? null,
+    // Never read back by a decision: what it is set to, is written.
+    outputData: null,
+    error:
+      row.error_code === null
+        ? null
+        : {
+            code: row.error_code,
+            message: row.error_message ?? '',
+            stepId: row.error_step_id,
+            attempt: row.error_attempt,
+          },
+    cancellation:
+      row.cancelled_at === null
+        ? null
+        : { by: row.cancelled_by, reason: row.cancel_reason, at: row.cancelled_at.getTime() },
+    wakeAt: row.wake_at?.getTime() ?? null,
+  };
+}

@@ -1,0 +1,55 @@
+import { readdir, readFile } from 'node:fs/promises';
+import pg from 'pg';
+
+const FOLDER = new URL('./migrations/', import.meta.url);
+/** Any number, the same for all: two deployments at once migrate one after the other. */
+const LOCK = 7_312_009;
+
+export class MigrationError extends Error {
+  readonly code = 'MIGRATION_FAILED';
+}
+
+/**
+ * Applies the migrations that the database lacks, in order, each in a transaction of its own, under a lock. Forward only.
+ * Connects directly: the lock lasts over several transactions, which a proxy would pin.
+ * @returns the names that were applied
+ * @throws MigrationError naming the file; those before it stay applied
+ */
+export async function migrate(databaseUrl: string, migrations = loadMigrations()): Promise<string[]> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query('select pg_advisory_lock($1)', [LOCK]);
+    await client.query(
+      'create table if not exists schema_migrations (name text primary key, applied_at timestamptz not null default now())',
+    );
+    const { rows } = await client.query<{ name: string }>('select name from schema_migrations');
+    const applied = new Set(rows.map(({ name }) => name));
+    const pending = (await migrations).filter(({ name }) => !applied.has(name));
+    for (const { name, sql } of pending) {
+      try {
+        await client.query(`begin; ${sql}; insert into schema_migrations (name) values ('${name}'); commit`);
+      } catch (error) {
+        throw new MigrationError(`Migration ${name} failed and is not applied: ${(error as Error).message}`, {
+          cause: error,
+        });
+      }
+    }
+    return pending.map(({ name }) => name);
+  } finally {
+    // The lock goes with the connection.
+    await client.end();
+  }
+}
+
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+async function loadMigrations(): Promise<Migration[]> {
+  const names = (await readdir(FOLDER)).filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name)).sort();
+  return Promise.all(
+    names.map(async (name) => ({ name, sql: await readFile(new URL(name, FOLDER), 'utf8') })),
+  );
+}

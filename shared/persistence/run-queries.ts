@@ -1,0 +1,201 @@
+import { validate as isUuid } from 'uuid';
+import type { Page, PageRequest, Position, Viewer } from '../application/viewer.ts';
+import type { Json, JsonObject } from '../engine/json.ts';
+import type { AttemptStatus, RunStatus } from '../engine/state.ts';
+import type { Statements } from './database.ts';
+import { exactTime, isBeyond, pageOf } from './page.ts';
+import { canViewRun, Parameters } from './visibility.ts';
+
+/** A run without what may be large. Null columns may be another producer's. */
+export interface RunSummary {
+  readonly id: string;
+  readonly run_id: string;
+  readonly workflow_id: string;
+  readonly workflow_name: string;
+  readonly workflow_definition_id: string | null;
+  readonly status: RunStatus;
+  readonly error_message: string | null;
+  readonly triggered_by: string | null;
+  readonly created_at: Date;
+  readonly updated_at: Date | null;
+  readonly completed_at: Date | null;
+  readonly cancelled_at: Date | null;
+  readonly cancelled_by: string | null;
+  readonly version: number | null;
+  readonly community_id: number | null;
+  readonly sequence: number;
+  readonly started_at: Date | null;
+  readonly cancel_reason: string | null;
+  readonly error_code: string | null;
+  readonly error_step_id: string | null;
+  readonly error_attempt: number | null;
+}
+
+export interface RunDetails extends RunSummary {
+  readonly input_data: Json;
+  readonly output_data: Json;
+  readonly variables: JsonObject | null;
+  readonly metadata: JsonObject | null;
+}
+
+export interface StepDetails {
+  readonly id: string;
+  readonly step_execution_id: string;
+  readonly run_id: string;
+  readonly step_id: string;
+  readonly step_name: string;
+  readonly agent_name: string;
+  readonly status: AttemptStatus;
+  readonly input_data: Json;
+  readonly output_data: Json;
+  readonly error_message: string | null;
+  readonly started_at: Date | null;
+  readonly completed_at: Date | null;
+  readonly step_type: string;
+  readonly scope: string;
+  readonly visit: number;
+  readonly attempt: number;
+  readonly error_code: string | null;
+  readonly logs: readonly string[] | null;
+  readonly created_at: Date;
+  readonly due_at: Date | null;
+  readonly deadline_at: Date | null;
+}
+
+export interface RunFilter {
+  readonly statuses?: readonly RunStatus[] | undefined;
+  /** The workflow's uuid, or `wf-<name>-<version>`. */
+  readonly workflowId?: string | undefined;
+  readonly workflowName?: string | undefined;
+  readonly triggeredBy?: string | undefined;
+  readonly communityId?: number | undefined;
+  /** ISO 8601; from this moment on. */
+  readonly createdAfter?: string | undefined;
+  /** ISO 8601; up to, and without, this moment. */
+  readonly createdBefore?: string | undefined;
+}
+
+export interface StepPiece {
+  readonly steps: readonly { readonly step: StepDetails; readonly position: Position }[];
+  /** False: there are more, up to the asked limit, that would have been too much at once. */
+  readonly isWhole: boolean;
+}
+
+export interface RunQueries {
+  maybeFindRun(viewer: Viewer, runId: string): Promise<RunDetails | null>;
+  maybeFindRunStatus(viewer: Viewer, runId: string): Promise<{ runId: string; status: RunStatus } | null>;
+  /** Newest first. */
+  listRuns(viewer: Viewer, filter: RunFilter, page: PageRequest): Promise<Page<RunSummary>>;
+  /** Oldest first. Stops early before the rows become more than memory should hold; gives one row at least. */
+  readSteps(runId: string, page: PageRequest): Promise<StepPiece>;
+  maybeFindAttempt(stepExecutionId: string): Promise<{ runId: string; status: AttemptStatus } | null>;
+}
+
+const SUMMARY = `r.id, r.run_id, r.workflow_id, r.workflow_name, r.workflow_definition_id, r.status, r.error_message,
+  r.triggered_by, r.created_at, r.updated_at, r.completed_at, r.cancelled_at, r.cancelled_by, r.version, r.community_id,
+  r.sequence, r.started_at, r.cancel_reason, r.error_code, r.error_step_id, r.error_attempt`;
+
+const STEP = `s.id, s.step_execution_id, s.run_id, s.step_id, s.step_name, s.agent_name, s.status, s.input_data, s.output_data,
+  s.error_message, s.started_at, s.completed_at, s.step_type, s.scope, s.visit, s.attempt, s.error_code, s.logs, s.created_at,
+  s.due_at, s.deadline_at`;
+
+/** Of the columns as stored. Compression saves a factor of 100 at the most, so that a piece stays below 50 MB of JSON. */
+const MAX_STORED_BYTES = 512 * 1024;
+
+export function createRunQueries(database: Statements): RunQueries {
+  return {
+    maybeFindRun(viewer, runId) {
+      const parameters = new Parameters();
+      return database.maybeOne<RunDetails>(
+        `select ${SUMMARY}, r.input_data, r.output_data, r.variables, r.metadata
+         from workflow_runs r
+         where r.run_id = ${parameters.add(runId)} and ${canViewRun(viewer, parameters)}`,
+        parameters.values,
+      );
+    },
+    async maybeFindRunStatus(viewer, runId) {
+      const parameters = new Parameters();
+      const row = await database.maybeOne<{ run_id: string; status: RunStatus }>(
+        `select r.run_id, r.status
+         from workflow_runs r
+         where r.run_id = ${parameters.add(runId)} and ${canViewRun(viewer, parameters)}`,
+        parameters.values,
+      );
+      return row && { runId: row.run_id, status: row.status };
+    },
+    async listRuns(viewer, filter, page) {
+      const parameters = new Parameters();
+      const key = { key: 'r.created_at', keyType: 'timestamptz', id: 'r.id' };
+      const rows = await database.many<RunSummary & { position_key: string }>(
+        `select ${SUMMARY}, ${exactTime('r.created_at')} as position_key
+         from workflow_runs r
+         where ${canViewRun(viewer, parameters)} and r.created_at is not null
+           and ${isBeyond(page.after, key, '<', parameters)}
+           ${conditionsOf(filter, parameters)
+             .map((condition) => `and ${condition}`)
+             .join('\n')}
+         order by r.created_at desc, r.id desc
+         limit ${parameters.add(page.limit + 1)}`,
+        parameters.values,
+      );
+      return pageOf(
+        rows,
+        page,
+        (row) => ({ key: row.position_key, id: row.id }),
+        ({ position_key: _key, ...run }) => run,
+      );
+    },
+    async readSteps(runId, { after, limit }) {
+      const parameters = new Parameters();
+      const key = { key: 's.created_at', keyType: 'timestamptz', id: 's.id' };
+      const rows = await database.many<StepDetails & { position_key: string; candidates: number }>(
+        // pg_column_size reads a large value's pointer, not the value.
+        `select * from (
+           select s.*, count(*) over () as candidates, row_number() over oldest_first as place,
+                  sum(coalesce(pg_column_size(s.input_data), 0) + coalesce(pg_column_size(s.output_data), 0)
+                      + coalesce(pg_column_size(s.logs), 0)) over oldest_first as stored_bytes
+           from (
+             select ${STEP}, ${exactTime('s.created_at')} as position_key
+             from step_executions s
+             where s.run_id = ${parameters.add(runId)} and ${isBeyond(after, key, '>', parameters)}
+             order by s.created_at, s.id
+             limit ${parameters.add(limit)}
+           ) s
+           window oldest_first as (order by s.created_at, s.id)
+         ) s
+         where s.stored_bytes <= ${MAX_STORED_BYTES} or s.place = 1
+         order by s.created_at, s.id`,
+        parameters.values,
+      );
+      return {
+        steps: rows.map((row) => ({ step: row, position: { key: row.position_key, id: row.id } })),
+        isWhole: rows.length === (rows[0]?.candidates ?? 0),
+      };
+    },
+    async maybeFindAttempt(stepExecutionId) {
+      const row = await database.maybeOne<{ run_id: string; status: AttemptStatus }>(
+        'select run_id, status from step_executions where step_execution_id = $1',
+        [stepExecutionId],
+      );
+      return row && { runId: row.run_id, status: row.status };
+    },
+  };
+}
+
+function conditionsOf(filter: RunFilter, parameters: Parameters): string[] {
+  const conditions: string[] = [];
+  const where = (condition: (parameter: string) => string, value: unknown) => {
+    if (value !== undefined) conditions.push(condition(parameters.add(value)));
+  };
+  const isDefinitionId = filter.workflowId !== undefined && isUuid(filter.workflowId);
+  where((value) => `r.status = any(${value}::text[])`, filter.statuses);
+  if (isDefinitionId)
+    where((value) => `r.workflow_definition_id = ${value}`, filter.workflowId?.toLowerCase());
+  else where((value) => `r.workflow_id = ${value}`, filter.workflowId);
+  where((value) => `r.workflow_name = ${value}`, filter.workflowName);
+  where((value) => `r.triggered_by = ${value}`, filter.triggeredBy);
+  where((value) => `r.community_id = ${value}`, filter.communityId);
+  where((value) => `r.created_at >= ${value}::timestamptz`, filter.createdAfter);
+  where((value) => `r.created_at < ${value}::timestamptz`, filter.createdBefore);
+  return conditions;
+}

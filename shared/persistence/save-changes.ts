@@ -1,0 +1,133 @@
+import type { AttemptOpened, Changes, RunChange } from '../application/ports.ts';
+import type { Attempt } from '../engine/state.ts';
+import type { Statements } from './database.ts';
+import { insertOutbox } from './outbox.ts';
+
+/** A row is not as the transaction loaded it under lock: a defect, or somebody who writes without the lock. */
+export class StaleDecisionError extends Error {
+  readonly code = 'STALE_DECISION';
+}
+
+/**
+ * Writes a batch's decisions: at most four statements, each of them with all its rows as one JSON parameter. Every update
+ * carries its guard; a guard that misses rolls the batch back.
+ */
+export async function saveChanges(statements: Statements, changes: Changes): Promise<void> {
+  const { runs, opened, settled, outbox } = changes;
+  const counts = await Promise.all([
+    settled.length === 0 ? 0 : updateAttempts(statements, settled),
+    opened.length === 0 ? 0 : insertAttempts(statements, opened),
+    updateRuns(statements, runs),
+    insertOutbox(statements, outbox),
+  ]);
+  const expected = [settled.length, opened.length, runs.length, outbox.length];
+  if (counts.some((count, i) => count !== expected[i])) {
+    throw new StaleDecisionError(`Rows written: ${counts.join(', ')}; expected: ${expected.join(', ')}`);
+  }
+}
+
+function updateAttempts(statements: Statements, attempts: readonly Attempt[]): Promise<number> {
+  const rows = attempts.map((attempt) => ({
+    id: attempt.stepExecutionId,
+    status: attempt.status,
+    output_data: attempt.outputData,
+    error_message: attempt.error?.message ?? null,
+    error_code: attempt.error?.code ?? null,
+    logs: attempt.logs,
+    started_at: iso(attempt.startedAt),
+    completed_at: iso(attempt.completedAt),
+    due_at: iso(attempt.dueAt),
+    deadline_at: iso(attempt.deadlineAt),
+    republished_at: iso(attempt.republishedAt),
+    wake_at: iso(attempt.wakeAt),
+  }));
+  return statements.execute(
+    `update step_executions as s
+        set status = v.status, output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
+            logs = v.logs, started_at = v.started_at, completed_at = v.completed_at, due_at = v.due_at,
+            deadline_at = v.deadline_at, republished_at = v.republished_at, wake_at = v.wake_at
+       from json_to_recordset($1::json) as v (id uuid, status text, output_data jsonb, error_message text, error_code text,
+            logs jsonb, started_at timestamptz, completed_at timestamptz, due_at timestamptz, deadline_at timestamptz,
+            republished_at timestamptz, wake_at timestamptz)
+      where s.id = v.id and s.status in ('PENDING', 'RUNNING')`,
+    [JSON.stringify(rows)],
+  );
+}
+
+function insertAttempts(statements: Statements, opened: readonly AttemptOpened[]): Promise<number> {
+  const rows = opened.map(({ runId, stepName, agentName, stepType, attempt }) => ({
+    id: attempt.stepExecutionId,
+    run_id: runId,
+    step_id: attempt.stepId,
+    step_name: stepName,
+    agent_name: agentName,
+    step_type: stepType,
+    status: attempt.status,
+    input_data: attempt.inputData,
+    error_message: attempt.error?.message ?? null,
+    error_code: attempt.error?.code ?? null,
+    created_at: iso(attempt.createdAt),
+    started_at: iso(attempt.startedAt),
+    completed_at: iso(attempt.completedAt),
+    scope: attempt.scope,
+    visit: attempt.visit,
+    attempt: attempt.attempt,
+    policy_attempt: attempt.policyAttempt,
+    timeout_ms: attempt.timeoutMs,
+    due_at: iso(attempt.dueAt),
+    deadline_at: iso(attempt.deadlineAt),
+    wake_at: iso(attempt.wakeAt),
+  }));
+  return statements.execute(
+    `insert into step_executions (id, step_execution_id, run_id, step_id, step_name, agent_name, step_type, status, input_data,
+            error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, timeout_ms,
+            due_at, deadline_at, wake_at)
+     select id, id::text, run_id, step_id, step_name, agent_name, step_type, status, input_data,
+            error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, timeout_ms,
+            due_at, deadline_at, wake_at
+       from json_to_recordset($1::json) as v (id uuid, run_id text, step_id text, step_name text, agent_name text,
+            step_type text, status text, input_data jsonb, error_message text, error_code text, created_at timestamptz,
+            started_at timestamptz, completed_at timestamptz, scope text, visit int, attempt int, policy_attempt int,
+            timeout_ms int, due_at timestamptz, deadline_at timestamptz, wake_at timestamptz)`,
+    [JSON.stringify(rows)],
+  );
+}
+
+function updateRuns(statements: Statements, changes: readonly RunChange[]): Promise<number> {
+  const rows = changes.map(({ run, versionId }) => ({
+    run_id: run.runId,
+    status: run.status,
+    sequence: run.sequence,
+    started_at: iso(run.startedAt),
+    completed_at: iso(run.completedAt),
+    output_data: run.outputData,
+    error_message: run.error?.message ?? null,
+    error_code: run.error?.code ?? null,
+    error_step_id: run.error?.stepId ?? null,
+    error_attempt: run.error?.attempt ?? null,
+    cancelled_at: iso(run.cancellation?.at ?? null),
+    cancelled_by: run.cancellation?.by ?? null,
+    cancel_reason: run.cancellation?.reason ?? null,
+    wake_at: iso(run.wakeAt),
+    workflow_version_id: versionId,
+  }));
+  // The sequence only grows: an update from a state that is no longer the last one touches no row.
+  return statements.execute(
+    `update workflow_runs as r
+        set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
+            output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
+            error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
+            cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, wake_at = v.wake_at,
+            workflow_version_id = v.workflow_version_id, updated_at = now()
+       from json_to_recordset($1::json) as v (run_id text, status text, sequence bigint, started_at timestamptz,
+            completed_at timestamptz, output_data jsonb, error_message text, error_code text, error_step_id text,
+            error_attempt int, cancelled_at timestamptz, cancelled_by text, cancel_reason text, wake_at timestamptz,
+            workflow_version_id uuid)
+      where r.run_id = v.run_id and r.sequence < v.sequence`,
+    [JSON.stringify(rows)],
+  );
+}
+
+function iso(epochMs: number | null): string | null {
+  return epochMs === null ? null : new Date(epochMs).toISOString();
+}

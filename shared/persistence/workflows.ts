@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import type { ExecutableWorkflow } from '../application/execute-workflow.ts';
+import type { Workflow, WorkflowWriter } from '../application/register-workflow.ts';
+import type { Page, PageRequest, Viewer } from '../application/viewer.ts';
+import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
+import type { Statements } from './database.ts';
+import { DefinitionCache } from './definition-cache.ts';
+import { exactTime, isBeyond, pageOf } from './page.ts';
+import { canExecuteWorkflow, canManageWorkflow, canViewWorkflow, Parameters } from './visibility.ts';
+
+export interface WorkflowWithDefinition extends Workflow {
+  readonly definition: WorkflowDefinition;
+}
+
+export interface Workflows extends WorkflowWriter {
+  maybeFindWorkflow(viewer: Viewer, id: string): Promise<WorkflowWithDefinition | null>;
+  maybeFindExecutable(viewer: Viewer, id: string): Promise<ExecutableWorkflow | null>;
+  canManage(viewer: Viewer, id: string): Promise<boolean>;
+  /** Newest first, without the archived ones. */
+  listWorkflows(
+    viewer: Viewer,
+    filter: { readonly name?: string | undefined },
+    page: PageRequest,
+  ): Promise<Page<Workflow>>;
+  /** Runs stay, and go on. @returns when, or null where the viewer has no such workflow. */
+  archiveWorkflow(viewer: Viewer, id: string): Promise<Date | null>;
+}
+
+interface WorkflowRow {
+  id: string;
+  owner: string;
+  name: string;
+  description: string | null;
+  latest_version: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+const COLUMNS = 'w.id, w.owner, w.name, w.description, w.latest_version, w.created_at, w.updated_at';
+
+export function createWorkflows(database: Statements): Workflows {
+  const definitions = new DefinitionCache();
+  return {
+    // One statement: the upsert locks the workflow's row, so that concurrent registrations count on from one another.
+    async addVersionByName(owner, definition, createdBy) {
+      const { name, description } = definition;
+      const parameters = new Parameters();
+      const values = [uuidv7(), owner, name, description].map((value) => parameters.add(value)).join(', ');
+      const row = await database.one<WorkflowRow>(
+        `with workflow as (
+           insert into workflows as w (id, owner, name, description, latest_version)
+           values (${values}, 1)
+           on conflict (owner, name) do update
+           set description = excluded.description, latest_version = w.latest_version + 1, updated_at = now(), archived_at = null
+           returning ${COLUMNS}
+         ), version as (${insertVersion(definition, createdBy, parameters)})
+         select * from workflow`,
+        parameters.values,
+      );
+      return workflowOf(row);
+    },
+    async addVersionById(viewer, id, definition) {
+      const parameters = new Parameters();
+      const row = await database.maybeOne<WorkflowRow>(
+        `with workflow as (
+           update workflows as w
+           set name = ${parameters.add(definition.name)}, description = ${parameters.add(definition.description)},
+               latest_version = w.latest_version + 1, updated_at = now()
+           where w.id = ${parameters.add(id)} and w.archived_at is null and ${canManageWorkflow(viewer, parameters)}
+           returning ${COLUMNS}
+         ), version as (${insertVersion(definition, viewer.userId, parameters)})
+         select * from workflow`,
+        parameters.values,
+      );
+      return row && workflowOf(row);
+    },
+    async maybeFindWorkflow(viewer, id) {
+      const parameters = new Parameters();
+      const row = await database.maybeOne<WorkflowRow & { definition: WorkflowDefinition }>(
+        `select ${COLUMNS}, v.definition
+         from workflows w
+         join workflow_versions v on v.workflow_id = w.id and v.version = w.latest_version
+         where w.id = ${parameters.add(id)} and w.archived_at is null and ${canViewWorkflow(viewer, parameters)}`,
+        parameters.values,
+      );
+      return row && { ...workflowOf(row), definition: row.definition };
+    },
+    async maybeFindExecutable(viewer, id) {
+      const parameters = new Parameters();
+      const cached = definitions.get(id);
+      const row = await database.maybeOne<ExecutableRow>(
+        // A definition may be a megabyte: the version that is here already is not sent again.
+        `select w.id, w.owner, w.name, w.latest_version, v.id as version_id,
+                case when v.id = ${parameters.add(cached?.versionId ?? null)}::uuid then null else v.definition::text end as definition
+         from workflows w
+         join workflow_versions v on v.workflow_id = w.id and v.version = w.latest_version
+         where w.id = ${parameters.add(id)} and w.archived_at is null and ${canExecuteWorkflow(viewer, parameters)}`,
+        parameters.values,
+      );
+      if (!row) return null;
+      const definition =
+        row.definition === null
+          ? cached!.definition
+          : definitions.add(row.id, row.version_id, row.definition);
+      definitions.touch(row.id);
+      const { owner, name, latest_version: version, version_id: versionId } = row;
+      return { id: row.id, owner, name, version, versionId, definition };
+    },
+    async canManage(viewer, id) {
+      const parameters = new Parameters();
+      const row = await database.maybeOne(
+        `select from workflows w
+         where w.id = ${parameters.add(id)} and w.archived_at is null and ${canManageWorkflow(viewer, parameters)}`,
+        parameters.values,
+      );
+      return row !== null;
+    },
+    async listWorkflows(viewer, { name }, page) {
+      const parameters = new Parameters();
+      const key = { key: 'w.created_at', keyType: 'timestamptz', id: 'w.id' };
+      const rows = await database.many<WorkflowRow & { position_key: string }>(
+        `select ${COLUMNS}, ${exactTime('w.created_at')} as position_key
+         from workflows w
+         where ${canViewWorkflow(viewer, parameters)} and w.archived_at is null
+           and ${name === undefined ? 'true' : `w.name = ${parameters.add(name)}`}
+           and ${isBeyond(page.after, key, '<', parameters)}
+         order by w.created_at desc, w.id desc
+         limit ${parameters.add(page.limit + 1)}`,
+        parameters.values,
+      );
+      return pageOf(rows, page, (row) => ({ key: row.position_key, id: row.id }), workflowOf);
+    },
+    async archiveWorkflow(viewer, id) {
+      const parameters = new Parameters();
+      const row = await database.maybeOne<{ archived_at: Date }>(
+        `update workflows w set archived_at = now(), updated_at = now()
+         where w.id = ${parameters.add(id)} and w.archived_at is null and ${canManageWorkflow(viewer, parameters)}
+         returning w.archived_at`,
+        parameters.values,
+      );
+      return row && row.archived_at;
+    },
+  };
+}
+
+interface ExecutableRow {
+  id: string;
+  owner: string;
+  name: string;
+  latest_version: number;
+  version_id: string;
+  definition: string | null;
+}
+
+/** To stand in a statement whose CTE `workflow` gives the row that the version is of. */
+function insertVersion(definition: WorkflowDefinition, createdBy: string, parameters: Parameters): string {
+  const text = JSON.stringify(definition);
+  const hash = createHash('sha256').update(text).digest();
+  return `insert into workflow_versions (id, workflow_id, version, definition, content_hash, created_by)
+    select ${parameters.add(uuidv7())}::uuid, id, latest_version, ${parameters.add(text)}::json, ${parameters.add(hash)}::bytea, ${parameters.add(createdBy)}
+    from workflow`;
+}
+
+function workflowOf(row: WorkflowRow): Workflow {
+  return {
+    id: row.id,
+    owner: row.owner,
+    name: row.name,
+    description: row.description,
+    version: row.latest_version,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
