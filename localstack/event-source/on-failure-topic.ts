@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Kafka, KafkaJSError, type Producer } from 'kafkajs';
+import type { Kafka, KafkaJSError, Producer } from 'kafkajs';
 import { type Discard, failureRecord, type RecordSource } from './failure-record.ts';
 import type { SourceRecord } from './kafka-event.ts';
 
@@ -37,7 +37,7 @@ export class OnFailureTopic {
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         log(`cannot write to the on-failure topic ${this.#topic}: ${reason}`);
-        if (error instanceof KafkaJSError && !error.retriable) return true;
+        if ((error as Partial<KafkaJSError>).retriable === false) return true;
         await sleep(500, undefined, { signal: stopping }).catch(() => {});
       }
     }
