@@ -48,6 +48,8 @@ const KEEP_ALIVE_MS = 4_000;
 /** Of an error's body only a code and a message are kept. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 const MAX_KNOWN_URLS = 1_000;
+/** A longer timer would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export function createHttpAgentCaller({ guard, clock, connect }: HttpAgentCallerOptions): HttpAgentCaller {
   const connector = createGuardedConnector(guard, connect);
@@ -151,11 +153,14 @@ function exchange(
     return readFailure({ status, ...headersOfFailure(headers), body }, clock());
   };
   const stop = () => controller?.abort(new Error('The rest of the answer is not read.'));
-  const timer = setTimeout(() => {
-    expired = true;
-    resolve(status > 0 && !isOutput() ? failure() : timedOut(call));
-    stop();
-  }, call.timeoutMs);
+  const timer = setTimeout(
+    () => {
+      expired = true;
+      resolve(status > 0 && !isOutput() ? failure() : timedOut(call));
+      stop();
+    },
+    Math.min(call.timeoutMs, MAX_TIMER_MS),
+  );
 
   agent.dispatch(request, {
     onRequestStart(started) {
