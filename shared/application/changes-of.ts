@@ -1,7 +1,7 @@
 import type { Topics } from '../config/topics.ts';
 import type { Effect } from '../engine/decision.ts';
 import type { Plan } from '../engine/plan.ts';
-import type { Attempt, State } from '../engine/state.ts';
+import { type Attempt, isOpenAttempt, type State } from '../engine/state.ts';
 import { stepOf } from '../engine/step-attempt.ts';
 import { messagesOf } from './messages-of.ts';
 import type { AgentRoute, AttemptOpened, Changes, LockedRun, ResultTokens } from './ports.ts';
@@ -23,36 +23,48 @@ export interface ChangeContext {
   readonly tokens: ResultTokens;
   readonly now: number;
   readonly routes: (owner: string | null, name: string) => AgentRoute | undefined;
-  readonly entryId: () => string;
+  readonly entryId: string;
 }
 
 /** What is to be written: each row once, however many decisions touched it. */
 export function changesOf(decided: readonly DecidedRun[], context: ChangeContext): Changes {
   const opened: AttemptOpened[] = [];
-  const settled: Attempt[] = [];
+  const started: Attempt[] = [];
+  const closed: Attempt[] = [];
   for (const { locked, plan, loaded, state } of decided) {
     for (const attempt of state.attempts.values()) {
       const before = loaded.attempts.get(attempt.stepExecutionId);
       if (before === attempt) continue;
-      if (before !== undefined) {
-        settled.push(attempt);
-        continue;
-      }
-      const { name, agentName, label } = stepOf(plan, attempt.stepId);
-      opened.push({ runId: locked.run.runId, stepName: name, agentName, stepType: label, attempt });
+      if (before === undefined) {
+        const { name, agentName, label } = stepOf(plan, attempt.stepId);
+        opened.push({ runId: locked.run.runId, stepName: name, agentName, stepType: label, attempt });
+      } else if (isOpenAttempt(attempt)) started.push(attempt);
+      else closed.push(attempt);
     }
   }
   return {
-    runs: decided.map(({ state, versionId }) => ({ run: state.run, versionId })),
+    advanced: decided
+      .filter(isAdvance)
+      .map(({ state: { run } }) => ({ runId: run.runId, sequence: run.sequence })),
+    changed: decided
+      .filter((run) => !isAdvance(run))
+      .map(({ state, versionId }) => ({ run: state.run, versionId })),
     opened,
-    settled,
-    outbox: decided.map(({ locked, effects }) => ({
-      id: context.entryId(),
-      runId: locked.run.runId,
-      messages: messagesOf(locked, effects, {
-        ...context,
-        routeOf: (agentName) => context.routes(locked.owner, agentName),
-      }),
-    })),
+    started,
+    closed,
+    outbox: {
+      id: context.entryId,
+      messages: decided.flatMap(({ locked, effects }) =>
+        messagesOf(locked, effects, {
+          ...context,
+          routeOf: (agentName) => context.routes(locked.owner, agentName),
+        }),
+      ),
+    },
   };
+}
+
+/** Most decisions leave the run as it was but for its sequence; the cheaper statement is for them. */
+function isAdvance({ locked, loaded, state, versionId }: DecidedRun): boolean {
+  return loaded.run.status === 'RUNNING' && state.run.status === 'RUNNING' && locked.versionId === versionId;
 }

@@ -50,7 +50,7 @@ export interface DecideBatchDeps {
   readonly clock: Clock;
   readonly draws: Draws;
   /** Publishes what was committed, bounded in time; what is left behind the timekeeper publishes. Never throws. */
-  readonly publishCommitted: (entries: readonly OutboxEntry[]) => Promise<void>;
+  readonly publishCommitted: (entry: OutboxEntry) => Promise<void>;
 }
 
 export type DecideBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
@@ -64,8 +64,8 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
   const decideAll = async (items: readonly BatchItem[]): Promise<Outcome[]> => {
     for (let conflicts = 0; ; ) {
       try {
-        const { outcomes, entries } = await deps.store.transaction((tx) => decideWithin(deps, tx, items));
-        await deps.publishCommitted(entries);
+        const { outcomes, entry } = await deps.store.transaction((tx) => decideWithin(deps, tx, items));
+        if (entry !== null) await deps.publishCommitted(entry);
         return outcomes;
       } catch (error) {
         if (error instanceof RegistryLookUpNeeded) await deps.registry?.lookUp(error.names);
@@ -154,7 +154,7 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
     return { outcome: 'decided', status: decision.state.run.status };
   });
 
-  if (decided.size === 0) return { outcomes, entries: [] };
+  if (decided.size === 0) return { outcomes, entry: null };
   const routes = await routesFor(deps, tx, [...decided.values()]);
   const { topics, tokens, draws } = deps;
   const changes = changesOf([...decided.values()], {
@@ -162,10 +162,10 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
     tokens,
     now,
     routes,
-    entryId: () => draws.id(),
+    entryId: draws.id(),
   });
   await tx.save(changes);
-  return { outcomes, entries: changes.outbox };
+  return { outcomes, entry: changes.outbox };
 }
 
 interface Planned {

@@ -1,5 +1,6 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { JsonObject } from '../engine/json.ts';
+import type { StartedRun, StartRun } from './start-run.ts';
 import type { Viewer } from './viewer.ts';
 
 /** The newest version of a workflow, as a run of it needs it. */
@@ -19,20 +20,6 @@ export interface RunRequest {
   readonly communityId: number | null;
   readonly metadata: JsonObject | null;
 }
-
-export interface StartedRun {
-  readonly runId: string;
-  readonly executionId: string;
-  readonly createdAt: Date;
-}
-
-type StartRun = (
-  command: RunRequest & {
-    readonly owner: string;
-    readonly triggeredBy: string;
-    readonly workflow: Omit<ExecutableWorkflow, 'owner'>;
-  },
-) => Promise<StartedRun>;
 
 export type ExecuteWorkflow = (
   caller: Viewer,

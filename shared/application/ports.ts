@@ -18,10 +18,9 @@ export interface OutgoingMessage {
   readonly planOf?: string;
 }
 
-/** The messages of one decision: one outbox row. */
+/** What one transaction has to publish: one outbox row. */
 export interface OutboxEntry {
   readonly id: string;
-  readonly runId: string;
   readonly messages: readonly OutgoingMessage[];
 }
 
@@ -84,6 +83,12 @@ export interface RunChange {
   readonly versionId: string | null;
 }
 
+/** A run that went a step further: nothing but its sequence is new. */
+export interface RunAdvance {
+  readonly runId: string;
+  readonly sequence: number;
+}
+
 export interface AttemptOpened {
   readonly runId: string;
   readonly stepName: string;
@@ -93,10 +98,13 @@ export interface AttemptOpened {
 }
 
 export interface Changes {
-  readonly runs: readonly RunChange[];
+  readonly advanced: readonly RunAdvance[];
+  readonly changed: readonly RunChange[];
   readonly opened: readonly AttemptOpened[];
-  readonly settled: readonly Attempt[];
-  readonly outbox: readonly OutboxEntry[];
+  /** PENDING attempts that began, and tasks that were published once more. */
+  readonly started: readonly Attempt[];
+  readonly closed: readonly Attempt[];
+  readonly outbox: OutboxEntry;
 }
 
 /** One transaction over a batch of runs. Each method is one statement, whatever the batch's size. */
@@ -113,7 +121,7 @@ export interface RunTransaction {
   loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>>;
   /** Stores a plan that came inline, once, and returns its version's id. */
   storeInlinePlan(definition: JsonObject): Promise<string>;
-  /** Four guarded statements at the most. @throws StaleDecisionError when a row is not as it was loaded. */
+  /** Six guarded statements at the most. @throws StaleDecisionError when a row is not as it was loaded. */
   save(changes: Changes): Promise<void>;
 }
 

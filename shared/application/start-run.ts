@@ -113,7 +113,6 @@ function newRun({ topics, clock, nextId, planDefaults }: StartRunDeps, command: 
     wakeAt: new Date(now + planDefaults.pickUpMs),
     request: {
       id: nextId(),
-      runId,
       messages: [{ topic: topics.executionRequests, key: runId, value, planOf: workflow.versionId }],
     },
   };

@@ -55,7 +55,7 @@ export function createEngineServices(environment: Environment, service: string):
       tokens,
       clock,
       draws,
-      publishCommitted: async (entries) => void (await publishEntries(entries)),
+      publishCommitted: async (entry) => void (await publishEntries([entry])),
     }),
     startRun: createStartRun({
       runs: createNewRuns(database),

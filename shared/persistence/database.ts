@@ -66,12 +66,8 @@ export function openDatabase(options: DatabaseOptions): Database {
       const client = await pool.connect().catch((error) => {
         throw translateDatabaseError(error);
       });
-      // Queries that `work` left behind when it threw must not become unhandled rejections.
-      const run = (sql: string, values?: unknown[]) => {
-        const result = client.query(sql, values);
-        result.catch(() => {});
-        return result;
-      };
+      const send = (sql: string, values?: unknown[]) => client.query(sql, values);
+      const run = orderly(options.pipeline ? send : inTurn(send));
       let broken: Error | undefined;
       try {
         run('begin');
@@ -89,6 +85,28 @@ export function openDatabase(options: DatabaseOptions): Database {
       }
     },
     close: () => pool.end(),
+  };
+}
+
+/** Queries that are left behind when another one fails must not become unhandled rejections. */
+function orderly(run: RunQuery): RunQuery {
+  return (sql, values) => {
+    const result = run(sql, values);
+    result.catch(() => {});
+    return result;
+  };
+}
+
+/** Each query is sent when the one before is answered, whatever its answer: the next then fails by itself. */
+function inTurn(run: RunQuery): RunQuery {
+  let last: Promise<unknown> = Promise.resolve();
+  return (sql, values) => {
+    const result = last.then(
+      () => run(sql, values),
+      () => run(sql, values),
+    );
+    last = result;
+    return result;
   };
 }
 

@@ -11,7 +11,7 @@ export function createNewRuns(database: Database): NewRuns {
                   status, owner, triggered_by, input_data, variables, community_id, metadata, created_at, updated_at, wake_at)
            values ($1, $2, $3, $4, $5, $6, $7, 'PENDING', $8, $9, $10, $11, $12, $13, $14, $14, $15)
          )
-         insert into outbox (id, run_id, messages) values ($16, $2, $17)`,
+         insert into outbox (id, messages) values ($16, $17)`,
         [
           run.id,
           run.runId,

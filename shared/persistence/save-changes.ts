@@ -1,4 +1,4 @@
-import type { AttemptOpened, Changes, RunChange } from '../application/ports.ts';
+import type { AttemptOpened, Changes, RunAdvance, RunChange } from '../application/ports.ts';
 import type { Attempt } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import { insertOutbox } from './outbox.ts';
@@ -9,45 +9,58 @@ export class StaleDecisionError extends Error {
 }
 
 /**
- * Writes a batch's decisions: at most four statements, each of them with all its rows as one JSON parameter. Every update
- * carries its guard; a guard that misses rolls the batch back.
+ * Writes a batch's decisions: at most six statements, each of them with all its rows in its parameters. Every update carries
+ * its guard; a guard that misses rolls the batch back.
  */
 export async function saveChanges(statements: Statements, changes: Changes): Promise<void> {
-  const { runs, opened, settled, outbox } = changes;
+  const { advanced, changed, opened, started, closed, outbox } = changes;
   const counts = await Promise.all([
-    settled.length === 0 ? 0 : updateAttempts(statements, settled),
+    closed.length === 0 ? 0 : closeAttempts(statements, closed),
+    started.length === 0 ? 0 : startAttempts(statements, started),
     opened.length === 0 ? 0 : insertAttempts(statements, opened),
-    updateRuns(statements, runs),
+    advanced.length === 0 ? 0 : advanceRuns(statements, advanced),
+    changed.length === 0 ? 0 : updateRuns(statements, changed),
     insertOutbox(statements, outbox),
   ]);
-  const expected = [settled.length, opened.length, runs.length, outbox.length];
+  const expected = [closed.length, started.length, opened.length, advanced.length, changed.length, 1];
   if (counts.some((count, i) => count !== expected[i])) {
     throw new StaleDecisionError(`Rows written: ${counts.join(', ')}; expected: ${expected.join(', ')}`);
   }
 }
 
-function updateAttempts(statements: Statements, attempts: readonly Attempt[]): Promise<number> {
+function closeAttempts(statements: Statements, attempts: readonly Attempt[]): Promise<number> {
+  const rows = attempts.map(({ stepExecutionId, status, outputData, error, logs, completedAt }) => ({
+    id: stepExecutionId,
+    status,
+    output_data: outputData,
+    ...(error && { error_message: error.message, error_code: error.code }),
+    ...(logs && { logs }),
+    completed_at: iso(completedAt),
+  }));
+  return statements.execute(
+    `update step_executions as s
+        set status = v.status, output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
+            logs = v.logs, completed_at = v.completed_at, due_at = null, wake_at = null
+       from json_to_recordset($1::json) as v (id uuid, status text, output_data jsonb, error_message text, error_code text,
+            logs jsonb, completed_at timestamptz)
+      where s.id = v.id and s.status in ('PENDING', 'RUNNING')`,
+    [JSON.stringify(rows)],
+  );
+}
+
+function startAttempts(statements: Statements, attempts: readonly Attempt[]): Promise<number> {
   const rows = attempts.map((attempt) => ({
     id: attempt.stepExecutionId,
-    status: attempt.status,
-    output_data: attempt.outputData,
-    error_message: attempt.error?.message ?? null,
-    error_code: attempt.error?.code ?? null,
-    logs: attempt.logs,
     started_at: iso(attempt.startedAt),
-    completed_at: iso(attempt.completedAt),
-    due_at: iso(attempt.dueAt),
     deadline_at: iso(attempt.deadlineAt),
     republished_at: iso(attempt.republishedAt),
     wake_at: iso(attempt.wakeAt),
   }));
   return statements.execute(
     `update step_executions as s
-        set status = v.status, output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
-            logs = v.logs, started_at = v.started_at, completed_at = v.completed_at, due_at = v.due_at,
-            deadline_at = v.deadline_at, republished_at = v.republished_at, wake_at = v.wake_at
-       from json_to_recordset($1::json) as v (id uuid, status text, output_data jsonb, error_message text, error_code text,
-            logs jsonb, started_at timestamptz, completed_at timestamptz, due_at timestamptz, deadline_at timestamptz,
+        set status = 'RUNNING', started_at = v.started_at, deadline_at = v.deadline_at, republished_at = v.republished_at,
+            wake_at = v.wake_at, due_at = null
+       from json_to_recordset($1::json) as v (id uuid, started_at timestamptz, deadline_at timestamptz,
             republished_at timestamptz, wake_at timestamptz)
       where s.id = v.id and s.status in ('PENDING', 'RUNNING')`,
     [JSON.stringify(rows)],
@@ -93,6 +106,16 @@ function insertAttempts(statements: Statements, opened: readonly AttemptOpened[]
   );
 }
 
+/** The sequence only grows: an update from a state that is no longer the last one touches no row. */
+function advanceRuns(statements: Statements, runs: readonly RunAdvance[]): Promise<number> {
+  return statements.execute(
+    `update workflow_runs as r set sequence = v.sequence, updated_at = now()
+       from unnest($1::text[], $2::bigint[]) as v (run_id, sequence)
+      where r.run_id = v.run_id and r.sequence < v.sequence and r.status = 'RUNNING'`,
+    [runs.map(({ runId }) => runId), runs.map(({ sequence }) => sequence)],
+  );
+}
+
 function updateRuns(statements: Statements, changes: readonly RunChange[]): Promise<number> {
   const rows = changes.map(({ run, versionId }) => ({
     run_id: run.runId,
@@ -111,7 +134,6 @@ function updateRuns(statements: Statements, changes: readonly RunChange[]): Prom
     wake_at: iso(run.wakeAt),
     workflow_version_id: versionId,
   }));
-  // The sequence only grows: an update from a state that is no longer the last one touches no row.
   return statements.execute(
     `update workflow_runs as r
         set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,

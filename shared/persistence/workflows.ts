@@ -139,7 +139,7 @@ export function createWorkflows(database: Statements): Workflows {
          returning w.archived_at`,
         parameters.values,
       );
-      return row && row.archived_at;
+      return row?.archived_at ?? null;
     },
   };
 }

@@ -109,12 +109,10 @@ create table step_executions (
 );
 create index step_executions_due on step_executions (wake_at)
 where wake_at is not null and status in ('PENDING', 'RUNNING');
-create index step_executions_open on step_executions (run_id) where status in ('PENDING', 'RUNNING');
 
--- One decision's messages, until they are published. Ids are UUIDv7, so their order is that of time.
+-- What one transaction has to publish, until it is published. Ids are UUIDv7, so their order is that of time.
 create table outbox (
     id uuid primary key,
-    run_id varchar(255) not null,
     messages json not null,
     created_at timestamptz not null default now()
 );
