@@ -1,0 +1,70 @@
+/** One thing that is wrong with a request: where, and what was expected. */
+export interface Problem {
+  /** Dotted from the root of the body, or the parameter's name; `''` is the whole body. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export const errorCodes = {
+  BAD_REQUEST: 400,
+  UNAUTHORIZED: 401,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  WORKFLOW_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  CONFLICT: 409,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  INTERNAL_ERROR: 500,
+  SERVICE_UNAVAILABLE: 503,
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+interface ErrorExtras {
+  readonly details?: readonly Problem[] | Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** An answer that is not a success. What it says, the client reads. */
+export class ApiError extends Error {
+  readonly code: ErrorCode;
+  readonly details: readonly Problem[] | Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, message: string, { details = {}, headers = {}, cause }: ErrorExtras = {}) {
+    super(message, { cause });
+    this.code = code;
+    this.details = details;
+    this.headers = headers;
+  }
+}
+
+const MAX_PROBLEMS = 100;
+
+export function badRequest(problems: readonly Problem[], { cause }: ErrorOptions = {}): ApiError {
+  const named = problems
+    .slice(0, 3)
+    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  const more = problems.length > named.length ? `; and ${problems.length - named.length} more` : '';
+  return new ApiError('BAD_REQUEST', `Invalid request: ${named.join('; ')}${more}`, {
+    details: problems.slice(0, MAX_PROBLEMS),
+    cause,
+  });
+}
+
+export function tooLarge(problems: readonly Problem[]): ApiError {
+  const named = problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  return new ApiError('PAYLOAD_TOO_LARGE', `Too large: ${named.join('; ')}`, { details: problems });
+}
+
+/** @param what as in `Workflow not found`. */
+export function notFound(what: string, code: 'NOT_FOUND' | 'WORKFLOW_NOT_FOUND' = 'NOT_FOUND'): ApiError {
+  return new ApiError(code, `${what} not found`);
+}
+
+/** Try again soon: something that the API needs is away. */
+export function unavailable(message: string, extras: ErrorExtras = {}): ApiError {
+  return new ApiError('SERVICE_UNAVAILABLE', message, { ...extras, headers: { 'Retry-After': '2' } });
+}

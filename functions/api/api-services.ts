@@ -1,0 +1,54 @@
+import { checkAgentUrl } from '../../shared/agents/check-agent-url.ts';
+import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/agents/secrets.ts';
+import { createChangeRun } from '../../shared/application/change-run.ts';
+import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
+import { createManageAgents } from '../../shared/application/manage-agents.ts';
+import { createRegisterWorkflow } from '../../shared/application/register-workflow.ts';
+import { createAuthenticate } from '../../shared/auth/authenticate.ts';
+import { createJwtVerifier } from '../../shared/auth/jwt.ts';
+import type { EngineServices } from '../../shared/composition/engine-services.ts';
+import type { Environment } from '../../shared/config/environment.ts';
+import { createAgents } from '../../shared/persistence/agents.ts';
+import { createApiKeys } from '../../shared/persistence/api-keys.ts';
+import { createRunQueries } from '../../shared/persistence/run-queries.ts';
+import { createWorkflows } from '../../shared/persistence/workflows.ts';
+import type { ApiServices, ErrorLog } from './services.ts';
+
+type Engine = Pick<EngineServices, 'database' | 'producer' | 'tokens' | 'decideBatch' | 'startRun'>;
+type Settings = Pick<Environment, 'authMode' | 'jwtSecret' | 'secretKey' | 'agentAllowedCidrs'>;
+
+const KAFKA_CHECK_TIMEOUT_MS = 1_000;
+
+export function createApiServices(engine: Engine, settings: Settings, log: ErrorLog): ApiServices {
+  const { database, producer, tokens, decideBatch, startRun } = engine;
+  const { authMode, jwtSecret, secretKey, agentAllowedCidrs } = settings;
+  const workflows = createWorkflows(database);
+  const agents = createAgents(database);
+  return {
+    authenticate: createAuthenticate({
+      apiKeys: createApiKeys(database),
+      verifyJwt: createJwtVerifier(jwtSecret),
+      mode: authMode,
+    }),
+    workflows,
+    registerWorkflow: createRegisterWorkflow(workflows),
+    executeWorkflow: createExecuteWorkflow(startRun),
+    runs: createRunQueries(database),
+    changeRun: createChangeRun(decideBatch),
+    agents,
+    manageAgents: createManageAgents(agents, {
+      generate: generateSecret,
+      encrypt: (secret) => encryptSecret(secretKey, secret),
+    }),
+    agentRules: {
+      checkUrl: (url) => checkAgentUrl(url, agentAllowedCidrs),
+      checkSecret: checkAgentSecret,
+    },
+    verifyCallbackToken: (stepExecutionId, token) => tokens.verifyCallbackToken(stepExecutionId, token),
+    healthChecks: {
+      database: () => database.one('select 1 as one'),
+      kafka: () => producer.check(KAFKA_CHECK_TIMEOUT_MS),
+    },
+    log,
+  };
+}

@@ -1,0 +1,110 @@
+import middy from '@middy/core';
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
+import { v4 as uuidv4 } from 'uuid';
+import type { Caller } from '../../shared/auth/caller.ts';
+import { type Answer, resultOf, resultOfError } from './answer.ts';
+import { ApiError, errorCodes, notFound } from './api-error.ts';
+import { apiErrorOf } from './error-of.ts';
+import { headerOf, readBody, readQuery } from './read-request.ts';
+import type { AnyRoute } from './route.ts';
+import { createRouter } from './router.ts';
+import { allRoutes } from './routes/all-routes.ts';
+import type { ApiServices } from './services.ts';
+
+export type ApiHandler = (event: APIGatewayProxyEvent, context: Context) => Promise<APIGatewayProxyResult>;
+
+/** Answers before Lambda ends the invocation, which would be a 502 without a word. */
+const TIME_FOR_THE_ANSWER_MS = 100;
+
+class OutOfTimeError extends Error {
+  readonly code = 'OUT_OF_TIME';
+}
+
+/** The handler of a REST API's proxy events. It never throws: each request has an answer, in the envelope. */
+export function createApi(services: ApiServices, routes: readonly AnyRoute[] = allRoutes): ApiHandler {
+  const match = createRouter(routes);
+
+  async function respond(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
+    const matched = match(event.httpMethod, event.path);
+    if (matched.kind === 'not_found') throw notFound('Path');
+    if (matched.kind === 'method_not_allowed') {
+      const headers = { Allow: matched.allow };
+      throw new ApiError('METHOD_NOT_ALLOWED', `Expected one of ${matched.allow} here`, { headers });
+    }
+    const { route, params } = matched;
+    const { caller, afterwards } = await callerOf(route, event, services);
+    const answer = await answerOf(route, { event, caller, params }, services);
+    // Not waited for: the time of a key's last use is worth no client's time.
+    afterwards?.().catch((error: unknown) =>
+      services.log.error('The use of an API key was not recorded', { error }),
+    );
+    return withoutBodyOfHead(event, resultOf(answer, requestIdOf(event)));
+  }
+
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>({
+    timeoutEarlyInMillis: TIME_FOR_THE_ANSWER_MS,
+    timeoutEarlyResponse: () => {
+      throw new OutOfTimeError('The invocation is about to time out');
+    },
+  })
+    .onError((request) => {
+      const { event } = request;
+      const error = apiErrorOf(request.error);
+      const requestId = requestIdOf(event);
+      if (errorCodes[error.code] >= 500) {
+        const fields = { request_id: requestId, method: event.httpMethod, error: error.cause ?? error };
+        services.log.error(error.message, fields);
+      }
+      request.response = withoutBodyOfHead(event, resultOfError(error, requestId));
+    })
+    .handler(respond);
+}
+
+async function callerOf(
+  { authentication }: AnyRoute,
+  event: APIGatewayProxyEvent,
+  services: ApiServices,
+): Promise<{ caller: Caller | null; afterwards: (() => Promise<void>) | null }> {
+  if (authentication === 'none') return { caller: null, afterwards: null };
+  const authenticated = await services.authenticate({
+    apiKey: headerOf(event, 'x-api-key'),
+    authorization: headerOf(event, 'authorization'),
+  });
+  if (authenticated.ok) return authenticated;
+  const headers = { 'WWW-Authenticate': 'Bearer realm="stepline"' };
+  throw new ApiError('UNAUTHORIZED', authenticated.message, { headers });
+}
+
+interface Asked {
+  readonly event: APIGatewayProxyEvent;
+  readonly caller: Caller | null;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<Answer> {
+  const { event, caller } = asked;
+  const subjectNotFound = () =>
+    notFound(
+      route.subjectName ?? 'Path',
+      route.subjectName === 'Workflow' ? 'WORKFLOW_NOT_FOUND' : 'NOT_FOUND',
+    );
+  const parsedParams = route.params?.safeParse(asked.params);
+  if (parsedParams && !parsedParams.success) throw subjectNotFound();
+  const params = parsedParams?.data ?? {};
+  const subject = await route.find?.({ caller, params }, services);
+  if (subject === null) throw subjectNotFound();
+  const query = route.query ? readQuery(event, route.query) : {};
+  const body = route.body ? readBody(event, route.body, services) : undefined;
+  return route.handle({ caller, params, query, body, subject }, services);
+}
+
+function requestIdOf(event: APIGatewayProxyEvent): string {
+  return event.requestContext?.requestId ?? uuidv4();
+}
+
+function withoutBodyOfHead(
+  event: APIGatewayProxyEvent,
+  result: APIGatewayProxyResult,
+): APIGatewayProxyResult {
+  return event.httpMethod === 'HEAD' ? { ...result, body: '' } : result;
+}

@@ -1,0 +1,24 @@
+import { ApiError, badRequest, unavailable } from './api-error.ts';
+
+/** What went wrong, as an answer. Errors are known by their `code`; what is unknown tells the client nothing. */
+export function apiErrorOf(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  switch (codeOf(error)) {
+    case 'DATABASE_UNAVAILABLE':
+      return unavailable('The database is not available; try again', { cause: error });
+    case 'TRANSACTION_CONFLICT':
+      return unavailable('Another request was in the way; try again', { cause: error });
+    case 'VALUE_REFUSED':
+      return badRequest([{ path: '', message: 'expected values that can be stored' }], { cause: error });
+    case 'OUT_OF_TIME':
+      return unavailable('This took too long; try again', { cause: error });
+    default:
+      return new ApiError('INTERNAL_ERROR', 'Something went wrong here; the request id finds it in the log', {
+        cause: error,
+      });
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : null;
+}

@@ -1,0 +1,20 @@
+import type { Workflow } from '../../../shared/application/register-workflow.ts';
+import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
+
+export function presentWorkflowSummary(workflow: Workflow) {
+  const { id, name, description, version, owner, createdAt, updatedAt } = workflow;
+  return {
+    id,
+    name,
+    description,
+    version,
+    owner,
+    created_at: createdAt.toISOString(),
+    updated_at: updatedAt.toISOString(),
+  };
+}
+
+/** With the definition's own fields, in the form in which it was registered. */
+export function presentWorkflow(workflow: Workflow, { start_step, steps, retry }: WorkflowDefinition) {
+  return { ...presentWorkflowSummary(workflow), start_step, steps, ...(retry && { retry }) };
+}

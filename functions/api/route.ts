@@ -1,0 +1,71 @@
+import type { z } from 'zod';
+import type { Caller } from '../../shared/auth/caller.ts';
+import type { Answer } from './answer.ts';
+import type { Problem } from './api-error.ts';
+import type { ApiServices } from './services.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+/** What a body may be. The schema also documents it. */
+export interface BodySpec<Body> {
+  readonly schema: z.ZodType<Body>;
+  /** JSON text, in UTF-8 bytes. */
+  readonly maxBytes: number;
+  /** Without a body the schema gets `{}`. */
+  readonly isOptional?: boolean;
+  /** What a schema cannot say of the JSON as it came, valid or not: rules between fields, rules that need the settings. */
+  readonly findProblems?: (json: unknown, services: ApiServices) => readonly Problem[];
+  /** Parts that are too large by themselves. */
+  readonly findOversized?: (body: Body) => readonly Problem[];
+}
+
+export interface RouteRequest<Auth extends 'caller' | 'none', Params, Query, Body, Subject> {
+  /** Null on routes that need no credentials. */
+  readonly caller: Auth extends 'caller' ? Caller : null;
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly subject: Subject;
+}
+
+/**
+ * One operation of the API, as data: the router matches it, the pipeline validates by its schemas, documents are made of it.
+ * Order: credentials, `find`, query, body, `handle`. So nobody learns from a 400 what a 404 would have hidden.
+ */
+export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subject> {
+  readonly method: Method;
+  /** `{name}` stands for one segment. */
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly authentication: Auth;
+  /** What does not match names nothing: 404. */
+  readonly params?: z.ZodType<Params>;
+  readonly query?: z.ZodType<Query>;
+  readonly body?: BodySpec<Body>;
+  /** What the path is about; null where there is none that the caller may see. */
+  readonly find?: (
+    request: { readonly caller: Auth extends 'caller' ? Caller : null; readonly params: Params },
+    services: ApiServices,
+  ) => Promise<Subject | null>;
+  /** Named in the 404: `Workflow not found`. */
+  readonly subjectName?: 'Workflow' | 'Run' | 'Agent' | 'Callback';
+  readonly handle: (
+    request: RouteRequest<Auth, Params, Query, Body, Subject>,
+    services: ApiServices,
+  ) => Promise<Answer>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: routes of different shapes in one list; each was checked where it was defined
+export type AnyRoute = Route<any, any, any, any, any>;
+
+/** Checks a route's parts against each other, and forgets their types, so that routes go into one list. */
+export function defineRoute<
+  const Auth extends 'caller' | 'none',
+  Params = Readonly<Record<never, never>>,
+  Query = Readonly<Record<never, never>>,
+  Body = undefined,
+  Subject = undefined,
+>(route: Route<Auth, Params, Query, Body, Subject>): AnyRoute {
+  return route;
+}

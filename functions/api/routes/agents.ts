@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import type { ManagedAgent } from '../../../shared/application/manage-agents.ts';
+import type { Caller } from '../../../shared/auth/caller.ts';
+import { agentBody, agentRequestOf, newAgentBody } from '../agent-body.ts';
+import type { Answer } from '../answer.ts';
+import { ApiError, badRequest, notFound } from '../api-error.ts';
+import { encodeCursor, nameCursor } from '../cursor.ts';
+import { presentAgent } from '../presenters/agent.ts';
+import { defineRoute } from '../route.ts';
+import { pageLimit, parameterText } from '../schemas.ts';
+import type { ApiServices } from '../services.ts';
+
+/** An agent's id or its name. */
+const agentParams = z.strictObject({ agent: parameterText });
+
+const ofAgent = {
+  path: '/api/v1/agents/{agent}',
+  authentication: 'caller',
+  params: agentParams,
+  subjectName: 'Agent',
+  find: (
+    { caller, params }: { caller: Caller; params: z.infer<typeof agentParams> },
+    { agents }: ApiServices,
+  ) => agents.maybeFindAgent(caller, params.agent),
+} as const;
+
+const NOT_YOURS = 'Only an admin may change an agent that is everybody’s';
+
+export const agentRoutes = [
+  defineRoute({
+    method: 'POST',
+    path: '/api/v1/agents',
+    operationId: 'registerAgent',
+    summary: "Registers an agent; an admin's is everybody's",
+    authentication: 'caller',
+    body: newAgentBody,
+    async handle({ caller, body }, { manageAgents }) {
+      const managed = await manageAgents.register(caller, body.name, agentRequestOf(body));
+      return managedAnswer(managed, { status: 201, message: 'Agent registered' });
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: '/api/v1/agents',
+    operationId: 'listAgents',
+    summary: "One's own agents and everybody's, by name",
+    authentication: 'caller',
+    query: z.strictObject({
+      kind: z.enum(['http', 'lambda', 'kafka'], { error: 'expected one of http, lambda, kafka' }).optional(),
+      cursor: nameCursor.optional(),
+      limit: pageLimit(100, 1_000),
+    }),
+    async handle({ caller, query: { kind, cursor, limit } }, { agents }) {
+      const page = await agents.listAgents(caller, { kind }, { after: cursor ?? null, limit });
+      return {
+        status: 200,
+        message: 'Agents retrieved',
+        data: page.items.map((agent) => presentAgent(agent)),
+        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
+      };
+    },
+  }),
+  defineRoute({
+    ...ofAgent,
+    method: 'GET',
+    operationId: 'getAgent',
+    summary: 'An agent, by id or by name',
+    async handle({ subject }) {
+      return { status: 200, message: 'Agent retrieved', data: presentAgent(subject) };
+    },
+  }),
+  defineRoute({
+    ...ofAgent,
+    method: 'PUT',
+    operationId: 'updateAgent',
+    summary: 'Replaces where an agent is; its secret stays unless a new one is given',
+    body: agentBody,
+    async handle({ caller, subject, body }, { manageAgents }) {
+      refuseIfEverybodys(caller, subject);
+      if (body.name !== undefined && body.name !== subject.name) {
+        throw badRequest([{ path: 'name', message: `expected ${subject.name}: steps know the agent by it` }]);
+      }
+      const managed = await manageAgents.update(caller, subject, agentRequestOf(body));
+      return managedAnswer(managed, { status: 200, message: 'Agent updated' });
+    },
+  }),
+  defineRoute({
+    ...ofAgent,
+    method: 'DELETE',
+    operationId: 'deleteAgent',
+    summary: 'Removes an agent; steps that name it fail from then on',
+    async handle({ caller, subject: agent }, { agents }) {
+      refuseIfEverybodys(caller, agent);
+      if (!(await agents.deleteAgent(caller, agent.id))) throw notFound('Agent');
+      return { status: 200, message: 'Agent deleted', data: { id: agent.id, name: agent.name } };
+    },
+  }),
+];
+
+function refuseIfEverybodys(caller: Caller, agent: { readonly owner: string | null }): void {
+  if (agent.owner === null && !caller.isAdmin) throw new ApiError('PERMISSION_DENIED', NOT_YOURS);
+}
+
+function managedAnswer(
+  managed: ManagedAgent,
+  { status, message }: Pick<Answer, 'status' | 'message'>,
+): Answer {
+  if (!managed.ok) {
+    switch (managed.code) {
+      case 'NAME_TAKEN':
+        throw new ApiError('CONFLICT', 'An agent of this name is registered already; PUT changes it');
+      case 'KIND_NOT_PERMITTED':
+        throw new ApiError('PERMISSION_DENIED', 'Only an admin may register agents of kind lambda and kafka');
+      case 'UNKNOWN_AGENT':
+        throw notFound('Agent');
+    }
+  }
+  const { agent, secret } = managed;
+  const headers = { Location: `/api/v1/agents/${agent.id}` };
+  return { status, message, data: presentAgent(agent, secret), beside: { id: agent.id }, headers };
+}

@@ -1,0 +1,18 @@
+import type { AnyRoute } from '../route.ts';
+import { agentRoutes } from './agents.ts';
+import { callbackRoutes } from './callbacks.ts';
+import { executeRoutes } from './execute.ts';
+import { healthRoutes } from './health.ts';
+import { runActionRoutes } from './run-actions.ts';
+import { runRoutes } from './runs.ts';
+import { workflowRoutes } from './workflows.ts';
+
+export const allRoutes: readonly AnyRoute[] = [
+  ...workflowRoutes,
+  ...executeRoutes,
+  ...runRoutes,
+  ...runActionRoutes,
+  ...agentRoutes,
+  ...callbackRoutes,
+  ...healthRoutes,
+];

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import type { RunChanged } from '../../../shared/application/change-run.ts';
+import { limits } from '../../../shared/config/limits.ts';
+import type { Json } from '../../../shared/engine/json.ts';
+import type { AttemptStatus } from '../../../shared/engine/state.ts';
+import type { Answer } from '../answer.ts';
+import { refusalError } from '../refusals.ts';
+import { defineRoute } from '../route.ts';
+import { parameterText } from '../schemas.ts';
+import type { ApiServices } from '../services.ts';
+
+const callbackParams = z.strictObject({ step_execution_id: parameterText, token: parameterText });
+type CallbackParams = z.infer<typeof callbackParams>;
+
+interface OpenedAttempt {
+  readonly runId: string;
+  readonly status: AttemptStatus;
+}
+
+// Agents of many makers call here: fields that we do not know are let through.
+const failureBody = z.looseObject({
+  code: z.string({ error: 'expected text' }).min(1).max(255).default('AGENT_ERROR'),
+  message: z.string({ error: 'expected text' }).max(limits.maxPayloadBytes),
+  retryable: z.boolean({ error: 'expected true or false' }).default(false),
+  retry_after_ms: z.number().min(0).max(86_400_000).optional(),
+});
+
+const callback = {
+  method: 'POST',
+  authentication: 'none',
+  params: callbackParams,
+  subjectName: 'Callback',
+  /** The token is the only authentication; a wrong one costs no query. */
+  async find({ params }: { params: CallbackParams }, services: ApiServices): Promise<OpenedAttempt | null> {
+    const { step_execution_id, token } = params;
+    if (!services.verifyCallbackToken(step_execution_id, token)) return null;
+    return services.runs.maybeFindAttempt(step_execution_id);
+  },
+} as const;
+
+export const callbackRoutes = [
+  defineRoute({
+    ...callback,
+    path: '/api/v1/callbacks/{step_execution_id}/{token}',
+    operationId: 'completeCallback',
+    summary: "Settles a step; the body is the agent's output",
+    body: { schema: z.unknown(), maxBytes: limits.maxPayloadBytes },
+    async handle({ params, subject, body }, { changeRun }) {
+      const { step_execution_id } = params;
+      return settledAnswer(
+        step_execution_id,
+        await changeRun.complete(subject.runId, step_execution_id, body as Json),
+      );
+    },
+  }),
+  defineRoute({
+    ...callback,
+    path: '/api/v1/callbacks/{step_execution_id}/{token}/fail',
+    operationId: 'failCallback',
+    summary: 'Settles a step as failed',
+    body: { schema: failureBody, maxBytes: limits.maxPayloadBytes },
+    async handle({ params, subject, body }, { changeRun }) {
+      const { step_execution_id } = params;
+      const { code, retryable, retry_after_ms } = body;
+      const message = body.message.slice(0, limits.maxErrorMessageLength).toWellFormed();
+      const error = { code, message, retryable, retryAfterMs: retry_after_ms };
+      return settledAnswer(step_execution_id, await changeRun.fail(subject.runId, step_execution_id, error));
+    },
+  }),
+  defineRoute({
+    ...callback,
+    path: '/api/v1/callbacks/{step_execution_id}/{token}/heartbeat',
+    operationId: 'heartbeatCallback',
+    summary: 'Says that the agent is still at it',
+    async handle({ params, subject }) {
+      if (subject.status !== 'RUNNING') {
+        throw refusalError({ outcome: 'refused', code: 'ATTEMPT_CLOSED' });
+      }
+      const { step_execution_id } = params;
+      return {
+        status: 200,
+        message: 'Heartbeat received',
+        data: { step_execution_id, status: subject.status },
+      };
+    },
+  }),
+];
+
+/** Given once the decision is committed: the agent need not call again. */
+function settledAnswer(stepExecutionId: string, changed: RunChanged): Answer {
+  if (!changed.ok) throw refusalError(changed.refusal);
+  return { status: 200, message: 'Answer received', data: { step_execution_id: stepExecutionId } };
+}

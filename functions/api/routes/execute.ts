@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { limits } from '../../../shared/config/limits.ts';
+import { isJsonObject } from '../../../shared/engine/json.ts';
+import type { Problem } from '../api-error.ts';
+import { defineRoute } from '../route.ts';
+import { communityId, idParam, jsonObject, oversizedFields } from '../schemas.ts';
+
+const executeBody = z.strictObject({
+  input_data: jsonObject.nullish().describe('What mappings read as `$.workflow_input`.'),
+  variables: jsonObject.nullish().describe('Instead of `input_data`, with `community_id`.'),
+  community_id: communityId.nullish(),
+  metadata: jsonObject.nullish().describe('Kept with the run as it is.'),
+});
+
+export const executeRoutes = [
+  defineRoute({
+    method: 'POST',
+    path: '/api/v1/workflows/{id}/execute',
+    operationId: 'executeWorkflow',
+    summary: "Starts a run of the workflow's newest version",
+    authentication: 'caller',
+    params: idParam,
+    body: {
+      schema: executeBody,
+      // One of input_data and variables, metadata, and room for the rest.
+      maxBytes: 3 * limits.maxPayloadBytes,
+      isOptional: true,
+      findProblems: findFormProblems,
+      findOversized: ({ input_data, variables, metadata }) =>
+        oversizedFields({ input_data, variables, metadata }),
+    },
+    subjectName: 'Workflow',
+    find: ({ caller, params }, { workflows }) => workflows.maybeFindExecutable(caller, params.id),
+    async handle({ caller, subject, body }, { executeWorkflow }) {
+      const { runId, executionId, createdAt } = await executeWorkflow(caller, subject, {
+        inputData: body.input_data ?? undefined,
+        variables: body.variables ?? undefined,
+        communityId: body.community_id ?? null,
+        metadata: body.metadata ?? null,
+      });
+      return {
+        status: 202,
+        message: 'Workflow execution started',
+        data: {
+          execution_id: executionId,
+          workflow_id: subject.id,
+          // As its clients were promised, though the run is still to be picked up; reads show the real status.
+          status: 'running',
+          start_time: createdAt.toISOString(),
+          execution_path: [],
+        },
+        beside: { run_id: runId, status: 'PENDING' },
+        headers: { Location: `/api/v1/runs/${runId}` },
+      };
+    },
+  }),
+];
+
+/** The two forms of the body: `input_data`, or `variables` with the community that they are for. */
+function findFormProblems(json: unknown): Problem[] {
+  if (!isJsonObject(json)) return [];
+  const isThere = (field: string) => json[field] !== undefined && json[field] !== null;
+  if (!isThere('variables')) return [];
+  const problems: Problem[] = [];
+  if (isThere('input_data')) {
+    problems.push({ path: 'variables', message: 'expected either input_data or variables, not both' });
+  }
+  if (!isThere('community_id')) {
+    problems.push({ path: 'community_id', message: 'expected a whole number, since variables are given' });
+  }
+  return problems;
+}

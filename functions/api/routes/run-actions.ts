@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import type { Viewer } from '../../../shared/application/viewer.ts';
+import { limits } from '../../../shared/config/limits.ts';
+import type { Answer } from '../answer.ts';
+import { notFound } from '../api-error.ts';
+import { presentRun } from '../presenters/run.ts';
+import { refusalError } from '../refusals.ts';
+import { defineRoute } from '../route.ts';
+import { runIdParam } from '../schemas.ts';
+import type { ApiServices } from '../services.ts';
+
+const cancelBody = z.strictObject({
+  reason: z
+    .string({ error: 'expected text' })
+    .max(limits.maxErrorMessageLength, `expected at most ${limits.maxErrorMessageLength} characters`)
+    .nullish(),
+  cancelled_by: z
+    .string({ error: 'expected text' })
+    .min(1, 'expected at least one character')
+    .max(255, 'expected at most 255 characters')
+    .nullish()
+    .describe('Default: who asks.'),
+});
+
+export const runActionRoutes = [
+  defineRoute({
+    method: 'POST',
+    path: '/api/v1/runs/{run_id}/cancel',
+    operationId: 'cancelRun',
+    summary: 'Cancels a run that has not ended',
+    authentication: 'caller',
+    params: runIdParam,
+    body: { schema: cancelBody, maxBytes: limits.maxPayloadBytes, isOptional: true },
+    subjectName: 'Run',
+    find: ({ caller, params }, { runs }) => runs.maybeFindRunStatus(caller, params.run_id),
+    async handle({ caller, subject: { runId }, body }, services) {
+      const by = body.cancelled_by ?? caller.userId;
+      const changed = await services.changeRun.cancel(runId, by, body.reason ?? null);
+      if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
+      return runAnswer(caller, runId, services, { status: 200, message: 'Run cancelled' });
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: '/api/v1/runs/{run_id}/retry',
+    operationId: 'retryRun',
+    summary: 'Resumes a failed or cancelled run after its last completed step',
+    authentication: 'caller',
+    params: runIdParam,
+    body: { schema: z.strictObject({}), maxBytes: limits.maxPayloadBytes, isOptional: true },
+    subjectName: 'Run',
+    find: ({ caller, params }, { runs }) => runs.maybeFindRunStatus(caller, params.run_id),
+    async handle({ caller, subject: { runId } }, services) {
+      const changed = await services.changeRun.retry(runId);
+      if (!changed.ok) throw refusalError(changed.refusal);
+      return runAnswer(caller, runId, services, { status: 202, message: 'Run resumed' });
+    },
+  }),
+];
+
+async function runAnswer(
+  caller: Viewer,
+  runId: string,
+  { runs }: ApiServices,
+  { status, message }: Pick<Answer, 'status' | 'message'>,
+): Promise<Answer> {
+  const run = await runs.maybeFindRun(caller, runId);
+  if (!run) throw notFound('Run');
+  return { status, message, data: presentRun(run), beside: { run_id: run.run_id, status: run.status } };
+}

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import type { RunStatus } from '../../../shared/engine/state.ts';
+import { encodeCursor, timeCursor } from '../cursor.ts';
+import { presentRun, presentRunSummary } from '../presenters/run.ts';
+import { defineRoute } from '../route.ts';
+import { communityIdParameter, moment, pageLimit, parameterText, runIdParam } from '../schemas.ts';
+import { readStepPage } from '../step-page.ts';
+
+const statuses: readonly string[] = [
+  'PENDING',
+  'RUNNING',
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+] satisfies RunStatus[];
+
+const runFilters = {
+  status: z
+    .union([z.string(), z.array(z.string())])
+    .transform((given) => [given].flat().flatMap((text) => text.toUpperCase().split(',')) as RunStatus[])
+    .refine((given) => given.every((one) => statuses.includes(one)), `expected one of ${statuses.join(', ')}`)
+    .optional()
+    .describe('One status, or several: with commas, or the parameter repeated.'),
+  workflow_id: parameterText.optional().describe("The workflow's `id`, or `wf-<name>-<version>`."),
+  workflow_name: parameterText.optional(),
+  triggered_by: parameterText.optional(),
+  community_id: communityIdParameter.optional(),
+  created_after: moment.optional().describe('From this moment on.'),
+  created_before: moment.optional().describe('Before this moment.'),
+};
+
+export const runRoutes = [
+  defineRoute({
+    method: 'GET',
+    path: '/api/v1/runs',
+    operationId: 'listRuns',
+    summary: 'Runs without their data, newest first',
+    authentication: 'caller',
+    query: z.strictObject({
+      ...runFilters,
+      cursor: timeCursor.optional(),
+      limit: pageLimit(100, 1_000),
+    }),
+    async handle({ caller, query: { cursor, limit, ...filter } }, { runs }) {
+      const page = await runs.listRuns(
+        caller,
+        {
+          statuses: filter.status,
+          workflowId: filter.workflow_id,
+          workflowName: filter.workflow_name,
+          triggeredBy: filter.triggered_by,
+          communityId: filter.community_id,
+          createdAfter: filter.created_after,
+          createdBefore: filter.created_before,
+        },
+        { after: cursor ?? null, limit },
+      );
+      return {
+        status: 200,
+        message: 'Runs retrieved',
+        data: page.items.map(presentRunSummary),
+        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
+      };
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: '/api/v1/runs/{run_id}',
+    operationId: 'getRun',
+    summary: 'A run with its data',
+    authentication: 'caller',
+    params: runIdParam,
+    subjectName: 'Run',
+    find: ({ caller, params }, { runs }) => runs.maybeFindRun(caller, params.run_id),
+    async handle({ subject }) {
+      const { run_id, status } = subject;
+      return { status: 200, message: 'Run retrieved', data: presentRun(subject), beside: { run_id, status } };
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: '/api/v1/runs/{run_id}/steps',
+    operationId: 'listSteps',
+    summary: "A run's attempts of steps, oldest first",
+    authentication: 'caller',
+    params: runIdParam,
+    query: z.strictObject({ cursor: timeCursor.optional(), limit: pageLimit(1_000, 1_000) }),
+    subjectName: 'Run',
+    find: ({ caller, params }, { runs }) => runs.maybeFindRunStatus(caller, params.run_id),
+    async handle({ subject, query: { cursor, limit } }, { runs }) {
+      const page = await readStepPage(runs, subject.runId, { after: cursor ?? null, limit });
+      return {
+        status: 200,
+        message: 'Steps retrieved',
+        data: page.items,
+        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
+      };
+    },
+  }),
+];

@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import type { RegisteredWorkflow } from '../../../shared/application/register-workflow.ts';
+import { limits } from '../../../shared/config/limits.ts';
+import type { Answer } from '../answer.ts';
+import { ApiError, badRequest, notFound } from '../api-error.ts';
+import { encodeCursor, timeCursor } from '../cursor.ts';
+import { presentWorkflow, presentWorkflowSummary } from '../presenters/workflow.ts';
+import { defineRoute } from '../route.ts';
+import { idParam, pageLimit, parameterText } from '../schemas.ts';
+
+// The definition's own reader finds what is wrong with it, and where.
+const definitionBody = { schema: z.unknown(), maxBytes: limits.maxDefinitionBytes };
+
+export const workflowRoutes = [
+  defineRoute({
+    method: 'POST',
+    path: '/api/v1/workflows',
+    operationId: 'registerWorkflow',
+    summary: 'Registers a workflow; the same name again adds a version',
+    authentication: 'caller',
+    body: definitionBody,
+    async handle({ caller, body }, { registerWorkflow }) {
+      const registered = await registerWorkflow.register(caller, body);
+      return registeredAnswer(registered, 201);
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: '/api/v1/workflows',
+    operationId: 'listWorkflows',
+    summary: 'Workflows, newest first',
+    authentication: 'caller',
+    query: z.strictObject({
+      name: parameterText.optional(),
+      cursor: timeCursor.optional(),
+      limit: pageLimit(100, 1_000),
+    }),
+    async handle({ caller, query: { name, cursor, limit } }, { workflows }) {
+      const page = await workflows.listWorkflows(caller, { name }, { after: cursor ?? null, limit });
+      return {
+        status: 200,
+        message: 'Workflows retrieved',
+        data: page.items.map(presentWorkflowSummary),
+        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
+      };
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: '/api/v1/workflows/{id}',
+    operationId: 'getWorkflow',
+    summary: 'A workflow with the definition of its newest version',
+    authentication: 'caller',
+    params: idParam,
+    subjectName: 'Workflow',
+    find: ({ caller, params }, { workflows }) => workflows.maybeFindWorkflow(caller, params.id),
+    async handle({ subject }) {
+      const data = presentWorkflow(subject, subject.definition);
+      return { status: 200, message: 'Workflow retrieved', data, beside: { id: subject.id } };
+    },
+  }),
+  defineRoute({
+    method: 'PUT',
+    path: '/api/v1/workflows/{id}',
+    operationId: 'replaceWorkflow',
+    summary: 'Adds a version; its name may be a new one',
+    authentication: 'caller',
+    params: idParam,
+    body: definitionBody,
+    subjectName: 'Workflow',
+    find: async ({ caller, params }, { workflows }) => (await workflows.canManage(caller, params.id)) || null,
+    async handle({ caller, params, body }, { registerWorkflow }) {
+      const registered = await registerWorkflow.replace(caller, params.id, body);
+      return registeredAnswer(registered, 200);
+    },
+  }),
+  defineRoute({
+    method: 'DELETE',
+    path: '/api/v1/workflows/{id}',
+    operationId: 'deleteWorkflow',
+    summary: 'Archives a workflow; its runs stay',
+    authentication: 'caller',
+    params: idParam,
+    subjectName: 'Workflow',
+    async handle({ caller, params }, { workflows }) {
+      const archivedAt = await workflows.archiveWorkflow(caller, params.id);
+      if (!archivedAt) throw notFound('Workflow', 'WORKFLOW_NOT_FOUND');
+      const data = { id: params.id, archived_at: archivedAt.toISOString() };
+      return { status: 200, message: 'Workflow deleted', data, beside: { id: params.id } };
+    },
+  }),
+];
+
+function registeredAnswer(registered: RegisteredWorkflow, status: 200 | 201): Answer {
+  if (!registered.ok) {
+    switch (registered.code) {
+      case 'INVALID_DEFINITION':
+        throw badRequest(registered.problems);
+      case 'UNKNOWN_WORKFLOW':
+        throw notFound('Workflow', 'WORKFLOW_NOT_FOUND');
+      case 'NAME_TAKEN':
+        throw new ApiError('CONFLICT', 'Another workflow of this owner has this name');
+    }
+  }
+  const { workflow, definition } = registered;
+  return {
+    status,
+    message: `Version ${workflow.version} of the workflow registered`,
+    data: presentWorkflow(workflow, definition),
+    beside: { id: workflow.id },
+    headers: { Location: `/api/v1/workflows/${workflow.id}` },
+  };
+}

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { limits } from '../../shared/config/limits.ts';
+import type { JsonObject } from '../../shared/engine/json.ts';
+import type { Problem } from './api-error.ts';
+
+/*
+ * Pieces of the routes' schemas. Messages complete `<path>: …`, and say what was expected. Text that ends in a column has no
+ * U+0000: bodies were searched for it already, parameters are here.
+ */
+
+export const jsonObject = z.looseObject(
+  {},
+  { error: 'expected an object' },
+) as unknown as z.ZodType<JsonObject>;
+
+export const name = z
+  .string({ error: 'expected text' })
+  .min(1, 'expected at least one character')
+  .max(limits.maxNameLength, `expected at most ${limits.maxNameLength} characters`)
+  .regex(/^[^\p{C}]*$/u, 'expected no control characters')
+  .refine((text) => text.trim() === text, 'expected no space at either end');
+
+/** Text of a parameter: given once, and such as a column can hold. */
+export const parameterText = z
+  .string({ error: 'expected to be given once' })
+  .min(1, 'expected at least one character')
+  .max(255, 'expected at most 255 characters')
+  .refine(
+    (text) => !text.includes('\u0000') && text.isWellFormed(),
+    'expected well-formed text without U+0000',
+  );
+
+export const idParam = z.strictObject({ id: z.guid() });
+export const runIdParam = z.strictObject({ run_id: parameterText });
+
+const expectedInteger = (min: number, max: number) => `expected a whole number from ${min} to ${max}`;
+
+export function pageLimit(fallback: number, max: number) {
+  const message = expectedInteger(1, max);
+  return z
+    .string({ error: 'expected to be given once' })
+    .regex(/^\d{1,9}$/, message)
+    .transform(Number)
+    .pipe(z.number().min(1, message).max(max, message))
+    .default(fallback);
+}
+
+export const communityId = z.int({
+  error: expectedInteger(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+});
+
+export const communityIdParameter = z
+  .string({ error: 'expected to be given once' })
+  .regex(/^-?\d{1,16}$/, 'expected a whole number')
+  .transform(Number)
+  .pipe(communityId);
+
+const MOMENT = 'expected a date, or a date and time with a zone: 2024-01-15T10:30:00Z';
+
+const dateTime = z.iso.datetime({ offset: true });
+const date = z.iso.date();
+
+/** A moment as a parameter; a date alone is its first moment in UTC. */
+export const moment = z
+  .string({ error: 'expected to be given once' })
+  .transform((text) => (date.safeParse(text).success ? `${text}T00:00:00Z` : text))
+  // Postgres counts years from 1.
+  .refine((text) => dateTime.safeParse(text).success && !text.startsWith('0000'), MOMENT);
+
+/** What of a body is larger than a payload may be, measured as its JSON text. */
+export function oversizedFields(fields: Readonly<Record<string, unknown>>): Problem[] {
+  return Object.entries(fields).flatMap(([path, value]) => {
+    if (value === undefined || value === null) return [];
+    const bytes = Buffer.byteLength(JSON.stringify(value));
+    const { maxPayloadBytes } = limits;
+    if (bytes <= maxPayloadBytes) return [];
+    return [{ path, message: `expected at most ${maxPayloadBytes} bytes of JSON, got ${bytes}` }];
+  });
+}

@@ -1,0 +1,37 @@
+import type { ChangeRun } from '../../shared/application/change-run.ts';
+import type { ExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
+import type { Agents, ManageAgents } from '../../shared/application/manage-agents.ts';
+import type { RegisterWorkflow } from '../../shared/application/register-workflow.ts';
+import type { Authenticate } from '../../shared/auth/authenticate.ts';
+import type { RunQueries } from '../../shared/persistence/run-queries.ts';
+import type { Workflows } from '../../shared/persistence/workflows.ts';
+
+/** What the routes call. */
+export interface ApiServices {
+  readonly authenticate: Authenticate;
+  readonly workflows: Workflows;
+  readonly registerWorkflow: RegisterWorkflow;
+  readonly executeWorkflow: ExecuteWorkflow;
+  readonly runs: RunQueries;
+  readonly changeRun: ChangeRun;
+  readonly agents: Agents;
+  readonly manageAgents: ManageAgents;
+  readonly agentRules: AgentRules;
+  readonly verifyCallbackToken: (stepExecutionId: string, token: string) => boolean;
+  /** Each resolves while the server answers. */
+  readonly healthChecks: {
+    readonly database: () => Promise<unknown>;
+    readonly kafka: () => Promise<unknown>;
+  };
+  readonly log: ErrorLog;
+}
+
+/** What is wrong with an address or a secret, or null. */
+export interface AgentRules {
+  checkUrl(url: string): string | null;
+  checkSecret(secret: string): string | null;
+}
+
+export interface ErrorLog {
+  error(message: string, fields: Readonly<Record<string, unknown>>): void;
+}

@@ -1,0 +1,35 @@
+import type { Page, PageRequest, Position } from '../../shared/application/viewer.ts';
+import type { RunQueries } from '../../shared/persistence/run-queries.ts';
+import { presentStep } from './presenters/step.ts';
+
+/**
+ * An answer of a Lambda is at most 6 MB, with the body as a text inside JSON: escaping can double it. A page that would be
+ * larger ends early; its cursor says that it goes on.
+ */
+const MAX_PAGE_BYTES = 2_500_000;
+
+type PresentedStep = ReturnType<typeof presentStep>;
+
+/** A page of at most `limit` steps, at least one where there are any, and as many as an answer can carry. */
+export async function readStepPage(
+  runs: Pick<RunQueries, 'readSteps'>,
+  runId: string,
+  { after, limit }: PageRequest,
+): Promise<Page<PresentedStep>> {
+  const items: PresentedStep[] = [];
+  let bytes = 0;
+  let last: Position | null = after;
+  for (;;) {
+    // One more than is asked tells whether there is a next page.
+    const piece = await runs.readSteps(runId, { after: last, limit: limit - items.length + 1 });
+    for (const { step, position } of piece.steps) {
+      const item = presentStep(step);
+      bytes += Buffer.byteLength(JSON.stringify(item));
+      const isFull = items.length === limit || (bytes > MAX_PAGE_BYTES && items.length > 0);
+      if (isFull) return { items, next: last };
+      items.push(item);
+      last = position;
+    }
+    if (piece.isWhole) return { items, next: null };
+  }
+}
