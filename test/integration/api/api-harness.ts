@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { createApiServices } from '../../../functions/api/api-services.ts';
+import { createApi } from '../../../functions/api/create-api.ts';
+import type { ApiServices } from '../../../functions/api/services.ts';
+import { generateApiKey } from '../../../shared/auth/api-key.ts';
+import { createEngineServices, type EngineServices } from '../../../shared/composition/engine-services.ts';
+import { readEnvironment } from '../../../shared/config/environment.ts';
+import { createTopics } from '../../../shared/kafka/create-topics.ts';
+import { insertApiKey } from '../../../shared/persistence/api-keys.ts';
+import {
+  type ApiRequest,
+  type ApiResponse,
+  apiContext,
+  apiEvent,
+  responseOf,
+} from '../../support/api-event.ts';
+import { createFreshDatabase } from '../../support/fresh-database.ts';
+
+const JWT_SECRET = 'a secret of the tests, in UTF-8: ä';
+
+export interface ApiHarness {
+  /** Sends without credentials. */
+  send(request: ApiRequest): Promise<ApiResponse>;
+  /** Sends as this user, by JWT. */
+  as(userId: string, claims?: Record<string, unknown>): (request: ApiRequest) => Promise<ApiResponse>;
+  readonly databaseUrl: string;
+  readonly engine: EngineServices;
+  readonly services: ApiServices;
+  readonly logged: { message: string; fields: Readonly<Record<string, unknown>> }[];
+  makeApiKey(
+    userId: string,
+    roles?: readonly string[],
+    expiresAt?: Date,
+  ): Promise<{ id: string; key: string }>;
+  close(): Promise<void>;
+}
+
+export interface HarnessOptions {
+  readonly databaseUrl: string;
+  readonly kafkaBrokers: string;
+  readonly authMode?: 'required' | 'anonymous';
+  /** False where nothing is published. */
+  readonly withTopics?: boolean;
+}
+
+/** The real API on the real engine, on a database and topics of its own. */
+export async function openApiHarness(options: HarnessOptions): Promise<ApiHarness> {
+  const database = await createFreshDatabase(options.databaseUrl);
+  const environment = readEnvironment({
+    DATABASE_URL: database.url,
+    KAFKA_BROKERS: options.kafkaBrokers,
+    KAFKA_TOPIC_PREFIX: `test-${randomBytes(4).toString('hex')}.`,
+    STEPLINE_SECRET_KEY: randomBytes(32).toString('base64'),
+    AUTH_MODE: options.authMode ?? 'required',
+    JWT_SECRET,
+    AGENT_ALLOWED_CIDRS: '127.0.0.0/8',
+  });
+  if (options.withTopics ?? false) {
+    const layout = { partitions: 1, replicationFactor: 1 };
+    await createTopics({ brokers: environment.kafkaBrokers, clientId: 'test' }, environment.topics, layout);
+  }
+  const engine = createEngineServices(environment, 'test-api');
+  const logged: ApiHarness['logged'] = [];
+  const services = createApiServices(engine, environment, {
+    error: (message, fields) => void logged.push({ message, fields }),
+  });
+  const api = createApi(services);
+  const send = async (request: ApiRequest) => responseOf(await api(apiEvent(request), apiContext));
+  return {
+    send,
+    as: (userId, claims = {}) => {
+      const token = signToken(userId, claims);
+      return async (request) =>
+        send({ ...request, headers: { Authorization: `Bearer ${await token}`, ...request.headers } });
+    },
+    databaseUrl: database.url,
+    engine,
+    services,
+    logged,
+    async makeApiKey(userId, roles = [], expiresAt) {
+      const { key, hash, prefix } = generateApiKey();
+      const record = { hash, prefix, name: 'test', userId, roles, expiresAt: expiresAt ?? null };
+      return { id: await insertApiKey(engine.database, record), key };
+    },
+    async close() {
+      await engine.close();
+      await database.drop();
+    },
+  };
+}
+
+function signToken(userId: string, claims: Record<string, unknown>): Promise<string> {
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(userId)
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(JWT_SECRET));
+}
+
+export const dataPipeline = {
+  name: 'data-pipeline',
+  description: 'Extracts, then transforms',
+  start_step: 'extract',
+  steps: {
+    extract: {
+      id: 'extract',
+      agent_name: 'data-extractor',
+      next_step: 'transform',
+      input_mapping: { source: '$.workflow_input.source_url' },
+    },
+    transform: {
+      id: 'transform',
+      agent_name: 'data-transformer',
+      next_step: null,
+      input_mapping: { data: '$.extract.output_data' },
+    },
+  },
+};
