@@ -28,6 +28,7 @@ export class ExecutionEnvironments<E extends ExecutionEnvironment> implements In
   readonly #all = new Set<E>();
   readonly #waiting: (() => void)[] = [];
   #claimed = 0;
+  #closed = false;
 
   constructor(options: EnvironmentsOptions<E>) {
     this.functionName = options.functionName;
@@ -65,6 +66,7 @@ export class ExecutionEnvironments<E extends ExecutionEnvironment> implements In
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all([...this.#all].map((environment) => environment.close()));
     this.#all.clear();
     this.#idle.length = 0;
@@ -81,6 +83,7 @@ export class ExecutionEnvironments<E extends ExecutionEnvironment> implements In
   async #open(): Promise<E> {
     const environment = await this.#options.open();
     this.#all.add(environment);
+    if (this.#closed) await environment.close();
     return environment;
   }
 

@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { startKafka } from './kafka.ts';
+import { startPostgres } from './postgres.ts';
+
+export interface ServersOptions {
+  /** Where their data stays; removing it is a fresh start. */
+  dataDir: string;
+  /** Of a database that is there already, instead of a PostgreSQL of our own. */
+  databaseUrl?: string | undefined;
+  /** Of a broker that is there already, instead of one of our own. */
+  kafkaBrokers?: string | undefined;
+  onProgress?: (line: string) => void;
+}
+
+export interface RunningServers {
+  databaseUrl: string;
+  kafkaBrokers: string;
+  /** Only of those started here. */
+  pids: Record<string, number>;
+  stop(): Promise<void>;
+}
+
+interface Started {
+  address: string;
+  pid?: number;
+  stop?(): Promise<void>;
+}
+
+/** PostgreSQL and Kafka, started side by side. If one cannot start, the other does not stay. */
+export async function startServers(options: ServersOptions): Promise<RunningServers> {
+  const starts = await Promise.allSettled([database(options), broker(options)]);
+  const started = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+  const stop = async () => {
+    await Promise.all(started.map((server) => server.stop?.()));
+  };
+  const [postgres, kafka] = starts;
+  if (postgres.status === 'rejected' || kafka.status === 'rejected') {
+    await stop();
+    throw postgres.status === 'rejected' ? postgres.reason : (kafka as PromiseRejectedResult).reason;
+  }
+  return {
+    databaseUrl: postgres.value.address,
+    kafkaBrokers: kafka.value.address,
+    pids: {
+      ...(postgres.value.pid && { postgres: postgres.value.pid }),
+      ...(kafka.value.pid && { kafka: kafka.value.pid }),
+    },
+    stop,
+  };
+}
+
+async function database({ databaseUrl, dataDir }: ServersOptions): Promise<Started> {
+  if (databaseUrl) return { address: databaseUrl };
+  const { url, pid, stop } = await startPostgres({ dataDir: join(dataDir, 'postgres') });
+  return { address: url, pid, stop };
+}
+
+async function broker({ kafkaBrokers, dataDir, onProgress }: ServersOptions): Promise<Started> {
+  if (kafkaBrokers) return { address: kafkaBrokers };
+  const { brokers, pid, stop } = await startKafka({
+    dir: join(dataDir, 'kafka'),
+    ...(onProgress && { onProgress }),
+  });
+  return { address: brokers, pid, stop };
+}
