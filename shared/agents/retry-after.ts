@@ -9,6 +9,8 @@ export function retryAfterMs(header: string | null, nowMs: number): number | und
   const text = header.trim();
   if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, MAX_RETRY_AFTER_MS);
   // Every form of an HTTP date begins with the day's name; without that, Date.parse would take almost anything.
-  const atMs = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : Number.NaN;
+  const isDate = /^[A-Za-z]{3,9},? /.test(text);
+  // Its oldest form names no zone, and means GMT as well.
+  const atMs = isDate ? Date.parse(text.endsWith('GMT') ? text : `${text} GMT`) : Number.NaN;
   return Number.isNaN(atMs) ? undefined : Math.min(Math.max(atMs - nowMs, 0), MAX_RETRY_AFTER_MS);
 }

@@ -1,0 +1,105 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createAgentRegistry } from '../../../shared/agents/registry.ts';
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+async function serve(listener: RequestListener): Promise<string> {
+  server = createServer(listener);
+  await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/registry/`;
+}
+
+const answer = (body: unknown, status = 200): RequestListener => {
+  return (_, response) => {
+    response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body));
+  };
+};
+
+describe('the agent registry', () => {
+  it.each([
+    [
+      { name: 'a b/c', kind: 'http', url: 'https://a.test/', timeout: 5, secret: 's' },
+      { kind: 'http', address: 'https://a.test/', timeoutSeconds: 5, secret: 's' },
+    ],
+    [
+      { name: 'a b/c', kind: 'lambda', function_arn: 'arn:aws:lambda:x', more: 1 },
+      { kind: 'lambda', address: 'arn:aws:lambda:x', timeoutSeconds: null, secret: null },
+    ],
+    [
+      { name: 'a b/c', kind: 'kafka', topic: 'agent.a', timeout: null, secret: null },
+      { kind: 'kafka', address: 'agent.a', timeoutSeconds: null, secret: null },
+    ],
+  ])('answers %j', async (body, agent) => {
+    const paths: unknown[] = [];
+    const url = await serve((request, response) => {
+      paths.push(request.url);
+      answer(body)(request, response);
+    });
+    const { lookup } = createAgentRegistry({ url, clock: Date.now });
+    expect(await lookup('a b/c')).toEqual({ status: 'found', agent: { name: 'a b/c', ...agent } });
+    expect(paths).toEqual(['/registry/agents/a%20b%2Fc']);
+  });
+
+  it('knows no agent where it answers 404', async () => {
+    const url = await serve(answer({}, 404));
+    expect(await createAgentRegistry({ url, clock: Date.now }).lookup('x')).toEqual({ status: 'unknown' });
+  });
+
+  it.each<[string, RequestListener, string]>([
+    ['fails', answer('', 500), 'it answered 500'],
+    ['redirects', answer('', 302), 'it answered 302'],
+    ['answers no JSON', answer('<html>'), 'it answered something that is not JSON'],
+    ['answers another form', answer({ name: 'x', kind: 'http' }), 'url: Invalid input'],
+    ['answers another kind', answer({ name: 'x', kind: 'smtp' }), 'kind: '],
+    ['answers a timeout of zero', answer({ name: 'x', kind: 'http', url: 'u', timeout: 0 }), 'timeout: '],
+    ['answers for another agent', answer({ name: 'y', kind: 'http', url: 'u' }), 'another agent'],
+    ['answers too much', answer(`"${'x'.repeat(70_000)}"`), 'more than 65536 bytes'],
+    ['hangs', () => {}, 'TimeoutError'],
+    ['hangs in the body', (_, response) => void response.writeHead(200).write('{'), 'TimeoutError'],
+    ['breaks off', (request) => void request.socket.destroy(), 'UND_ERR_SOCKET'],
+  ])('that %s is unavailable, and is asked again', async (_, listener, reason) => {
+    let asked = 0;
+    const url = await serve((request, response) => {
+      asked++;
+      listener(request, response);
+    });
+    const { lookup, known } = createAgentRegistry({ url, clock: Date.now, timeoutMs: 100 });
+    expect(await lookup('x')).toEqual({ status: 'unavailable', message: expect.stringContaining(reason) });
+    expect(known('x')).toBeUndefined();
+    await lookup('x');
+    expect(asked).toBe(2);
+  });
+
+  it('is asked once for all who wait, and again when its answer is old', async () => {
+    let asked = 0;
+    const url = await serve((request, response) => {
+      asked++;
+      const name = request.url!.split('/').at(-1);
+      answer(
+        name === 'here' ? { name, kind: 'http', url: 'https://a.test/' } : {},
+        name === 'here' ? 200 : 404,
+      )(request, response);
+    });
+    let now = 0;
+    const { lookup, lookUp, known } = createAgentRegistry({ url, clock: () => now });
+    expect(known('here')).toBeUndefined();
+    await Promise.all([lookUp(['here', 'gone']), lookUp(['here', 'gone']), lookup('here')]);
+    expect(asked).toBe(2);
+    expect(known('here')).toMatchObject({ kind: 'http', address: 'https://a.test/' });
+    expect(known('gone')).toBeNull();
+    now = 10_000;
+    expect(known('gone')).toBeUndefined();
+    await lookUp(['here', 'gone']);
+    expect(asked).toBe(3);
+    now = 60_000;
+    expect(known('here')).toBeUndefined();
+    await lookUp(['here', 'gone']);
+    expect(asked).toBe(5);
+  });
+});
