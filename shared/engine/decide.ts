@@ -196,8 +196,7 @@ function retriedStep(plan: Plan, last: Attempt | null): string | null {
 function lastAttempt(state: State): Attempt | null {
   let last: Attempt | null = null;
   for (const attempt of state.attempts.values()) {
-    // Ids are UUIDv7: their order is that of time.
-    if (last === null || attempt.stepExecutionId > last.stepExecutionId) last = attempt;
+    if (last === null || attempt.createdAt > last.createdAt) last = attempt;
   }
   return last;
 }

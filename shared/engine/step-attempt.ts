@@ -127,7 +127,8 @@ function dispatch(plan: Plan, draft: Draft, attempt: Attempt): void {
   const deadlineAt = draft.now + (attempt.timeoutMs ?? defaultTimeoutMs) + longStopMs;
   const running: Attempt = { ...attempt, dueAt: null, deadlineAt, wakeAt: deadlineAt };
   draft.put(running);
-  if (running.republishedAt === null) draft.announce(running);
+  // Announced each time, republished too: `sequence` is raised by every decision, and its write is guarded by that.
+  draft.announce(running);
   draft.effects.push({
     type: 'dispatch_task',
     stepExecutionId: attempt.stepExecutionId,
@@ -158,7 +159,7 @@ function newAttempt(draft: Draft, step: PlanStep, given: Partial<Attempt>): Atte
     outputData: null,
     error: null,
     logs: null,
-    createdAt: draft.now,
+    createdAt: nextCreatedAt(draft),
     startedAt: given.status === 'RUNNING' ? draft.now : null,
     completedAt: null,
     timeoutMs: step.timeoutMs,
@@ -169,6 +170,13 @@ function newAttempt(draft: Draft, step: PlanStep, given: Partial<Attempt>): Atte
     wakeAt: null,
     ...given,
   };
+}
+
+/** Later than what led to it, whatever the clock of the environment that decided that: a run's attempts are in their order. */
+function nextCreatedAt({ now, attempts }: Draft): number {
+  let time = now;
+  for (const { createdAt } of attempts.values()) time = Math.max(time, createdAt + 1);
+  return time;
 }
 
 function closed(

@@ -1,0 +1,150 @@
+import type { Draws } from '../../shared/engine/draft.ts';
+import type { Json } from '../../shared/engine/json.ts';
+import type { Plan, PlanStep, RetryPolicy } from '../../shared/engine/plan.ts';
+import type { Attempt, Run, State } from '../../shared/engine/state.ts';
+
+/** Small runs for the engine's tests: all times are counted from `T0`. */
+export const T0 = Date.parse('2026-01-15T10:30:00.000Z');
+export const RUN_ID = 'run-1';
+
+export function policy(given: Partial<RetryPolicy> = {}): RetryPolicy {
+  return {
+    maxAttempts: 3,
+    initialIntervalMs: 1_000,
+    backoffRate: 2,
+    maxIntervalMs: 60_000,
+    jitter: 'none',
+    codes: null,
+    ...given,
+  };
+}
+
+export function planStep(id: string, given: Partial<PlanStep> = {}): PlanStep {
+  return {
+    id,
+    name: id,
+    label: 'agent',
+    agentName: `${id}-agent`,
+    next: null,
+    input: {
+      reads: { workflowInput: true, variables: false, steps: [] },
+      evaluate: ({ workflowInput }) => ({ given: workflowInput }),
+    },
+    retry: [policy()],
+    timeoutMs: null,
+    ...given,
+  };
+}
+
+/** `extract` and then `transform`, which reads what `extract` brought. */
+export function pipelinePlan(
+  given: { extract?: Partial<PlanStep>; transform?: Partial<PlanStep> } = {},
+): Plan {
+  const steps = [
+    planStep('extract', { next: 'transform', ...given.extract }),
+    planStep('transform', {
+      input: {
+        reads: { workflowInput: false, variables: false, steps: ['extract'] },
+        evaluate: ({ outputs }) => ({ data: outputs.get('extract') ?? null }),
+      },
+      ...given.transform,
+    }),
+  ];
+  return {
+    startStep: 'extract',
+    steps: new Map(steps.map((step) => [step.id, step])),
+    settings: { defaultTimeoutMs: 60_000, longStopMs: 3_600_000, pickUpMs: 30_000, maxPayloadBytes: 200 },
+  };
+}
+
+export function run(given: Partial<Run> = {}): Run {
+  return {
+    runId: RUN_ID,
+    status: 'RUNNING',
+    sequence: 10,
+    startedAt: T0 - 5_000,
+    completedAt: null,
+    outputData: null,
+    error: null,
+    cancellation: null,
+    wakeAt: null,
+    ...given,
+  };
+}
+
+export const pendingRun = run({ status: 'PENDING', sequence: 0, startedAt: null, wakeAt: T0 + 30_000 });
+export const completedRun = run({ status: 'COMPLETED', completedAt: T0 - 1_000 });
+export const failedRun = run({
+  status: 'FAILED',
+  completedAt: T0 - 1_000,
+  error: { code: 'BAD', message: 'no', stepId: 'extract', attempt: 1 },
+});
+export const cancelledRun = run({
+  status: 'CANCELLED',
+  completedAt: T0 - 1_000,
+  cancellation: { by: 'ann', reason: null, at: T0 - 1_000 },
+});
+
+export function attempt(given: Partial<Attempt> = {}): Attempt {
+  return {
+    stepExecutionId: 'a-1',
+    stepId: 'extract',
+    scope: '',
+    visit: 1,
+    attempt: 1,
+    policyAttempt: 1,
+    status: 'RUNNING',
+    inputData: { given: 'in' },
+    outputData: null,
+    error: null,
+    logs: null,
+    createdAt: T0 - 5_000,
+    startedAt: T0 - 5_000,
+    completedAt: null,
+    timeoutMs: null,
+    dueAt: null,
+    deadlineAt: T0 + 3_655_000,
+    acceptedAt: null,
+    republishedAt: null,
+    wakeAt: T0 + 3_655_000,
+    ...given,
+  };
+}
+
+/** Inserted by a request that starts it at once. */
+export const requestedAttempt = attempt({
+  status: 'PENDING',
+  startedAt: null,
+  deadlineAt: null,
+  wakeAt: T0 + 25_000,
+});
+/** Waits for its backoff, which ends at `T0 + 1_000`. */
+export const waitingAttempt = attempt({
+  status: 'PENDING',
+  attempt: 2,
+  policyAttempt: 2,
+  startedAt: null,
+  deadlineAt: null,
+  dueAt: T0 + 1_000,
+  wakeAt: T0 + 1_000,
+});
+
+export function stateOf(
+  run: Run,
+  attempts: readonly Attempt[] = [],
+  data: { workflowInput?: Json; outputs?: Readonly<Record<string, Json>> } = {},
+): State {
+  return {
+    run,
+    attempts: new Map(attempts.map((attempt) => [attempt.stepExecutionId, attempt])),
+    workflowInput: data.workflowInput ?? 'in',
+    variables: null,
+    outputs: new Map(Object.entries(data.outputs ?? {})),
+  };
+}
+
+/** Ids `n-1`, `n-2`, …, which sort after the `a-…` of the attempts that are there; jitter as given. */
+export function draws(jitter = 0.5): Draws {
+  let count = 0;
+  return { id: () => `n-${++count}`, jitter: () => jitter };
+}
