@@ -90,7 +90,7 @@ export class EventSourceMapping {
   }
 
   /** Waits for the invocations under way, at most `graceMs`, and commits what is done. */
-  async stop(graceMs = 5_000): Promise<void> {
+  async stop(graceMs = 3_000): Promise<void> {
     if (this.#state !== 'running') return;
     this.#state = 'stopped';
     this.#consumer?.pause([{ topic: this.#settings.topic }]);
