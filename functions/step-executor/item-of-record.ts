@@ -1,4 +1,4 @@
-import type { BatchItem } from '../../shared/application/decide-batch.ts';
+import type { BatchItem } from '../../shared/application/batch.ts';
 import { limits } from '../../shared/config/limits.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
 import type { Json } from '../../shared/engine/json.ts';

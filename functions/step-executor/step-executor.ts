@@ -1,4 +1,5 @@
-import type { BatchItem, DecideBatch, Outcome } from '../../shared/application/decide-batch.ts';
+import type { BatchItem, Outcome } from '../../shared/application/batch.ts';
+import type { DecideBatch } from '../../shared/application/decide-batch.ts';
 import type { Clock } from '../../shared/application/ports.ts';
 import { deadLetterOf } from '../../shared/kafka/dead-letter-of.ts';
 import {

@@ -1,4 +1,4 @@
-import type { BatchItem } from './decide-batch.ts';
+import type { BatchItem } from './batch.ts';
 import type { AttemptQuery } from './ports.ts';
 
 /** Which attempts a batch's events are about. */

@@ -1,7 +1,8 @@
 import type { EngineEvent } from '../engine/event.ts';
 import type { Json } from '../engine/json.ts';
 import type { RunStatus } from '../engine/state.ts';
-import type { DecideBatch, Outcome } from './decide-batch.ts';
+import type { Outcome } from './batch.ts';
+import type { DecideBatch } from './decide-batch.ts';
 
 export type RunRefusal = Exclude<Outcome, { readonly outcome: 'decided' }>;
 

@@ -1,13 +1,14 @@
 import type { Topics } from '../config/topics.ts';
 import { parseWorkflowPlan } from '../definition/parse-definition.ts';
 import { decide, needsOf } from '../engine/decide.ts';
-import type { Decision, Effect, RefusalCode } from '../engine/decision.ts';
+import type { Decision, Effect } from '../engine/decision.ts';
 import type { Draws } from '../engine/draft.ts';
 import type { EngineEvent } from '../engine/event.ts';
 import type { JsonObject } from '../engine/json.ts';
 import type { Plan } from '../engine/plan.ts';
-import type { Attempt, RunStatus, State } from '../engine/state.ts';
+import type { Attempt, State } from '../engine/state.ts';
 import { attemptQueryFor } from './attempt-query.ts';
+import type { BatchItem, Outcome } from './batch.ts';
 import { changesOf, type DecidedRun } from './changes-of.ts';
 import { dataQueryFor } from './data-query.ts';
 import type { PlanCache } from './plan-cache.ts';
@@ -22,24 +23,6 @@ import {
   type RunStore,
   type RunTransaction,
 } from './ports.ts';
-
-/** An event about one run. */
-export interface BatchItem {
-  readonly runId: string;
-  readonly event: EngineEvent;
-  /** The plan that an execution request carries: for a run that another producer inserted without one. */
-  readonly inlinePlan?: JsonObject;
-}
-
-/** What became of an item. Refusals are normal: records come more than once, and late. */
-export type Outcome =
-  | { readonly outcome: 'decided'; readonly status: RunStatus }
-  | { readonly outcome: 'refused'; readonly code: RefusalCode | 'NO_PLAN' }
-  | { readonly outcome: 'unknown_run' }
-  /** The database refuses a value of this item, and nothing else could be made of it. */
-  | { readonly outcome: 'value_refused'; readonly reason: string }
-  /** A defect of ours, kept to the one item. */
-  | { readonly outcome: 'defect'; readonly reason: string };
 
 export interface DecideBatchDeps {
   readonly store: RunStore;

@@ -1,0 +1,65 @@
+// Who may import whom. Types count too: a type that points the wrong way is a design that does.
+const drivers = 'shared/(persistence|kafka|agents)';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'engine-imports-itself',
+      comment: 'The engine is pure: no node:, driver, SDK or neighbour.',
+      severity: 'error',
+      from: { path: '^shared/engine/' },
+      to: { pathNot: '^shared/engine/' },
+    },
+    {
+      name: 'application-imports-engine-and-ports',
+      comment: 'What the application needs of the outside is a port of its own.',
+      severity: 'error',
+      from: { path: '^shared/application/' },
+      to: { pathNot: '^shared/(application|engine|definition|messages|config)/' },
+    },
+    {
+      name: 'drivers-do-not-import-each-other',
+      severity: 'error',
+      from: { path: `^${drivers}/` },
+      to: { path: `^${drivers}/`, pathNot: '^shared/$1/' },
+    },
+    {
+      name: 'shared-does-not-import-functions',
+      severity: 'error',
+      from: { path: '^shared/' },
+      to: { path: '^(functions|infra|localstack)/' },
+    },
+    {
+      name: 'functions-do-not-import-each-other',
+      severity: 'error',
+      from: { path: '^functions/([^/]+)/' },
+      to: { path: '^(functions|infra|localstack)/', pathNot: '^functions/$1/' },
+    },
+    {
+      name: 'infra-names-functions-by-path',
+      severity: 'error',
+      from: { path: '^infra/' },
+      to: { path: '^(functions|localstack|shared/(engine|application|persistence|kafka|agents))/' },
+    },
+    {
+      name: 'nothing-imports-tests',
+      severity: 'error',
+      from: { pathNot: '^test/' },
+      to: { path: '^test/' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

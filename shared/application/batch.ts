@@ -1,0 +1,22 @@
+import type { RefusalCode } from '../engine/decision.ts';
+import type { EngineEvent } from '../engine/event.ts';
+import type { JsonObject } from '../engine/json.ts';
+import type { RunStatus } from '../engine/state.ts';
+
+/** An event about one run. */
+export interface BatchItem {
+  readonly runId: string;
+  readonly event: EngineEvent;
+  /** The plan that an execution request carries: for a run that another producer inserted without one. */
+  readonly inlinePlan?: JsonObject;
+}
+
+/** What became of an item. Refusals are normal: records come more than once, and late. */
+export type Outcome =
+  | { readonly outcome: 'decided'; readonly status: RunStatus }
+  | { readonly outcome: 'refused'; readonly code: RefusalCode | 'NO_PLAN' }
+  | { readonly outcome: 'unknown_run' }
+  /** The database refuses a value of this item, and nothing else could be made of it. */
+  | { readonly outcome: 'value_refused'; readonly reason: string }
+  /** A defect of ours, kept to the one item. */
+  | { readonly outcome: 'defect'; readonly reason: string };

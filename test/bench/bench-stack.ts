@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
+import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
+import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
+import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
+import { createEngineServices } from '../../shared/composition/engine-services.ts';
+import { type Environment, readEnvironment } from '../../shared/config/environment.ts';
+import { parseDefinition } from '../../shared/definition/parse-definition.ts';
+import { createTopics } from '../../shared/kafka/create-topics.ts';
+import { migrate } from '../../shared/persistence/migrate.ts';
+import { startKafkaAgent } from './kafka-agent.ts';
+
+export interface BenchServers {
+  readonly databaseUrl: string;
+  readonly kafkaBrokers: string;
+}
+
+export interface BenchOptions {
+  readonly servers: BenchServers;
+  readonly batchSize: number;
+  readonly partitions: number;
+  readonly agent: { readonly kind: 'in-process' } | { readonly kind: 'http'; readonly url: string };
+}
+
+export interface BenchStack {
+  readonly environment: Environment;
+  readonly workflow: Parameters<ReturnType<typeof createEngineServices>['startRun']>[0]['workflow'];
+  readonly services: ReturnType<typeof createEngineServices>;
+  /** Held mappings leave their records in Kafka. */
+  hold(held: boolean): void;
+  stop(): Promise<void>;
+}
+
+export const STEPS = 5;
+
+/** The functions that carry a run, in this process, over real topics and tables of their own. */
+export async function startBenchStack({ servers, batchSize, partitions, agent }: BenchOptions): Promise<BenchStack> {
+  const prefix = `bench-${randomBytes(4).toString('hex')}.`;
+  const environment = readEnvironment({
+    DATABASE_URL: servers.databaseUrl,
+    DATABASE_PIPELINE: 'true',
+    KAFKA_BROKERS: servers.kafkaBrokers,
+    KAFKA_TOPIC_PREFIX: prefix,
+    STEPLINE_SECRET_KEY: randomBytes(32).toString('base64'),
+    AGENT_ALLOWED_CIDRS: '127.0.0.0/8',
+    LOG_LEVEL: 'SILENT',
+  });
+  const { topics } = environment;
+  const kafka = { brokers: environment.kafkaBrokers, clientId: 'bench' };
+  const agentTopic = `agent.${prefix}worker`;
+  await migrate(environment.databaseUrl);
+  await createTopics(kafka, [...Object.values(topics), agentTopic], { partitions, replicationFactor: 1 });
+
+  const services = createEngineServices(environment, 'bench');
+  const workflow = await storeWorkflow(services, prefix);
+  await services.database.execute('insert into agents (id, name, kind, address) values ($1, $2, $3, $4)', [
+    uuidv7(),
+    `${prefix}worker`,
+    agent.kind === 'http' ? 'http' : 'kafka',
+    agent.kind === 'http' ? agent.url : agentTopic,
+  ]);
+
+  const closers: (() => Promise<unknown>)[] = [];
+  const executor = inProcessFunction({
+    functionName: 'step-executor',
+    createHandler: () => {
+      const own = createEngineServices(environment, 'step-executor');
+      closers.push(own.close);
+      const { decideBatch, producer, tokens, clock } = own;
+      return createStepExecutor({
+        decideBatch,
+        producer,
+        verifyResultToken: tokens.verifyResultToken,
+        deadLetterTopic: topics.deadLetter,
+        clock,
+        log: { debug: () => {}, warn: (message, fields) => console.error(message, fields) },
+      }) as LambdaHandler;
+    },
+  });
+  const bridge = inProcessFunction({
+    functionName: 'http-bridge',
+    createHandler: () => {
+      const own = openHttpBridge(environment, { functionName: null, warn: console.error });
+      closers.push(own.close);
+      return own.bridge as unknown as LambdaHandler;
+    },
+  });
+  const mapping = (topic: string, invoker: typeof executor) =>
+    new EventSourceMapping({
+      brokers: environment.kafkaBrokers,
+      invoker,
+      settings: { topic, functionName: invoker.functionName, consumerGroupId: `${topic}.group`, batchSize },
+    });
+  const mappings = [
+    mapping(topics.executionRequests, executor),
+    mapping(topics.results, executor),
+    ...(agent.kind === 'http' ? [mapping(topics.httpTasks, bridge)] : []),
+  ];
+  await Promise.all(mappings.map((one) => one.start()));
+  if (agent.kind === 'in-process') {
+    closers.push(await startKafkaAgent({ brokers: environment.kafkaBrokers, topic: agentTopic, topics }));
+  }
+
+  return {
+    environment,
+    workflow,
+    services,
+    hold(held) {
+      for (const one of mappings) one.paused = held;
+    },
+    async stop() {
+      await Promise.all(mappings.map((one) => one.stop()));
+      await Promise.all([services.close(), ...closers.map((close) => close())]);
+    },
+  };
+}
+
+async function storeWorkflow({ database }: ReturnType<typeof createEngineServices>, prefix: string) {
+  const id = uuidv7();
+  const versionId = uuidv7();
+  const steps = Array.from({ length: STEPS }, (_, i) => {
+    const from = i === 0 ? '$.workflow_input.message' : `$.s${i}.output_data.message`;
+    const next_step = i + 1 < STEPS ? `s${i + 2}` : null;
+    return [`s${i + 1}`, { agent_name: `${prefix}worker`, next_step, input_mapping: { message: from } }];
+  });
+  const name = `${prefix}sequence`;
+  const parsed = parseDefinition({ name, start_step: 's1', steps: Object.fromEntries(steps) });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const { definition } = parsed;
+  await database.execute("insert into workflows (id, owner, name, latest_version) values ($1, 'bench', $2, 1)", [id, name]);
+  await database.execute(
+    'insert into workflow_versions (id, workflow_id, version, definition, content_hash) values ($1, $2, 1, $3, $4)',
+    [versionId, id, JSON.stringify(definition), randomBytes(32)],
+  );
+  return { id, name, version: 1, versionId, definition };
+}
