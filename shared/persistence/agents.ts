@@ -39,7 +39,7 @@ export function createAgents(database: Statements): Agents {
         `select ${COLUMNS}
          from agents a
          where ${named} and ${visible}
-         order by (a.owner = ${parameters.add(viewer.userId)}) desc nulls last, a.owner nulls first
+         order by case when a.owner = ${parameters.add(viewer.userId)} then 0 when a.owner is null then 1 else 2 end, a.owner
          limit 1`,
         parameters.values,
       );

@@ -25,6 +25,7 @@ export interface ApiHarness {
   /** Sends as this user, by JWT. */
   as(userId: string, claims?: Record<string, unknown>): (request: ApiRequest) => Promise<ApiResponse>;
   readonly databaseUrl: string;
+  readonly secretKey: Buffer;
   readonly engine: EngineServices;
   readonly services: ApiServices;
   readonly logged: { message: string; fields: Readonly<Record<string, unknown>> }[];
@@ -42,13 +43,15 @@ export interface HarnessOptions {
   readonly authMode?: 'required' | 'anonymous';
   /** False where nothing is published. */
   readonly withTopics?: boolean;
+  /** Nobody listens where the database should be. */
+  readonly unreachableDatabase?: boolean;
 }
 
 /** The real API on the real engine, on a database and topics of its own. */
 export async function openApiHarness(options: HarnessOptions): Promise<ApiHarness> {
   const database = await createFreshDatabase(options.databaseUrl);
   const environment = readEnvironment({
-    DATABASE_URL: database.url,
+    DATABASE_URL: options.unreachableDatabase ? 'postgresql://user:pw@127.0.0.1:1/none' : database.url,
     KAFKA_BROKERS: options.kafkaBrokers,
     KAFKA_TOPIC_PREFIX: `test-${randomBytes(4).toString('hex')}.`,
     STEPLINE_SECRET_KEY: randomBytes(32).toString('base64'),
@@ -75,6 +78,7 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
         send({ ...request, headers: { Authorization: `Bearer ${await token}`, ...request.headers } });
     },
     databaseUrl: database.url,
+    secretKey: environment.secretKey,
     engine,
     services,
     logged,

@@ -113,7 +113,7 @@ describe('bad definitions', () => {
         steps: { a: { ...step, next_step: 'b', input_mapping: { x: '$.b.output_data' } }, b: step },
       },
       400,
-      'steps.a.input_mapping',
+      'steps.a.input_mapping.x',
     ],
     [
       'bad JSONPath',

@@ -1,0 +1,240 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { decryptSecret } from '../../../shared/agents/secrets.ts';
+import { type ApiHarness, openApiHarness } from './api-harness.ts';
+import { codeOf } from './run-harness.ts';
+
+let api: ApiHarness;
+beforeAll(async () => {
+  api = await openApiHarness({ databaseUrl: inject('databaseUrl'), kafkaBrokers: inject('kafkaBrokers') });
+});
+afterAll(() => api?.close());
+
+const agents = '/api/v1/agents';
+const post = (body: unknown) => ({ method: 'POST', path: agents, body });
+const asAdmin = (request: Parameters<ApiHarness['send']>[0]) => api.as('root', { roles: ['admin'] })(request);
+const http = (name: string) => ({ name, url: 'http://127.0.0.1:9000/extract' });
+
+async function storedSecret(id: string): Promise<string | null> {
+  const row = await api.engine.database.one<{ secret_encrypted: Buffer | null }>(
+    'select secret_encrypted from agents where id = $1',
+    [id],
+  );
+  return row.secret_encrypted && decryptSecret(api.secretKey, row.secret_encrypted);
+}
+
+describe('registering an agent', () => {
+  it('makes a secret and shows it this once', async () => {
+    const { status, body, headers } = await api.as('ann')(post({ ...http('extractor'), timeout: 30 }));
+    expect(status).toBe(201);
+    expect(body).toEqual({
+      success: true,
+      message: 'Agent registered',
+      meta: {},
+      id: body.data.id,
+      data: {
+        id: expect.any(String),
+        name: 'extractor',
+        kind: 'http',
+        url: 'http://127.0.0.1:9000/extract',
+        timeout_seconds: 30,
+        owner: 'ann',
+        secret: expect.stringMatching(/^whsec_/),
+        created_at: expect.any(String),
+        updated_at: expect.any(String),
+      },
+    });
+    expect(headers.Location).toBe(`${agents}/${body.id}`);
+    expect(await storedSecret(body.id)).toBe(body.data.secret);
+    const read = await api.as('ann')({ path: `${agents}/extractor` });
+    expect(read.body.data).not.toHaveProperty('secret');
+    const listed = await api.as('ann')({ path: agents });
+    expect(listed.body.data[0]).not.toHaveProperty('secret');
+  });
+
+  it('keeps a given secret, and does not show it', async () => {
+    const { body } = await api.as('ann')(post({ ...http('own-secret'), secret: 'a secret of mine' }));
+    expect(body.data).not.toHaveProperty('secret');
+    expect(await storedSecret(body.id)).toBe('a secret of mine');
+  });
+
+  it('of an admin is everybody’s, and of any kind', async () => {
+    const lambda = {
+      name: 'a-lambda',
+      kind: 'lambda',
+      function_arn: 'arn:aws:lambda:eu-west-1:123456789012:function:f:live',
+    };
+    const kafka = { name: 'a-kafka', kind: 'kafka', topic: 'agent.transformer', timeout_seconds: 5 };
+    const madeLambda = await asAdmin(post(lambda));
+    const madeKafka = await asAdmin(post(kafka));
+    expect(madeLambda.body.data).toMatchObject({ ...lambda, owner: null, secret: expect.any(String) });
+    expect(madeKafka.body.data).toMatchObject({ ...kafka, owner: null });
+    expect(madeKafka.body.data).not.toHaveProperty('secret');
+    expect(await storedSecret(madeKafka.body.id)).toBeNull();
+    expect((await api.as('zoe')({ path: `${agents}/a-kafka` })).body.data.topic).toBe('agent.transformer');
+  });
+
+  it('of another kind than http is an admin’s', async () => {
+    for (const body of [
+      { name: 'x', kind: 'lambda', function_arn: 'f' },
+      { name: 'x', kind: 'kafka', topic: 'agent.x' },
+    ]) {
+      expect(codeOf(await api.as('ann')(post(body)))).toEqual([403, 'PERMISSION_DENIED']);
+    }
+  });
+
+  it('is 409 for a name that the owner has already', async () => {
+    expect((await api.as('bob')(post(http('twice')))).status).toBe(201);
+    expect(codeOf(await api.as('bob')(post(http('twice'))))).toEqual([409, 'CONFLICT']);
+    expect((await api.as('eve')(post(http('twice')))).status).toBe(201);
+    expect((await asAdmin(post(http('twice')))).status).toBe(201);
+    expect(codeOf(await asAdmin(post(http('twice'))))).toEqual([409, 'CONFLICT']);
+  });
+
+  it.each<[what: string, body: unknown, paths: string[]]>([
+    ['nothing', {}, ['name', 'url']],
+    ['a metadata address', { name: 'x', url: 'http://169.254.169.254/latest' }, ['url']],
+    ['a private address', { name: 'x', url: 'http://10.0.0.1/' }, ['url']],
+    ['another scheme', { name: 'x', url: 'file:///etc/passwd' }, ['url']],
+    ['credentials in the address', { name: 'x', url: 'http://user:pw@example.com/' }, ['url']],
+    ['an address of another kind', { name: 'x', kind: 'http', topic: 'agent.x' }, ['url', 'topic']],
+    ['two addresses', { name: 'x', url: 'https://example.com/', function_arn: 'f' }, ['function_arn']],
+    ['an unknown kind', { name: 'x', kind: 'smtp', url: 'https://example.com/' }, ['kind']],
+    ['one of our topics', { name: 'x', kind: 'kafka', topic: 'results.topic' }, ['topic']],
+    ['a topic that is none', { name: 'x', kind: 'kafka', topic: 'agent.a/b' }, ['topic']],
+    [
+      'a function that is none',
+      { name: 'x', kind: 'lambda', function_arn: 'arn:aws:s3:::bucket' },
+      ['function_arn'],
+    ],
+    [
+      'a secret for kafka',
+      { name: 'x', kind: 'kafka', topic: 'agent.x', secret: 'a secret of mine' },
+      ['secret'],
+    ],
+    ['a short secret', { name: 'x', url: 'https://example.com/', secret: 'x' }, ['secret']],
+    [
+      'a secret that is no base64',
+      { name: 'x', url: 'https://example.com/', secret: 'whsec_***' },
+      ['secret'],
+    ],
+    [
+      'a name that looks like an id',
+      { name: '01933cf0-0000-7000-8000-000000000000', url: 'https://example.com/' },
+      ['name'],
+    ],
+    [
+      'both timeouts',
+      { name: 'x', url: 'https://example.com/', timeout: 1, timeout_seconds: 1 },
+      ['timeout'],
+    ],
+    [
+      'everything wrong at once',
+      { name: '', url: 'http://10.0.0.1/', timeout: 0.5, secret: 'x', color: 'red' },
+      ['color', 'name', 'secret', 'timeout', 'url'],
+    ],
+  ])('refuses %s', async (_what, body, paths) => {
+    const answer = await asAdmin(post(body));
+    expect(codeOf(answer)).toEqual([400, 'BAD_REQUEST']);
+    const found = answer.body.details.map((detail: { path: string }) => detail.path);
+    expect([...new Set(found)].sort()).toEqual([...paths].sort());
+  });
+});
+
+describe('reading agents', () => {
+  it('by name gives one’s own before everybody’s', async () => {
+    await asAdmin(post({ ...http('shared'), timeout: 1 }));
+    expect((await api.as('gus')({ path: `${agents}/shared` })).body.data.owner).toBeNull();
+    await api.as('gus')(post({ ...http('shared'), timeout: 2 }));
+    expect((await api.as('gus')({ path: `${agents}/shared` })).body.data).toMatchObject({
+      owner: 'gus',
+      timeout_seconds: 2,
+    });
+    expect((await asAdmin({ path: `${agents}/shared` })).body.data.owner).toBeNull();
+  });
+
+  it('hides another tenant’s, by name and by id', async () => {
+    const { body: made } = await api.as('hal')(post(http('hals')));
+    for (const name of ['hals', made.id]) {
+      for (const request of [
+        { path: `${agents}/${name}` },
+        { method: 'PUT', path: `${agents}/${name}`, body: '{' },
+        { method: 'DELETE', path: `${agents}/${name}` },
+      ]) {
+        expect(codeOf(await api.as('ivy')(request))).toEqual([404, 'NOT_FOUND']);
+      }
+    }
+    const listed = await api.as('ivy')({ path: `${agents}?limit=1000` });
+    expect(listed.body.data.every((agent: { owner: string | null }) => agent.owner === null)).toBe(true);
+    expect((await api.as('hal')({ path: `${agents}/${made.id}` })).status).toBe(200);
+  });
+
+  it('lists by name, page by page, by kind', async () => {
+    const asJoe = api.as('joe');
+    for (const name of ['c', 'a', 'b']) await asJoe(post(http(`joe-${name}`)));
+    const names: string[] = [];
+    for (let query = 'limit=2&kind=http'; query; ) {
+      const { body } = await asJoe({ path: `${agents}?${query}` });
+      names.push(...body.data.map((agent: { name: string }) => agent.name));
+      query = body.meta.next_cursor ? `limit=2&kind=http&cursor=${body.meta.next_cursor}` : '';
+    }
+    expect(names.filter((name) => name.startsWith('joe-'))).toEqual(['joe-a', 'joe-b', 'joe-c']);
+    expect(names).not.toContain('a-kafka');
+    const kafka = await asJoe({ path: `${agents}?kind=kafka` });
+    expect(kafka.body.data.map((agent: { name: string }) => agent.name)).toEqual(['a-kafka']);
+    expect((await asJoe({ path: `${agents}?kind=smtp&cursor=x` })).body.details).toHaveLength(2);
+  });
+});
+
+describe('changing agents', () => {
+  it('moves an agent; its secret stays unless another is given', async () => {
+    const asKim = api.as('kim');
+    const { body: made } = await asKim(post({ ...http('mover'), timeout: 9 }));
+    const path = `${agents}/mover`;
+    const moved = await asKim({ method: 'PUT', path, body: { url: 'https://agents.example.com/new' } });
+    expect(moved.status).toBe(200);
+    expect(moved.body.data).toMatchObject({
+      id: made.id,
+      url: 'https://agents.example.com/new',
+      timeout_seconds: null,
+    });
+    expect(moved.body.data).not.toHaveProperty('secret');
+    expect(await storedSecret(made.id)).toBe(made.data.secret);
+    await asKim({ method: 'PUT', path, body: { ...http('mover'), secret: 'another secret' } });
+    expect(await storedSecret(made.id)).toBe('another secret');
+  });
+
+  it('refuses another name, a forbidden kind and a bad address', async () => {
+    const asLea = api.as('lea');
+    await asLea(post(http('keeper')));
+    const put = (body: unknown) => asLea({ method: 'PUT', path: `${agents}/keeper`, body });
+    expect((await put({ ...http('other') })).body.details).toEqual([
+      { path: 'name', message: expect.any(String) },
+    ]);
+    expect(codeOf(await put({ kind: 'kafka', topic: 'agent.x' }))).toEqual([403, 'PERMISSION_DENIED']);
+    expect(codeOf(await put({ url: 'http://192.168.0.1/' }))).toEqual([400, 'BAD_REQUEST']);
+  });
+
+  it('everybody’s only by an admin', async () => {
+    await asAdmin(post(http('common')));
+    for (const request of [
+      { method: 'PUT', path: `${agents}/common`, body: http('common') },
+      { method: 'DELETE', path: `${agents}/common` },
+    ]) {
+      expect(codeOf(await api.as('mia')(request))).toEqual([403, 'PERMISSION_DENIED']);
+      expect((await asAdmin(request)).status).toBe(200);
+    }
+    expect(codeOf(await asAdmin({ path: `${agents}/common` }))).toEqual([404, 'NOT_FOUND']);
+  });
+
+  it('gives a secret to what was a kafka agent and is now called', async () => {
+    const { body: made } = await asAdmin(post({ name: 'changer', kind: 'kafka', topic: 'agent.changer' }));
+    const { body } = await asAdmin({ method: 'PUT', path: `${agents}/changer`, body: http('changer') });
+    expect(await storedSecret(made.id)).toBe(body.data.secret);
+    await asAdmin({
+      method: 'PUT',
+      path: `${agents}/changer`,
+      body: { kind: 'kafka', topic: 'agent.changer' },
+    });
+    expect(await storedSecret(made.id)).toBeNull();
+  });
+});

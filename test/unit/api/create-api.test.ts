@@ -1,0 +1,199 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { Answer } from '../../../functions/api/answer.ts';
+import { ApiError } from '../../../functions/api/api-error.ts';
+import { createApi } from '../../../functions/api/create-api.ts';
+import { defineRoute } from '../../../functions/api/route.ts';
+import type { ApiServices } from '../../../functions/api/services.ts';
+import type { Authentication } from '../../../shared/auth/authenticate.ts';
+import { anonymousCaller } from '../../../shared/auth/caller.ts';
+import { type ApiRequest, apiContext, apiEvent, responseOf } from '../../support/api-event.ts';
+
+const fine: Answer = { status: 200, message: 'Fine', data: { a: 1 } };
+
+/** An API of one route, which does `handle`. */
+function apiDoing(
+  handle: () => Promise<Answer>,
+  authentication: Authentication = { ok: true, caller: anonymousCaller, afterwards: null },
+) {
+  const logged: { message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  const services = {
+    authenticate: async () => authentication,
+    log: {
+      error: (message: string, fields: Record<string, unknown>) => void logged.push({ message, fields }),
+    },
+  } as unknown as ApiServices;
+  const route = defineRoute({
+    method: 'POST',
+    path: '/things/{id}',
+    operationId: 'doThing',
+    summary: '',
+    authentication: 'caller',
+    query: z.strictObject({ limit: z.string().optional() }),
+    body: { schema: z.strictObject({ a: z.number().optional() }), maxBytes: 100, isOptional: true },
+    handle,
+  });
+  const reading = defineRoute({
+    method: 'GET',
+    path: '/things',
+    operationId: 'getThings',
+    summary: '',
+    authentication: 'none',
+    handle,
+  });
+  const api = createApi(services, [route, reading]);
+  const send = async (request: Partial<ApiRequest> = {}, context = apiContext) =>
+    responseOf(await api(apiEvent({ method: 'POST', path: '/things/7', ...request }), context));
+  return { send, logged, api };
+}
+
+const withCode = (code: string) => Object.assign(new Error('the secret inside'), { code });
+
+describe('an answer', () => {
+  it('is in the envelope, with a request id and security headers', async () => {
+    const { status, body, headers } = await apiDoing(async () => fine).send();
+    expect(status).toBe(200);
+    expect(body).toEqual({ success: true, message: 'Fine', data: { a: 1 }, meta: {} });
+    expect(headers).toEqual({
+      'Content-Type': 'application/json; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+      'Referrer-Policy': 'no-referrer',
+      'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
+      'X-Content-Type-Options': 'nosniff',
+      'X-Frame-Options': 'DENY',
+      'X-Request-Id': 'request-1',
+    });
+  });
+
+  it('to HEAD has no body', async () => {
+    const { status, body } = await apiDoing(async () => fine).send({ method: 'HEAD', path: '/things' });
+    expect([status, body]).toEqual([200, null]);
+  });
+});
+
+describe('an error', () => {
+  it.each([
+    ['DATABASE_UNAVAILABLE', 503, 'SERVICE_UNAVAILABLE', '2'],
+    ['TRANSACTION_CONFLICT', 503, 'SERVICE_UNAVAILABLE', '2'],
+    ['VALUE_REFUSED', 400, 'BAD_REQUEST', undefined],
+    ['42P01', 500, 'INTERNAL_ERROR', undefined],
+  ])('%s becomes %i %s, and tells nothing of the inside', async (code, expected, errorCode, retryAfter) => {
+    const { send, logged } = apiDoing(() => Promise.reject(withCode(code)));
+    const { status, body, headers } = await send();
+    expect([status, body.error_code]).toEqual([expected, errorCode]);
+    expect(headers['Retry-After']).toBe(retryAfter);
+    expect(headers['X-Request-Id']).toBe('request-1');
+    expect(headers['X-Content-Type-Options']).toBe('nosniff');
+    expect(JSON.stringify(body)).not.toContain('secret');
+    expect(logged.map(({ fields }) => fields.request_id)).toEqual(expected >= 500 ? ['request-1'] : []);
+  });
+
+  it.each([['text'], [undefined], [null], [{ code: 'DATABASE_UNAVAILABLE' }]])(
+    'is answered whatever was thrown: %j',
+    async (thrown) => {
+      const { status, body } = await apiDoing(() => Promise.reject(thrown)).send();
+      expect([status, body.error_code]).toEqual([500, 'INTERNAL_ERROR']);
+    },
+  );
+
+  it('of ours is told as it is', async () => {
+    const error = new ApiError('CONFLICT', 'Not now', {
+      details: { reason: 'BUSY' },
+      headers: { 'Retry-After': '9' },
+    });
+    const { status, body, headers } = await apiDoing(() => Promise.reject(error)).send();
+    expect(status).toBe(409);
+    expect(body).toEqual({
+      success: false,
+      message: 'Not now',
+      error_code: 'CONFLICT',
+      details: { reason: 'BUSY' },
+    });
+    expect(headers['Retry-After']).toBe('9');
+  });
+
+  it('comes before Lambda ends the invocation', async () => {
+    const { send } = apiDoing(() => sleep(2_000, fine));
+    const { status, body } = await send({}, { ...apiContext, getRemainingTimeInMillis: () => 150 });
+    expect([status, body.error_code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+  });
+
+  it('is answered for an event with hardly anything in it', async () => {
+    const { api } = apiDoing(async () => fine);
+    for (const event of [
+      {},
+      { httpMethod: 'POST', path: '/things/7', headers: null, body: null },
+      { path: null },
+    ]) {
+      const result = await api(event as never, apiContext);
+      expect(result.statusCode).toBeGreaterThanOrEqual(200);
+      expect(result.headers?.['X-Request-Id']).toBeTruthy();
+    }
+  });
+});
+
+describe('a request', () => {
+  it('without its route: 404, 405 with Allow', async () => {
+    const { send } = apiDoing(async () => fine);
+    const unknown = await send({ path: '/nothing' });
+    expect([unknown.status, unknown.body.error_code]).toEqual([404, 'NOT_FOUND']);
+    const method = await send({ method: 'DELETE' });
+    expect([method.status, method.body.error_code, method.headers.Allow]).toEqual([
+      405,
+      'METHOD_NOT_ALLOWED',
+      'POST',
+    ]);
+  });
+
+  it('is validated: query, media type, size, JSON, fields', async () => {
+    const { send } = apiDoing(async () => fine);
+    const asked: [Partial<ApiRequest>, number][] = [
+      [{ path: '/things/7?limit=1' }, 200],
+      [{ path: '/things/7?limit=1&limit=2' }, 400],
+      [{ path: '/things/7?limits=1' }, 400],
+      [{ body: { a: 1 } }, 200],
+      [{ body: '{"a":1}', asBase64: true }, 200],
+      [{ body: '', asBase64: true }, 200],
+      [{ body: '  ' }, 200],
+      [{ body: { a: '1' } }, 400],
+      [{ body: { b: 1 } }, 400],
+      [{ body: '{' }, 400],
+      [{ body: '{"__proto__":{}}' }, 400],
+      [{ body: `"${'x'.repeat(100)}"` }, 413],
+      [{ body: `"${'ä'.repeat(50)}"`, asBase64: true }, 413],
+      [{ body: 'a=1', headers: { 'Content-Type': 'application/x-www-form-urlencoded' } }, 415],
+      [{ body: '{}', headers: { 'Content-Type': 'application/json; charset=utf-8' } }, 200],
+      [{ body: '{}', headers: { 'Content-Type': 'APPLICATION/JSON' } }, 200],
+      [{ body: '{}', headers: { 'Content-Type': '' } }, 200],
+    ];
+    const statuses = await Promise.all(asked.map(async ([request]) => (await send(request)).status));
+    expect(statuses).toEqual(asked.map(([, status]) => status));
+  });
+
+  it('that is not UTF-8 is refused', async () => {
+    const { api } = apiDoing(async () => fine);
+    const event = {
+      ...apiEvent({ method: 'POST', path: '/things/7', body: 'x', asBase64: true }),
+      body: '/w==',
+    };
+    const { status, body } = responseOf(await api(event, apiContext));
+    expect([status, body.details]).toEqual([400, [{ path: '', message: 'expected JSON in UTF-8' }]]);
+  });
+
+  it('without credentials is refused before anything else is looked at', async () => {
+    const { send } = apiDoing(async () => fine, { ok: false, message: 'Who are you?' });
+    const { status, body } = await send({ body: '{' });
+    expect([status, body.error_code, body.message]).toEqual([401, 'UNAUTHORIZED', 'Who are you?']);
+  });
+
+  it('does not wait for what is done afterwards, nor fail by it', async () => {
+    const afterwards = () => sleep(50).then(() => Promise.reject(new Error('gone')));
+    const { send, logged } = apiDoing(async () => fine, { ok: true, caller: anonymousCaller, afterwards });
+    const before = performance.now();
+    expect((await send()).status).toBe(200);
+    expect(performance.now() - before).toBeLessThan(45);
+    await expect.poll(() => logged).toHaveLength(1);
+  });
+});
