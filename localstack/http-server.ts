@@ -9,15 +9,18 @@ export interface RunningServer {
 
 export interface ServerOptions {
   port: number | undefined;
+  /** 127.0.0.1 unless said otherwise: in a container others must reach it. */
+  host?: string | undefined;
   wantedBy: string;
   remedies: readonly string[];
   /** Of the whole server; requests on open connections are let go when it stops. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
-/** An HTTP server on 127.0.0.1, on the port asked for or a free one. */
+/** An HTTP server on the port asked for, or a free one. */
 export async function startServer({
   port: asked,
+  host = '127.0.0.1',
   wantedBy,
   remedies,
   handle,
@@ -30,7 +33,7 @@ export async function startServer({
       response.end(JSON.stringify({ message: error instanceof Error ? error.message : String(error) }));
     });
   });
-  await listen(server, port);
+  await listen(server, port, host);
   return {
     url: `http://127.0.0.1:${port}`,
     port,
@@ -42,9 +45,9 @@ export async function startServer({
   };
 }
 
-function listen(server: Server, port: number): Promise<void> {
+function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ port, host: '127.0.0.1' }, resolve);
+    server.listen({ port, host }, resolve);
   });
 }

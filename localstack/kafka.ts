@@ -38,7 +38,7 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
   const pidFile = join(dir, 'broker.pid');
   mkdirSync(dir, { recursive: true });
   await refuseSecondBroker(dir, pidFile);
-  const port = await claimPort(options.port, 'Kafka', ['stop what listens there', ...useOtherKafka], 3_000);
+  const port = await claimPort(options.port, 'Kafka', ['stop what listens there', ...useOtherKafka], 1_000);
   writeFileSync(propertiesFile, brokerProperties({ logDir, port, controllerPort: await freePort() }));
 
   const run = (memory: string, mainClass: string, args: readonly string[]) =>

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function serverStillRunning(
   pidFile: string,
   program: string,
-  patienceMs = 8_000,
+  patienceMs = 4_000,
 ): Promise<number | undefined> {
   const giveUpAt = Date.now() + patienceMs;
   for (;;) {

@@ -2,16 +2,23 @@ import { startApiGateway } from './api-gateway/api-gateway.ts';
 import { EventSourceMapping } from './event-source/event-source-mapping.ts';
 import type { MappingSettings, MappingTuning } from './event-source/mapping-settings.ts';
 import { type FunctionProcesses, type FunctionSettings, functionProcesses } from './function-process.ts';
+import type { RunningServer } from './http-server.ts';
 import { type RunningLambdaApi, startLambdaApi } from './lambda-api.ts';
 import { type ScheduleSettings, startSchedule } from './schedule.ts';
+
+/** The function behind API Gateway, and where that listens: a free port of 127.0.0.1 unless said otherwise. */
+export interface ApiSettings {
+  functionName: string;
+  port?: number | undefined;
+  host?: string | undefined;
+}
 
 export interface StackOptions {
   kafkaBrokers: string;
   functions: readonly FunctionSettings[];
   mappings?: readonly MappingSettings[];
   schedules?: readonly ScheduleSettings[];
-  /** The function behind API Gateway, and the port, a free one if absent. */
-  api?: { functionName: string; port?: number | undefined };
+  api?: ApiSettings;
   mappingTuning?: MappingTuning;
   /** Gets the functions' output and what the emulation has to say, by whom it comes from. */
   log?: (source: string, line: string) => void;
@@ -97,15 +104,15 @@ function inStack(settings: FunctionSettings, lambdaApi: RunningLambdaApi): Funct
 }
 
 function startGateway(
-  { functionName, port }: { functionName: string; port?: number | undefined },
+  { functionName, port, host }: ApiSettings,
   functions: ReadonlyMap<string, FunctionProcesses>,
   log: (source: string, line: string) => void,
-) {
-  const invoker = named(functions, functionName);
+): Promise<RunningServer> {
   return startApiGateway({
-    invoker,
+    invoker: named(functions, functionName),
+    port,
+    host,
     log: (line) => log('api-gateway', line),
-    ...(port !== undefined && { port }),
   });
 }
 

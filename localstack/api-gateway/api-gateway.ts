@@ -8,7 +8,8 @@ import { httpAnswer } from './proxy-response.ts';
 
 export interface ApiGatewayOptions {
   invoker: Invoker;
-  port?: number;
+  port?: number | undefined;
+  host?: string | undefined;
   /**
    * As of the deployed API, which takes every media type as binary: bodies reach the function as base64, byte for byte,
    * whatever the client calls them. Without that API Gateway would replace what is not UTF-8.
@@ -49,6 +50,7 @@ export function startApiGateway(options: ApiGatewayOptions): Promise<RunningServ
 
   return startServer({
     port: options.port,
+    host: options.host,
     wantedBy: 'the API',
     remedies: ['stop what listens there, or set PORT to another one'],
     handle,

@@ -93,7 +93,6 @@ export class EventSourceMapping {
   async stop(graceMs = 3_000): Promise<void> {
     if (this.#state !== 'running') return;
     this.#state = 'stopped';
-    this.#consumer?.pause([{ topic: this.#settings.topic }]);
     for (const worker of this.#workers.values()) worker.stop();
     const ended = Promise.all([
       ...[...this.#workers.values()].map((worker) => worker.ended),
@@ -113,8 +112,13 @@ export class EventSourceMapping {
       this.#consumer = consumer;
       const crashed = Promise.withResolvers<string>();
       consumer.on('consumer.group_join', ({ payload }) => {
-        this.#assign(payload.memberId, payload.memberAssignment[topic] ?? []);
-        onAssigned();
+        if (this.#state === 'running') {
+          this.#assign(payload.memberId, payload.memberAssignment[topic] ?? []);
+          onAssigned();
+        } else {
+          // Stopped in the middle of joining, which kafkajs only lets go of once it has joined.
+          setImmediate(() => consumer.disconnect().catch(() => {}));
+        }
       });
       consumer.on('consumer.crash', ({ payload }) => {
         this.#log(`the consumer stopped: ${payload.error.message}`);
@@ -123,18 +127,20 @@ export class EventSourceMapping {
       try {
         await consumer.connect();
         await consumer.subscribe({ topic, fromBeginning: startingPosition !== 'LATEST' });
-        await consumer.run({
-          autoCommit: false,
-          eachBatchAutoResolve: false,
-          eachBatch: async (payload) => this.#receive(payload),
-        });
-        await crashed.promise;
+        // It may have been stopped while the broker was away.
+        if (this.#state === 'running') {
+          await consumer.run({
+            autoCommit: false,
+            eachBatchAutoResolve: false,
+            eachBatch: async (payload) => this.#receive(payload),
+          });
+          await crashed.promise;
+        }
       } catch (error) {
         this.#log(`cannot consume: ${error instanceof Error ? error.message : String(error)}`);
       }
-      if (this.#state !== 'running') return;
       await consumer.disconnect().catch(() => {});
-      await sleep(500);
+      await sleep(500, undefined, { ref: false });
     }
   }
 
@@ -156,11 +162,10 @@ export class EventSourceMapping {
     // Unlike `consumer.commitOffsets`, this does not try again by itself, in a generation that may have lost the partition.
     this.#commits.commit = (partitions) =>
       commitOffsetsIfNecessary({ topics: [{ topic: batch.topic, partitions: [...partitions] }] });
+    resolveOffset(batch.lastOffset());
     const worker = this.#workers.get(batch.partition);
-    const last = batch.messages.at(-1);
-    if (worker === undefined || last === undefined) return;
+    if (worker === undefined) return;
     worker.push(batch.messages.map((message) => sourceRecord(message, batch.topic)));
-    resolveOffset(last.offset);
     if (worker.buffer.isFull()) this.#pauseFetching(batch.partition);
   }
 
@@ -171,7 +176,11 @@ export class EventSourceMapping {
 
   #resumeFetching(partition: number): void {
     if (!this.#pausedFetches.delete(partition)) return;
-    this.#consumer?.resume([{ topic: this.#settings.topic, partitions: [partition] }]);
+    try {
+      this.#consumer?.resume([{ topic: this.#settings.topic, partitions: [partition] }]);
+    } catch {
+      // A consumer that is just being restarted has no group, and will begin with nothing paused.
+    }
   }
 
   /**
@@ -186,7 +195,6 @@ export class EventSourceMapping {
       else this.#revoke(partition, worker);
       this.#resumeFetching(partition);
     }
-    if (this.#state !== 'running') return;
     for (const partition of partitions) {
       if (!this.#workers.has(partition)) this.#workers.set(partition, this.#startWorker(partition));
     }
