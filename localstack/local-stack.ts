@@ -1,0 +1,213 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hashApiKey } from '../shared/auth/api-key.ts';
+import { type BatchSizes, defaultBatchSizes, eventSourcesOf } from '../shared/config/event-sources.ts';
+import { topicsFor } from '../shared/config/topics.ts';
+import { registerAgents } from './agents/register-agents.ts';
+import { type RunningAgents, startAgents } from './agents/start-agents.ts';
+import { apiClient } from './api-client.ts';
+import type { MappingSettings } from './event-source/mapping-settings.ts';
+import { type FunctionSettings, functionProcesses } from './function-process.ts';
+import { type LocalSecrets, readOrMakeSecrets } from './local-secrets.ts';
+import { freePort } from './ports.ts';
+import { type RunningServers, startServers } from './servers.ts';
+import { type RunningStack, startStack } from './stack.ts';
+
+/** Which functions to run: all of them, or a part, as the profiles of `compose.yaml` have it. */
+export type StackPart = 'all' | 'api' | 'consumer' | 'bridge';
+
+export interface LocalStackOptions {
+  /** Where data, secrets and logs stay. */
+  readonly folder: string;
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Of the API; a free one if absent. */
+  readonly port?: number | undefined;
+  readonly part?: StackPart;
+  readonly batchSizes?: BatchSizes;
+  readonly partitions?: number;
+  /** The sources' agents, in a process of their own. */
+  readonly withAgents?: boolean;
+  readonly log: (source: string, line: string) => void;
+}
+
+export interface LocalStack {
+  readonly url: string | null;
+  readonly secrets: LocalSecrets;
+  readonly servers: RunningServers;
+  readonly stack: RunningStack;
+  readonly agents: RunningAgents | null;
+  pids(): Record<string, number>;
+  stop(): Promise<void>;
+}
+
+const PARTITIONS = 3;
+const MINUTE_MS = 60_000;
+
+/** The whole system on this machine: the real handlers over a real PostgreSQL and a real Kafka. */
+export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
+  const { folder, variables, part = 'all', log } = options;
+  const [secrets, servers] = await Promise.all([
+    readOrMakeSecrets(join(folder, 'secrets.json')).then((made) => withVariables(made, variables)),
+    startServers({
+      dataDir: folder,
+      databaseUrl: variables.DATABASE_URL,
+      kafkaBrokers: variables.KAFKA_BROKERS,
+      onProgress: (line) => log('start', line),
+    }),
+  ]);
+  const running: { stop(): Promise<void> }[] = [servers];
+  const stop = async () => {
+    // What was started last depends on what was started before it.
+    for (const each of running.toReversed()) await each.stop();
+  };
+  try {
+    const port = options.port ?? (await freePort());
+    const env = functionEnvironment(secrets, servers, variables, port);
+    if (part === 'all' || part === 'api') await migrate(env, secrets, options);
+    const stack = await startStack({
+      kafkaBrokers: servers.kafkaBrokers,
+      functions: functionsOf(part, env),
+      mappings: mappingsOf(part, env, options.batchSizes ?? defaultBatchSizes),
+      schedules: part === 'all' || part === 'api' ? [{ functionName: 'timekeeper', rateMs: MINUTE_MS }] : [],
+      ...((part === 'all' || part === 'api') && { api: { functionName: 'api', port } }),
+      log,
+    });
+    running.push(stack);
+    const { agentSecret: secret } = secrets;
+    const agents = options.withAgents
+      ? await startAgents({ secret, log: (line) => log('agents', line) })
+      : null;
+    if (agents !== null) {
+      running.push(agents);
+      await registerAgents(apiClient(stack.url as string, secrets.apiKey), agents.urls, secret);
+    }
+    return {
+      url: stack.url ?? null,
+      secrets,
+      servers,
+      stack,
+      agents,
+      pids: () => ({ ...servers.pids, ...(agents && { agents: agents.pid }), ...stack.pids() }),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Containers of one stack share their secrets by environment. */
+function withVariables(made: LocalSecrets, variables: LocalStackOptions['variables']): LocalSecrets {
+  return {
+    ...made,
+    apiKey: variables.STEPLINE_API_KEY ?? made.apiKey,
+    jwtSecret: variables.JWT_SECRET ?? made.jwtSecret,
+    secretKey: variables.STEPLINE_SECRET_KEY ?? made.secretKey,
+  };
+}
+
+/** What the deployed functions get from the CDK app. */
+function functionEnvironment(
+  secrets: LocalSecrets,
+  servers: RunningServers,
+  variables: LocalStackOptions['variables'],
+  port: number,
+): Record<string, string> {
+  const passedOn = [
+    'KAFKA_EXECUTION_TOPIC',
+    'KAFKA_CANCELLATION_TOPIC',
+    'KAFKA_TOPIC_PREFIX',
+    'KAFKA_GROUP_ID',
+    'AGENT_REGISTRY_URL',
+    'AUTH_MODE',
+    'LOG_LEVEL',
+    'LOG_FORMAT',
+  ].flatMap((name) => {
+    const value = variables[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return {
+    ...Object.fromEntries(passedOn),
+    DATABASE_URL: servers.databaseUrl,
+    DATABASE_PIPELINE: variables.DATABASE_PIPELINE ?? 'true',
+    KAFKA_BROKERS: servers.kafkaBrokers,
+    STEPLINE_SECRET_KEY: secrets.secretKey,
+    JWT_SECRET: secrets.jwtSecret,
+    AGENT_ALLOWED_CIDRS: variables.AGENT_ALLOWED_CIDRS ?? '127.0.0.0/8',
+    PUBLIC_URL: variables.PUBLIC_URL ?? `http://127.0.0.1:${port}`,
+    KAFKAJS_NO_PARTITIONER_WARNING: '1',
+    // kafkajs sets a timer to a time that has passed; Node 24 says so once in each process.
+    NODE_OPTIONS: '--disable-warning=TimeoutNegativeWarning',
+  };
+}
+
+function functionsOf(part: StackPart, env: Record<string, string>): FunctionSettings[] {
+  const all: (FunctionSettings & { readonly parts: readonly StackPart[] })[] = [
+    { name: 'api', entry: entryOf('api'), timeoutMs: 29_000, maxConcurrency: 8, parts: ['api'] },
+    {
+      name: 'timekeeper',
+      entry: entryOf('timekeeper'),
+      timeoutMs: 90_000,
+      maxConcurrency: 3,
+      parts: ['api'],
+    },
+    {
+      name: 'step-executor',
+      entry: entryOf('step-executor'),
+      timeoutMs: 60_000,
+      maxConcurrency: 6,
+      parts: ['consumer'],
+    },
+    {
+      name: 'http-bridge',
+      entry: entryOf('http-bridge'),
+      timeoutMs: 840_000,
+      maxConcurrency: 8,
+      parts: ['bridge'],
+    },
+  ];
+  return all
+    .filter(({ parts }) => part === 'all' || parts.includes(part))
+    .map(({ parts: _parts, ...settings }) => ({ ...settings, env }));
+}
+
+function mappingsOf(part: StackPart, env: Record<string, string>, sizes: BatchSizes): MappingSettings[] {
+  const topics = topicsFor({
+    prefix: env.KAFKA_TOPIC_PREFIX ?? '',
+    executionTopic: env.KAFKA_EXECUTION_TOPIC ?? 'workflow.execution.requests',
+    cancellationTopic: env.KAFKA_CANCELLATION_TOPIC ?? 'workflow.cancellation.requests',
+  });
+  const wanted = {
+    all: ['step-executor', 'http-bridge'],
+    api: [],
+    consumer: ['step-executor'],
+    bridge: ['http-bridge'],
+  };
+  return eventSourcesOf(topics, env.KAFKA_GROUP_ID ?? 'execution-consumer-group', sizes)
+    .filter(({ functionName }) => (wanted[part] as string[]).includes(functionName))
+    .map((source) => ({ ...source, reportBatchItemFailures: true }));
+}
+
+/** As a deployment does: once, before the other functions take work. */
+async function migrate(
+  env: Record<string, string>,
+  { apiKey }: LocalSecrets,
+  { partitions = PARTITIONS, log }: LocalStackOptions,
+): Promise<void> {
+  const settings = { name: 'migrate', entry: entryOf('migrate'), env, timeoutMs: 120_000 };
+  const functionOfMigrate = functionProcesses(settings, log);
+  try {
+    const result = await functionOfMigrate.invoke({
+      topics: { partitions, replicationFactor: 1 },
+      admin_key: { hash: hashApiKey(apiKey).toString('hex'), prefix: apiKey.slice(0, 11) },
+    });
+    if (!result.ok)
+      throw new Error(`migrate failed: ${result.error.errorType}: ${result.error.errorMessage}`);
+  } finally {
+    await functionOfMigrate.stop();
+  }
+}
+
+function entryOf(name: string): string {
+  return fileURLToPath(new URL(`../functions/${name}/index.ts`, import.meta.url));
+}

@@ -1,0 +1,20 @@
+import { v7 as uuidv7 } from 'uuid';
+import { openDatabase } from './database.ts';
+
+/** The key that a deployment begins with: of the user `admin`, without a rate limit. Made once; a revoked one stays revoked. */
+export async function ensureAdminKey(
+  databaseUrl: string,
+  { hash, prefix }: { readonly hash: string; readonly prefix: string },
+): Promise<void> {
+  const database = openDatabase({ url: databaseUrl });
+  try {
+    await database.execute(
+      `insert into api_keys (id, key_hash, prefix, name, user_id, roles, tier)
+       values ($1, decode($2, 'hex'), $3, 'first admin key', 'admin', '{admin}', 'unlimited')
+       on conflict (key_hash) do nothing`,
+      [uuidv7(), hash, prefix],
+    );
+  } finally {
+    await database.close();
+  }
+}
