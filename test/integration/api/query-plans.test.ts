@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createAgents } from '../../../shared/persistence/agents.ts';
+import { createApiKeys } from '../../../shared/persistence/api-keys.ts';
+import { type Database, openDatabase, type Statements } from '../../../shared/persistence/database.ts';
+import { createRunQueries } from '../../../shared/persistence/run-queries.ts';
+import { createWorkflows } from '../../../shared/persistence/workflows.ts';
+import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts';
+
+const ROWS = 100_000;
+let fresh: FreshDatabase;
+let database: Database;
+
+beforeAll(async () => {
+  fresh = await createFreshDatabase(inject('databaseUrl'));
+  database = openDatabase({ url: fresh.url });
+  await database.execute(
+    `insert into workflows (id, owner, name, latest_version, created_at)
+     select ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 'user' || n % 50, 'w' || n, 1, now() - n * interval '1 second'
+     from generate_series(1, ${ROWS}) n`,
+  );
+  await database.execute(
+    `insert into workflow_versions (id, workflow_id, version, definition, content_hash)
+     select gen_random_uuid(), id, 1, '{}', '' from workflows`,
+  );
+  await database.execute(
+    `insert into workflow_runs (run_id, workflow_id, workflow_name, workflow_definition_id, status, owner, created_at)
+     select 'run' || n, 'wf-a-1', 'a', '00000000-0000-7000-8000-' || lpad((n % 100)::text, 12, '0'),
+            case n % 1000 when 0 then 'FAILED' when 1 then 'RUNNING' else 'COMPLETED' end, 'user' || n % 50, now() - n * interval '1 second'
+     from generate_series(1, ${ROWS}) n`,
+  );
+  await database.execute(
+    `insert into step_executions (run_id, step_execution_id, step_id, step_name, agent_name, status)
+     select 'run' || n, 'step' || n, 's', 's', 'a', 'COMPLETED' from generate_series(1, ${ROWS}) n`,
+  );
+  await database.execute(
+    `insert into agents (id, owner, name, kind, address)
+     select gen_random_uuid(), 'user' || n % 50, 'agent' || n, 'http', '' from generate_series(1, ${ROWS}) n`,
+  );
+  await database.execute(
+    `insert into api_keys (id, key_hash, prefix, name, user_id)
+     select gen_random_uuid(), sha256(n::text::bytea), '', '', 'user' || n % 50 from generate_series(1, ${ROWS}) n`,
+  );
+  await database.execute('analyze');
+});
+afterAll(async () => {
+  await database?.close();
+  await fresh?.drop();
+});
+
+/** Runs `work` on a database that explains statements instead of answering them. */
+async function plansOf(work: (statements: Statements) => Promise<unknown>): Promise<string[]> {
+  const plans: string[] = [];
+  const explain = async (sql: string, values?: readonly unknown[]) => {
+    const rows = await database.many<{ 'QUERY PLAN': string }>(`explain ${sql}`, values);
+    plans.push(rows.map((row) => row['QUERY PLAN']).join('\n'));
+  };
+  await work({
+    many: async (sql, values) => {
+      await explain(sql, values);
+      return [];
+    },
+    maybeOne: async (sql, values) => {
+      await explain(sql, values);
+      return null;
+    },
+    one: () => Promise.reject(new Error('explained statements answer nothing')),
+    execute: async (sql, values) => {
+      await explain(sql, values);
+      return 0;
+    },
+  });
+  return plans;
+}
+
+const user = { userId: 'user7', isAdmin: false, communities: [] };
+const admin = { userId: 'root', isAdmin: true, communities: [] };
+const id = '00000000-0000-7000-8000-000000000007';
+const first = { after: null, limit: 100 };
+const later = { after: { key: '2026-01-01T00:00:00.000000Z', id }, limit: 100 };
+const laterName = { after: { key: 'agent5', id }, limit: 100 };
+
+describe('on 100,000 rows no statement reads a whole table', () => {
+  it.each<[what: string, work: (statements: Statements) => Promise<unknown>]>([
+    ['a key', (s) => createApiKeys(s).maybeFindApiKey(Buffer.alloc(32))],
+    ['a use of a key', (s) => createApiKeys(s).recordApiKeyUse(id)],
+    ['a workflow to execute', (s) => createWorkflows(s).maybeFindExecutable(user, id)],
+    ['a workflow', (s) => createWorkflows(s).maybeFindWorkflow(user, id)],
+    ['a workflow to archive', (s) => createWorkflows(s).archiveWorkflow(user, id)],
+    ['workflows', (s) => createWorkflows(s).listWorkflows(user, {}, first)],
+    ['workflows, later', (s) => createWorkflows(s).listWorkflows(user, {}, later)],
+    ['workflows of a name', (s) => createWorkflows(s).listWorkflows(user, { name: 'w7' }, first)],
+    ['all workflows', (s) => createWorkflows(s).listWorkflows(admin, {}, first)],
+    ['a run', (s) => createRunQueries(s).maybeFindRun(user, 'run7')],
+    ["a run's status", (s) => createRunQueries(s).maybeFindRunStatus(user, 'run7')],
+    ['runs', (s) => createRunQueries(s).listRuns(user, {}, first)],
+    ['runs, later', (s) => createRunQueries(s).listRuns(user, {}, later)],
+    ['failed runs', (s) => createRunQueries(s).listRuns(user, { statuses: ['FAILED'] }, first)],
+    ['runs of a workflow', (s) => createRunQueries(s).listRuns(user, { workflowId: id }, first)],
+    ['all runs', (s) => createRunQueries(s).listRuns(admin, {}, first)],
+    ['all runs, later', (s) => createRunQueries(s).listRuns(admin, {}, later)],
+    ['all open runs', (s) => createRunQueries(s).listRuns(admin, { statuses: ['RUNNING'] }, first)],
+    [
+      'all failed runs',
+      (s) => createRunQueries(s).listRuns(admin, { statuses: ['FAILED', 'CANCELLED'] }, first),
+    ],
+    ['steps', (s) => createRunQueries(s).readSteps('run7', { after: null, limit: 1_001 })],
+    ['steps, later', (s) => createRunQueries(s).readSteps('run7', later)],
+    ['an attempt', (s) => createRunQueries(s).maybeFindAttempt('step7')],
+    ['an agent by name', (s) => createAgents(s).maybeFindAgent(user, 'agent7')],
+    ['an agent by id', (s) => createAgents(s).maybeFindAgent(user, id)],
+    ['agents', (s) => createAgents(s).listAgents(user, {}, laterName)],
+    ['all agents', (s) => createAgents(s).listAgents(admin, {}, first)],
+    ['an agent to delete', (s) => createAgents(s).deleteAgent(user, id)],
+  ])('%s', async (_what, work) => {
+    const plans = await plansOf(work);
+    expect(plans).toHaveLength(1);
+    expect(plans[0]).not.toMatch(/Seq Scan/);
+    expect(plans[0]).toMatch(/Index/);
+  });
+});
