@@ -354,13 +354,10 @@ describe('a broken connection', () => {
   });
 
   it('(no such name) can be tried again', async () => {
-    expect(await caller().call(callOf('http://no-such-host.invalid/'))).toMatchObject({
-      error: {
-        code: 'AGENT_UNREACHABLE',
-        message: expect.stringMatching(/: (ENOTFOUND|EAI_AGAIN)$/),
-        retryable: true,
-      },
-    });
+    const outcome = await caller().call(callOf('http://no-such-host.invalid/'));
+    // A resolver that cannot be reached itself may take longer than the call's time.
+    const code = expect.stringMatching(/^(AGENT_UNREACHABLE|TIMEOUT)$/);
+    expect(outcome).toMatchObject({ status: 'failed', error: { code, retryable: true } });
   });
 
   it('leaves the next call its own', async () => {
