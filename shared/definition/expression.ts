@@ -5,11 +5,19 @@ import type { Expression, Scope } from '../engine/plan.ts';
 /*
  * Expressions are RFC 9535 JSONPath (library: json-p3) over `$.workflow_input`, `$.variables` and `$.<step_id>.output_data`
  * (design §2). What a definition can make cost more than the size of its data is refused when it is registered: regular
- * expressions, a second descendant segment, and filters that walk the root again for every item.
+ * expressions, a second descendant segment, filters that walk the root again for every item, selections that multiply
+ * (`[0, 0][0, 0]…` doubles with each segment), and mappings of very many paths that each walk all of the data.
  */
+const { expressions } = jsonpath;
 const environment = new JSONPathEnvironment();
 environment.functionRegister.delete('match');
 environment.functionRegister.delete('search');
+
+/** In characters. The parser recurses: a longer path could nest past the stack. */
+const MAX_PATH_LENGTH = 2_000;
+/** How often one value may be selected, at the most. */
+const MAX_ALTERNATIVES = 64;
+const MAX_MULTIPLE_PATHS = 100;
 
 export class ExpressionError extends Error {
   readonly code = 'EXPRESSION_ERROR';
@@ -20,6 +28,8 @@ type Source = { from: 'workflow_input' } | { from: 'variables' } | { from: 'step
 
 interface CompiledPath {
   readonly sources: readonly Source[];
+  /** Whether it may select several values. */
+  readonly isMultiple: boolean;
   evaluate(scope: Scope): Json;
 }
 
@@ -30,18 +40,33 @@ export function isPath(value: unknown): value is string {
 
 /**
  * Compiles a mapping: a JSON value in which every string that is a path stands for what it selects.
- * @param onProblem is told of each path that is wrong, by its place in the mapping; without it the first one throws.
  * @throws ExpressionError
  */
 export function compileMapping(
   mapping: Json,
-  onProblem: (path: string, message: string) => void = (path, message) => {
-    throw new ExpressionError(`${path}: ${message}`);
+  { onProblem, onStepRead }: MappingObserver = {
+    onProblem: (path, message) => {
+      throw new ExpressionError(`${path}: ${message}`);
+    },
   },
 ): Expression {
   const sources: Source[] = [];
-  const evaluate = compileValue(mapping, '', sources, onProblem);
-  const steps = new Set(sources.flatMap((source) => (source.from === 'step' ? [source.stepId] : [])));
+  const steps = new Set<string>();
+  let multiplePaths = 0;
+  const evaluate = compileValue(mapping, '', onProblem, (path, compiled) => {
+    sources.push(...compiled.sources);
+    for (const source of compiled.sources) {
+      if (source.from !== 'step') continue;
+      steps.add(source.stepId);
+      onStepRead?.(path, source.stepId);
+    }
+    if (compiled.isMultiple && ++multiplePaths === MAX_MULTIPLE_PATHS + 1) {
+      onProblem(
+        path,
+        `expected at most ${MAX_MULTIPLE_PATHS} paths in a mapping that may select several values`,
+      );
+    }
+  });
   return {
     reads: {
       workflowInput: sources.some(({ from }) => from === 'workflow_input'),
@@ -52,18 +77,24 @@ export function compileMapping(
   };
 }
 
+/** What is told while a mapping is compiled, each by its place in the mapping. */
+export interface MappingObserver {
+  onProblem(path: string, message: string): void;
+  onStepRead?(path: string, stepId: string): void;
+}
+
 type Evaluate = (scope: Scope) => Json;
 
 function compileValue(
   value: Json,
   path: string,
-  sources: Source[],
-  onProblem: (path: string, message: string) => void,
+  onProblem: MappingObserver['onProblem'],
+  onPath: (path: string, compiled: CompiledPath) => void,
 ): Evaluate {
   if (isPath(value)) {
     try {
       const compiled = compilePath(value);
-      sources.push(...compiled.sources);
+      onPath(path, compiled);
       return compiled.evaluate;
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
@@ -73,12 +104,12 @@ function compileValue(
   }
   const join = (key: string | number) => (path === '' ? String(key) : `${path}.${key}`);
   if (Array.isArray(value)) {
-    const items = value.map((item, i) => compileValue(item, join(i), sources, onProblem));
+    const items = value.map((item, i) => compileValue(item, join(i), onProblem, onPath));
     return (scope) => items.map((evaluate) => evaluate(scope));
   }
   if (isJsonObject(value)) {
     const entries = Object.entries(value).map(
-      ([key, child]) => [key, compileValue(child, join(key), sources, onProblem)] as const,
+      ([key, child]) => [key, compileValue(child, join(key), onProblem, onPath)] as const,
     );
     return (scope) => Object.fromEntries(entries.map(([key, evaluate]) => [key, evaluate(scope)]));
   }
@@ -88,9 +119,10 @@ function compileValue(
 function compilePath(text: string): CompiledPath {
   const query = parse(text);
   checkCost(query);
-  const sources = [sourceOf(query), ...rootQueriesIn(query).map(sourceOf)];
+  const sources = [sourceOf(query), ...queriesIn(query, expressions.RootQuery).map(sourceOf)];
   if (!query.singularQuery()) {
-    return { sources, evaluate: (scope) => query.query(rootFor(sources, scope) as never).values() as Json };
+    const evaluate: Evaluate = (scope) => query.query(rootFor(sources, scope) as never).values() as Json;
+    return { sources, isMultiple: true, evaluate };
   }
   // A singular query is a walk along names and indices: no need for the general machinery on every step.
   const keys = query.segments.map((segment) => {
@@ -99,10 +131,15 @@ function compilePath(text: string): CompiledPath {
       ? selector.name
       : (selector as jsonpath.selectors.IndexSelector).index;
   });
-  return { sources, evaluate: (scope) => walk(rootFor(sources, scope), keys) };
+  return { sources, isMultiple: false, evaluate: (scope) => walk(rootFor(sources, scope), keys) };
 }
 
 function parse(text: string): JSONPathQuery {
+  if (text.length > MAX_PATH_LENGTH) {
+    throw new ExpressionError(
+      `expected a JSONPath of at most ${MAX_PATH_LENGTH} characters, got ${text.length}`,
+    );
+  }
   try {
     return environment.compile(text);
   } catch (error) {
@@ -158,39 +195,51 @@ function walk(root: Json, keys: readonly (string | number)[]): Json {
 }
 
 function checkCost(query: JSONPathQuery): void {
-  const descendants = query.segments.filter(isDescendant);
-  if (descendants.length > 1) throw new ExpressionError(`expected at most one ".." in "${query.toString()}"`);
-  for (const root of rootQueriesIn(query)) {
+  for (const root of queriesIn(query, expressions.RootQuery)) {
     if (!root.singularQuery()) {
       throw new ExpressionError(`expected a path to one value inside a filter, got "${root.toString()}"`);
     }
   }
+  const segments = [query, ...queriesIn(query, expressions.FilterQuery)].flatMap((each) => each.segments);
+  if (segments.filter(isDescendant).length > 1) {
+    throw new ExpressionError(`expected at most one ".." in "${query.toString()}"`);
+  }
+  const alternatives = segments.reduce((product, { selectors }) => product * selectors.length, 1);
+  if (alternatives > MAX_ALTERNATIVES) {
+    const message = `expected at most ${MAX_ALTERNATIVES} combinations of selectors in "${query.toString()}"`;
+    throw new ExpressionError(`${message}, got ${alternatives}`);
+  }
 }
 
-// json-p3 does not export its segment classes; their canonical text tells them apart.
+// json-p3 does not export its segment classes.
+const DescendantSegment = environment.compile('$..a').segments[0]?.constructor;
+
 function isDescendant(segment: JSONPathQuery['segments'][number]): boolean {
-  return segment.toString().startsWith('..');
+  return segment.constructor === DescendantSegment;
 }
 
-/** The absolute paths inside a query's filters. */
-function rootQueriesIn(query: JSONPathQuery): JSONPathQuery[] {
+type QueryKind = typeof expressions.FilterQuery | typeof expressions.RootQuery;
+
+/** The paths of one kind inside a query's filters, at any depth. */
+function queriesIn(query: JSONPathQuery, kind: QueryKind): JSONPathQuery[] {
   return query.segments.flatMap((segment) =>
     segment.selectors.flatMap((selector) =>
-      selector instanceof jsonpath.selectors.FilterSelector ? rootQueriesOf(selector.expression) : [],
+      selector instanceof jsonpath.selectors.FilterSelector ? queriesOf(selector.expression, kind) : [],
     ),
   );
 }
 
-function rootQueriesOf(expression: jsonpath.expressions.FilterExpression): JSONPathQuery[] {
-  const { expressions } = jsonpath;
-  if (expression instanceof expressions.RootQuery)
-    return [expression.path, ...rootQueriesIn(expression.path)];
-  if (expression instanceof expressions.RelativeQuery) return rootQueriesIn(expression.path);
-  if (expression instanceof expressions.LogicalExpression) return rootQueriesOf(expression.expression);
-  if (expression instanceof expressions.PrefixExpression) return rootQueriesOf(expression.right);
-  if (expression instanceof expressions.InfixExpression) {
-    return [...rootQueriesOf(expression.left), ...rootQueriesOf(expression.right)];
+function queriesOf(expression: jsonpath.expressions.FilterExpression, kind: QueryKind): JSONPathQuery[] {
+  if (expression instanceof expressions.FilterQuery) {
+    return [...(expression instanceof kind ? [expression.path] : []), ...queriesIn(expression.path, kind)];
   }
-  if (expression instanceof expressions.FunctionExtension) return expression.args.flatMap(rootQueriesOf);
+  if (expression instanceof expressions.LogicalExpression) return queriesOf(expression.expression, kind);
+  if (expression instanceof expressions.PrefixExpression) return queriesOf(expression.right, kind);
+  if (expression instanceof expressions.InfixExpression) {
+    return [...queriesOf(expression.left, kind), ...queriesOf(expression.right, kind)];
+  }
+  if (expression instanceof expressions.FunctionExtension) {
+    return expression.args.flatMap((argument) => queriesOf(argument, kind));
+  }
   return [];
 }

@@ -31,12 +31,15 @@ export function parseDefinition(input: unknown): ParsedWorkflow {
   const parsed = workflowDefinition.safeParse(input);
   if (!parsed.success) {
     return refuse(
-      parsed.error.issues.map(({ path, message, ...issue }) => {
-        const keys = 'keys' in issue ? (issue.keys as string[]) : null;
-        return {
-          path: [...path, ...(keys?.slice(0, 1) ?? [])].join('.'),
-          message: keys ? 'unknown field' : message,
-        };
+      parsed.error.issues.flatMap((issue) => {
+        if (issue.code === 'unrecognized_keys') {
+          return issue.keys.map((key) => ({
+            path: [...issue.path, key].join('.'),
+            message: 'unknown field',
+          }));
+        }
+        const { message } = issue.code === 'invalid_key' ? (issue.issues[0] ?? issue) : issue;
+        return [{ path: issue.path.join('.'), message }];
       }),
     );
   }
@@ -100,16 +103,18 @@ function findGraphProblems({ start_step, steps }: WorkflowDefinition): Definitio
   }
   for (const { id, input_mapping } of Object.values(steps)) {
     const base = `steps.${id}.input_mapping`;
-    const { reads } = compileMapping(input_mapping, (path, message) =>
-      problems.push({ path: `${base}.${path}`, message }),
-    );
-    for (const read of reads.steps) {
-      if (!known(read)) {
-        problems.push({ path: base, message: `reads "${read}", which is no step of this workflow` });
-      } else if ((position.get(read) ?? 0) >= (position.get(id) ?? 0)) {
-        problems.push({ path: base, message: `reads "${read}", which cannot have completed before "${id}"` });
-      }
-    }
+    compileMapping(input_mapping, {
+      onProblem: (path, message) => problems.push({ path: `${base}.${path}`, message }),
+      onStepRead: (path, read) => {
+        const place = position.get(id) ?? Infinity;
+        if (known(read) && (position.get(read) ?? 0) < place) return;
+        const got = known(read) ? `"${read}"` : `"${read}", which is no step of this workflow`;
+        problems.push({
+          path: `${base}.${path}`,
+          message: `expected a step that completes before "${id}", got ${got}`,
+        });
+      },
+    });
   }
   return problems;
 }

@@ -1,0 +1,240 @@
+import { describe, expect, it } from 'vitest';
+import { compileMapping, ExpressionError } from '../../../shared/definition/expression.ts';
+import type { Json } from '../../../shared/engine/json.ts';
+import type { Scope } from '../../../shared/engine/plan.ts';
+
+function scope(given: { workflowInput?: Json; variables?: Json; outputs?: Record<string, Json> }): Scope {
+  const { workflowInput = null, variables = null, outputs = {} } = given;
+  return { workflowInput, variables, outputs: new Map(Object.entries(outputs)) };
+}
+
+function evaluate(mapping: Json, given: Parameters<typeof scope>[0]): Json {
+  return compileMapping(mapping).evaluate(scope(given));
+}
+
+function refusal(path: string): string {
+  try {
+    compileMapping({ x: path });
+  } catch (error) {
+    expect(error).toBeInstanceOf(ExpressionError);
+    expect(error).toMatchObject({ code: 'EXPRESSION_ERROR' });
+    return (error as Error).message;
+  }
+  throw new Error(`${path} was not refused`);
+}
+
+describe('literals', () => {
+  it.each<Json>([
+    '$5.00',
+    '$',
+    '$x',
+    '',
+    ' $.workflow_input',
+    '$$.a',
+    'a $.workflow_input',
+    0,
+    null,
+    false,
+    {},
+    [],
+  ])('%j stands for itself', (literal) => {
+    expect(evaluate({ x: literal }, {})).toEqual({ x: literal });
+    expect(compileMapping({ x: literal }).reads).toEqual({
+      workflowInput: false,
+      variables: false,
+      steps: [],
+    });
+  });
+
+  it('and paths mix at any depth', () => {
+    const mapping = {
+      a: ['$.workflow_input.n', { b: '$5.00', c: '$.variables.v' }],
+      d: { e: '$.s.output_data' },
+    };
+    expect(evaluate(mapping, { workflowInput: { n: 1 }, variables: { v: 2 }, outputs: { s: [3] } })).toEqual({
+      a: [1, { b: '$5.00', c: 2 }],
+      d: { e: [3] },
+    });
+  });
+
+  it('keep the keys that objects have by birth', () => {
+    expect(evaluate({ constructor: 1, toString: '$.workflow_input' }, { workflowInput: 2 })).toEqual({
+      constructor: 1,
+      toString: 2,
+    });
+  });
+});
+
+describe('a singular path', () => {
+  const workflowInput = { a: { b: [1, { c: null }, 'text'] }, 'x y': 2, '': 3, "it's": 4 };
+
+  it.each<[string, Json]>([
+    ['$.workflow_input', workflowInput],
+    ['$.workflow_input.a.b[0]', 1],
+    ['$.workflow_input.a.b[1].c', null],
+    ['$.workflow_input.a.b[-1]', 'text'],
+    ["$['workflow_input']['x y']", 2],
+    ["$.workflow_input['']", 3],
+    ["$.workflow_input['it\\'s']", 4],
+    ['$.workflow_input["it\'s"]', 4],
+  ])('%s yields its value', (path, expected) => {
+    expect(evaluate(path, { workflowInput })).toEqual(expected);
+  });
+
+  it.each([
+    '$.workflow_input.no',
+    '$.workflow_input.no.more',
+    '$.workflow_input.a.b[3]',
+    '$.workflow_input.a.b[-4]',
+    '$.workflow_input.a[0]',
+    '$.workflow_input.a.b.length',
+    '$.workflow_input.a.b[2][0]',
+    '$.workflow_input.a.b[2].length',
+    '$.workflow_input.constructor',
+    '$.workflow_input.a.__proto__',
+    '$.workflow_input.a.b[1].c.d',
+    '$.variables.a',
+    '$.never.output_data',
+  ])('%s selects nothing and yields null', (path) => {
+    expect(evaluate(path, { workflowInput })).toBeNull();
+  });
+});
+
+describe('a path that may select several', () => {
+  const workflowInput = {
+    items: [{ k: 1, price: 5, tags: ['a', 'b'] }, { k: 2, price: 12 }, { k: '2', price: '12' }, null, 'text'],
+  };
+
+  it.each<[string, Json]>([
+    ['$.workflow_input.items[*].k', [1, 2, '2']],
+    ['$.workflow_input.items[0:2].price', [5, 12]],
+    ['$.workflow_input.items[::-2]', ['text', { k: '2', price: '12' }, workflowInput.items[0] as Json]],
+    ['$.workflow_input.items[0, -1]', [workflowInput.items[0] as Json, 'text']],
+    ['$.workflow_input..tags[1]', ['b']],
+    ['$.workflow_input.no[*]', []],
+    ['$.workflow_input.*.constructor', []],
+    ["$.workflow_input['constructor', 'toString']", []],
+    ['$.workflow_input.items[?@.price > 10].k', [2]],
+    ['$.workflow_input.items[?@.tags].k', [1]],
+    ['$.workflow_input.items[?!@.tags && @.k].k', [2, '2']],
+    ["$.workflow_input.items[?@.price == '12' || @.price == 5].k", [1, '2']],
+    ['$.workflow_input.items[?@.no > 1]', []],
+    ['$.workflow_input.items[?@.k == $.variables.wanted].price', [12]],
+    ['$.workflow_input.items[?@.k == $.pick.output_data.k].price', [5]],
+    ['$.workflow_input.items[?@.k == $.never.output_data]', [null, 'text']],
+    ['$.workflow_input.items[?length(@.tags) == 2].k', [1]],
+    ['$.workflow_input.items[?count(@.*) == 2].k', [2, '2']],
+    ['$.workflow_input.items[?@.tags[?@ == "b"]].k', [1]],
+  ])('%s yields %j', (path, expected) => {
+    expect(evaluate(path, { workflowInput, variables: { wanted: 2 }, outputs: { pick: { k: 1 } } })).toEqual(
+      expected,
+    );
+  });
+});
+
+describe('step ids', () => {
+  it.each<[string, string]>([
+    ["$['my-step'].output_data.x", 'my-step'],
+    ['$["my-step"].output_data.x', 'my-step'],
+    ["$['a step.with $ signs']['output_data']['x']", 'a step.with $ signs'],
+    ['$.toString.output_data.x', 'toString'],
+    ["$['constructor'].output_data.x", 'constructor'],
+    ['$.ünïcode.output_data.x', 'ünïcode'],
+    ["$['1'].output_data.x", '1'],
+  ])('%s reads %s', (path, stepId) => {
+    expect(evaluate(path, { outputs: { [stepId]: { x: 7 } } })).toBe(7);
+    expect(compileMapping(path).reads.steps).toEqual([stepId]);
+  });
+});
+
+describe('what a mapping reads is known when it is compiled', () => {
+  it.each<[Json, { workflowInput: boolean; variables: boolean; steps: string[] }]>([
+    [{}, { workflowInput: false, variables: false, steps: [] }],
+    ['$.workflow_input.a', { workflowInput: true, variables: false, steps: [] }],
+    ['$.variables', { workflowInput: false, variables: true, steps: [] }],
+    [
+      { x: '$.a.output_data', y: ['$.b.output_data.z', '$.a.output_data.q'] },
+      { workflowInput: false, variables: false, steps: ['a', 'b'] },
+    ],
+    [
+      '$.workflow_input[?@.x == $.a.output_data && @[?@.y == $.variables.v]]',
+      { workflowInput: true, variables: true, steps: ['a'] },
+    ],
+    [
+      '$.a.output_data[?length($.b.output_data) > 1]',
+      { workflowInput: false, variables: false, steps: ['a', 'b'] },
+    ],
+  ])('%j', (mapping, reads) => {
+    expect(compileMapping(mapping).reads).toEqual(reads);
+  });
+
+  it('and nothing else is seen', () => {
+    expect(evaluate('$.a.output_data[?$.b.output_data]', { outputs: { a: [1], b: 1, c: 2 } })).toEqual([1]);
+    expect(evaluate('$.a.output_data..c', { outputs: { a: {}, c: 2 }, workflowInput: { c: 3 } })).toEqual([]);
+  });
+});
+
+describe('refused, with the place in the mapping', () => {
+  it.each([
+    ['$.', /^x: expected a JSONPath \(RFC 9535; .*\), got "\$\.": /],
+    ['$[', /^x: expected a JSONPath .*, got "\$\[": /],
+    ['$.workflow_input[?]', /^x: expected a JSONPath /],
+    ['$.workflow_input[?@.a = 1]', /^x: expected a JSONPath /],
+    ["$.workflow_input[?match(@.a, '(a+)+')]", /no such function 'match'/],
+    ["$.workflow_input[?search(@.a, '(a+)+')]", /no such function 'search'/],
+    ['$.workflow_input[9007199254740993]', /index out of range/],
+    ['$.workflow_input[?@.a == $.variables..b]', /^x: expected a JSONPath /],
+  ])('%s', (path, message) => {
+    expect(refusal(path)).toMatch(message);
+  });
+
+  it.each([
+    '$.*',
+    '$[0]',
+    '$..a',
+    '$[?@.a]',
+    '$.workflow',
+    '$.a',
+    '$.a.input_data',
+    "$['a', 'b'].output_data",
+    '$.a..output_data',
+    '$.a[0]',
+  ])('%s, which begins with nothing that a run has', (path) => {
+    expect(refusal(path)).toMatch(
+      /^x: expected a path that begins \$\.workflow_input…, \$\.variables… or \$\.<step_id>\.output_data…, got /,
+    );
+  });
+
+  it.each([
+    ['$.workflow_input..a..b', 'x: expected at most one ".." in "$.workflow_input..[\'a\']..[\'b\']"'],
+    ['$.workflow_input..[?@..a]', 'x: expected at most one ".." in "$.workflow_input..[?@..[\'a\']]"'],
+    [
+      '$.workflow_input[?count($.variables..b) > 1]',
+      'x: expected a path to one value inside a filter, got "$.variables..[\'b\']"',
+    ],
+    [
+      '$.workflow_input[?@[?$.variables[*]]]',
+      'x: expected a path to one value inside a filter, got "$.variables[*]"',
+    ],
+    [
+      '$.workflow_input[0,0][0,0][0,0][0,0][0,0][0,0][0,0]',
+      'x: expected at most 64 combinations of selectors in "$.workflow_input[0, 0][0, 0][0, 0][0, 0][0, 0][0, 0][0, 0]", got 128',
+    ],
+  ])('%s, whose cost grows past its data', (path, message) => {
+    expect(refusal(path)).toBe(message);
+  });
+
+  it('the 101st path of a mapping that walks all of the data', () => {
+    const walks = (count: number) => ({ x: Array.from({ length: count }, () => '$.workflow_input..*') });
+    expect(() => compileMapping(walks(100))).not.toThrow();
+    expect(() => compileMapping(walks(101))).toThrow(
+      'x.100: expected at most 100 paths in a mapping that may select several values',
+    );
+  });
+
+  it('a path of over 2,000 characters; and what nests as deep as 2,000 allow is evaluated', () => {
+    const parentheses = (count: number) => `$.workflow_input[?${'('.repeat(count)}@.a${')'.repeat(count)}]`;
+    expect(refusal(parentheses(990))).toBe('x: expected a JSONPath of at most 2000 characters, got 2002');
+    expect(evaluate(parentheses(989), { workflowInput: [{ a: 1 }, {}] })).toEqual([{ a: 1 }]);
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { deadLetterOf } from '../../../shared/kafka/dead-letter-of.ts';
+import { type MskRecord, recordsOf, textOf } from '../../../shared/kafka/msk-event.ts';
+import { parseRecord } from '../../../shared/kafka/parse-record.ts';
+import { stepRequest } from '../../../shared/messages/messages.ts';
+
+function record(value: string | Uint8Array | null, given: Partial<MskRecord> = {}): MskRecord {
+  return {
+    topic: 't',
+    partition: 2,
+    offset: 7,
+    timestamp: 0,
+    timestampType: 'CREATE_TIME',
+    key: Buffer.from('k').toString('base64'),
+    value: value === null ? null : Buffer.from(value).toString('base64'),
+    headers: [],
+    ...given,
+  };
+}
+
+const request = { message_type: 'step_request', run_id: 'run-1', step_execution_id: 'a-1', timestamp: 'now' };
+
+describe('an MSK event', () => {
+  it('hands out its records, partition after partition, each in order', () => {
+    const event = {
+      eventSource: 'aws:kafka',
+      records: { 't-0': [record('a', { offset: 1 }), record('b', { offset: 2 })], 't-1': [record('c')] },
+    } as const;
+    expect(recordsOf(event).map((each) => textOf(each))).toEqual(['a', 'b', 'c']);
+  });
+
+  it.each<[string, MskRecord, string | null]>([
+    ['text', record('grüße 😀'), 'grüße 😀'],
+    ['nothing in it', record(''), ''],
+    ['a tombstone', record(null), null],
+    ['no value at all', { ...record(''), value: undefined as unknown as null }, null],
+    ['bytes that are not UTF-8', record(Buffer.from([0xff, 0xfe])), null],
+    ['half a surrogate in UTF-8 clothes', record(Buffer.from([0xed, 0xa0, 0x80])), null],
+  ])('textOf: %s', (_, each, expected) => {
+    expect(textOf(each)).toBe(expected);
+  });
+});
+
+describe('parseRecord', () => {
+  it('reads one of our messages', () => {
+    expect(parseRecord(stepRequest, record(JSON.stringify(request)))).toEqual({ ok: true, message: request });
+  });
+
+  it.each<[string, MskRecord, string | RegExp]>([
+    ['a tombstone', record(null), 'expected a value in UTF-8'],
+    ['bytes', record(Buffer.from([0xff])), 'expected a value in UTF-8'],
+    ['no JSON', record('{"a":'), 'expected JSON: Unexpected end of JSON input'],
+    ['empty', record(''), 'expected JSON: Unexpected end of JSON input'],
+    ['a text', record('"x"'), /^record: /],
+    ['null', record('null'), /^record: /],
+    [
+      'another message',
+      record('{"message_type":"step_request"}'),
+      /^run_id: .*; step_execution_id: .*; timestamp: /,
+    ],
+    [
+      'U+0000',
+      record(JSON.stringify({ ...request, run_id: 'a\u0000' })),
+      'run_id: expected text without the character U+0000',
+    ],
+    [
+      'a lone surrogate',
+      record('{"message_type":"step_request","run_id":"\\ud800"}'),
+      'run_id: expected well-formed Unicode, got a lone surrogate',
+    ],
+    ['1e400', record('{"x":{"y":1e400}}'), 'x.y: expected a number that fits a double (below 1.8e308)'],
+    ['__proto__', record('{"__proto__":{"run_id":"r"}}'), '__proto__: expected another key than __proto__'],
+    [
+      'depth 500',
+      record(`{"x":${'['.repeat(500)}${']'.repeat(500)}}`),
+      /: expected at most 110 levels of nesting$/,
+    ],
+    [
+      'depth 500,000',
+      record(`{"x":${'['.repeat(500_000)}${']'.repeat(500_000)}}`),
+      /: expected at most 110 levels of nesting$/,
+    ],
+  ])('%s is refused with the reason', (_, each, reason) => {
+    const parsed = parseRecord(stepRequest, each);
+    expect(parsed).toEqual({
+      ok: false,
+      reason: typeof reason === 'string' ? reason : expect.stringMatching(reason),
+    });
+  });
+
+  it('leaves the content of the fields that it is told of to the caller', () => {
+    const text = JSON.stringify({ ...request, extra: { x: '\u0000' } });
+    expect(parseRecord(stepRequest, record(text), ['extra'])).toEqual({ ok: true, message: request });
+    expect(parseRecord(stepRequest, record(text))).toMatchObject({ ok: false });
+  });
+});
+
+describe('deadLetterOf', () => {
+  it('keeps the record as it came, with where it came from and why', () => {
+    const letter = deadLetterOf(
+      record('broken'),
+      'expected JSON',
+      'dead',
+      Date.parse('2026-01-15T10:30:00Z'),
+    );
+    expect(letter).toEqual({
+      topic: 'dead',
+      key: 't-2-7',
+      value: {
+        message_type: 'dead_letter',
+        reason: 'expected JSON',
+        topic: 't',
+        partition: 2,
+        offset: 7,
+        key: 'aw==',
+        value: 'YnJva2Vu',
+        timestamp: '2026-01-15T10:30:00.000Z',
+      },
+    });
+  });
+
+  it('of a record without key and value has neither', () => {
+    const letter = deadLetterOf(record(null, { key: null }), 'x', 'dead', 0);
+    expect(letter.value).toMatchObject({ key: null, value: null });
+  });
+});
