@@ -77,7 +77,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     options.port,
     'PostgreSQL',
     ['stop what listens there', ...useOtherPostgres],
-    3_000,
+    1_000,
   );
   const flags = Object.entries({ ...settings, port: String(port), ...options.settings });
   const server = await spawnAs(runAs, logFile, [
