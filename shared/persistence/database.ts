@@ -69,18 +69,25 @@ export function openDatabase(options: DatabaseOptions): Database {
       const send = (sql: string, values?: unknown[]) => client.query(sql, values);
       const run = orderly(options.pipeline ? send : inTurn(send));
       let broken: Error | undefined;
+      // The pool listens while a connection is idle only. What breaks now, the statement under way tells.
+      const ignore = () => {};
+      client.on('error', ignore);
       try {
         run('begin');
         if (!synchronousCommit) run('set local synchronous_commit = off');
         const result = await work(statementsOn(run));
-        await run('commit');
+        const { command } = await run('commit');
+        // Postgres answers so to the commit of a transaction that had failed, without an error.
+        if (command === 'ROLLBACK') throw new Error('A statement failed, and the work went on regardless');
         return result;
       } catch (error) {
-        await client.query('rollback').catch((rollbackError: Error) => {
+        // In its turn: a statement that still waits for its own would otherwise run after the transaction, and commit by itself.
+        await run('rollback').catch((rollbackError: Error) => {
           broken = rollbackError;
         });
         throw translateDatabaseError(error);
       } finally {
+        client.off('error', ignore);
         client.release(broken);
       }
     },
