@@ -66,8 +66,8 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
     const format = await run('128m', 'kafka.tools.StorageTool', [
       'format',
       '--standalone',
-      '-t',
-      clusterId,
+      // In one argument: a random id may begin with a hyphen.
+      `--cluster-id=${clusterId}`,
       '-c',
       propertiesFile,
     ]);

@@ -69,7 +69,7 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
       functions: functionsOf(part, env),
       mappings: mappingsOf(part, env, options.batchSizes ?? defaultBatchSizes),
       schedules: part === 'all' || part === 'api' ? [{ functionName: 'timekeeper', rateMs: MINUTE_MS }] : [],
-      ...((part === 'all' || part === 'api') && { api: { functionName: 'api', port } }),
+      ...((part === 'all' || part === 'api') && { api: { functionName: 'api', port, host: variables.HOST } }),
       log,
     });
     running.push(stack);

@@ -3,7 +3,7 @@ import { createAgentRegistry } from '../agents/registry.ts';
 import { createTokens, type Tokens } from '../agents/tokens.ts';
 import { createDecideBatch, type DecideBatch } from '../application/decide-batch.ts';
 import { PlanCache } from '../application/plan-cache.ts';
-import type { Clock } from '../application/ports.ts';
+import type { Clock, Outbox, RunStore } from '../application/ports.ts';
 import { createPublishEntries, type PublishEntries } from '../application/publish-entries.ts';
 import { createStartRun, type StartRun } from '../application/start-run.ts';
 import type { Environment } from '../config/environment.ts';
@@ -27,13 +27,28 @@ export interface EngineServices {
   close(): Promise<void>;
 }
 
-export function createEngineServices(environment: Environment, service: string): EngineServices {
+/** The services' ways out of the process: what a test wraps to stop it between two of them. */
+export interface EngineDrivers {
+  readonly store: RunStore;
+  readonly outbox: Outbox;
+  readonly producer: RecordProducer;
+}
+
+export function createEngineServices(
+  environment: Environment,
+  service: string,
+  wrap: (drivers: EngineDrivers) => EngineDrivers = (drivers) => drivers,
+): EngineServices {
   const { topics } = environment;
   const clock: Clock = { now: () => Date.now() };
   const database = openDatabase({ url: environment.databaseUrl, pipeline: environment.databasePipeline });
-  const producer = createProducer({ brokers: environment.kafkaBrokers, clientId: service });
+  const { store, outbox, producer } = wrap({
+    store: createRunStore(database),
+    outbox: createOutbox(database),
+    producer: createProducer({ brokers: environment.kafkaBrokers, clientId: service }),
+  });
   const tokens = createTokens(environment.secretKey);
-  const publishEntries = createPublishEntries({ publisher: producer, outbox: createOutbox(database) });
+  const publishEntries = createPublishEntries({ publisher: producer, outbox });
   const registryUrl = environment.agentRegistryUrl;
   const registry =
     registryUrl === null
@@ -48,7 +63,7 @@ export function createEngineServices(environment: Environment, service: string):
     clock,
     publishEntries,
     decideBatch: createDecideBatch({
-      store: createRunStore(database),
+      store,
       plans: new PlanCache(planDefaults),
       registry,
       topics,

@@ -17,9 +17,12 @@ export async function loadAgentRoutes(
     `select asked.owner as asked_owner, asked.name, found.kind, found.address
        from unnest($1::text[], $2::text[]) as asked (owner, name)
       cross join lateral (
-        select a.kind, a.address from agents a
-         where a.name = asked.name and (a.owner = asked.owner or a.owner is null)
-         order by a.owner nulls last limit 1
+        -- Two look-ups in the index: an "or" would read every agent of that name, whoever owns it.
+        select kind, address from (
+          select 1 as rank, a.kind, a.address from agents a where a.name = asked.name and a.owner = asked.owner
+          union all
+          select 2, a.kind, a.address from agents a where a.name = asked.name and a.owner is null
+        ) as either order by rank limit 1
       ) as found`,
     [names.map(({ owner }) => owner), names.map(({ name }) => name)],
   );

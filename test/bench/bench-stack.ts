@@ -1,13 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
+import { createApiServices } from '../../functions/api/api-services.ts';
+import type { ApiHandler } from '../../functions/api/create-api.ts';
+import { createApi } from '../../functions/api/create-api.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
+import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
+import { encryptSecret } from '../../shared/agents/secrets.ts';
+import type { DecideBatch } from '../../shared/application/decide-batch.ts';
+import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import { type Environment, readEnvironment } from '../../shared/config/environment.ts';
 import { parseDefinition } from '../../shared/definition/parse-definition.ts';
 import { createTopics } from '../../shared/kafka/create-topics.ts';
+import type { MskEvent } from '../../shared/kafka/msk-event.ts';
+import { ensureAdminKey } from '../../shared/persistence/admin-key.ts';
 import { migrate } from '../../shared/persistence/migrate.ts';
 import { startKafkaAgent } from './kafka-agent.ts';
 
@@ -20,13 +28,23 @@ export interface BenchOptions {
   readonly servers: BenchServers;
   readonly batchSize: number;
   readonly partitions: number;
-  readonly agent: { readonly kind: 'in-process' } | { readonly kind: 'http'; readonly url: string };
+  readonly agent: { readonly kind: 'in-process' } | HttpAgent;
+}
+
+export interface HttpAgent {
+  readonly kind: 'http';
+  readonly url: string;
+  readonly secret: string;
 }
 
 export interface BenchStack {
   readonly environment: Environment;
   readonly workflow: Parameters<ReturnType<typeof createEngineServices>['startRun']>[0]['workflow'];
   readonly services: ReturnType<typeof createEngineServices>;
+  readonly api: ApiHandler;
+  readonly apiKey: string;
+  /** Resolves when so many runs more have reached their end. @throws when one did not complete. */
+  completions(count: number): Promise<void>;
   /** Held mappings leave their records in Kafka. */
   hold(held: boolean): void;
   stop(): Promise<void>;
@@ -35,7 +53,12 @@ export interface BenchStack {
 export const STEPS = 5;
 
 /** The functions that carry a run, in this process, over real topics and tables of their own. */
-export async function startBenchStack({ servers, batchSize, partitions, agent }: BenchOptions): Promise<BenchStack> {
+export async function startBenchStack({
+  servers,
+  batchSize,
+  partitions,
+  agent,
+}: BenchOptions): Promise<BenchStack> {
   const prefix = `bench-${randomBytes(4).toString('hex')}.`;
   const environment = readEnvironment({
     DATABASE_URL: servers.databaseUrl,
@@ -54,13 +77,20 @@ export async function startBenchStack({ servers, batchSize, partitions, agent }:
 
   const services = createEngineServices(environment, 'bench');
   const workflow = await storeWorkflow(services, prefix);
-  await services.database.execute('insert into agents (id, name, kind, address) values ($1, $2, $3, $4)', [
-    uuidv7(),
-    `${prefix}worker`,
-    agent.kind === 'http' ? 'http' : 'kafka',
-    agent.kind === 'http' ? agent.url : agentTopic,
-  ]);
+  const [kind, address, secret] =
+    agent.kind === 'http'
+      ? ['http', agent.url, encryptSecret(environment.secretKey, agent.secret)]
+      : ['kafka', agentTopic, null];
+  await services.database.execute(
+    'insert into agents (id, name, kind, address, secret_encrypted) values ($1, $2, $3, $4, $5)',
+    [uuidv7(), `${prefix}worker`, kind, address, secret],
+  );
+  const { key: apiKey, hash, prefix: shown } = generateApiKey();
+  await ensureAdminKey(environment.databaseUrl, { hash: hash.toString('hex'), prefix: shown });
+  const log = { error: (message: string, fields: object) => console.error(message, fields) };
+  const api = createApi(createApiServices(services, environment, log));
 
+  const ended = endedRuns();
   const closers: (() => Promise<unknown>)[] = [];
   const executor = inProcessFunction({
     functionName: 'step-executor',
@@ -69,7 +99,7 @@ export async function startBenchStack({ servers, batchSize, partitions, agent }:
       closers.push(own.close);
       const { decideBatch, producer, tokens, clock } = own;
       return createStepExecutor({
-        decideBatch,
+        decideBatch: ended.watch(decideBatch),
         producer,
         verifyResultToken: tokens.verifyResultToken,
         deadLetterTopic: topics.deadLetter,
@@ -83,7 +113,9 @@ export async function startBenchStack({ servers, batchSize, partitions, agent }:
     createHandler: () => {
       const own = openHttpBridge(environment, { functionName: null, warn: console.error });
       closers.push(own.close);
-      return own.bridge as unknown as LambdaHandler;
+      const handler = (event: MskEvent, context: { getRemainingTimeInMillis(): number }) =>
+        own.bridge.handleRecords(event, { remainingMs: () => context.getRemainingTimeInMillis() });
+      return handler as LambdaHandler;
     },
   });
   const mapping = (topic: string, invoker: typeof executor) =>
@@ -106,6 +138,9 @@ export async function startBenchStack({ servers, batchSize, partitions, agent }:
     environment,
     workflow,
     services,
+    api,
+    apiKey,
+    completions: ended.completions,
     hold(held) {
       for (const one of mappings) one.paused = held;
     },
@@ -114,6 +149,31 @@ export async function startBenchStack({ servers, batchSize, partitions, agent }:
       await Promise.all([services.close(), ...closers.map((close) => close())]);
     },
   };
+}
+
+/** Counts the runs that decisions end, so that nobody has to ask the database again and again. */
+function endedRuns() {
+  let count = 0;
+  let failures = 0;
+  let waiting: { at: number; resolve: () => void; reject: (error: Error) => void } | null = null;
+  const watch =
+    (decideBatch: DecideBatch): DecideBatch =>
+    async (items) => {
+      const outcomes = await decideBatch(items);
+      for (const outcome of outcomes) {
+        if (outcome.outcome !== 'decided') continue;
+        if (outcome.status === 'COMPLETED') count += 1;
+        else if (outcome.status !== 'RUNNING') failures += 1;
+      }
+      if (failures > 0) waiting?.reject(new Error(`${failures} runs did not complete`));
+      else if (waiting !== null && count >= waiting.at) waiting.resolve();
+      return outcomes;
+    };
+  const completions = (more: number) =>
+    new Promise<void>((resolve, reject) => {
+      waiting = { at: count + more, resolve, reject };
+    });
+  return { watch, completions };
 }
 
 async function storeWorkflow({ database }: ReturnType<typeof createEngineServices>, prefix: string) {
@@ -128,7 +188,10 @@ async function storeWorkflow({ database }: ReturnType<typeof createEngineService
   const parsed = parseDefinition({ name, start_step: 's1', steps: Object.fromEntries(steps) });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { definition } = parsed;
-  await database.execute("insert into workflows (id, owner, name, latest_version) values ($1, 'bench', $2, 1)", [id, name]);
+  await database.execute(
+    "insert into workflows (id, owner, name, latest_version) values ($1, 'bench', $2, 1)",
+    [id, name],
+  );
   await database.execute(
     'insert into workflow_versions (id, workflow_id, version, definition, content_hash) values ($1, $2, 1, $3, $4)',
     [versionId, id, JSON.stringify(definition), randomBytes(32)],

@@ -23,7 +23,9 @@ export function cpuSecondsOfTree(rootPid: number): number | null {
 function readStat(pid: number): { pid: number; parent: number; seconds: number } | null {
   try {
     // The name in parentheses may hold spaces: count the fields from behind it.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
     const ticks = [11, 12, 13, 14].map((i) => Number(fields[i]));
     return { pid, parent: Number(fields[1]), seconds: ticks.reduce((a, b) => a + b, 0) / TICKS_PER_SECOND };
   } catch {

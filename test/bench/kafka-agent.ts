@@ -10,7 +10,11 @@ interface KafkaAgentOptions {
 }
 
 /** An agent that speaks Kafka itself, in this process: it answers its input. */
-export async function startKafkaAgent({ brokers, topic, topics }: KafkaAgentOptions): Promise<() => Promise<void>> {
+export async function startKafkaAgent({
+  brokers,
+  topic,
+  topics,
+}: KafkaAgentOptions): Promise<() => Promise<void>> {
   const producer = createProducer({ brokers, clientId: 'bench-agent' });
   const consumer = createKafka({ brokers, clientId: 'bench-agent' }).consumer({
     groupId: `${topic}.group`,

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type BenchStack, STEPS } from './bench-stack.ts';
 import { cpuSecondsOfTree } from './cpu.ts';
 import type { countStatements } from './statement-count.ts';
@@ -17,19 +16,24 @@ export interface Meters {
 }
 
 /** Starts `runs` while the mappings are held, then times how long they take to carry them all to their end. */
-export async function measureThroughput(stack: BenchStack, runs: number, meters: Meters): Promise<Throughput> {
+export async function measureThroughput(
+  stack: BenchStack,
+  runs: number,
+  meters: Meters,
+): Promise<Throughput> {
   stack.hold(true);
   await startRuns(stack, runs);
   const before = { ...meters.statements, cpu: readCpu(meters.pids) };
   const began = performance.now();
+  const completed = stack.completions(runs);
   stack.hold(false);
-  const polls = await untilAllCompleted(stack, runs);
+  await completed;
   const seconds = (performance.now() - began) / 1_000;
   const steps = runs * STEPS;
   const cpu = readCpu(meters.pids);
   return {
     stepsPerSecond: steps / seconds,
-    statementsPerStep: (meters.statements.statements - before.statements - polls) / steps,
+    statementsPerStep: (meters.statements.statements - before.statements) / steps,
     commitsPerStep: (meters.statements.commits - before.commits) / steps,
     cpuPerStepUs: Object.fromEntries(
       Object.entries(cpu).map(([name, value]) => {
@@ -51,20 +55,6 @@ async function startRuns({ services, workflow }: BenchStack, runs: number): Prom
       communityId: null,
       metadata: null,
     });
-  }
-}
-
-async function untilAllCompleted({ services: { database }, workflow }: BenchStack, runs: number): Promise<number> {
-  for (let polls = 1; ; polls++) {
-    const { open, failed } = await database.one<{ open: number; failed: number }>(
-      `select count(*) filter (where status in ('PENDING', 'RUNNING'))::int as open,
-              count(*) filter (where status in ('FAILED', 'CANCELLED'))::int as failed
-         from workflow_runs where workflow_definition_id = $1`,
-      [workflow.id],
-    );
-    if (failed > 0) throw new Error(`${failed} of ${runs} runs failed`);
-    if (open === 0) return polls;
-    await sleep(20);
   }
 }
 
