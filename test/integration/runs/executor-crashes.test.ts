@@ -1,0 +1,118 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, inject, test } from 'vitest';
+import type { MonitoringUpdate } from '../../../shared/messages/messages.ts';
+import { type ProcessStack, startProcessStack } from '../../support/process-stack.ts';
+import { sequence } from '../../support/sequence.ts';
+
+/*
+ * The executor is killed with SIGKILL between any two of: load, commit, publish, offset commit. fixtures/crashing-executor.ts
+ * is the real one, in processes of its own, with the points put around its ways out.
+ */
+const points = ['loaded', 'written', 'committed', 'published', 'answering'] as const;
+const stepExecutorEntry = fileURLToPath(new URL('./fixtures/crashing-executor.ts', import.meta.url));
+const STEPS = 5;
+/** The execution request and the answer to each step. */
+const RECORDS = STEPS + 1;
+
+const closers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+async function startCrashing(
+  stepBatchSize: number,
+): Promise<{ stack: ProcessStack; crashes: () => string[] }> {
+  const folder = mkdtempSync(join(tmpdir(), 'stepline-crashes-'));
+  closers.push(async () => rmSync(folder, { recursive: true }));
+  const stack = await startProcessStack({
+    databaseUrl: inject('databaseUrl'),
+    kafkaBrokers: inject('kafkaBrokers'),
+    partitions: 2,
+    batchSizes: { stepBatchSize, bridgeBatchSize: 10 },
+    stepExecutorEntry,
+    variables: { CRASH_FOLDER: folder },
+  });
+  closers.push(stack.close);
+  await stack.addAgent('worker');
+  return { stack, crashes: () => readdirSync(folder) };
+}
+
+/** Each step has one attempt, which completed; the agents were called for nothing else; and nothing waits for anything. */
+async function expectExactlyOnce(
+  { database, client, agents }: ProcessStack,
+  runIds: readonly string[],
+  stepCount: number,
+) {
+  for (const runId of runIds) {
+    const steps = await client.findSteps(runId);
+    expect(steps.map(({ step_id, attempt, status }) => `${step_id} ${attempt} ${status}`)).toEqual(
+      Array.from({ length: stepCount }, (_, i) => `s${i + 1} 1 COMPLETED`),
+    );
+    const called = agents.calls.filter(({ body }) => body.run_id === runId);
+    expect(new Set(called.map(({ body }) => body.step_execution_id))).toEqual(
+      new Set(steps.map(({ step_execution_id }) => step_execution_id)),
+    );
+    expect(new Set(called.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(stepCount);
+  }
+  await expect.poll(() => database.many('select id from outbox'), { timeout: 10_000 }).toEqual([]);
+  expect(
+    await database.many(
+      `select run_id from workflow_runs where status in ('PENDING', 'RUNNING') or wake_at is not null
+       union all
+       select run_id from step_executions where status in ('PENDING', 'RUNNING') or wake_at is not null`,
+    ),
+  ).toEqual([]);
+}
+
+test('killed at every decision of a run, at any point, the run completes and no step completes twice', async () => {
+  const { stack, crashes } = await startCrashing(1);
+  const { client } = stack;
+  const updates = await stack.readTopic<MonitoringUpdate>('monitoringUpdates');
+  const runs = await Promise.all(
+    points.map(async (point) => {
+      const workflowId = await client.createWorkflow(sequence(`crash-${point}`, 'worker', STEPS));
+      return { point, runId: await client.execute(workflowId, { message: point }) };
+    }),
+  );
+  for (const { point, runId } of runs) {
+    expect(await client.ended(runId, 60_000)).toMatchObject({
+      status: 'COMPLETED',
+      output_data: { message: point },
+    });
+  }
+  await expectExactlyOnce(
+    stack,
+    runs.map(({ runId }) => runId),
+    STEPS,
+  );
+  for (const { point, runId } of runs) {
+    expect(crashes().filter((name) => name.startsWith(`${point}.${runId}`))).toHaveLength(RECORDS);
+    // One sequence number to each transition, and none missing, whatever was published twice.
+    const { sequence } = await client.findRun(runId);
+    const ofRun = await updates.when(({ value }) => value.run_id === runId && value.sequence === sequence, 1);
+    expect(ofRun[0]?.value).toMatchObject({ status: 'COMPLETED', step_id: null });
+    const numbers = updates.records
+      .filter(({ value }) => value.run_id === runId)
+      .map(({ value }) => value.sequence);
+    expect([...new Set(numbers)].toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: sequence }, (_, i) => i + 1),
+    );
+  }
+}, 90_000);
+
+test('killed with batches of many runs, every run completes and no step completes twice', async () => {
+  const { stack, crashes } = await startCrashing(10);
+  const { client } = stack;
+  const batchPoints = ['written', 'committed', 'published'] as const;
+  const workflowIds = await Promise.all(
+    batchPoints.map((point) => client.createWorkflow(sequence(`crash-${point}`, 'worker', 2))),
+  );
+  const executed = [...workflowIds, ...workflowIds, ...workflowIds].map((id) => client.execute(id));
+  const runIds = await Promise.all(executed);
+  for (const runId of runIds) expect((await client.ended(runId, 60_000)).status).toBe('COMPLETED');
+  await expectExactlyOnce(stack, runIds, 2);
+  expect(crashes()).toHaveLength(runIds.length * 3);
+}, 90_000);

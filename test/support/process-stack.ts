@@ -1,0 +1,52 @@
+import { fileURLToPath } from 'node:url';
+import { type RunningStack, startStack } from '../../localstack/stack.ts';
+import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
+import { openRunWorld, type RunWorld, type WorldOptions } from './run-world.ts';
+
+export interface ProcessStackOptions extends WorldOptions {
+  readonly batchSizes?: BatchSizes;
+  /** Instead of the deployed function's: the module that exports its `handler`. */
+  readonly stepExecutorEntry?: string;
+  /** How often the schedule invokes the timekeeper. */
+  readonly timekeeperRateMs?: number;
+}
+
+/** The functions that carry a run, each in processes of its own that a test may kill. */
+export interface ProcessStack extends RunWorld {
+  readonly stack: RunningStack;
+  /** Of the function's processes. */
+  pidsOf(functionName: string): number[];
+}
+
+export async function startProcessStack(options: ProcessStackOptions): Promise<ProcessStack> {
+  const world = await openRunWorld(options);
+  const { environment, port } = world;
+  const env = { ...world.variables, NODE_OPTIONS: '--disable-warning=TimeoutNegativeWarning' };
+  const fn = (name: string, entry = deployedEntry(name)) => ({ name, entry, env, timeoutMs: 60_000 });
+  const stack = await startStack({
+    kafkaBrokers: environment.kafkaBrokers.join(','),
+    functions: [
+      fn('api'),
+      fn('step-executor', options.stepExecutorEntry),
+      fn('http-bridge'),
+      fn('timekeeper'),
+    ],
+    mappings: eventSourcesOf(environment.topics, environment.kafkaGroupId, options.batchSizes),
+    schedules: [{ functionName: 'timekeeper', rateMs: options.timekeeperRateMs ?? 60_000 }],
+    api: { functionName: 'api', port },
+    mappingTuning: { retryBackoffMs: { first: 20, longest: 200 } },
+  });
+  return {
+    ...world,
+    stack,
+    pidsOf: (functionName) => stack.functions.get(functionName)?.pids() ?? [],
+    async close() {
+      await stack.stop();
+      await world.close();
+    },
+  };
+}
+
+function deployedEntry(name: string): string {
+  return fileURLToPath(new URL(`../../functions/${name}/index.ts`, import.meta.url));
+}

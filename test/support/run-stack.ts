@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createApiServices } from '../../functions/api/api-services.ts';
+import { createApi } from '../../functions/api/create-api.ts';
+import type { HttpBridge } from '../../functions/http-bridge/http-bridge.ts';
+import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
+import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
+import { fireDueTimes, publishLeftBehind } from '../../functions/timekeeper/timekeeper.ts';
+import { startApiGateway } from '../../localstack/api-gateway/api-gateway.ts';
+import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
+import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
+import type { InvocationContext, Invoker } from '../../localstack/invocation.ts';
+import { createEngineServices } from '../../shared/composition/engine-services.ts';
+import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
+import type { TopicName } from '../../shared/config/topics.ts';
+import type { MskEvent } from '../../shared/kafka/msk-event.ts';
+import { openRunWorld, type RunWorld, type WorldOptions } from './run-world.ts';
+
+export interface RunStackOptions extends WorldOptions {
+  readonly batchSizes?: BatchSizes;
+  /** How many look for due times side by side; one by default. */
+  readonly timekeepers?: number;
+}
+
+/** The functions that carry a run, in this process, over real topics and tables. */
+export interface RunStack extends RunWorld {
+  /** A held topic keeps its records: nothing new of it is given to its function. */
+  hold(topic: TopicName, held: boolean): void;
+  startConsumers(): Promise<void>;
+  stopConsumers(): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 100;
+
+export async function startRunStack(options: RunStackOptions): Promise<RunStack> {
+  const world = await openRunWorld(options);
+  const { environment } = world;
+  const { topics, kafkaGroupId } = environment;
+  const closers: (() => Promise<unknown>)[] = [];
+
+  const servicesOf = (name: string) => {
+    const services = createEngineServices(environment, name);
+    closers.push(services.close);
+    return services;
+  };
+  const api = servicesOf('api');
+  const gateway = await startApiGateway({
+    port: world.port,
+    invoker: inProcessFunction({
+      functionName: 'api',
+      createHandler: () =>
+        createApi(createApiServices(api, environment, { error: () => {} })) as unknown as LambdaHandler,
+    }),
+  });
+  const functions: Record<string, Invoker> = {
+    'step-executor': inProcessFunction({
+      functionName: 'step-executor',
+      createHandler: () => {
+        const { decideBatch, producer, tokens, clock } = servicesOf('step-executor');
+        const log = { debug: () => {}, warn: () => {} };
+        const { verifyResultToken } = tokens;
+        const deadLetterTopic = topics.deadLetter;
+        const deps = { decideBatch, producer, verifyResultToken, deadLetterTopic, clock, log };
+        return createStepExecutor(deps) as LambdaHandler;
+      },
+    }),
+    'http-bridge': inProcessFunction({
+      functionName: 'http-bridge',
+      createHandler: () => {
+        const { bridge, close } = openHttpBridge(environment, { functionName: null, warn: () => {} });
+        closers.push(close);
+        return handlerOf(bridge);
+      },
+    }),
+  };
+
+  const newMappings = () =>
+    eventSourcesOf(topics, kafkaGroupId, options.batchSizes).map(
+      (settings) =>
+        new EventSourceMapping({
+          brokers: environment.kafkaBrokers,
+          invoker: functions[settings.functionName] as Invoker,
+          settings,
+          tuning: { retryBackoffMs: { first: 20, longest: 500 } },
+        }),
+    );
+  let mappings = newMappings();
+  const startConsumers = async () => {
+    mappings = newMappings();
+    await Promise.all(mappings.map((mapping) => mapping.start()));
+  };
+  const stopConsumers = async () => {
+    await Promise.all(mappings.map((mapping) => mapping.stop()));
+  };
+  await startConsumers();
+  const timekeepers = Array.from({ length: options.timekeepers ?? 1 }, () => {
+    const { database, producer } = servicesOf('timekeeper');
+    return startTimekeeper({ database, producer, stepRequestsTopic: topics.stepRequests });
+  });
+
+  const indexOfTopic = (topic: TopicName) =>
+    eventSourcesOf(topics, kafkaGroupId).findIndex((source) => source.topic === topics[topic]);
+  return {
+    ...world,
+    hold(topic, held) {
+      const mapping = mappings[indexOfTopic(topic)];
+      if (mapping === undefined) throw new Error(`Nothing consumes ${topic}`);
+      mapping.paused = held;
+    },
+    startConsumers,
+    stopConsumers,
+    async close() {
+      await Promise.all([gateway.stop(), stopConsumers(), ...timekeepers.map((stop) => stop())]);
+      await Promise.all(closers.map((close) => close()));
+      await world.close();
+    },
+  };
+}
+
+function handlerOf(bridge: HttpBridge): LambdaHandler {
+  return (event: MskEvent, context: InvocationContext) =>
+    bridge.handleRecords(event, { remainingMs: () => context.getRemainingTimeInMillis() });
+}
+
+/** The timekeeper's looks, more often than it is deployed with. */
+function startTimekeeper(deps: Parameters<typeof fireDueTimes>[0]): () => Promise<void> {
+  let stopped = false;
+  const looking = (async () => {
+    while (!stopped) {
+      for (const look of [fireDueTimes, publishLeftBehind]) await look(deps).catch(() => {});
+      await sleep(LOOK_EVERY_MS);
+    }
+  })();
+  return async () => {
+    stopped = true;
+    await looking;
+  };
+}

@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import { freePort } from '../../localstack/ports.ts';
+import { generateApiKey } from '../../shared/auth/api-key.ts';
+import { type Environment, readEnvironment } from '../../shared/config/environment.ts';
+import type { TopicName } from '../../shared/config/topics.ts';
+import { createKafka } from '../../shared/kafka/client.ts';
+import { createTopics } from '../../shared/kafka/create-topics.ts';
+import { insertApiKey } from '../../shared/persistence/api-keys.ts';
+import { type Database, openDatabase } from '../../shared/persistence/database.ts';
+import { type AgentBehaviour, startTestAgents, type TestAgentServer } from './agent-server.ts';
+import { createFreshDatabase } from './fresh-database.ts';
+import { createRunClient, type RunClient } from './run-client.ts';
+import { openTopicReader, type TopicReader } from './topic-reader.ts';
+
+export interface WorldOptions {
+  readonly databaseUrl: string;
+  readonly kafkaBrokers: string;
+  readonly partitions?: number;
+  /** Beside those that every function needs. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** What the functions stand on: a database and topics of one test file, agents on a socket, and a client of the API. */
+export interface RunWorld {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly environment: Environment;
+  readonly port: number;
+  readonly url: string;
+  readonly database: Database;
+  readonly agents: TestAgentServer;
+  /** As the user ann, by API key. */
+  readonly client: RunClient;
+  /** Everybody's HTTP agent on the test's server; without a behaviour it answers its input. */
+  addAgent(name: string, behaviour?: AgentBehaviour): Promise<void>;
+  /** Records as another producer writes them: JSON, or text where it is text. */
+  produce(topic: TopicName, key: string, ...values: (object | string)[]): Promise<void>;
+  readTopic<T>(topic: TopicName): Promise<TopicReader<T>>;
+  close(): Promise<void>;
+}
+
+export const JWT_SECRET = 'a secret of the tests, in UTF-8: ä';
+
+export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
+  const [{ url: databaseUrl, drop }, agents, port] = await Promise.all([
+    createFreshDatabase(options.databaseUrl),
+    startTestAgents(),
+    freePort(),
+  ]);
+  const url = `http://127.0.0.1:${port}`;
+  const variables = {
+    DATABASE_URL: databaseUrl,
+    DATABASE_PIPELINE: 'true',
+    KAFKA_BROKERS: options.kafkaBrokers,
+    KAFKA_TOPIC_PREFIX: `runs-${randomBytes(4).toString('hex')}.`,
+    STEPLINE_SECRET_KEY: randomBytes(32).toString('base64'),
+    JWT_SECRET,
+    AGENT_ALLOWED_CIDRS: '127.0.0.0/8',
+    PUBLIC_URL: url,
+    LOG_LEVEL: 'SILENT',
+    ...options.variables,
+  };
+  const environment = readEnvironment(variables);
+  const { topics, kafkaBrokers: brokers } = environment;
+  const layout = { partitions: options.partitions ?? 1, replicationFactor: 1 };
+  await createTopics({ brokers, clientId: 'test' }, topics, layout);
+  const database = openDatabase({ url: databaseUrl, maxConnections: 2 });
+  const { key, hash, prefix } = generateApiKey();
+  await insertApiKey(database, { hash, prefix, name: 'test', userId: 'ann', roles: [] });
+  const producer = createKafka({ brokers, clientId: 'test' }).producer();
+  await producer.connect();
+  const readers: TopicReader<unknown>[] = [];
+
+  return {
+    variables,
+    environment,
+    port,
+    url,
+    database,
+    agents,
+    client: createRunClient(url, { 'x-api-key': key }),
+    async addAgent(name, behaviour) {
+      if (behaviour) agents.on(name, behaviour);
+      await database.execute("insert into agents (id, name, kind, address) values ($1, $2, 'http', $3)", [
+        uuidv7(),
+        name,
+        agents.url(name),
+      ]);
+    },
+    async produce(topic, key, ...values) {
+      const textOf = (value: object | string) => (typeof value === 'string' ? value : JSON.stringify(value));
+      const messages = values.map((value) => ({ key, value: textOf(value) }));
+      await producer.send({ topic: topics[topic], messages });
+    },
+    async readTopic<T>(topic: TopicName) {
+      const reader = await openTopicReader<T>(brokers, topics[topic]);
+      readers.push(reader);
+      return reader;
+    },
+    async close() {
+      await Promise.all([
+        ...readers.map((reader) => reader.close()),
+        producer.disconnect(),
+        agents.close(),
+        database.close(),
+      ]);
+      await drop();
+    },
+  };
+}
