@@ -37,11 +37,13 @@ function eventOf(message: ExecutorMessage): EngineEvent {
       return { type: 'execution_requested' };
     case 'cancellation_request': {
       const { cancelled_by, reason } = message;
+      const requestedAt = Date.parse(message.timestamp);
       return {
         type: 'cancellation_requested',
         by: cancelled_by ?? null,
         reason: reason ?? null,
         announced: true,
+        ...(Number.isNaN(requestedAt) ? {} : { requestedAt }),
       };
     }
     case 'step_request':
@@ -80,15 +82,16 @@ function outcomeOf({ status, output_data: output = null, error }: AgentResult): 
 }
 
 function refusalOf(output: Json) {
-  const bytes = Buffer.byteLength(JSON.stringify(output));
-  if (bytes > limits.maxPayloadBytes) {
-    const message = `The agent's output is larger than the limit of ${limits.maxPayloadBytes} bytes of JSON: ${bytes}`;
-    return { code: 'DATA_LIMIT', message, retryable: false };
-  }
   const problem = findPayloadProblem(output, limits);
-  if (problem === null) return null;
-  const at = problem.path === '' ? 'output_data' : `output_data.${problem.path}`;
-  return { code: problem.code, message: `${at}: ${problem.message}`, retryable: false };
+  if (problem !== null) {
+    const at = problem.path === '' ? 'output_data' : `output_data.${problem.path}`;
+    return { code: problem.code, message: `${at}: ${problem.message}`, retryable: false };
+  }
+  // Only now: to write JSON is recursive, and what is too deep would overflow the stack.
+  const bytes = Buffer.byteLength(JSON.stringify(output));
+  if (bytes <= limits.maxPayloadBytes) return null;
+  const message = `The agent's output is larger than the limit of ${limits.maxPayloadBytes} bytes of JSON: ${bytes}`;
+  return { code: 'DATA_LIMIT', message, retryable: false };
 }
 
 /** Text that Postgres stores: well-formed, without U+0000, cut to a length. */

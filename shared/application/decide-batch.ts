@@ -1,5 +1,7 @@
+import { limits } from '../config/limits.ts';
 import type { Topics } from '../config/topics.ts';
-import { parseWorkflowPlan } from '../definition/parse-definition.ts';
+import { type DefinitionProblem, parseWorkflowPlan } from '../definition/parse-definition.ts';
+import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import { decide, needsOf } from '../engine/decide.ts';
 import type { Decision, Effect } from '../engine/decision.ts';
 import type { Draws } from '../engine/draft.ts';
@@ -115,8 +117,12 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
     const run = runs.get(runId);
     if (run === undefined) return { outcome: 'unknown_run' };
     const { plan, versionId, refusal } = planned.get(runId) ?? {};
-    if (plan === undefined && refusal === undefined) return { outcome: 'refused', code: 'NO_PLAN' };
-    const event: EngineEvent = refusal === undefined ? asked : { type: 'plan_refused', message: refusal };
+    const isRefused = refusal !== undefined && asked.type === 'execution_requested';
+    const event: EngineEvent = isRefused ? { type: 'plan_refused', message: refusal } : asked;
+    // A run ends without a plan, and does nothing else.
+    if (plan === undefined && !isRefused && event.type !== 'cancellation_requested') {
+      return { outcome: 'refused', code: 'NO_PLAN' };
+    }
     const before = decided.get(runId);
     const state = before?.state ?? { ...initialState(run, attempts.get(runId)), ...data.of(runId) };
     let decision: Decision;
@@ -165,29 +171,42 @@ async function plansFor(
   runs: ReadonlyMap<string, LockedRun>,
   items: readonly BatchItem[],
 ): Promise<Map<string, Planned>> {
-  const versionIds = new Set([...runs.values()].flatMap(({ versionId }) => versionId ?? []));
-  const missing = [...versionIds].filter((id) => plans.get(id) === undefined);
-  const loaded = missing.length === 0 ? null : await tx.loadVersions(missing);
-  for (const [id, { definition }] of loaded ?? []) plans.add(id, definition);
+  const known = new Map<string, Plan>();
+  const missing = new Set<string>();
+  for (const { versionId } of runs.values()) {
+    if (versionId === null || known.has(versionId)) continue;
+    const plan = plans.get(versionId);
+    if (plan === undefined) missing.add(versionId);
+    else known.set(versionId, plan);
+  }
+  const loaded = missing.size === 0 ? null : await tx.loadVersions([...missing]);
+  for (const [id, { definition }] of loaded ?? []) known.set(id, plans.add(id, definition));
   const planned = new Map<string, Planned>();
   for (const [runId, { versionId }] of runs) {
-    const plan = versionId === null ? undefined : plans.get(versionId);
+    const plan = versionId === null ? undefined : known.get(versionId);
     if (versionId !== null && plan !== undefined) planned.set(runId, { plan, versionId });
   }
+  const inline = new Map<string, WorkflowDefinition>();
   for (const { runId, inlinePlan } of items) {
-    if (inlinePlan === undefined || planned.has(runId) || !runs.has(runId)) continue;
+    if (inlinePlan === undefined || !runs.has(runId) || planned.has(runId) || inline.has(runId)) continue;
     const parsed = parseWorkflowPlan(inlinePlan);
-    if (!parsed.ok) {
-      const problems = parsed.problems.map(({ path, message }) => `${path || 'workflow_plan'}: ${message}`);
-      planned.set(runId, {
-        refusal: `The workflow_plan of the execution request is not valid: ${problems.join('; ')}`,
-      });
-      continue;
-    }
-    const versionId = await tx.storeInlinePlan(parsed.definition as unknown as JsonObject);
-    planned.set(runId, { plan: plans.get(versionId) ?? plans.add(versionId, parsed.definition), versionId });
+    if (parsed.ok) inline.set(runId, parsed.definition);
+    else planned.set(runId, { refusal: refusalOf(parsed.problems) });
   }
+  if (inline.size === 0) return planned;
+  const stored = await tx.storeInlinePlans([...inline.values()] as unknown as JsonObject[]);
+  [...inline].forEach(([runId, definition], i) => {
+    const versionId = stored[i] as string;
+    planned.set(runId, { plan: plans.get(versionId) ?? plans.add(versionId, definition), versionId });
+  });
   return planned;
+}
+
+function refusalOf(problems: readonly DefinitionProblem[]): string {
+  const texts = problems.map(({ path, message }) => `${path || 'workflow_plan'}: ${message}`);
+  return `The workflow_plan of the execution request is not valid: ${texts.join('; ')}`
+    .slice(0, limits.maxErrorMessageLength)
+    .toWellFormed();
 }
 
 const EMPTY_PLAN: Plan = {
@@ -211,7 +230,14 @@ async function loadData(
   ready: readonly (BatchItem & { readonly plan: Plan; readonly state: State })[],
 ) {
   const query = dataQueryFor(
-    ready.map(({ runId, plan, state, event }) => ({ runId, event, reads: needsOf(plan, state, event) })),
+    ready.flatMap(({ runId, plan, state, event }) => {
+      try {
+        return [{ runId, event, reads: needsOf(plan, state, event) }];
+      } catch {
+        // The decision will meet the same defect, and tells it of this one item.
+        return [];
+      }
+    }),
   );
   const data = query && (await tx.loadData(query));
   return {

@@ -119,8 +119,8 @@ export interface RunTransaction {
   ): Promise<ReadonlyMap<string, { definition: WorkflowDefinition }>>;
   /** The routes of agents in the table, owner's own before everybody's, by `agentKey`. */
   loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>>;
-  /** Stores a plan that came inline, once, and returns its version's id. */
-  storeInlinePlan(definition: JsonObject): Promise<string>;
+  /** Stores plans that came inline, each once, and returns their versions' ids in the same order. Two statements. */
+  storeInlinePlans(definitions: readonly JsonObject[]): Promise<string[]>;
   /** Six guarded statements at the most. @throws StaleDecisionError when a row is not as it was loaded. */
   save(changes: Changes): Promise<void>;
 }

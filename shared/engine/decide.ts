@@ -3,7 +3,7 @@ import { Draft, type Draws } from './draft.ts';
 import type { AgentAnswered, EngineEvent } from './event.ts';
 import type { Plan, Reads } from './plan.ts';
 import { cancelRun, failRun } from './run-end.ts';
-import { type Attempt, isOpenAttempt, isOpenRun, type State } from './state.ts';
+import { type Attempt, isOpenAttempt, isOpenRun, type Run, type State } from './state.ts';
 import {
   cancelAttempt,
   completeAttempt,
@@ -25,7 +25,7 @@ import {
  *   step_requested       (no attempts)        start the attempt       RUN_CLOSED
  *   woken, run           start                NOT_DUE                 RUN_CLOSED
  *   woken, attempt       (no attempts)        start | republish | TIMEOUT   RUN_CLOSED
- *   cancellation_requested  cancel            cancel                  RUN_CLOSED
+ *   cancellation_requested  cancel            cancel | CANCELLATION_OUTDATED  RUN_CLOSED
  *   retry_requested      RUN_OPEN             RUN_OPEN                open a new attempt | RUN_COMPLETED
  *
  * What holds whatever comes, however often and in whatever order:
@@ -105,6 +105,7 @@ function apply(
     case 'woken':
       return wake(plan, draft, event.stepExecutionId, event.at);
     case 'cancellation_requested':
+      if (isOutdated(draft.run, event.requestedAt)) return 'CANCELLATION_OUTDATED';
       for (const attempt of draft.attempts.values())
         if (isOpenAttempt(attempt)) cancelAttempt(draft, attempt);
       cancelRun(draft, event.by, event.reason);
@@ -113,6 +114,11 @@ function apply(
       }
       return null;
   }
+}
+
+/** I4: the record of a cancellation that a retry has undone must not undo the retry. */
+function isOutdated({ retriedAt }: Run, requestedAt: number | undefined): boolean {
+  return retriedAt !== null && requestedAt !== undefined && requestedAt <= retriedAt;
 }
 
 function start(plan: Plan, draft: Draft, otherwise: RefusalCode): RefusalCode | null {
@@ -181,6 +187,8 @@ function decideRetry(plan: Plan, state: State, now: number, draws: Draws): Decis
     outputData: null,
     error: null,
     cancellation: null,
+    // Not before the cancellation, whatever the clock of the environment that decided that.
+    retriedAt: Math.max(now, state.run.cancellation?.at ?? now),
   };
   draft.announce(null);
   requestStep(plan, draft, stepId, last?.stepId === stepId ? last : null);

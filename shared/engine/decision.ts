@@ -23,6 +23,8 @@ export type RefusalCode =
   | 'ATTEMPT_NOT_STARTED'
   /** The attempt has begun already: a repeat of its request. */
   | 'ATTEMPT_STARTED'
+  /** The cancellation was asked for before the run was retried: a late or repeated record. */
+  | 'CANCELLATION_OUTDATED'
   /** Nothing of this run is due yet: a repeat of an earlier wake. */
   | 'NOT_DUE';
 

@@ -11,6 +11,8 @@ export type EngineEvent =
       readonly reason: string | null;
       /** True where it came as a record, so that everybody knows already. */
       readonly announced?: boolean;
+      /** When it was asked for, where the record says so: what was asked before a retry does not end what the retry began. */
+      readonly requestedAt?: number;
     }
   | { readonly type: 'step_requested'; readonly stepExecutionId: string }
   | AgentAnswered

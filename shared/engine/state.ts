@@ -23,6 +23,8 @@ export interface Run {
     readonly reason: string | null;
     readonly at: number;
   } | null;
+  /** When somebody last asked for it to go on after its end. */
+  readonly retriedAt: number | null;
   /** When the timekeeper looks at the run itself; null where its attempts have the times (I7). */
   readonly wakeAt: number | null;
 }

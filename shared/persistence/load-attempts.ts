@@ -60,7 +60,8 @@ export async function loadAttempts(
         cross join lateral (
           select ${COLUMNS}, null::jsonb as input_data from step_executions s
            where s.run_id = asked.run_id order by s.created_at desc, s.id desc limit 1
-        ) as last`,
+        ) as last
+        where last.step_execution_id <> all(${parameter(ids)})`,
     );
   }
   if (branches.length === 0) return new Map();

@@ -15,6 +15,7 @@ interface RunRow {
   cancelled_at: Date | null;
   cancelled_by: string | null;
   cancel_reason: string | null;
+  retried_at: Date | null;
   wake_at: Date | null;
   owner: string | null;
   workflow_id: string;
@@ -25,7 +26,7 @@ interface RunRow {
 export async function lockRuns(statements: Statements, runIds: readonly string[]): Promise<LockedRun[]> {
   const rows = await statements.many<RunRow>(
     `select run_id, status, sequence, started_at, completed_at, error_code, error_message, error_step_id, error_attempt,
-            cancelled_at, cancelled_by, cancel_reason, wake_at, owner, workflow_id, workflow_version_id
+            cancelled_at, cancelled_by, cancel_reason, retried_at, wake_at, owner, workflow_id, workflow_version_id
        from workflow_runs where run_id = any($1::text[]) order by run_id for update`,
     [runIds],
   );
@@ -59,6 +60,7 @@ function runOf(row: RunRow): Run {
       row.cancelled_at === null
         ? null
         : { by: row.cancelled_by, reason: row.cancel_reason, at: row.cancelled_at.getTime() },
+    retriedAt: row.retried_at?.getTime() ?? null,
     wakeAt: row.wake_at?.getTime() ?? null,
   };
 }

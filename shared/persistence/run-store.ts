@@ -24,24 +24,36 @@ function runTransaction(statements: Statements): RunTransaction {
     loadData: (query: DataQuery) => loadRunData(statements, query),
     loadVersions: (versionIds) => loadVersions(statements, versionIds),
     loadAgentRoutes: (names) => loadAgentRoutes(statements, names),
-    storeInlinePlan: (definition) => storeInlinePlan(statements, definition),
+    storeInlinePlans: (definitions) => storeInlinePlans(statements, definitions),
     save: (changes) => saveChanges(statements, changes),
   };
 }
 
-async function storeInlinePlan(statements: Statements, definition: JsonObject): Promise<string> {
-  const text = JSON.stringify(definition);
-  const hash = createHash('sha256').update(text).digest();
-  const [, row] = await Promise.all([
+async function storeInlinePlans(
+  statements: Statements,
+  definitions: readonly JsonObject[],
+): Promise<string[]> {
+  const plans = definitions.map((definition) => {
+    const hash = createHash('sha256').update(JSON.stringify(definition)).digest('hex');
+    return { id: uuidv7(), definition, hash };
+  });
+  // In one order, so that two batches that bring the same plans wait for each other instead of deadlocking.
+  const distinct = [...new Map(plans.map((plan) => [plan.hash, plan])).values()].sort((a, b) =>
+    a.hash < b.hash ? -1 : 1,
+  );
+  const [, rows] = await Promise.all([
     statements.execute(
-      `insert into workflow_versions (id, version, definition, content_hash) values ($1, 1, $2, $3)
+      `insert into workflow_versions (id, version, definition, content_hash)
+       select id, 1, definition, decode(hash, 'hex') from json_to_recordset($1::json) as v (id uuid, definition json, hash text)
        on conflict (content_hash) where workflow_id is null do nothing`,
-      [uuidv7(), text, hash],
+      [JSON.stringify(distinct)],
     ),
-    statements.one<{ id: string }>(
-      'select id from workflow_versions where content_hash = $1 and workflow_id is null',
-      [hash],
+    statements.many<{ id: string; hash: string }>(
+      `select id, encode(content_hash, 'hex') as hash from workflow_versions
+        where content_hash = any($1::bytea[]) and workflow_id is null`,
+      [distinct.map(({ hash }) => Buffer.from(hash, 'hex'))],
     ),
   ]);
-  return row.id;
+  const ids = new Map(rows.map(({ id, hash }) => [hash, id]));
+  return plans.map(({ hash }) => ids.get(hash) as string);
 }

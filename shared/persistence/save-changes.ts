@@ -101,7 +101,7 @@ function insertAttempts(statements: Statements, opened: readonly AttemptOpened[]
        from json_to_recordset($1::json) as v (id uuid, run_id text, step_id text, step_name text, agent_name text,
             step_type text, status text, input_data jsonb, error_message text, error_code text, created_at timestamptz,
             started_at timestamptz, completed_at timestamptz, scope text, visit int, attempt int, policy_attempt int,
-            timeout_ms int, due_at timestamptz, deadline_at timestamptz, wake_at timestamptz)`,
+            timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, wake_at timestamptz)`,
     [JSON.stringify(rows)],
   );
 }
@@ -131,6 +131,7 @@ function updateRuns(statements: Statements, changes: readonly RunChange[]): Prom
     cancelled_at: iso(run.cancellation?.at ?? null),
     cancelled_by: run.cancellation?.by ?? null,
     cancel_reason: run.cancellation?.reason ?? null,
+    retried_at: iso(run.retriedAt),
     wake_at: iso(run.wakeAt),
     workflow_version_id: versionId,
   }));
@@ -139,12 +140,12 @@ function updateRuns(statements: Statements, changes: readonly RunChange[]): Prom
         set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
             output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
             error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
-            cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, wake_at = v.wake_at,
-            workflow_version_id = v.workflow_version_id, updated_at = now()
+            cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at,
+            wake_at = v.wake_at, workflow_version_id = v.workflow_version_id, updated_at = now()
        from json_to_recordset($1::json) as v (run_id text, status text, sequence bigint, started_at timestamptz,
             completed_at timestamptz, output_data jsonb, error_message text, error_code text, error_step_id text,
-            error_attempt int, cancelled_at timestamptz, cancelled_by text, cancel_reason text, wake_at timestamptz,
-            workflow_version_id uuid)
+            error_attempt int, cancelled_at timestamptz, cancelled_by text, cancel_reason text,
+            retried_at timestamptz, wake_at timestamptz, workflow_version_id uuid)
       where r.run_id = v.run_id and r.sequence < v.sequence`,
     [JSON.stringify(rows)],
   );

@@ -67,6 +67,7 @@ export function run(given: Partial<Run> = {}): Run {
     outputData: null,
     error: null,
     cancellation: null,
+    retriedAt: null,
     wakeAt: null,
     ...given,
   };

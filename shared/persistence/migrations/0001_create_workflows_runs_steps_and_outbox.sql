@@ -60,6 +60,7 @@ create table workflow_runs (
     started_at timestamptz,
     paused_at timestamptz,
     cancel_reason text,
+    retried_at timestamptz,
     error_code varchar(255),
     error_step_id varchar(255),
     error_attempt integer,
@@ -94,7 +95,8 @@ create table step_executions (
     error_code varchar(255),
     logs jsonb,
     created_at timestamptz not null default now(),
-    timeout_ms integer,
+    -- A year is more milliseconds than an integer holds.
+    timeout_ms bigint,
     -- When a PENDING attempt's time comes.
     due_at timestamptz,
     -- When a RUNNING attempt has had its time.

@@ -53,15 +53,15 @@ describe.each([{ pipeline: false }, { pipeline: true }])(
     });
 
     it('does not pass for committed where the work went on after a statement that failed', async () => {
-    const work = database.transaction(async (statements) => {
-      await statements.execute('insert into things values (1)');
-      await statements.execute('insert into nowhere values (1)').catch(() => {});
+      const work = database.transaction(async (statements) => {
+        await statements.execute('insert into things values (1)');
+        await statements.execute('insert into nowhere values (1)').catch(() => {});
+      });
+      await expect(work).rejects.toThrow('A statement failed, and the work went on regardless');
+      expect(await numbers()).toEqual([]);
     });
-    await expect(work).rejects.toThrow('A statement failed, and the work went on regardless');
-    expect(await numbers()).toEqual([]);
-  });
 
-  it('leaves a connection that the next one can use', async () => {
+    it('leaves a connection that the next one can use', async () => {
       await expect(
         database.transaction((statements) => statements.execute('insert into nowhere values (1)')),
       ).rejects.toThrow('relation "nowhere" does not exist');

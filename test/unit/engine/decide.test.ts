@@ -414,6 +414,32 @@ describe('cancelling', () => {
   });
 });
 
+describe('I4: the record of a cancellation that a retry has undone', () => {
+  const asked = { type: 'cancellation_requested', by: 'ann', reason: null, announced: true } as const;
+  const retried = stateOf(run({ retriedAt: T0 }), [attempt()]);
+
+  it.each([
+    ['asked for before the retry', T0 - 1, 'CANCELLATION_OUTDATED'],
+    ['asked for in the same millisecond', T0, 'CANCELLATION_OUTDATED'],
+    ['asked for after the retry', T0 + 1, 'CANCELLED'],
+  ])('%s: %i → %s', (_, requestedAt, expected) => {
+    const decision = decide(plan, retried, { ...asked, requestedAt }, T0 + 5, draws());
+    expect(decision.ok ? decision.state.run.status : decision.code).toBe(expected);
+  });
+
+  it('without a time is taken for new, and so is any of a run that was not retried', () => {
+    expect(decide(plan, retried, asked, T0 + 5, draws()).ok).toBe(true);
+    const never = stateOf(run(), [attempt()]);
+    expect(decide(plan, never, { ...asked, requestedAt: T0 - HOUR }, T0 + 5, draws()).ok).toBe(true);
+  });
+
+  it('a retry is never before the cancellation that it undoes, though clocks differ', () => {
+    const cancelled = stateOf(cancelledRun, [attempt({ status: 'CANCELLED' })]);
+    const { state } = made(decide(plan, cancelled, { type: 'retry_requested' }, T0 - 60_000, draws()));
+    expect(state.run.retriedAt).toBe(T0 - 1_000);
+  });
+});
+
 describe('an explicit retry', () => {
   const failed = attempt({
     status: 'FAILED',
@@ -429,7 +455,7 @@ describe('an explicit retry', () => {
     });
     const { state, effects } = made(decide(plan, before, { type: 'retry_requested' }, T0, draws()));
 
-    expect(state.run).toEqual(run({ sequence: 12 }));
+    expect(state.run).toEqual(run({ sequence: 12, retriedAt: T0 }));
     expect(attemptsOf(state)[1]).toEqual(
       attempt({
         stepExecutionId: 'n-1',

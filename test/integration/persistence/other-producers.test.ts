@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { BatchItem } from '../../../shared/application/batch.ts';
+import type { JsonObject } from '../../../shared/engine/json.ts';
+import { type EngineHarness, openEngineHarness } from '../../support/engine-harness.ts';
+
+let engine: EngineHarness;
+beforeAll(async () => {
+  engine = await openEngineHarness(inject('databaseUrl'));
+});
+afterAll(() => engine?.close());
+
+/** As api-executor-integration shows it. */
+function workflowPlan(given: object = {}): JsonObject {
+  return {
+    workflow_id: 'wf-data-pipeline-1',
+    name: 'data-pipeline',
+    version: '1',
+    start_step: 'extract',
+    steps: {
+      extract: {
+        id: 'extract',
+        agent_name: 'data-extractor',
+        next_step: null,
+        input_mapping: { source: '$.workflow_input.source_url' },
+      },
+    },
+    ...given,
+  };
+}
+
+/** The row of a producer that knows the sources' columns and no other. */
+async function insertRun(): Promise<string> {
+  const runId = `run-${randomUUID()}`;
+  await engine.database.execute(
+    `insert into workflow_runs (run_id, workflow_id, workflow_name, status, input_data, triggered_by)
+     values ($1, 'wf-data-pipeline-1', 'data-pipeline', 'PENDING', '{"source_url": "s3://bucket/data.csv"}', 'theirs')`,
+    [runId],
+  );
+  return runId;
+}
+
+async function inlineVersions(): Promise<number> {
+  const { count } = await engine.database.one<{ count: number }>(
+    'select count(*) from workflow_versions where workflow_id is null',
+  );
+  return count;
+}
+
+const requested = { type: 'execution_requested' } as const;
+const cancellation = { type: 'cancellation_requested', by: 'them', reason: null } as const;
+
+describe("another producer's run", () => {
+  it('takes the plan of its execution request, which is stored, and is executed', async () => {
+    const runId = await insertRun();
+    expect(await engine.decide(runId, requested, workflowPlan())).toEqual({
+      outcome: 'decided',
+      status: 'RUNNING',
+    });
+    expect(await engine.attemptRows(runId)).toMatchObject([
+      { step_id: 'extract', input_data: { source: 's3://bucket/data.csv' } },
+    ]);
+    await engine.answer(runId, { status: 'completed', output: { rows: 1 } });
+    expect(await engine.runRow(runId)).toMatchObject({
+      status: 'COMPLETED',
+      output_data: { rows: 1 },
+      owner: null,
+      workflow_version_id: expect.any(String),
+    });
+  });
+
+  it('is looked at by the timekeeper like any other (I7)', async () => {
+    const runId = await insertRun();
+    expect(await engine.runRow(runId)).toMatchObject({ sequence: 0, wake_at: expect.any(Date) });
+  });
+
+  it('without a plan can do nothing yet', async () => {
+    const runId = await insertRun();
+    const wake = { type: 'woken', stepExecutionId: null, at: Date.now() } as const;
+    expect(await engine.decide(runId, wake)).toEqual({ outcome: 'refused', code: 'NO_PLAN' });
+    expect(await engine.decide(runId, { type: 'retry_requested' })).toEqual({
+      outcome: 'refused',
+      code: 'NO_PLAN',
+    });
+  });
+
+  it('without a plan can be cancelled, and stays so when its request comes', async () => {
+    const runId = await insertRun();
+    expect(await engine.decide(runId, cancellation)).toEqual({ outcome: 'decided', status: 'CANCELLED' });
+    expect(await engine.runRow(runId)).toMatchObject({ status: 'CANCELLED', cancelled_by: 'them' });
+    expect(await engine.decide(runId, requested, workflowPlan())).toEqual({
+      outcome: 'refused',
+      code: 'RUN_CLOSED',
+    });
+  });
+
+  it('fails with the reason where its plan is not valid', async () => {
+    const runId = await insertRun();
+    expect(await engine.decide(runId, requested, workflowPlan({ steps: {} }))).toEqual({
+      outcome: 'decided',
+      status: 'FAILED',
+    });
+    expect(await engine.runRow(runId)).toMatchObject({
+      error_code: 'INVALID_PLAN',
+      error_message:
+        'The workflow_plan of the execution request is not valid: steps: expected at least one step',
+      workflow_version_id: null,
+    });
+  });
+
+  it('is cancelled, not failed, by a cancellation before an invalid plan', async () => {
+    const runId = await insertRun();
+    expect(
+      await engine.decideBatch([
+        { runId, event: cancellation },
+        { runId, event: requested, inlinePlan: workflowPlan({ steps: {} }) },
+      ]),
+    ).toEqual([
+      { outcome: 'decided', status: 'CANCELLED' },
+      { outcome: 'refused', code: 'RUN_CLOSED' },
+    ]);
+  });
+
+  it('stores a reason of a bounded length', async () => {
+    const runId = await insertRun();
+    await engine.decide(runId, requested, workflowPlan({ [`x${'y'.repeat(10_000)}`]: 1 }));
+    expect((await engine.runRow(runId)).error_message).toHaveLength(4_000);
+  });
+
+  it('keeps the plan that it has: what a record carries does not replace it', async () => {
+    const runId = await insertRun();
+    await engine.decide(runId, requested, workflowPlan());
+    const { workflow_version_id } = await engine.runRow(runId);
+    await engine.decide(runId, requested, workflowPlan({ name: 'another' }));
+    expect(await engine.runRow(runId)).toMatchObject({ workflow_version_id });
+  });
+
+  it('shares its plan with the runs that came with the same, from environments at once too', async () => {
+    const others = [engine, engine.environment(), engine.environment()];
+    const before = await inlineVersions();
+    const batches = await Promise.all(
+      others.map(async (): Promise<BatchItem[]> => {
+        const runIds = await Promise.all(Array.from({ length: 8 }, insertRun));
+        return runIds.map((runId, i) => ({
+          runId,
+          event: requested,
+          inlinePlan: workflowPlan({ name: `shared-${i % 4}` }),
+        }));
+      }),
+    );
+    const outcomes = await Promise.all(
+      others.map(({ decideBatch }, i) => decideBatch(i === 1 ? batches[i]!.toReversed() : batches[i]!)),
+    );
+    expect(outcomes.flat()).toEqual(
+      Array.from({ length: 24 }, () => ({ outcome: 'decided', status: 'RUNNING' })),
+    );
+    expect((await inlineVersions()) - before).toBe(4);
+  });
+});

@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import type { BatchItem, Outcome } from '../../shared/application/batch.ts';
+import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
+import { PlanCache } from '../../shared/application/plan-cache.ts';
+import type { AgentRegistry } from '../../shared/application/ports.ts';
+import { createPublishEntries } from '../../shared/application/publish-entries.ts';
+import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
+import { planDefaults } from '../../shared/config/plan-defaults.ts';
+import { topicsFor } from '../../shared/config/topics.ts';
+import { parseDefinition } from '../../shared/definition/parse-definition.ts';
+import type { AgentOutcome, EngineEvent } from '../../shared/engine/event.ts';
+import type { Json, JsonObject } from '../../shared/engine/json.ts';
+import { openDatabase } from '../../shared/persistence/database.ts';
+import { createNewRuns } from '../../shared/persistence/new-runs.ts';
+import { createOutbox } from '../../shared/persistence/outbox.ts';
+import { createRunStore } from '../../shared/persistence/run-store.ts';
+import { createWorkflows } from '../../shared/persistence/workflows.ts';
+import { createFreshDatabase } from './fresh-database.ts';
+import { type RecordingDatabase, recordStatements } from './recording-database.ts';
+
+export interface Published {
+  readonly topic: string;
+  readonly key: string;
+  readonly value: JsonObject;
+}
+
+/** One execution environment: the real engine on a real database, with a broker in the hands of the test. */
+export interface Environment {
+  readonly database: RecordingDatabase;
+  readonly decideBatch: DecideBatch;
+  readonly startRun: StartRun;
+  /** One event of one run. */
+  decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject): Promise<Outcome>;
+  /** How far this environment's clock is from the real one. */
+  clockOffsetMs: number;
+}
+
+export interface EngineHarness extends Environment {
+  readonly databaseUrl: string;
+  readonly broker: { isAway: boolean; readonly published: Published[] };
+  /** Another environment on the same database and broker. */
+  environment(options?: { pipeline?: boolean; registry?: AgentRegistry }): Environment;
+  registerWorkflow(definition: object, owner?: string): Promise<{ workflowId: string; versionId: string }>;
+  /** @returns the run's id. */
+  start(workflowId: string, given?: { input?: Json; variables?: JsonObject }): Promise<string>;
+  /** The run's open attempt. */
+  openAttempt(runId: string): Promise<string>;
+  /** The open attempt's agent answers. */
+  answer(runId: string, outcome: AgentOutcome): Promise<Outcome>;
+  runRow(runId: string): Promise<Record<string, unknown>>;
+  /** Oldest first. */
+  attemptRows(runId: string): Promise<Record<string, unknown>[]>;
+  /** The sequence numbers that were published of a run, in their order on the topic. */
+  sequencesOf(runId: string): number[];
+  close(): Promise<void>;
+}
+
+export const topics = topicsFor({
+  prefix: '',
+  executionTopic: 'workflow.execution.requests',
+  cancellationTopic: 'workflow.cancellation.requests',
+});
+
+export const OWNER = 'ann';
+
+/** A step after the other, each with what the one before brought. */
+export function sequence(stepIds: readonly string[], given: object = {}) {
+  const steps = stepIds.map((id, i) => [
+    id,
+    {
+      agent_name: `${id}-agent`,
+      next_step: stepIds[i + 1] ?? null,
+      input_mapping: {
+        given: '$.workflow_input',
+        before: i === 0 ? null : `$['${stepIds[i - 1]}'].output_data`,
+      },
+    },
+  ]);
+  return { name: `w-${randomUUID()}`, start_step: stepIds[0], steps: Object.fromEntries(steps), ...given };
+}
+
+export async function openEngineHarness(sharedDatabaseUrl: string): Promise<EngineHarness> {
+  const fresh = await createFreshDatabase(sharedDatabaseUrl);
+  const environments: Environment[] = [];
+  const broker: EngineHarness['broker'] = { isAway: false, published: [] };
+
+  const environment: EngineHarness['environment'] = ({ pipeline = false, registry } = {}) => {
+    const database = recordStatements(openDatabase({ url: fresh.url, pipeline }));
+    const publishEntries = createPublishEntries({
+      publisher: {
+        async publish(messages) {
+          if (broker.isAway) throw new Error('Kafka did not answer within 1000 ms');
+          broker.published.push(...messages);
+        },
+      },
+      outbox: createOutbox(database),
+    });
+    const self = { clockOffsetMs: 0 };
+    const clock = { now: () => Date.now() + self.clockOffsetMs };
+    const decideBatch = createDecideBatch({
+      store: createRunStore(database),
+      plans: new PlanCache(planDefaults),
+      registry: registry ?? null,
+      topics,
+      tokens: { resultToken: (id) => `token-of-${id}` },
+      clock,
+      draws: { id: () => uuidv7(), jitter: () => 0.5 },
+      publishCommitted: async (entry) => void (await publishEntries([entry])),
+    });
+    const startRun = createStartRun({
+      runs: createNewRuns(database),
+      topics,
+      clock,
+      nextId: () => uuidv7(),
+      publishEntries,
+      planDefaults,
+    });
+    const made: Environment = Object.assign(self, {
+      database,
+      decideBatch,
+      startRun,
+      async decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject) {
+        const item: BatchItem = { runId, event, ...(inlinePlan && { inlinePlan }) };
+        const [outcome] = (await decideBatch([item])) as [Outcome];
+        return outcome;
+      },
+    });
+    environments.push(made);
+    return made;
+  };
+
+  const first = environment();
+  const { database } = first;
+  const workflows = createWorkflows(database);
+  const viewer = { userId: OWNER, isAdmin: true, communities: [] };
+
+  const openAttempt = async (runId: string) => {
+    const row = await database.one<{ id: string }>(
+      `select step_execution_id as id from step_executions where run_id = $1 and status in ('PENDING', 'RUNNING')`,
+      [runId],
+    );
+    return row.id;
+  };
+
+  return Object.assign(first, {
+    databaseUrl: fresh.url,
+    broker,
+    environment,
+    async registerWorkflow(input: object, owner: string = OWNER) {
+      const parsed = parseDefinition(input);
+      if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+      const workflow = await workflows.addVersionByName(owner, parsed.definition, owner);
+      const executable = await workflows.maybeFindExecutable(viewer, workflow.id);
+      return { workflowId: workflow.id, versionId: executable!.versionId };
+    },
+    async start(workflowId: string, given: { input?: Json; variables?: JsonObject } = {}) {
+      const workflow = await workflows.maybeFindExecutable(viewer, workflowId);
+      const { runId } = await first.startRun({
+        owner: workflow!.owner,
+        triggeredBy: OWNER,
+        workflow: workflow!,
+        inputData: given.input,
+        variables: given.variables,
+        communityId: null,
+        metadata: null,
+      });
+      return runId;
+    },
+    openAttempt,
+    async answer(runId: string, outcome: AgentOutcome) {
+      const stepExecutionId = await openAttempt(runId);
+      return first.decide(runId, {
+        type: 'agent_answered',
+        stepExecutionId,
+        attempt: null,
+        logs: null,
+        outcome,
+      });
+    },
+    runRow: (runId: string) =>
+      database.one<Record<string, unknown>>('select * from workflow_runs where run_id = $1', [runId]),
+    attemptRows: (runId: string) =>
+      database.many<Record<string, unknown>>(
+        'select * from step_executions where run_id = $1 order by created_at, id',
+        [runId],
+      ),
+    sequencesOf: (runId: string) =>
+      broker.published.flatMap(({ key, value }) =>
+        key === runId && value.message_type === 'monitoring_update' ? [value.sequence as number] : [],
+      ),
+    async close() {
+      await Promise.all(environments.map((each) => each.database.close()));
+      await fresh.drop();
+    },
+  });
+}
