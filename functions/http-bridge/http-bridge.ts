@@ -1,8 +1,8 @@
+import { deadLetterOf } from '../../shared/kafka/dead-letter-of.ts';
 import { type MskEvent, type MskRecord, recordsOf } from '../../shared/kafka/msk-event.ts';
 import { parseRecord } from '../../shared/kafka/parse-record.ts';
 import { type AgentTask, agentTask } from '../../shared/messages/messages.ts';
 import { createAgentWork } from './agent-work.ts';
-import { deadLetterOf } from './dead-letter.ts';
 import { Outbound } from './outbound.ts';
 import type { HttpBridgePorts, Invocation } from './ports.ts';
 
@@ -26,7 +26,7 @@ export function createHttpBridge(ports: HttpBridgePorts): HttpBridge {
     async handleRecords(event, invocation) {
       const outbound = new Outbound(ports, invocation);
       const refuse = (record: MskRecord, reason: string) =>
-        outbound.publish(deadLetterOf(ports.topics.deadLetter, record, reason, ports.clock()));
+        outbound.publish(deadLetterOf(record, reason, ports.topics.deadLetter, ports.clock()));
       const tasks = new Map<string, { task: AgentTask; record: MskRecord }>();
       for (const record of recordsOf(event)) {
         const parsed = parseRecord(agentTask, record);

@@ -6,18 +6,22 @@ import { projectFolder } from '../project-folder.ts';
 import { StartError } from '../start-error.ts';
 import { endOnSignal } from './end-on-signal.ts';
 
-const usage = `npm run dev -- [--fresh] [--only api|consumer|bridge]
+const usage = `npm run dev -- [--fresh] [--folder path] [--only api|consumer|bridge]
 
   --fresh   start with empty Postgres and Kafka
+  --folder  where data, secrets and dev.json stay, instead of .stepline
   --only    run a part of the functions, against DATABASE_URL and KAFKA_BROKERS
 
 PORT (default 8000), DATABASE_URL, KAFKA_BROKERS, AUTH_MODE, LOG_LEVEL, … are read from the environment; see README.md.`;
 
-const folder = join(projectFolder, '.stepline');
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { fresh: { type: 'boolean' }, only: { type: 'string' }, help: { type: 'boolean' } },
+    options: {
+      fresh: { type: 'boolean' },
+      folder: { type: 'string' },
+      only: { type: 'string' },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help) return console.log(usage);
   const part = (values.only ?? 'all') as StackPart;

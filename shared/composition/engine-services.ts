@@ -13,7 +13,6 @@ import { type Database, openDatabase } from '../persistence/database.ts';
 import { createNewRuns } from '../persistence/new-runs.ts';
 import { createOutbox } from '../persistence/outbox.ts';
 import { createRunStore } from '../persistence/run-store.ts';
-import { createRegistryRoutes } from './registry-routes.ts';
 
 /** What the functions that decide about runs are made of. One set for each execution environment. */
 export interface EngineServices {
@@ -50,10 +49,7 @@ export function createEngineServices(
   const tokens = createTokens(environment.secretKey);
   const publishEntries = createPublishEntries({ publisher: producer, outbox });
   const registryUrl = environment.agentRegistryUrl;
-  const registry =
-    registryUrl === null
-      ? null
-      : createRegistryRoutes(createAgentRegistry({ url: registryUrl, clock: clock.now }), clock);
+  const registry = registryUrl === null ? null : createAgentRegistry({ url: registryUrl, clock: clock.now });
   const draws = { id: () => uuidv7(), jitter: () => Math.random() };
 
   return {

@@ -1,0 +1,44 @@
+import pg from 'pg';
+
+const TABLES = `
+  select c.oid::regclass::text as name, array_to_string(c.reloptions, ', ') as options
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+   where n.nspname = 'public' and c.relkind = 'r' order by 1`;
+const COLUMNS = `
+  select a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+         || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '') || case when a.attnotnull then ' not null' else '' end as line
+    from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+   where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`;
+const CONSTRAINTS = `
+  select 'constraint ' || conname || ' ' || pg_get_constraintdef(oid) as line
+    from pg_constraint where conrelid = $1::regclass and contype <> 'n' order by contype, conname`;
+const INDEXES = `
+  select pg_get_indexdef(i.indexrelid) || ';' as line
+    from pg_index i where i.indrelid = $1::regclass
+     and not exists (select from pg_constraint c where c.conindid = i.indexrelid) order by 1`;
+const TRIGGERS = `
+  select pg_get_triggerdef(oid) || ';' as line from pg_trigger where tgrelid = $1::regclass and not tgisinternal order by tgname`;
+const FUNCTIONS = `
+  select pg_get_functiondef(p.oid) || ';' as line
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' order by p.proname`;
+
+/** The public schema as SQL text, the same for the same schema: made to be compared and read, not to be run. */
+export async function dumpSchema(databaseUrl: string): Promise<string> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  const lines = async (sql: string, values: unknown[] = []) =>
+    (await client.query<{ line: string }>(sql, values)).rows.map(({ line }) => line);
+  try {
+    const { rows: tables } = await client.query<{ name: string; options: string | null }>(TABLES);
+    const parts: string[] = await lines(FUNCTIONS);
+    for (const { name, options } of tables) {
+      const body = [...(await lines(COLUMNS, [name])), ...(await lines(CONSTRAINTS, [name]))];
+      const storage = options ? ` with (${options})` : '';
+      parts.push(`create table ${name} (\n    ${body.join(',\n    ')}\n)${storage};`);
+      parts.push(...(await lines(INDEXES, [name])), ...(await lines(TRIGGERS, [name])));
+    }
+    return `-- What the migrations come to. Written by \`npm run schema\`.\n\n${parts.join('\n\n')}\n`;
+  } finally {
+    await client.end();
+  }
+}
