@@ -1,5 +1,6 @@
 export type StartErrorCode =
   | 'PORT_IN_USE'
+  | 'DATA_IN_USE'
   | 'POSTGRES_UNAVAILABLE'
   | 'POSTGRES_DATA_UNUSABLE'
   | 'JAVA_MISSING'

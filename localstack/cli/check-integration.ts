@@ -166,5 +166,7 @@ main().catch((error: unknown) => {
   if (error instanceof NoStackError) return console.error(error.message);
   const reason = error instanceof Error && 'code' in error ? error.message : error;
   console.error('\n✗', reason);
-  console.error(['What was made is kept for a look.', '', rule, '✗ INTEGRATION TEST FAILED', rule].join('\n'));
+  console.error(
+    ['What was made is kept for a look.', '', rule, '✗ INTEGRATION TEST FAILED', rule].join('\n'),
+  );
 });

@@ -1,8 +1,10 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type LocalStack, type StackPart, startLocalStack } from '../local-stack.ts';
+import { claimPort } from '../ports.ts';
 import { projectFolder } from '../project-folder.ts';
+import { serverStillRunning } from '../running-server.ts';
 import { StartError } from '../start-error.ts';
 import { endOnSignal } from './end-on-signal.ts';
 
@@ -24,29 +26,62 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return console.log(usage);
+  const folder = resolve(values.folder ?? join(projectFolder, '.stepline'));
   const part = (values.only ?? 'all') as StackPart;
   if (!['all', 'api', 'consumer', 'bridge'].includes(part))
     throw new StartError('FUNCTION_UNAVAILABLE', `--only ${part}: no such part`, [usage]);
-  if (values.fresh) {
-    // Secrets stay: keys that tools have go on working.
-    const data = ['postgres', 'kafka'];
-    await Promise.all(data.map((name) => rm(join(folder, name), { recursive: true, force: true })));
-  }
+  const hasApi = part === 'all' || part === 'api';
+  const port = portOf(process.env.PORT);
+  // Before anything is started or removed: most often it is a stack that is running already.
+  if (hasApi) await claimPort(port, 'the API', ['stop what listens there', 'or set PORT to another one']);
+  if (values.fresh) await removeData(folder);
+
   const stack = await startLocalStack({
     folder,
     variables: process.env,
-    port: Number(process.env.PORT ?? 8000),
+    port,
     part,
     withAgents: part === 'all',
     log: (source, line) => console.log(`${source.padEnd(14)} ${line}`),
   });
-  endOnSignal(() => stack.stop());
-  await writeDevFile(stack);
+  const devFile = join(folder, 'dev.json');
+  endOnSignal(async () => {
+    if (hasApi) await rm(devFile, { force: true });
+    await stack.stop();
+  });
+  if (hasApi) await writeDevFile(devFile, stack);
   console.log(`ready ${stack.url ?? part}`);
 }
 
+function portOf(text = '8000'): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
+  throw new StartError('PORT_IN_USE', `PORT=${text} is no port.`, ['set it to a number from 1 to 65535']);
+}
+
+/** Secrets stay: keys that tools have go on working. */
+async function removeData(folder: string): Promise<void> {
+  const servers = [
+    { pidFile: join(folder, 'postgres', 'postmaster.pid'), program: 'postgres' },
+    { pidFile: join(folder, 'kafka', 'broker.pid'), program: 'java' },
+  ];
+  for (const { pidFile, program } of servers) {
+    const pid = await serverStillRunning(pidFile, program);
+    if (pid === undefined) continue;
+    throw new StartError('DATA_IN_USE', `A stack is running on ${folder}: ${program} is process ${pid}.`, [
+      'stop it, and start again',
+      'or start another one beside it: --folder and PORT',
+    ]);
+  }
+  const data = ['postgres', 'kafka'];
+  await Promise.all(data.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+}
+
 /** For tools to pick up; only the user may read it, since keys are in it. */
-async function writeDevFile({ url, secrets, servers, agents, pids }: LocalStack): Promise<void> {
+async function writeDevFile(
+  path: string,
+  { url, secrets, servers, agents, pids }: LocalStack,
+): Promise<void> {
   const content = {
     url,
     api_key: secrets.apiKey,
@@ -56,8 +91,8 @@ async function writeDevFile({ url, secrets, servers, agents, pids }: LocalStack)
     agents: agents?.urls ?? {},
     pids: { launcher: process.pid, ...pids() },
   };
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'dev.json'), `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
 }
 
 main().catch((error: unknown) => {

@@ -22,7 +22,9 @@ try {
   if (!values.check) {
     await writeFile(committedFile, schema);
   } else if ((await readFile(committedFile, 'utf8').catch(() => '')) !== schema) {
-    console.error('shared/persistence/schema.sql is not what the migrations make: run `npm run schema` and look at the diff.');
+    console.error(
+      'shared/persistence/schema.sql is not what the migrations make: run `npm run schema` and look at the diff.',
+    );
     process.exitCode = 1;
   } else {
     console.log('The schema is as committed.');
