@@ -1,15 +1,16 @@
+import type { OutboxEntry, OutgoingMessage } from '../../shared/application/ports.ts';
 import { withPlans } from '../../shared/application/publish-entries.ts';
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { OutgoingRecord, RecordProducer } from '../../shared/kafka/producer.ts';
 import type { Wake } from '../../shared/messages/messages.ts';
-import type { Database } from '../../shared/persistence/database.ts';
+import type { Database, Statements } from '../../shared/persistence/database.ts';
 import { claimDueTimes, type DueRow } from '../../shared/persistence/due-times.ts';
 import { loadVersions } from '../../shared/persistence/load-versions.ts';
-import { claimLeftBehind, removeOutbox } from '../../shared/persistence/outbox.ts';
+import { claimLeftBehind, postponeOutbox, removeOutbox } from '../../shared/persistence/outbox.ts';
 
 export interface TimekeeperDeps {
   readonly database: Database;
-  readonly producer: Pick<RecordProducer, 'publish'>;
+  readonly producer: Pick<RecordProducer, 'publish' | 'check'>;
   readonly stepRequestsTopic: string;
 }
 
@@ -20,6 +21,8 @@ const LEFT_BEHIND_MS = 3_000;
 const BATCH = 500;
 /** Messages carry whole inputs: what is published at once stays small enough to hold. */
 const OUTBOX_BATCH = 50;
+const RETRY_REFUSED_MS = 60_000;
+const MAX_REFUSED_AT_ONCE = 5;
 
 /** Fires what is due. The rows' new times are committed once their wakes are published: a failure leaves them due. */
 export async function fireDueTimes({
@@ -39,28 +42,76 @@ export async function fireDueTimes({
   }
 }
 
-/** Publishes what invocations left behind: those that died after their commit, or found the broker away. */
+/**
+ * Publishes what invocations left behind: those that died after their commit, or found the broker away. What Kafka refuses
+ * while it is there, as a message to a topic that does not exist, is tried again later, and the rest does not wait for it.
+ * @throws PublishError when the broker is away, or at the end when a message was refused
+ */
 export async function publishLeftBehind({ database, producer }: TimekeeperDeps): Promise<number> {
   let published = 0;
+  const refusals: Error[] = [];
   for (;;) {
-    const count = await database.transaction(async (statements) => {
+    const { claimed, removed } = await database.transaction(async (statements) => {
       const entries = await claimLeftBehind(statements, { olderThanMs: LEFT_BEHIND_MS, limit: OUTBOX_BATCH });
-      if (entries.length === 0) return 0;
-      const versionIds = entries.flatMap(({ messages }) => messages.flatMap(({ planOf }) => planOf ?? []));
-      const definitions =
-        versionIds.length === 0
-          ? new Map<string, { definition: WorkflowDefinition; version: number }>()
-          : await loadVersions(statements, versionIds);
-      await producer.publish(entries.flatMap((entry) => withPlans(entry, definitions).messages));
+      if (entries.length === 0) return { claimed: 0, removed: 0 };
+      const definitions = await definitionsFor(statements, entries);
+      const recordsOf = (entry: OutboxEntry) => withPlans(entry, definitions).messages;
+      let done: readonly OutboxEntry[] = entries;
+      try {
+        await producer.publish(entries.flatMap(recordsOf));
+      } catch {
+        await producer.check();
+        const { whole, partial } = await publishApart(producer, entries, recordsOf, refusals);
+        for (const entry of partial) await postponeOutbox(statements, entry, RETRY_REFUSED_MS);
+        done = whole;
+      }
       await removeOutbox(
         statements,
-        entries.map(({ id }) => id),
+        done.map(({ id }) => id),
       );
-      return entries.length;
+      return { claimed: entries.length, removed: done.length };
     });
-    published += count;
-    if (count < OUTBOX_BATCH) return published;
+    published += removed;
+    if (claimed < OUTBOX_BATCH) break;
   }
+  if (refusals.length > 0) throw refusals[0];
+  return published;
+}
+
+/** Message by message, so that what is refused is alone. Few refusals at a time: each may take the publishing's whole second. */
+async function publishApart(
+  producer: Pick<RecordProducer, 'publish'>,
+  entries: readonly OutboxEntry[],
+  recordsOf: (entry: OutboxEntry) => readonly OutgoingRecord[],
+  refusals: Error[],
+): Promise<{ whole: OutboxEntry[]; partial: OutboxEntry[] }> {
+  const whole: OutboxEntry[] = [];
+  const partial: OutboxEntry[] = [];
+  let refused = 0;
+  for (const entry of entries) {
+    if (refused >= MAX_REFUSED_AT_ONCE) break;
+    const left: OutgoingMessage[] = [];
+    for (const message of entry.messages) {
+      try {
+        if (refused < MAX_REFUSED_AT_ONCE)
+          await producer.publish(recordsOf({ ...entry, messages: [message] }));
+        else left.push(message);
+      } catch (error) {
+        refused++;
+        refusals.push(error as Error);
+        left.push(message);
+      }
+    }
+    if (left.length === 0) whole.push(entry);
+    else partial.push({ ...entry, messages: left });
+  }
+  return { whole, partial };
+}
+
+async function definitionsFor(statements: Statements, entries: readonly OutboxEntry[]) {
+  const versionIds = entries.flatMap(({ messages }) => messages.flatMap(({ planOf }) => planOf ?? []));
+  if (versionIds.length === 0) return new Map<string, { definition: WorkflowDefinition; version: number }>();
+  return loadVersions(statements, versionIds);
 }
 
 function wakeRecord({ runId, stepExecutionId, firedAt }: DueRow, topic: string): OutgoingRecord {

@@ -28,7 +28,9 @@ export async function migrate(databaseUrl: string, migrations = loadMigrations()
     const pending = (await migrations).filter(({ name }) => !applied.has(name));
     for (const { name, sql } of pending) {
       try {
-        await client.query(`begin; ${sql}; insert into schema_migrations (name) values ('${name}'); commit`);
+        await client.query(
+          `begin; ${sql}\n; insert into schema_migrations (name) values ('${name}'); commit`,
+        );
       } catch (error) {
         throw new MigrationError(`Migration ${name} failed and is not applied: ${(error as Error).message}`, {
           cause: error,

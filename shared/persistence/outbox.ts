@@ -21,6 +21,18 @@ export function removeOutbox(statements: Statements, ids: readonly string[]): Pr
   return statements.execute('delete from outbox where id = any($1::uuid[])', [ids]);
 }
 
+/** What Kafka refused of a row's messages is left for later. */
+export function postponeOutbox(
+  statements: Statements,
+  { id, messages }: OutboxEntry,
+  delayMs: number,
+): Promise<number> {
+  return statements.execute(
+    `update outbox set messages = $2, retry_at = now() + $3 * interval '1 millisecond' where id = $1`,
+    [id, JSON.stringify(messages), delayMs],
+  );
+}
+
 /** Rows that an invocation left behind, oldest first, locked; those that another timekeeper has are skipped. */
 export async function claimLeftBehind(
   statements: Statements,
@@ -28,7 +40,8 @@ export async function claimLeftBehind(
 ): Promise<OutboxEntry[]> {
   return statements.many<{ id: string; messages: OutboxEntry['messages'] }>(
     `select id, messages from outbox
-      where created_at < now() - $1 * interval '1 millisecond' order by id limit $2 for update skip locked`,
+      where created_at < now() - $1 * interval '1 millisecond' and (retry_at is null or retry_at <= now())
+      order by id limit $2 for update skip locked`,
     [olderThanMs, limit],
   );
 }

@@ -50,6 +50,7 @@ create table outbox (
     id uuid not null,
     messages json not null,
     created_at timestamp with time zone default now() not null,
+    retry_at timestamp with time zone,
     constraint outbox_pkey PRIMARY KEY (id)
 );
 

@@ -116,5 +116,7 @@ where wake_at is not null and status in ('PENDING', 'RUNNING');
 create table outbox (
     id uuid primary key,
     messages json not null,
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    -- When Kafka refuses a message, as of a topic that does not exist, it is tried again from then on; the others do not wait for it.
+    retry_at timestamptz
 );

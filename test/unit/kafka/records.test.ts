@@ -119,6 +119,12 @@ describe('deadLetterOf', () => {
     });
   });
 
+  it('always fits a record: a long reason is cut, a key that is too long stays where it came from', () => {
+    const long = record('x', { key: 'a'.repeat(20_000) });
+    const { value } = deadLetterOf(long, 'r'.repeat(1_000_000), 'dead', 0);
+    expect(value).toMatchObject({ key: null, value: 'eA==', reason: 'r'.repeat(4_000) });
+  });
+
   it('of a record without key and value has neither', () => {
     const letter = deadLetterOf(record(null, { key: null }), 'x', 'dead', 0);
     expect(letter.value).toMatchObject({ key: null, value: null });

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { migrate } from '../../../shared/persistence/migrate.ts';
+
+const created: string[] = [];
+let admin: pg.Client;
+let url: string;
+
+beforeAll(async () => {
+  admin = new pg.Client({ connectionString: inject('databaseUrl') });
+  await admin.connect();
+});
+beforeEach(async () => {
+  const name = `migrate_${randomBytes(6).toString('hex')}`;
+  await admin.query(`create database ${name}`);
+  created.push(name);
+  const address = new URL(inject('databaseUrl'));
+  address.pathname = `/${name}`;
+  url = address.href;
+});
+afterAll(async () => {
+  for (const name of created) await admin.query(`drop database ${name} with (force)`);
+  await admin?.end();
+});
+
+async function query(sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const one = { name: '0001_create_a.sql', sql: 'create table a (n int); -- the last line has a comment' };
+const two = { name: '0002_create_b.sql', sql: 'create table b (n int)' };
+
+describe('migrate', () => {
+  it('applies what is there, and nothing the second time', async () => {
+    const first = await migrate(url);
+    expect(first.slice(0, 2)).toEqual([
+      '0001_create_workflows_runs_steps_and_outbox.sql',
+      '0002_create_agents_and_api_keys.sql',
+    ]);
+    expect(await migrate(url)).toEqual([]);
+    expect(await query('select name from schema_migrations order by name')).toEqual(
+      first.map((name) => ({ name })),
+    );
+  });
+
+  it('applies each once where several deployments migrate at once', async () => {
+    const applied = await Promise.all([migrate(url), migrate(url), migrate(url)]);
+    const counts = applied.map((names) => names.length).sort();
+    expect(counts.slice(0, 2)).toEqual([0, 0]);
+    expect(counts[2]).toBeGreaterThan(1);
+  });
+
+  it('goes on where an earlier one ended', async () => {
+    expect(await migrate(url, Promise.resolve([one]))).toEqual(['0001_create_a.sql']);
+    expect(await migrate(url, Promise.resolve([one, two]))).toEqual(['0002_create_b.sql']);
+  });
+
+  it('names the file that fails, leaves nothing of it and keeps those before it', async () => {
+    const broken = { name: '0002_break.sql', sql: 'create table c (n int); select 1 from nowhere' };
+    await expect(migrate(url, Promise.resolve([one, broken, two]))).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: 'Migration 0002_break.sql failed and is not applied: relation "nowhere" does not exist',
+    });
+    const tables = await query(
+      `select tablename from pg_tables where schemaname = 'public' order by tablename`,
+    );
+    expect(tables).toEqual([{ tablename: 'a' }, { tablename: 'schema_migrations' }]);
+    expect(await query('select name from schema_migrations')).toEqual([{ name: '0001_create_a.sql' }]);
+    expect(await migrate(url, Promise.resolve([one, two]))).toEqual(['0002_create_b.sql']);
+  });
+});

@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { BatchItem } from '../../../shared/application/batch.ts';
+import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
+import { type EngineHarness, openEngineHarness, sequence } from '../../support/engine-harness.ts';
+
+/*
+ * A batch is a fixed handful of statements whatever its size (design §3): the same ones, in the same order, for 1, 10 and 100
+ * records, `begin` and `commit` included.
+ */
+
+const SIZES = [1, 10, 100];
+let engine: EngineHarness;
+beforeAll(async () => {
+  engine = await openEngineHarness(inject('databaseUrl'));
+});
+afterAll(() => engine?.close());
+
+async function runsAt(stage: 'PENDING' | 'RUNNING' | 'WAITING' | 'FAILED', count: number): Promise<string[]> {
+  const { workflowId } = await engine.registerWorkflow(
+    sequence(['a', 'b'], { retry: stage === 'FAILED' ? [] : { initial_interval_ms: 0 } }),
+  );
+  const runIds: string[] = [];
+  for (let i = 0; i < count; i++) runIds.push(await engine.start(workflowId, { input: { i } }));
+  if (stage === 'PENDING') return runIds;
+  await engine.decideBatch(runIds.map((runId) => ({ runId, event: { type: 'execution_requested' } })));
+  if (stage === 'RUNNING') return runIds;
+  await engine.decideBatch(await answers(runIds, failed));
+  return runIds;
+}
+
+const failed: AgentOutcome = { status: 'failed', error: { code: 'X', message: 'x', retryable: true } };
+
+async function openAttempts(runIds: readonly string[]) {
+  return engine.database.many<{ run_id: string; id: string }>(
+    `select run_id, step_execution_id as id from step_executions where run_id = any($1) and status in ('PENDING', 'RUNNING')`,
+    [runIds],
+  );
+}
+
+async function answers(runIds: readonly string[], outcome: AgentOutcome): Promise<BatchItem[]> {
+  return (await openAttempts(runIds)).map(({ run_id: runId, id }) => ({
+    runId,
+    event: { type: 'agent_answered', stepExecutionId: id, attempt: null, logs: null, outcome },
+  }));
+}
+
+const of = (runIds: readonly string[], event: EngineEvent): BatchItem[] =>
+  runIds.map((runId) => ({ runId, event }));
+
+const theirPlan = (name: string) => ({
+  name,
+  start_step: 'a',
+  steps: { a: { agent_name: 'x', next_step: null, input_mapping: { v: '$.workflow_input' } } },
+});
+
+async function theirRuns(count: number): Promise<string[]> {
+  const rows = await engine.database.many<{ run_id: string }>(
+    `insert into workflow_runs (run_id, workflow_id, workflow_name, status)
+     select 'run-' || gen_random_uuid(), 'w', 'w', 'PENDING' from generate_series(1, $1) returning run_id`,
+    [count],
+  );
+  return rows.map(({ run_id }) => run_id);
+}
+
+const LOCK = 'lock workflow_runs';
+const DATA = 'read data';
+const ROUTES = 'read agents';
+const ATTEMPTS = 'read step_executions';
+const VERSIONS = 'read workflow_versions';
+const INSERT = 'insert into step_executions';
+const UPDATE_STEPS = 'update step_executions';
+const UPDATE_RUNS = 'update workflow_runs';
+const OUTBOX = 'insert into outbox';
+const PUBLISHED = ['begin', 'delete from outbox', 'commit'];
+
+const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
+  [
+    'execution requests',
+    async (size) => of(await runsAt('PENDING', size), { type: 'execution_requested' }),
+    ['begin', LOCK, VERSIONS, DATA, ROUTES, INSERT, UPDATE_RUNS, OUTBOX, 'commit', ...PUBLISHED],
+  ],
+  [
+    'answers that lead to a next step',
+    async (size) => answers(await runsAt('RUNNING', size), { status: 'completed', output: { rows: 3 } }),
+    [
+      'begin',
+      LOCK,
+      ATTEMPTS,
+      DATA,
+      ROUTES,
+      UPDATE_STEPS,
+      INSERT,
+      UPDATE_RUNS,
+      OUTBOX,
+      'commit',
+      ...PUBLISHED,
+    ],
+  ],
+  [
+    'failures that are retried',
+    async (size) => answers(await runsAt('RUNNING', size), failed),
+    ['begin', LOCK, ATTEMPTS, UPDATE_STEPS, INSERT, UPDATE_RUNS, OUTBOX, 'commit', ...PUBLISHED],
+  ],
+  [
+    'wakes whose backoff has passed',
+    async (size) => {
+      const attempts = await openAttempts(await runsAt('WAITING', size));
+      const at = Date.now() + 60_000;
+      return attempts.map(({ run_id: runId, id }) => ({
+        runId,
+        event: { type: 'woken', stepExecutionId: id, at },
+      }));
+    },
+    ['begin', LOCK, ATTEMPTS, ROUTES, UPDATE_STEPS, UPDATE_RUNS, OUTBOX, 'commit', ...PUBLISHED],
+  ],
+  [
+    'cancellations',
+    async (size) =>
+      of(await runsAt('RUNNING', size), { type: 'cancellation_requested', by: null, reason: null }),
+    ['begin', LOCK, ATTEMPTS, UPDATE_STEPS, UPDATE_RUNS, OUTBOX, 'commit', ...PUBLISHED],
+  ],
+  [
+    'retries of failed runs',
+    async (size) => of(await runsAt('FAILED', size), { type: 'retry_requested' }),
+    ['begin', LOCK, ATTEMPTS, DATA, INSERT, UPDATE_RUNS, OUTBOX, 'commit', ...PUBLISHED],
+  ],
+  [
+    "another producer's requests, each with a plan of its own",
+    async (size) => {
+      const runIds = await theirRuns(size);
+      return runIds.map((runId) => ({
+        runId,
+        event: { type: 'execution_requested' },
+        inlinePlan: theirPlan(runId.slice(0, 100)),
+      }));
+    },
+    [
+      'begin',
+      LOCK,
+      'insert into workflow_versions',
+      VERSIONS,
+      DATA,
+      ROUTES,
+      INSERT,
+      UPDATE_RUNS,
+      OUTBOX,
+      'commit',
+      ...PUBLISHED,
+    ],
+  ],
+  [
+    'repeats, which change nothing',
+    async (size) => of(await runsAt('RUNNING', size), { type: 'execution_requested' }),
+    ['begin', LOCK, DATA, 'commit'],
+  ],
+  [
+    'a mix of everything',
+    async (size) => {
+      const each = (stage: Parameters<typeof runsAt>[0]) => runsAt(stage, size);
+      return [
+        ...of(await each('PENDING'), { type: 'execution_requested' }),
+        ...(await answers(await each('RUNNING'), { status: 'completed', output: 1 })),
+        ...(await answers(await each('RUNNING'), failed)),
+        ...of(await each('FAILED'), { type: 'retry_requested' }),
+        ...of(await each('RUNNING'), { type: 'cancellation_requested', by: null, reason: null }),
+      ];
+    },
+    [
+      'begin',
+      LOCK,
+      ATTEMPTS,
+      VERSIONS,
+      DATA,
+      ROUTES,
+      UPDATE_STEPS,
+      INSERT,
+      UPDATE_RUNS,
+      UPDATE_RUNS,
+      OUTBOX,
+      'commit',
+      ...PUBLISHED,
+    ],
+  ],
+];
+
+describe('the statements of a batch', () => {
+  it.each(batches)('of %s are the same for 1, 10 and 100 records', async (_, prepare, expected) => {
+    for (const size of SIZES) {
+      const items = await prepare(size);
+      expect(items.length % size).toBe(0);
+      engine.database.forget();
+      const outcomes = await engine.decideBatch(items);
+      expect(new Set(outcomes.map(({ outcome }) => outcome)).size).toBe(1);
+      const told = engine.database.recorded.map(({ sql }) => tell(sql));
+      expect(told, `at ${size}`).toEqual(expected);
+    }
+  });
+
+  it('of a start are one for the run with its outbox row, and the delete', async () => {
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    await engine.start(workflowId);
+    engine.database.forget();
+    await engine.start(workflowId);
+    const asked = engine.database.recorded.map(({ sql }) => tell(sql));
+    expect(asked).toEqual(['read workflows', 'insert into workflow_runs, insert into outbox', ...PUBLISHED]);
+  });
+});
+
+/** What a statement does, and to which table. */
+function tell(sql: string): string {
+  const text = sql.trim().replace(/\s+/g, ' ');
+  const writes = text.match(/insert into \w+|update \w+(?= as| set)|delete from \w+/g);
+  if (writes !== null) return writes.join(', ');
+  if (text === 'begin' || text === 'commit') return text;
+  if (text.startsWith("select 'input'")) return DATA;
+  const [, table] = /from (?!unnest)(\w+)/.exec(text) ?? [];
+  return `${text.endsWith('for update') ? 'lock' : 'read'} ${table}`;
+}

@@ -1,0 +1,280 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { fireDueTimes, publishLeftBehind } from '../../../functions/timekeeper/timekeeper.ts';
+import { claimDueTimes } from '../../../shared/persistence/due-times.ts';
+import { claimLeftBehind } from '../../../shared/persistence/outbox.ts';
+import {
+  type EngineHarness,
+  type Environment,
+  openEngineHarness,
+  type Published,
+  sequence,
+  topics,
+} from '../../support/engine-harness.ts';
+
+let engine: EngineHarness;
+let other: Environment;
+beforeAll(async () => {
+  engine = await openEngineHarness(inject('databaseUrl'));
+  other = engine.environment();
+});
+afterAll(() => engine?.close());
+beforeEach(async () => {
+  await engine.database.execute(`update workflow_runs set wake_at = null`);
+  await engine.database.execute(`update step_executions set wake_at = null`);
+  await engine.database.execute('delete from outbox');
+});
+
+/** A timekeeper whose broker refuses what `refuses` says. */
+function timekeeper(
+  refuses: (message: Published) => boolean = () => false,
+  { database } = engine as Environment,
+) {
+  const published: Published[] = [];
+  const producer = {
+    async publish(messages: readonly Published[]) {
+      if (messages.some(refuses)) throw new Error('Kafka refused: UNKNOWN_TOPIC_OR_PARTITION');
+      published.push(...messages);
+    },
+    check: async () => {
+      if (engine.broker.isAway) throw new Error('Kafka did not answer within 1000 ms');
+    },
+  };
+  return { deps: { database, producer, stepRequestsTopic: topics.stepRequests }, published };
+}
+
+async function pendingRun(): Promise<string> {
+  const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+  return engine.start(workflowId);
+}
+
+const wakeIn = (table: string, runId: string, seconds: number) =>
+  engine.database.execute(
+    `update ${table} set wake_at = now() + $2 * interval '1 second' where run_id = $1`,
+    [runId, seconds],
+  );
+
+/** Seconds from the database's now. */
+async function wakesOf(table: string, runId: string): Promise<(number | null)[]> {
+  const rows = await engine.database.many<{ s: number | null }>(
+    `select extract(epoch from wake_at - now())::float8 as s from ${table} where run_id = $1 order by created_at`,
+    [runId],
+  );
+  return rows.map(({ s }) => s);
+}
+
+describe('due times', () => {
+  it('are the times of open runs and attempts that have come; each is pushed on by the lease', async () => {
+    const [due, notYet] = [await pendingRun(), await pendingRun()];
+    await wakeIn('workflow_runs', due, -1);
+    await wakeIn('workflow_runs', notYet, 5);
+    const started = await pendingRun();
+    await engine.decide(started, { type: 'execution_requested' });
+    await wakeIn('step_executions', started, -1);
+    const stepExecutionId = await engine.openAttempt(started);
+
+    const { deps, published } = timekeeper();
+    expect(await fireDueTimes(deps)).toBe(2);
+    const timestamp = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
+    expect(published).toEqual([
+      {
+        topic: topics.stepRequests,
+        key: started,
+        value: { message_type: 'wake', run_id: started, step_execution_id: stepExecutionId, timestamp },
+      },
+      {
+        topic: topics.stepRequests,
+        key: due,
+        value: { message_type: 'wake', run_id: due, step_execution_id: null, timestamp },
+      },
+    ]);
+    const [lease] = await wakesOf('workflow_runs', due);
+    expect(lease).toBeGreaterThan(55);
+    expect(lease).toBeLessThan(61);
+    expect(await fireDueTimes(deps)).toBe(0);
+  });
+
+  it('of closed runs and attempts are nobody’s', async () => {
+    const runId = await pendingRun();
+    await engine.decide(runId, { type: 'execution_requested' });
+    await engine.answer(runId, { status: 'completed', output: 1 });
+    await wakeIn('workflow_runs', runId, -1);
+    await wakeIn('step_executions', runId, -1);
+    expect(await fireDueTimes(timekeeper().deps)).toBe(0);
+  });
+
+  it('are claimed once by two timekeepers at once: neither waits for the other', async () => {
+    const runIds = await Promise.all(Array.from({ length: 10 }, pendingRun));
+    for (const runId of runIds) await wakeIn('workflow_runs', runId, -1);
+    const options = { limit: 6, leaseMs: 60_000 };
+    await engine.database.transaction(async (mine) => {
+      const first = await claimDueTimes(mine, options);
+      const second = await other.database.transaction((theirs) => claimDueTimes(theirs, options));
+      expect([first.length, second.length]).toEqual([6, 4]);
+      expect(new Set([...first, ...second].map(({ runId }) => runId)).size).toBe(10);
+    });
+  });
+
+  it('are claimed oldest first', async () => {
+    const [later, earlier] = [await pendingRun(), await pendingRun()];
+    await wakeIn('workflow_runs', later, -1);
+    await wakeIn('workflow_runs', earlier, -60);
+    const due = await engine.database.transaction((statements) =>
+      claimDueTimes(statements, { limit: 1, leaseMs: 60_000 }),
+    );
+    expect(due.map(({ runId }) => runId)).toEqual([earlier]);
+  });
+
+  it('stay due where their wakes could not be published', async () => {
+    const runId = await pendingRun();
+    await wakeIn('workflow_runs', runId, -1);
+    await expect(fireDueTimes(timekeeper(() => true).deps)).rejects.toThrow('Kafka refused');
+    const { deps, published } = timekeeper();
+    await fireDueTimes(deps);
+    expect(published.map(({ key }) => key)).toEqual([runId]);
+  });
+
+  it('more than one claim holds are all fired', async () => {
+    await engine.database.execute(
+      `insert into workflow_runs (run_id, workflow_id, workflow_name, status, wake_at)
+       select 'many-' || n, 'w', 'w', 'PENDING', now() - interval '1 second' from generate_series(1, 1100) n`,
+    );
+    expect(await fireDueTimes(timekeeper().deps)).toBe(1_100);
+    await engine.database.execute(`delete from workflow_runs where run_id like 'many-%'`);
+  });
+
+  it('I7: a run whose request nobody read begins by its wake; the request that comes after is a repeat', async () => {
+    const runId = await pendingRun();
+    await wakeIn('workflow_runs', runId, -1);
+    const { deps, published } = timekeeper();
+    await fireDueTimes(deps);
+    const at = Date.parse(published[0]?.value.timestamp as string);
+    expect(await engine.decide(runId, { type: 'woken', stepExecutionId: null, at })).toMatchObject({
+      outcome: 'decided',
+    });
+    expect(await engine.decide(runId, { type: 'execution_requested' })).toEqual({
+      outcome: 'refused',
+      code: 'ALREADY_STARTED',
+    });
+  });
+
+  it('by the database’s clock a retry is due when it is claimed', async () => {
+    const runId = await pendingRun();
+    await engine.decide(runId, { type: 'execution_requested' });
+    engine.clockOffsetMs = -10_000;
+    await engine.answer(runId, {
+      status: 'failed',
+      error: { code: 'BUSY', message: 'later', retryable: true },
+    });
+    engine.clockOffsetMs = 0;
+    const { deps, published } = timekeeper();
+    await fireDueTimes(deps);
+    const wake = published[0]!.value;
+    const outcome = await engine.decide(runId, {
+      type: 'woken',
+      stepExecutionId: wake.step_execution_id as string,
+      at: Date.parse(wake.timestamp as string),
+    });
+    expect(outcome).toEqual({ outcome: 'decided', status: 'RUNNING' });
+  });
+});
+
+describe('what invocations left behind', () => {
+  const age = (seconds = 60) =>
+    engine.database.execute(`update outbox set created_at = created_at - $1 * interval '1 second'`, [
+      seconds,
+    ]);
+  const outboxRows = async () =>
+    (await engine.database.one<{ count: number }>('select count(*) from outbox')).count;
+
+  /** @returns runs that the broker was not told of. */
+  async function unpublishedRuns(count: number): Promise<string[]> {
+    engine.broker.isAway = true;
+    try {
+      const runIds: string[] = [];
+      for (let i = 0; i < count; i++) runIds.push(await pendingRun());
+      return runIds;
+    } finally {
+      engine.broker.isAway = false;
+    }
+  }
+
+  it('I5: is published in order, with the plans put in, and removed; the run says why it waits', async () => {
+    const runIds = await unpublishedRuns(2);
+    expect(await engine.runRow(runIds[0]!)).toMatchObject({
+      status: 'PENDING',
+      error_message:
+        'The execution request is not published yet and will be: Kafka did not answer within 1000 ms',
+    });
+    await age();
+    const { deps, published } = timekeeper();
+    expect(await publishLeftBehind(deps)).toBe(2);
+    expect(published).toMatchObject(
+      runIds.map((runId) => ({
+        topic: topics.executionRequests,
+        key: runId,
+        value: { run_id: runId, message_type: 'execution_request', workflow_plan: { start_step: 'a' } },
+      })),
+    );
+    expect(await outboxRows()).toBe(0);
+    await engine.decide(runIds[0]!, { type: 'execution_requested' });
+    expect(await engine.runRow(runIds[0]!)).toMatchObject({ status: 'RUNNING', error_message: null });
+  });
+
+  it('is left to the invocation that is about to publish it', async () => {
+    await unpublishedRuns(1);
+    await age(1);
+    expect(await publishLeftBehind(timekeeper().deps)).toBe(0);
+    expect(await outboxRows()).toBe(1);
+  });
+
+  it('is claimed once by two timekeepers at once: neither waits for the other', async () => {
+    await unpublishedRuns(5);
+    await age();
+    const options = { olderThanMs: 3_000, limit: 3 };
+    await engine.database.transaction(async (mine) => {
+      const first = await claimLeftBehind(mine, options);
+      const second = await other.database.transaction((theirs) => claimLeftBehind(theirs, options));
+      expect([first.length, second.length]).toEqual([3, 2]);
+    });
+  });
+
+  it('stays as it is while the broker is away', async () => {
+    await unpublishedRuns(3);
+    await age();
+    engine.broker.isAway = true;
+    await expect(publishLeftBehind(timekeeper(() => true).deps)).rejects.toThrow('Kafka did not answer');
+    engine.broker.isAway = false;
+    expect(await publishLeftBehind(timekeeper().deps)).toBe(3);
+  });
+
+  it('is published but for the message that Kafka refuses, which is tried again later', async () => {
+    const [one, two] = (await unpublishedRuns(2)) as [string, string];
+    await engine.database.execute(
+      `update outbox set messages = (select json_agg(message) from outbox as each, json_array_elements(each.messages) as message)
+        where id = (select min(id::text)::uuid from outbox)`,
+    );
+    await engine.database.execute('delete from outbox where json_array_length(messages) = 1');
+    await age();
+    const refusing = timekeeper(({ key }) => key === one);
+    await expect(publishLeftBehind(refusing.deps)).rejects.toThrow(
+      'Kafka refused: UNKNOWN_TOPIC_OR_PARTITION',
+    );
+    expect(refusing.published.map(({ key }) => key)).toEqual([two]);
+
+    const { deps, published } = timekeeper();
+    expect(await publishLeftBehind(deps)).toBe(0);
+    await engine.database.execute(`update outbox set retry_at = retry_at - interval '1 minute'`);
+    expect(await publishLeftBehind(deps)).toBe(1);
+    expect(published).toMatchObject([{ key: one, value: { workflow_plan: { start_step: 'a' } } }]);
+  });
+
+  it('does not wait behind what can never be published', async () => {
+    const runIds = await unpublishedRuns(120);
+    await age();
+    const poisoned = new Set(runIds.slice(0, 70));
+    const { deps, published } = timekeeper(({ key }) => poisoned.has(key));
+    await expect(publishLeftBehind(deps)).rejects.toThrow('Kafka refused: UNKNOWN_TOPIC_OR_PARTITION');
+    expect(published.map(({ key }) => key)).toEqual(runIds.slice(70));
+    expect(await outboxRows()).toBe(70);
+  });
+});
