@@ -2,7 +2,7 @@ import { type AgentName, type AgentRoute, agentKey } from '../application/ports.
 import type { Statements } from './database.ts';
 
 interface RouteRow {
-  asked_owner: string | null;
+  owner: string | null;
   name: string;
   kind: AgentRoute['kind'];
   address: string;
@@ -13,23 +13,18 @@ export async function loadAgentRoutes(
   statements: Statements,
   names: readonly AgentName[],
 ): Promise<ReadonlyMap<string, AgentRoute>> {
+  // Two look-ups in the index: an "or" would read every agent of that name, whoever owns it.
   const rows = await statements.many<RouteRow>(
-    `select asked.owner as asked_owner, asked.name, found.kind, found.address
-       from unnest($1::text[], $2::text[]) as asked (owner, name)
-      cross join lateral (
-        -- Two look-ups in the index: an "or" would read every agent of that name, whoever owns it.
-        select kind, address from (
-          select 1 as rank, a.kind, a.address from agents a where a.name = asked.name and a.owner = asked.owner
-          union all
-          select 2, a.kind, a.address from agents a where a.name = asked.name and a.owner is null
-        ) as either order by rank limit 1
-      ) as found`,
-    [names.map(({ owner }) => owner), names.map(({ name }) => name)],
+    `select owner, name, kind, address from agents where name = any($1::text[]) and owner = any($2::text[])
+     union all
+     select owner, name, kind, address from agents where name = any($1::text[]) and owner is null`,
+    [[...new Set(names.map(({ name }) => name))], [...new Set(names.map(({ owner }) => owner))]],
   );
-  return new Map(
-    rows.map(({ asked_owner, name, kind, address }) => [
-      agentKey({ owner: asked_owner, name }),
-      { kind, address },
-    ]),
-  );
+  const found = new Map(rows.map(({ kind, address, ...agent }) => [agentKey(agent), { kind, address }]));
+  const routes = new Map<string, AgentRoute>();
+  for (const agent of names) {
+    const route = found.get(agentKey(agent)) ?? found.get(agentKey({ ...agent, owner: null }));
+    if (route !== undefined) routes.set(agentKey(agent), route);
+  }
+  return routes;
 }
