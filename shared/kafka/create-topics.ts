@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Admin } from 'kafkajs';
 import { limits } from '../config/limits.ts';
 import type { Topics } from '../config/topics.ts';
 import { createKafka, type KafkaOptions } from './client.ts';
@@ -7,7 +9,13 @@ export interface TopicLayout {
   readonly replicationFactor: number;
 }
 
-/** Creates the topics that are missing; those that are there stay as they are. */
+const TIMEOUT_MS = 30_000;
+const LOOK_EVERY_MS = 50;
+
+/**
+ * Creates the topics that are missing; those that are there stay as they are. Resolves when they can be used.
+ * @throws when the cluster has not given each partition a leader within half a minute.
+ */
 export async function createTopics(
   options: KafkaOptions,
   topics: Topics | readonly string[],
@@ -21,7 +29,8 @@ export async function createTopics(
     const missing = names.filter((name) => !existing.has(name));
     if (missing.length === 0) return;
     await admin.createTopics({
-      waitForLeaders: true,
+      // kafkajs gives up at the first broker that has not heard of a topic yet; a busy one takes a moment.
+      waitForLeaders: false,
       topics: missing.map((topic) => ({
         topic,
         numPartitions: layout.partitions,
@@ -29,7 +38,25 @@ export async function createTopics(
         configEntries: [{ name: 'max.message.bytes', value: String(limits.maxRecordBytes) }],
       })),
     });
+    await untilUsable(admin, missing);
   } finally {
     await admin.disconnect();
   }
+}
+
+async function untilUsable(admin: Admin, names: readonly string[]): Promise<void> {
+  const giveUpAt = performance.now() + TIMEOUT_MS;
+  for (;;) {
+    const unusable = await withoutLeader(admin, names);
+    if (unusable.length === 0) return;
+    if (performance.now() > giveUpAt)
+      throw new Error(`Kafka has no leader for these topics after ${TIMEOUT_MS} ms: ${unusable.join(', ')}`);
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+async function withoutLeader(admin: Admin, names: readonly string[]): Promise<string[]> {
+  const known = await admin.fetchTopicMetadata({ topics: [...names] }).catch(() => ({ topics: [] }));
+  const usable = known.topics.filter(({ partitions }) => partitions.every(({ leader }) => leader >= 0));
+  return names.filter((name) => !usable.some((topic) => topic.name === name));
 }
