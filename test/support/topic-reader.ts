@@ -20,7 +20,7 @@ export interface TopicReader<T> {
   close(): Promise<void>;
 }
 
-/** Reads a topic of JSON records from its beginning on. */
+/** Reads a topic of JSON records from its beginning on; what is not JSON is left out. */
 export async function openTopicReader<T>(brokers: readonly string[], topic: string): Promise<TopicReader<T>> {
   const records: ReadRecord<T>[] = [];
   const consumer = createKafka({ brokers, clientId: 'topic-reader' }).consumer({
@@ -31,11 +31,13 @@ export async function openTopicReader<T>(brokers: readonly string[], topic: stri
   await consumer.subscribe({ topic, fromBeginning: true });
   await consumer.run({
     eachMessage: async ({ partition, message }) => {
+      const value = maybeParse<T>(String(message.value));
+      if (value === undefined) return;
       records.push({
         key: message.key === null ? null : String(message.key),
         partition,
         offset: Number(message.offset),
-        value: JSON.parse(String(message.value)) as T,
+        value,
       });
     },
   });
@@ -50,4 +52,12 @@ export async function openTopicReader<T>(brokers: readonly string[], topic: stri
       ),
     close: () => consumer.disconnect(),
   };
+}
+
+function maybeParse<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return undefined;
+  }
 }
