@@ -58,7 +58,7 @@ function eventOf(message: ExecutorMessage): EngineEvent {
         stepExecutionId: message.step_execution_id,
         attempt: message.attempt,
         outcome: outcomeOf(message),
-        logs: message.logs ? message.logs.slice(0, limits.maxLogLines).map(storable) : null,
+        logs: message.logs ? message.logs.slice(0, limits.maxLogLines).map((line) => storable(line)) : null,
       };
   }
 }

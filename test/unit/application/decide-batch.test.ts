@@ -1,0 +1,430 @@
+import { describe, expect, it } from 'vitest';
+import type { BatchItem, Outcome } from '../../../shared/application/batch.ts';
+import { createDecideBatch } from '../../../shared/application/decide-batch.ts';
+import { PlanCache } from '../../../shared/application/plan-cache.ts';
+import {
+  type AgentRegistry,
+  type AgentRoute,
+  agentKey,
+  type OutboxEntry,
+} from '../../../shared/application/ports.ts';
+import { planDefaults } from '../../../shared/config/plan-defaults.ts';
+import { topicsFor } from '../../../shared/config/topics.ts';
+import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
+import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
+import type { Json, JsonObject } from '../../../shared/engine/json.ts';
+import { MemoryStore, type RunRow, type StorePoint } from '../../support/memory-store.ts';
+
+const T0 = Date.parse('2026-01-15T10:30:00.000Z');
+const topics = topicsFor({ prefix: '', executionTopic: 'requests', cancellationTopic: 'cancellations' });
+const requested = { type: 'execution_requested' } as const;
+const cancelled = { type: 'cancellation_requested', by: 'ann', reason: null } as const;
+
+function definitionOf(input: object) {
+  const parsed = parseDefinition(input);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.definition;
+}
+
+const twoSteps = {
+  name: 'two',
+  start_step: 'a',
+  retry: { jitter: 'none', initial_interval_ms: 1_000 },
+  steps: {
+    a: { agent_name: 'x', next_step: 'b', input_mapping: { i: '$.workflow_input' } },
+    b: { agent_name: 'y', input_mapping: { before: '$.a.output_data' } },
+  },
+};
+
+function setUp({ registry = null }: { registry?: AgentRegistry | null } = {}) {
+  const store = new MemoryStore(() => T0);
+  store.addVersion('v-1', definitionOf(twoSteps));
+  const published: OutboxEntry[] = [];
+  let ids = 0;
+  const plans = new PlanCache(planDefaults);
+  const decideBatch = createDecideBatch({
+    store,
+    plans,
+    registry,
+    topics,
+    tokens: { resultToken: (id) => `token-of-${id}` },
+    clock: { now: () => T0 },
+    draws: { id: () => `id-${++ids}`, jitter: () => 0.5 },
+    publishCommitted: async (entry) => void published.push(entry),
+  });
+  const addRun = (runId: string, given: Partial<RunRow> = {}) =>
+    store.runs.set(runId, {
+      run: {
+        runId,
+        status: 'PENDING',
+        sequence: 0,
+        startedAt: null,
+        completedAt: null,
+        outputData: null,
+        error: null,
+        cancellation: null,
+        retriedAt: null,
+        wakeAt: T0 + 60_000,
+      },
+      versionId: 'v-1',
+      owner: 'ann',
+      workflowId: 'wf-two-1',
+      inputData: { n: runId },
+      variables: null,
+      ...given,
+    });
+  const openAttempt = (runId: string) =>
+    store.attemptsOf(runId).find(({ status }) => status === 'PENDING' || status === 'RUNNING')!
+      .stepExecutionId;
+  const answer = (runId: string, outcome: AgentOutcome): BatchItem => ({
+    runId,
+    event: {
+      type: 'agent_answered',
+      stepExecutionId: openAttempt(runId),
+      attempt: null,
+      logs: null,
+      outcome,
+    },
+  });
+  const messages = () => published.flatMap((entry) => entry.messages);
+  return { store, decideBatch, plans, published, messages, addRun, openAttempt, answer };
+}
+
+const completed = (output: Json): AgentOutcome => ({ status: 'completed', output });
+const decided = (status: string): Outcome => ({ outcome: 'decided', status }) as Outcome;
+const refusedWith = (code: string): Outcome => ({ outcome: 'refused', code }) as Outcome;
+
+describe('decideBatch', () => {
+  it('decides each record, saves all in one transaction, then publishes what it committed', async () => {
+    const { store, decideBatch, published, addRun } = setUp();
+    addRun('r1');
+    addRun('r2');
+    const outcomes = await decideBatch([
+      { runId: 'r1', event: requested },
+      { runId: 'nowhere', event: requested },
+      { runId: 'r2', event: requested },
+    ]);
+    expect(outcomes).toEqual([decided('RUNNING'), { outcome: 'unknown_run' }, decided('RUNNING')]);
+    expect(store.asked).toEqual([
+      'begin',
+      'lockRuns',
+      'loadAttempts',
+      'loadVersions',
+      'loadData',
+      'loadAgentRoutes',
+      'save',
+      'commit',
+    ]);
+    expect(published).toEqual([...store.outbox.values()].map(({ entry }) => entry));
+    expect(published[0]?.messages.map(({ topic, key }) => [topic, key])).toEqual([
+      ['workflow.monitoring.updates', 'r1'],
+      ['workflow.monitoring.updates', 'r1'],
+      ['orchestrator.tasks.http', 'id-1'],
+      ['workflow.monitoring.updates', 'r2'],
+      ['workflow.monitoring.updates', 'r2'],
+      ['orchestrator.tasks.http', 'id-2'],
+    ]);
+  });
+
+  it('asks for nothing where there is nothing to decide', async () => {
+    const { store, decideBatch } = setUp();
+    expect(await decideBatch([])).toEqual([]);
+    expect(store.asked).toEqual([]);
+  });
+
+  it('knows a plan that it has compiled', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1');
+    addRun('r2');
+    await decideBatch([{ runId: 'r1', event: requested }]);
+    store.forget();
+    await decideBatch([{ runId: 'r2', event: requested }]);
+    expect(store.asked).not.toContain('loadVersions');
+  });
+
+  it('decides each of more versions than it keeps compiled', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    const runIds = Array.from({ length: 1_001 }, (_, i) => `r${i}`);
+    runIds.forEach((runId, i) => {
+      store.addVersion(`version-${i}`, definitionOf({ ...twoSteps, name: `w${i}` }));
+      addRun(runId, { versionId: `version-${i}` });
+    });
+    const outcomes = await decideBatch(runIds.map((runId) => ({ runId, event: requested })));
+    expect(outcomes.filter(({ outcome }) => outcome !== 'decided')).toEqual([]);
+  });
+
+  it('decides records of one run one after another, each on the state that the one before left', async () => {
+    const { store, decideBatch, published, addRun, answer } = setUp();
+    addRun('r1');
+    await decideBatch([{ runId: 'r1', event: requested }]);
+    const answered = answer('r1', completed({ rows: 3 }));
+    published.splice(0);
+    expect(
+      await decideBatch([
+        answered,
+        answered,
+        { runId: 'r1', event: cancelled },
+        { runId: 'r1', event: cancelled },
+        { runId: 'r1', event: { type: 'retry_requested' } },
+      ]),
+    ).toEqual([
+      decided('RUNNING'),
+      refusedWith('ATTEMPT_CLOSED'),
+      decided('CANCELLED'),
+      refusedWith('RUN_CLOSED'),
+      decided('RUNNING'),
+    ]);
+    expect(published).toHaveLength(1);
+    const updates = published[0]!.messages.filter(({ value }) => value.message_type === 'monitoring_update');
+    expect(
+      updates.map(({ value }) => [value.sequence, value.status, value.step_id, value.step_status]),
+    ).toEqual([
+      [3, 'RUNNING', 'a', 'COMPLETED'],
+      [4, 'RUNNING', 'b', 'RUNNING'],
+      [5, 'RUNNING', 'b', 'CANCELLED'],
+      [6, 'CANCELLED', null, null],
+      [7, 'RUNNING', null, null],
+      [8, 'RUNNING', 'b', 'PENDING'],
+    ]);
+    expect(
+      store.attemptsOf('r1').map(({ stepId, status, inputData }) => [stepId, status, inputData]),
+    ).toEqual([
+      ['a', 'COMPLETED', { i: { n: 'r1' } }],
+      ['b', 'CANCELLED', { before: { rows: 3 } }],
+      ['b', 'PENDING', { before: { rows: 3 } }],
+    ]);
+  });
+
+  it('publishes nothing and writes nothing where all is refused', async () => {
+    const { store, decideBatch, published, addRun } = setUp();
+    addRun('r1', {});
+    await decideBatch([{ runId: 'r1', event: requested }]);
+    store.forget();
+    published.splice(0);
+    expect(await decideBatch([{ runId: 'r1', event: requested }])).toEqual([refusedWith('ALREADY_STARTED')]);
+    expect(store.asked).not.toContain('save');
+    expect(published).toEqual([]);
+  });
+
+  it('I5: publishes nothing that was not committed', async () => {
+    const { store, decideBatch, published, addRun } = setUp();
+    addRun('r1');
+    store.onPoint = (point: StorePoint) => {
+      if (point === 'commit') throw Object.assign(new Error('gone'), { code: 'DATABASE_UNAVAILABLE' });
+    };
+    await expect(decideBatch([{ runId: 'r1', event: requested }])).rejects.toMatchObject({
+      code: 'DATABASE_UNAVAILABLE',
+    });
+    expect(published).toEqual([]);
+    expect(store.runs.get('r1')?.run.status).toBe('PENDING');
+  });
+
+  it.each([
+    [5, true],
+    [6, false],
+  ])('after %i conflicts with others it has decided: %s', async (conflicts, hasDecided) => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1');
+    let left = conflicts;
+    store.onPoint = (point: StorePoint) => {
+      if (point === 'save' && left-- > 0) throw Object.assign(new Error(), { code: 'TRANSACTION_CONFLICT' });
+    };
+    const outcome = decideBatch([{ runId: 'r1', event: requested }]);
+    if (hasDecided) expect(await outcome).toEqual([decided('RUNNING')]);
+    else await expect(outcome).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT' });
+  });
+});
+
+describe('a value that the database refuses', () => {
+  it('is found, fails its attempt, and its neighbours go on', async () => {
+    const { store, decideBatch, addRun, answer } = setUp();
+    const runIds = ['r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7'];
+    for (const runId of runIds) addRun(runId);
+    await decideBatch(runIds.map((runId) => ({ runId, event: requested })));
+    const outcomes = await decideBatch(
+      runIds.map((runId) => answer(runId, completed(runId === 'r5' ? 'a\u0000' : runId))),
+    );
+    expect(outcomes).toEqual(runIds.map((runId) => decided(runId === 'r5' ? 'FAILED' : 'RUNNING')));
+    expect(store.runs.get('r5')?.run.error).toMatchObject({ code: 'UNSTORABLE', stepId: 'a' });
+    expect(store.attemptsOf('r6').map(({ status }) => status)).toEqual(['COMPLETED', 'RUNNING']);
+  });
+
+  it('in what is no answer is told, and changes nothing', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1', { inputData: 'a\u0000' });
+    addRun('r2');
+    expect(
+      await decideBatch([
+        { runId: 'r1', event: requested },
+        { runId: 'r2', event: requested },
+      ]),
+    ).toEqual([{ outcome: 'value_refused', reason: 'The store says VALUE_REFUSED' }, decided('RUNNING')]);
+    expect(store.runs.get('r1')?.run.status).toBe('PENDING');
+  });
+
+  it('in a failure that itself cannot be stored is told', async () => {
+    const { decideBatch, addRun, answer } = setUp();
+    addRun('r1');
+    await decideBatch([{ runId: 'r1', event: requested }]);
+    const error = { code: 'X', message: 'a\u0000', retryable: false };
+    expect(await decideBatch([answer('r1', { status: 'failed', error })])).toMatchObject([
+      { outcome: 'value_refused' },
+    ]);
+  });
+});
+
+describe('a defect', () => {
+  it('is told of its own item, and its neighbours go on', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1');
+    addRun('r2');
+    await decideBatch([
+      { runId: 'r1', event: requested },
+      { runId: 'r2', event: requested },
+    ]);
+    const [first] = store.attemptsOf('r1');
+    const row = store.attempts.get(first!.stepExecutionId)!;
+    store.attempts.set(first!.stepExecutionId, { ...row, attempt: { ...row.attempt, stepId: 'gone' } });
+    const items = ['r1', 'r2'].map((runId): BatchItem => {
+      const { stepExecutionId } = store.attemptsOf(runId)[0]!;
+      return {
+        runId,
+        event: { type: 'agent_answered', stepExecutionId, attempt: 1, logs: null, outcome: completed(1) },
+      };
+    });
+    expect(await decideBatch(items)).toEqual([
+      { outcome: 'defect', reason: 'The plan has no step gone' },
+      decided('RUNNING'),
+    ]);
+  });
+});
+
+describe('a run without a plan', () => {
+  const plan = { workflow_id: 'wf-theirs-1', version: '1', ...twoSteps } as JsonObject;
+
+  it('does nothing but end', async () => {
+    const { decideBatch, addRun } = setUp();
+    addRun('r1', { versionId: null });
+    const wake: EngineEvent = { type: 'woken', stepExecutionId: null, at: T0 };
+    expect(await decideBatch([requested, wake, cancelled].map((event) => ({ runId: 'r1', event })))).toEqual([
+      refusedWith('NO_PLAN'),
+      refusedWith('NO_PLAN'),
+      decided('CANCELLED'),
+    ]);
+  });
+
+  it('takes the plan of its request, which is stored with it', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1', { versionId: null });
+    addRun('r2', { versionId: null });
+    const outcomes = await decideBatch(
+      ['r1', 'r2'].map((runId) => ({ runId, event: requested, inlinePlan: plan })),
+    );
+    expect(outcomes).toEqual([decided('RUNNING'), decided('RUNNING')]);
+    expect(store.asked.filter((point) => point === 'storeInlinePlans')).toHaveLength(1);
+    const versionId = store.runs.get('r1')?.versionId as string;
+    expect(store.versions.get(versionId)?.definition).toEqual(definitionOf(twoSteps));
+    expect(store.runs.get('r2')?.versionId).toBe(versionId);
+  });
+
+  it('fails where that is not valid, and says what is wrong', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1', { versionId: null });
+    const inlinePlan = { ...plan, start_step: 'z' };
+    expect(await decideBatch([{ runId: 'r1', event: requested, inlinePlan }])).toEqual([decided('FAILED')]);
+    expect(store.runs.get('r1')?.run.error).toEqual({
+      code: 'INVALID_PLAN',
+      message:
+        'The workflow_plan of the execution request is not valid: start_step: expected the id of a step, got "z"',
+      stepId: null,
+      attempt: null,
+    });
+    expect(store.asked).not.toContain('storeInlinePlans');
+  });
+
+  it('that has one already does not look at what a record carries', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1');
+    const outcomes = await decideBatch([{ runId: 'r1', event: requested, inlinePlan: { start_step: 'z' } }]);
+    expect(outcomes).toEqual([decided('RUNNING')]);
+    expect(store.runs.get('r1')?.versionId).toBe('v-1');
+  });
+});
+
+describe('where tasks go', () => {
+  const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x' };
+  const lambda: AgentRoute = { kind: 'lambda', address: 'fn' };
+
+  /** Knows nothing until it is asked. */
+  function registryOf(answers: Record<string, AgentRoute | null>, store: () => MemoryStore) {
+    const known = new Map<string, AgentRoute | null>();
+    const lookUps: { names: readonly string[]; during: StorePoint | undefined }[] = [];
+    const registry: AgentRegistry = {
+      known: (name) => known.get(name),
+      async lookUp(names) {
+        lookUps.push({ names, during: store().asked.at(-1) });
+        for (const name of names) if (name in answers) known.set(name, answers[name]!);
+      },
+    };
+    return { registry, lookUps };
+  }
+
+  it.each<[string, (store: MemoryStore) => void, string]>([
+    ['an agent that nobody knows', () => {}, 'orchestrator.tasks.http'],
+    ['everybody’s', (store) => store.routes.set(agentKey({ owner: null, name: 'x' }), kafka), 'agent.x'],
+    [
+      'the owner’s own before everybody’s',
+      (store) => {
+        store.routes.set(agentKey({ owner: null, name: 'x' }), kafka);
+        store.routes.set(agentKey({ owner: 'ann', name: 'x' }), lambda);
+      },
+      'orchestrator.tasks.lambda',
+    ],
+    [
+      'another’s',
+      (store) => store.routes.set(agentKey({ owner: 'bob', name: 'x' }), kafka),
+      'orchestrator.tasks.http',
+    ],
+  ])('%s', async (_, prepare, topic) => {
+    const { store, decideBatch, messages, addRun } = setUp();
+    prepare(store);
+    addRun('r1');
+    await decideBatch([{ runId: 'r1', event: requested }]);
+    expect(messages().map((message) => message.topic)).toContain(topic);
+  });
+
+  it('asks the registry outside of the transaction, once for all, and decides again', async () => {
+    const asked = () => setup.store;
+    const { registry, lookUps } = registryOf({ x: kafka }, asked);
+    const setup = setUp({ registry });
+    setup.addRun('r1');
+    setup.addRun('r2', { owner: 'bob' });
+    const outcomes = await setup.decideBatch(['r1', 'r2'].map((runId) => ({ runId, event: requested })));
+    expect(outcomes).toEqual([decided('RUNNING'), decided('RUNNING')]);
+    expect(lookUps).toEqual([{ names: ['x'], during: 'loadAgentRoutes' }]);
+    expect(setup.store.asked.filter((point) => point === 'commit')).toHaveLength(1);
+    const tasks = setup.messages().filter(({ value }) => value.message_type === 'agent_task');
+    expect(tasks.map(({ topic }) => topic)).toEqual(['agent.x', 'agent.x']);
+  });
+
+  it('goes on where the registry cannot tell: the HTTP bridge asks it again', async () => {
+    const asked = () => setup.store;
+    const { registry, lookUps } = registryOf({}, asked);
+    const setup = setUp({ registry });
+    setup.addRun('r1');
+    expect(await setup.decideBatch([{ runId: 'r1', event: requested }])).toEqual([decided('RUNNING')]);
+    expect(lookUps).toHaveLength(1);
+    expect(setup.messages().map(({ topic }) => topic)).toContain('orchestrator.tasks.http');
+  });
+
+  it('does not ask the registry for what the table has', async () => {
+    const asked = () => setup.store;
+    const { registry, lookUps } = registryOf({ x: kafka }, asked);
+    const setup = setUp({ registry });
+    setup.store.routes.set(agentKey({ owner: null, name: 'x' }), lambda);
+    setup.addRun('r1');
+    await setup.decideBatch([{ runId: 'r1', event: requested }]);
+    expect(lookUps).toEqual([]);
+    expect(setup.messages().map(({ topic }) => topic)).toContain('orchestrator.tasks.lambda');
+  });
+});
