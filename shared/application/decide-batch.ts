@@ -47,18 +47,27 @@ export type DecideBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
  */
 export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
   const decideAll = async (items: readonly BatchItem[]): Promise<Outcome[]> => {
+    // A registry that cannot be asked now is asked once: the HTTP bridge asks it again, and tells the run.
+    const askedFor = new Set<string>();
     for (let conflicts = 0; ; ) {
       try {
-        const { outcomes, entry } = await deps.store.transaction((tx) => decideWithin(deps, tx, items));
+        const { outcomes, entry } = await deps.store.transaction((tx) =>
+          decideWithin(deps, tx, items, askedFor),
+        );
         if (entry !== null) await deps.publishCommitted(entry);
         return outcomes;
       } catch (error) {
-        if (error instanceof RegistryLookUpNeeded) await deps.registry?.lookUp(error.names);
+        if (error instanceof RegistryLookUpNeeded) await lookUp(error.names, askedFor);
         else if (codeOf(error) === 'TRANSACTION_CONFLICT' && conflicts++ < MAX_CONFLICTS) continue;
         else if (codeOf(error) === 'VALUE_REFUSED') return isolate(items, error as Error);
         else throw error;
       }
     }
+  };
+
+  const lookUp = async (names: readonly string[], askedFor: Set<string>) => {
+    for (const name of names) askedFor.add(name);
+    await deps.registry?.lookUp(names);
   };
 
   /** Halves the batch until the item that carries the refused value stands alone; its neighbours go on. */
@@ -94,7 +103,12 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : null;
 }
 
-async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: readonly BatchItem[]) {
+async function decideWithin(
+  deps: DecideBatchDeps,
+  tx: RunTransaction,
+  items: readonly BatchItem[],
+  askedFor: ReadonlySet<string>,
+) {
   const now = deps.clock.now();
   const runIds = [...new Set(items.map(({ runId }) => runId))];
   // Issued together: one round trip where the driver pipelines.
@@ -144,7 +158,7 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
   });
 
   if (decided.size === 0) return { outcomes, entry: null };
-  const routes = await routesFor(deps, tx, [...decided.values()]);
+  const routes = await routesFor(deps, tx, [...decided.values()], askedFor);
   const { topics, tokens, draws } = deps;
   const changes = changesOf([...decided.values()], {
     topics,
@@ -253,6 +267,7 @@ async function routesFor(
   { registry }: DecideBatchDeps,
   tx: RunTransaction,
   decided: readonly DecidedRun[],
+  askedFor: ReadonlySet<string>,
 ): Promise<(owner: string | null, name: string) => AgentRoute | undefined> {
   const isDispatch = (effect: Effect) => effect.type === 'dispatch_task';
   const names = new Map(
@@ -267,7 +282,7 @@ async function routesFor(
   const routes = await tx.loadAgentRoutes([...names.values()]);
   if (registry !== null) {
     const unknown = [...names].filter(([key]) => !routes.has(key)).map(([, { name }]) => name);
-    const unasked = unknown.filter((name) => registry.known(name) === undefined);
+    const unasked = unknown.filter((name) => registry.known(name) === undefined && !askedFor.has(name));
     if (unasked.length > 0) throw new RegistryLookUpNeeded([...new Set(unasked)]);
   }
   return (owner, name) => routes.get(agentKey({ owner, name })) ?? registry?.known(name) ?? undefined;

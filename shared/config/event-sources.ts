@@ -18,14 +18,27 @@ export interface BatchSizes {
 export const defaultBatchSizes: BatchSizes = { stepBatchSize: 1, bridgeBatchSize: 10 };
 
 /** @param groupId the prefix of the groups, `KAFKA_GROUP_ID` */
-export function eventSourcesOf(topics: Topics, groupId: string, sizes: BatchSizes = defaultBatchSizes): EventSource[] {
-  const source = (topic: string, functionName: EventSource['functionName'], batchSize: number): EventSource => ({
+export function eventSourcesOf(
+  topics: Topics,
+  groupId: string,
+  sizes: BatchSizes = defaultBatchSizes,
+): EventSource[] {
+  const source = (
+    topic: string,
+    functionName: EventSource['functionName'],
+    batchSize: number,
+  ): EventSource => ({
     topic,
     functionName,
     batchSize,
     consumerGroupId: `${groupId}.${topic}`,
   });
-  const stepTopics = [topics.executionRequests, topics.cancellationRequests, topics.stepRequests, topics.results];
+  const stepTopics = [
+    topics.executionRequests,
+    topics.cancellationRequests,
+    topics.stepRequests,
+    topics.results,
+  ];
   return [
     ...stepTopics.map((topic) => source(topic, 'step-executor', sizes.stepBatchSize)),
     source(topics.httpTasks, 'http-bridge', sizes.bridgeBatchSize),
