@@ -1,10 +1,8 @@
-import type { Topics } from '../config/topics.ts';
 import type { Effect } from '../engine/decision.ts';
 import type { Plan } from '../engine/plan.ts';
 import { type Attempt, isOpenAttempt, type State } from '../engine/state.ts';
 import { stepOf } from '../engine/step-attempt.ts';
-import { messagesOf } from './messages-of.ts';
-import type { AgentRoute, AttemptOpened, Changes, LockedRun, ResultTokens } from './ports.ts';
+import type { AttemptOpened, Changes, LockedRun } from './ports.ts';
 
 /** A run with all the decisions that a batch made of it. */
 export interface DecidedRun {
@@ -18,16 +16,8 @@ export interface DecidedRun {
   readonly effects: readonly Effect[];
 }
 
-export interface ChangeContext {
-  readonly topics: Topics;
-  readonly tokens: ResultTokens;
-  readonly now: number;
-  readonly routes: (owner: string | null, name: string) => AgentRoute | undefined;
-  readonly entryId: string;
-}
-
 /** What is to be written: each row once, however many decisions touched it. */
-export function changesOf(decided: readonly DecidedRun[], context: ChangeContext): Changes {
+export function changesOf(decided: readonly DecidedRun[]): Changes {
   const opened: AttemptOpened[] = [];
   const started: Attempt[] = [];
   const closed: Attempt[] = [];
@@ -52,15 +42,6 @@ export function changesOf(decided: readonly DecidedRun[], context: ChangeContext
     opened,
     started,
     closed,
-    outbox: {
-      id: context.entryId,
-      messages: decided.flatMap(({ locked, effects }) =>
-        messagesOf(locked, effects, {
-          ...context,
-          routeOf: (agentName) => context.routes(locked.owner, agentName),
-        }),
-      ),
-    },
   };
 }
 

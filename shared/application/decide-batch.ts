@@ -13,6 +13,7 @@ import { attemptQueryFor } from './attempt-query.ts';
 import type { BatchItem, Outcome } from './batch.ts';
 import { changesOf, type DecidedRun } from './changes-of.ts';
 import { dataQueryFor } from './data-query.ts';
+import { messagesOf } from './messages-of.ts';
 import type { PlanCache } from './plan-cache.ts';
 import {
   type AgentRegistry,
@@ -158,17 +159,27 @@ async function decideWithin(
   });
 
   if (decided.size === 0) return { outcomes, entry: null };
-  const routes = await routesFor(deps, tx, [...decided.values()], askedFor);
+  const all = [...decided.values()];
+  // The rows are written while the agents' routes are on their way.
+  const entry = outboxEntry(deps, tx, all, { now, askedFor });
+  await tx.save(changesOf(all), entry);
+  return { outcomes, entry: await entry };
+}
+
+async function outboxEntry(
+  deps: DecideBatchDeps,
+  tx: RunTransaction,
+  decided: readonly DecidedRun[],
+  { now, askedFor }: { readonly now: number; readonly askedFor: ReadonlySet<string> },
+): Promise<OutboxEntry> {
+  const routes = await routesFor(deps, tx, decided, askedFor);
   const { topics, tokens, draws } = deps;
-  const changes = changesOf([...decided.values()], {
-    topics,
-    tokens,
-    now,
-    routes,
-    entryId: draws.id(),
-  });
-  await tx.save(changes);
-  return { outcomes, entry: changes.outbox };
+  return {
+    id: draws.id(),
+    messages: decided.flatMap(({ locked, effects }) =>
+      messagesOf(locked, effects, { topics, tokens, now, routeOf: (name) => routes(locked.owner, name) }),
+    ),
+  };
 }
 
 interface Planned {

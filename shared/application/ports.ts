@@ -104,7 +104,6 @@ export interface Changes {
   /** PENDING attempts that began, and tasks that were published once more. */
   readonly started: readonly Attempt[];
   readonly closed: readonly Attempt[];
-  readonly outbox: OutboxEntry;
 }
 
 /** One transaction over a batch of runs. Each method is one statement, whatever the batch's size. */
@@ -121,8 +120,11 @@ export interface RunTransaction {
   loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>>;
   /** Stores plans that came inline, each once, and returns their versions' ids in the same order. Two statements. */
   storeInlinePlans(definitions: readonly JsonObject[]): Promise<string[]>;
-  /** Six guarded statements at the most. @throws StaleDecisionError when a row is not as it was loaded. */
-  save(changes: Changes): Promise<void>;
+  /**
+   * Six guarded statements at the most. What is to be published may still wait for where it goes while the rows are written.
+   * @throws StaleDecisionError when a row is not as it was loaded.
+   */
+  save(changes: Changes, outbox: Promise<OutboxEntry>): Promise<void>;
 }
 
 export interface RunStore {

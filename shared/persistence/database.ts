@@ -13,7 +13,8 @@ export interface Statements {
 export interface Database extends Statements {
   /**
    * Commits when `work` resolves, rolls back when it throws. READ COMMITTED: what is read after a lock is what the lock protects.
-   * Statements that `work` issues without awaiting each travel together where pipelining is on.
+   * Statements that `work` issues without awaiting each travel together where pipelining is on; those that it never awaits
+   * must have gone well too, or nothing is committed.
    */
   transaction<T>(work: (statements: Statements) => Promise<T>, options?: TransactionOptions): Promise<T>;
   close(): Promise<void>;
@@ -67,7 +68,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         throw translateDatabaseError(error);
       });
       const send = (sql: string, values?: unknown[]) => client.query(sql, values);
-      const run = orderly(options.pipeline ? send : inTurn(send));
+      const { run, failure } = orderly(options.pipeline ? send : inTurn(send));
       let broken: Error | undefined;
       // The pool listens while a connection is idle only. What breaks now, the statement under way tells.
       const ignore = () => {};
@@ -78,7 +79,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         const result = await work(statementsOn(run));
         const { command } = await run('commit');
         // Postgres answers so to the commit of a transaction that had failed, without an error.
-        if (command === 'ROLLBACK') throw new Error('A statement failed, and the work went on regardless');
+        if (command === 'ROLLBACK') throw failure() ?? new Error('The transaction was rolled back');
         return result;
       } catch (error) {
         // In its turn: a statement that still waits for its own would otherwise run after the transaction, and commit by itself.
@@ -95,13 +96,20 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
-/** Queries that are left behind when another one fails must not become unhandled rejections. */
-function orderly(run: RunQuery): RunQuery {
-  return (sql, values) => {
-    const result = run(sql, values);
-    result.catch(() => {});
+/**
+ * Work need not await what it asks for last: the commit tells whether it went well, and `failure` what did not. Queries that
+ * are left behind when another one fails do not become unhandled rejections.
+ */
+function orderly(send: RunQuery): { run: RunQuery; failure: () => unknown } {
+  let failure: unknown;
+  const run: RunQuery = (sql, values) => {
+    const result = send(sql, values);
+    result.catch((error: unknown) => {
+      failure ??= error;
+    });
     return result;
   };
+  return { run, failure: () => failure };
 }
 
 /** Each query is sent when the one before is answered, whatever its answer: the next then fails by itself. */

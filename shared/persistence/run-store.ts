@@ -25,7 +25,7 @@ function runTransaction(statements: Statements): RunTransaction {
     loadVersions: (versionIds) => loadVersions(statements, versionIds),
     loadAgentRoutes: (names) => loadAgentRoutes(statements, names),
     storeInlinePlans: (definitions) => storeInlinePlans(statements, definitions),
-    save: (changes) => saveChanges(statements, changes),
+    save: (changes, outbox) => saveChanges(statements, changes, outbox),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { AttemptOpened, Changes, RunAdvance, RunChange } from '../application/ports.ts';
+import type { AttemptOpened, Changes, OutboxEntry, RunAdvance, RunChange } from '../application/ports.ts';
 import type { Attempt } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import { insertOutbox } from './outbox.ts';
@@ -17,20 +17,25 @@ export class StaleDecisionError extends Error {
  * Writes a batch's decisions: at most six statements, each of them with all its rows in its parameters. Every update carries
  * its guard; a guard that misses rolls the batch back.
  */
-export async function saveChanges(statements: Statements, changes: Changes): Promise<void> {
-  const { advanced, changed, opened, started, closed, outbox } = changes;
-  const counts = await Promise.all([
+export async function saveChanges(
+  statements: Statements,
+  { advanced, changed, opened, started, closed }: Changes,
+  outbox: Promise<OutboxEntry>,
+): Promise<void> {
+  const written = Promise.all([
     closed.length === 0 ? 0 : closeAttempts(statements, closed),
     started.length === 0 ? 0 : startAttempts(statements, started),
     opened.length === 0 ? 0 : insertAttempts(statements, opened),
     advanced.length === 0 ? 0 : advanceRuns(statements, advanced),
     changed.length === 0 ? 0 : updateRuns(statements, changed),
-    insertOutbox(statements, outbox),
   ]);
-  const expected = [closed.length, started.length, opened.length, advanced.length, changed.length, 1];
+  const [counts, entry] = await Promise.all([written, outbox]);
+  const expected = [closed.length, started.length, opened.length, advanced.length, changed.length];
   if (counts.some((count, i) => count !== expected[i])) {
     throw new StaleDecisionError(`Rows written: ${counts.join(', ')}; expected: ${expected.join(', ')}`);
   }
+  // Travels with the commit, which fails if it does.
+  insertOutbox(statements, entry).catch(() => {});
 }
 
 function closeAttempts(statements: Statements, attempts: readonly Attempt[]): Promise<number> {

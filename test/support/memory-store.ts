@@ -210,14 +210,15 @@ export class MemoryStore implements RunStore, NewRuns {
           return id;
         });
       },
-      async save(changes) {
+      async save(changes, outbox) {
+        const entry = await outbox;
         store.#at('save');
-        store.#save(changes);
+        store.#save(changes, entry);
       },
     };
   }
 
-  #save({ advanced, changed, opened, started, closed, outbox }: Changes): void {
+  #save({ advanced, changed, opened, started, closed }: Changes, outbox: OutboxEntry): void {
     if (JSON.stringify([opened, closed, changed]).includes('\\u0000')) throw failure('VALUE_REFUSED');
     const openRow = (id: string) => {
       const row = this.attempts.get(id);

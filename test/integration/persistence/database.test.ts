@@ -57,7 +57,7 @@ describe.each([{ pipeline: false }, { pipeline: true }])(
         await statements.execute('insert into things values (1)');
         await statements.execute('insert into nowhere values (1)').catch(() => {});
       });
-      await expect(work).rejects.toThrow('A statement failed, and the work went on regardless');
+      await expect(work).rejects.toThrow('relation "nowhere" does not exist');
       expect(await numbers()).toEqual([]);
     });
 

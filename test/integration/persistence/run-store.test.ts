@@ -480,13 +480,13 @@ describe('a batch', () => {
 });
 
 describe('guards', () => {
-  const outbox = { id: '00000000-0000-7000-8000-000000000001', messages: [] };
-  const nothing = { advanced: [], changed: [], opened: [], started: [], closed: [], outbox };
+  const outbox = Promise.resolve({ id: '00000000-0000-7000-8000-000000000001', messages: [] });
+  const nothing = { advanced: [], changed: [], opened: [], started: [], closed: [] };
 
   it('I4: a decision from a state that is no longer the last one rolls back as a whole', async () => {
     const runId = await startedRun(['a']);
     const write = engine.database.transaction((statements) =>
-      saveChanges(statements, { ...nothing, advanced: [{ runId, sequence: 2 }] }),
+      saveChanges(statements, { ...nothing, advanced: [{ runId, sequence: 2 }] }, outbox),
     );
     await expect(write).rejects.toMatchObject({ code: 'STALE_DECISION' });
     expect(await engine.runRow(runId)).toMatchObject({ sequence: 2 });
@@ -520,7 +520,7 @@ describe('guards', () => {
       wakeAt: null,
     } as const;
     const write = engine.database.transaction((statements) =>
-      saveChanges(statements, { ...nothing, closed: [closed] }),
+      saveChanges(statements, { ...nothing, closed: [closed] }, outbox),
     );
     await expect(write).rejects.toMatchObject({ code: 'STALE_DECISION' });
     expect((await engine.attemptRows(runId))[0]).toMatchObject({ output_data: 'first' });

@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { removeWithLauncher } from '../../../localstack/guardian.ts';
+import { type RunningKafka, startKafka } from '../../../localstack/kafka.ts';
+import { eventually } from '../../support/eventually.ts';
+import { type RunStack, startRunStack } from '../../support/run-stack.ts';
+import { sequence } from '../../support/sequence.ts';
+
+// A broker of its own, since it goes away.
+const dir = mkdtempSync(join(tmpdir(), 'stepline-broker-stopped-'));
+let kafka: RunningKafka;
+let stack: RunStack;
+let workflowId: string;
+
+beforeAll(async () => {
+  removeWithLauncher(dir);
+  kafka = await startKafka({ dir });
+  stack = await startRunStack({ databaseUrl: inject('databaseUrl'), kafkaBrokers: kafka.brokers });
+  await stack.addAgent('worker');
+  workflowId = await stack.client.createWorkflow(sequence('outage', 'worker', 5));
+});
+afterAll(async () => {
+  await stack?.close();
+  await kafka?.kill();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function brokerReturns(): Promise<void> {
+  kafka = await startKafka({ dir, port: kafka.port });
+}
+
+test.each(['stop', 'kill'] as const)(
+  'after a %s of the broker runs are still accepted; they say why they wait, and run when it is back',
+  async (how) => {
+    expect((await stack.client.ended(await stack.client.execute(workflowId))).status).toBe('COMPLETED');
+    await kafka[how]();
+    const runIds: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      const asked = performance.now();
+      const { status, body } = await stack.client.send<{ run_id: string; status: string }>(
+        'POST',
+        `/api/v1/workflows/${workflowId}/execute`,
+        { body: { input_data: { message: i } } },
+      );
+      expect([status, body.status]).toEqual([202, 'PENDING']);
+      expect(performance.now() - asked).toBeLessThan(1_500);
+      runIds.push(body.run_id);
+    }
+    for (const runId of runIds) {
+      expect(await stack.client.findRun(runId)).toMatchObject({
+        status: 'PENDING',
+        error_message: expect.stringMatching(
+          /^The execution request is not published yet and will be: Kafka/,
+        ),
+      });
+    }
+
+    await brokerReturns();
+    const back = performance.now();
+    for (const [i, runId] of runIds.entries()) {
+      expect(await stack.client.ended(runId, 20_000)).toMatchObject({
+        status: 'COMPLETED',
+        output_data: { message: i },
+        error_message: null,
+        error_code: null,
+      });
+    }
+    console.log('BACK', performance.now() - back);
+    expect(performance.now() - back).toBeLessThan(15_000);
+    await expect.poll(() => stack.database.many('select id from outbox')).toEqual([]);
+  },
+);
+
+test('a run that is under way when the broker goes away completes when it is back', async () => {
+  const answer = Promise.withResolvers<void>();
+  stack.agents.on('worker', async ({ body }) => {
+    if (body.step_id === 's3') await answer.promise;
+    return { body: body.input_data };
+  });
+  const runId = await stack.client.execute(workflowId, { message: 'half way' });
+  await eventually(
+    'the third call',
+    () => stack.agents.calls.filter(({ body }) => body.run_id === runId && body.step_id === 's3'),
+    ({ length }) => length === 1,
+  );
+  await kafka.kill();
+  answer.resolve();
+  await brokerReturns();
+  expect(await stack.client.ended(runId, 30_000)).toMatchObject({
+    status: 'COMPLETED',
+    output_data: { message: 'half way' },
+  });
+  const steps = await stack.client.findSteps(runId);
+  expect(steps.map(({ step_id, attempt, status }) => [step_id, attempt, status])).toEqual([
+    ['s1', 1, 'COMPLETED'],
+    ['s2', 1, 'COMPLETED'],
+    ['s3', 1, 'COMPLETED'],
+    ['s4', 1, 'COMPLETED'],
+    ['s5', 1, 'COMPLETED'],
+  ]);
+});

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
+import { type ProcessStack, startProcessStack } from '../../support/process-stack.ts';
+import { sequence } from '../../support/sequence.ts';
+
+let stack: ProcessStack;
+beforeAll(async () => {
+  stack = await startProcessStack({
+    databaseUrl: inject('databaseUrl'),
+    kafkaBrokers: inject('kafkaBrokers'),
+    timekeeperRateMs: 1_000,
+  });
+});
+afterAll(() => stack?.close());
+
+function killAll(functionName: string): void {
+  const pids = stack.pidsOf(functionName);
+  expect(pids.length).toBeGreaterThan(0);
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+}
+
+test('the bridge is killed in mid call: the agent is called again with the same key, the step completes once', async () => {
+  const never = new Promise<never>(() => {});
+  await stack.addAgent('quick');
+  await stack.addAgent('interrupted', ({ body, count }) => (count === 1 ? never : { body: body.input_data }));
+  const definition = sequence('bridge-killed', 'quick', 3);
+  Object.assign(definition.steps.s2 as object, { agent_name: 'interrupted' });
+  const runId = await stack.client.execute(await stack.client.createWorkflow(definition), {
+    message: 'hello',
+  });
+  const calls = () => stack.agents.callsOf('interrupted');
+  await eventually(
+    'the call',
+    () => calls().length,
+    (count) => count === 1,
+  );
+  killAll('http-bridge');
+  expect(await stack.client.ended(runId)).toMatchObject({
+    status: 'COMPLETED',
+    output_data: { message: 'hello' },
+  });
+  const steps = await stack.client.findSteps(runId);
+  expect(steps.map(({ step_id, attempt, status }) => [step_id, attempt, status])).toEqual([
+    ['s1', 1, 'COMPLETED'],
+    ['s2', 1, 'COMPLETED'],
+    ['s3', 1, 'COMPLETED'],
+  ]);
+  expect(calls().map(({ idempotencyKey }) => idempotencyKey)).toEqual([`${runId}:s2:1`, `${runId}:s2:1`]);
+  expect(calls()[1]?.body).toEqual(calls()[0]?.body);
+});
+
+test('the timekeeper is killed while a retry waits: the next invocation starts it', async () => {
+  await stack.addAgent('flaky', ({ body, count }) =>
+    count < 3 ? { status: 503 } : { body: body.input_data },
+  );
+  const retry = { max_attempts: 3, initial_interval_ms: 300, backoff_rate: 1, jitter: 'none' };
+  const workflowId = await stack.client.createWorkflow(sequence('timekeeper-killed', 'flaky', 1, { retry }));
+  const runId = await stack.client.execute(workflowId, { message: 'patience' });
+  for (const attempt of [2, 3]) {
+    await stack.client.stepsWhen(runId, (steps) => steps.length === attempt);
+    killAll('timekeeper');
+  }
+  expect(await stack.client.ended(runId)).toMatchObject({
+    status: 'COMPLETED',
+    output_data: { message: 'patience' },
+  });
+  const steps = await stack.client.findSteps(runId);
+  expect(steps.map(({ attempt, status }) => [attempt, status])).toEqual([
+    [1, 'FAILED'],
+    [2, 'FAILED'],
+    [3, 'COMPLETED'],
+  ]);
+});
+
+test('the API is killed: the next request is a cold start', async () => {
+  await stack.addAgent('echo');
+  const workflowId = await stack.client.createWorkflow(sequence('api-killed', 'echo', 1));
+  killAll('api');
+  // A request in the moment of its death would be a failed invocation.
+  await eventually(
+    'its end',
+    () => stack.pidsOf('api'),
+    ({ length }) => length === 0,
+  );
+  const runId = await stack.client.execute(workflowId, { message: 'still here' });
+  expect((await stack.client.ended(runId)).output_data).toEqual({ message: 'still here' });
+});
