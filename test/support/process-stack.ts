@@ -7,9 +7,12 @@ export interface ProcessStackOptions extends WorldOptions {
   readonly batchSizes?: BatchSizes;
   /** Instead of the deployed function's: the module that exports its `handler`. */
   readonly stepExecutorEntry?: string;
-  /** How often the schedule invokes the timekeeper. */
+  /** How often the schedule invokes the timekeeper, which looks for as long; a minute, as deployed, by default. */
   readonly timekeeperRateMs?: number;
 }
+
+/** An invocation of the timekeeper looks until so long before its timeout. */
+const TIMEKEEPER_MARGIN_MS = 5_000;
 
 /** The functions that carry a run, each in processes of its own that a test may kill. */
 export interface ProcessStack extends RunWorld {
@@ -22,17 +25,23 @@ export async function startProcessStack(options: ProcessStackOptions): Promise<P
   const world = await openRunWorld(options);
   const { environment, port } = world;
   const env = { ...world.variables, NODE_OPTIONS: '--disable-warning=TimeoutNegativeWarning' };
-  const fn = (name: string, entry = deployedEntry(name)) => ({ name, entry, env, timeoutMs: 60_000 });
+  const rateMs = options.timekeeperRateMs ?? 60_000;
+  const fn = (name: string, timeoutMs: number, entry = deployedEntry(name)) => ({
+    name,
+    entry,
+    env,
+    timeoutMs,
+  });
   const stack = await startStack({
     kafkaBrokers: environment.kafkaBrokers.join(','),
     functions: [
-      fn('api'),
-      fn('step-executor', options.stepExecutorEntry),
-      fn('http-bridge'),
-      fn('timekeeper'),
+      fn('api', 29_000),
+      fn('step-executor', 60_000, options.stepExecutorEntry),
+      fn('http-bridge', 840_000),
+      fn('timekeeper', rateMs + TIMEKEEPER_MARGIN_MS),
     ],
     mappings: eventSourcesOf(environment.topics, environment.kafkaGroupId, options.batchSizes),
-    schedules: [{ functionName: 'timekeeper', rateMs: options.timekeeperRateMs ?? 60_000 }],
+    schedules: [{ functionName: 'timekeeper', rateMs }],
     api: { functionName: 'api', port },
     mappingTuning: { retryBackoffMs: { first: 20, longest: 200 } },
   });

@@ -8,7 +8,7 @@ beforeAll(async () => {
   stack = await startProcessStack({
     databaseUrl: inject('databaseUrl'),
     kafkaBrokers: inject('kafkaBrokers'),
-    timekeeperRateMs: 1_000,
+    timekeeperRateMs: 2_000,
   });
 });
 afterAll(() => stack?.close());
