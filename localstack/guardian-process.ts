@@ -30,9 +30,11 @@ const graceMs = 6_000;
 const servers = new Map<ChildProcess, NodeJS.Signals>();
 const watched = new Set<number>();
 const folders = new Set<string>();
+let isEnding = false;
 
 function report(message: GuardianReport): void {
-  if (process.connected) process.send?.(message);
+  // Whoever it was for may be gone, which 'disconnect' tells; an error of its own would end the guardian before its work.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 
 function start(id: number, command: GuardedCommand): void {
@@ -57,6 +59,8 @@ function start(id: number, command: GuardedCommand): void {
 }
 
 async function endEverything(): Promise<void> {
+  if (isEnding) return;
+  isEnding = true;
   for (const pid of watched) {
     try {
       process.kill(pid, 'SIGKILL');
@@ -74,6 +78,7 @@ async function endEverything(): Promise<void> {
 
 process.on('message', (request: GuardianRequest) => {
   if (request.type === 'spawn') {
+    if (isEnding) return;
     try {
       start(request.id, request.command);
     } catch (error) {
@@ -86,3 +91,7 @@ process.on('message', (request: GuardianRequest) => {
 process.once('disconnect', endEverything);
 process.once('SIGTERM', endEverything);
 process.once('SIGINT', endEverything);
+// A launcher may be dead before this runs: that event is over, but what it asked for still comes, and comes first.
+setImmediate(() => {
+  if (!process.connected) void endEverything();
+});

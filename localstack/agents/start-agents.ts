@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { ceaseWatching, endWithLauncher } from '../guardian.ts';
 import { demoAgents } from './demo-agents.ts';
 
 export interface RunningAgents {
@@ -24,6 +25,8 @@ export async function startAgents({ secret, log }: AgentsOptions): Promise<Runni
     env: { PATH: process.env.PATH, AGENTS_SECRET: secret },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
+  // Besides its own look at the channel, which it does not have yet while it is being loaded.
+  if (child.pid !== undefined) endWithLauncher(child.pid);
   for (const output of [child.stdout, child.stderr]) {
     if (output) createInterface(output).on('line', log);
   }
@@ -38,6 +41,7 @@ export async function startAgents({ secret, log }: AgentsOptions): Promise<Runni
     async stop() {
       child.kill();
       await exited;
+      if (child.pid !== undefined) ceaseWatching(child.pid);
     },
   };
 }

@@ -1,5 +1,5 @@
-import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import {
@@ -10,6 +10,7 @@ import {
   type RunAnswer,
   type StepAnswer,
 } from '../api-client.ts';
+import { removeWithLauncher } from '../guardian.ts';
 import { type LocalStack, startLocalStack } from '../local-stack.ts';
 import { projectFolder } from '../project-folder.ts';
 import { StartError } from '../start-error.ts';
@@ -18,13 +19,19 @@ import { endOnSignal } from './end-on-signal.ts';
 import { formatTable } from './table.ts';
 
 const TIMEOUT_MS = 60_000;
-const folder = join(projectFolder, '.stepline', 'demo');
-const logFile = join(folder, 'functions.log');
+let logFile = '';
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { keep: { type: 'boolean' } } });
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  const { values } = parseArgs({ options: { keep: { type: 'boolean' }, folder: { type: 'string' } } });
+  const parent = resolve(values.folder ?? join(projectFolder, '.stepline'));
+  mkdirSync(parent, { recursive: true });
+  logFile = join(parent, 'demo.log');
+  writeFileSync(logFile, '');
+  // One's own, so that two demos at a time do not meet; it goes with this process, however that ends.
+  const folder = mkdtempSync(join(parent, 'demo-'));
+  removeWithLauncher(folder);
+  // PostgreSQL may run as another user.
+  chmodSync(folder, 0o755);
 
   say('Starting PostgreSQL, Kafka, the functions and the agents …');
   const began = performance.now();
