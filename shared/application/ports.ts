@@ -121,7 +121,7 @@ export interface RunTransaction {
   /** Stores plans that came inline, each once, and returns their versions' ids in the same order. Two statements. */
   storeInlinePlans(definitions: readonly JsonObject[]): Promise<string[]>;
   /**
-   * Six guarded statements at the most. What is to be published may still wait for where it goes while the rows are written.
+   * One statement, and one for the outbox. What is to be published may still wait for where it goes while the rows are written.
    * @throws StaleDecisionError when a row is not as it was loaded.
    */
   save(changes: Changes, outbox: Promise<OutboxEntry>): Promise<void>;

@@ -48,10 +48,11 @@ export const agentTask = z.object({
   timestamp,
 });
 
+/** What an agent leaves out is taken as the least it can mean: a failure that may pass. */
 export const agentError = z.object({
-  code: z.string().min(1).max(255),
-  message: z.string(),
-  retryable: z.boolean(),
+  code: z.string().min(1).max(255).default('AGENT_ERROR'),
+  message: z.string().default('The agent failed and said no more'),
+  retryable: z.boolean().default(true),
   /** From `Retry-After`: the next attempt begins no earlier. */
   retry_after_ms: z.number().min(0).max(86_400_000).optional(),
 });

@@ -16,13 +16,8 @@ export interface Database extends Statements {
    * Statements that `work` issues without awaiting each travel together where pipelining is on; those that it never awaits
    * must have gone well too, or nothing is committed.
    */
-  transaction<T>(work: (statements: Statements) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
   close(): Promise<void>;
-}
-
-export interface TransactionOptions {
-  /** False: the commit does not wait for the disk. For deletes whose loss only costs a duplicate. */
-  readonly synchronousCommit?: boolean;
 }
 
 export interface DatabaseOptions {
@@ -63,7 +58,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   const statements = statementsOn((sql, values) => pool.query(sql, values));
   return {
     ...statements,
-    async transaction(work, { synchronousCommit = true } = {}) {
+    async transaction(work) {
       const client = await pool.connect().catch((error) => {
         throw translateDatabaseError(error);
       });
@@ -75,7 +70,6 @@ export function openDatabase(options: DatabaseOptions): Database {
       client.on('error', ignore);
       try {
         run('begin');
-        if (!synchronousCommit) run('set local synchronous_commit = off');
         const result = await work(statementsOn(run));
         const { command } = await run('commit');
         // Postgres answers so to the commit of a transaction that had failed, without an error.

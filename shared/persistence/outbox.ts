@@ -10,9 +10,16 @@ export function insertOutbox(statements: Statements, { id, messages }: OutboxEnt
 
 export function createOutbox(database: Database): Outbox {
   return {
-    /** The commit does not wait for the disk: a delete that is lost only costs a duplicate (design §3). */
+    /**
+     * The commit does not wait for the disk: a delete that is lost only costs a duplicate (design §3). The setting holds for
+     * this one statement, which is its own transaction: a round trip instead of four.
+     */
     async remove(ids) {
-      await database.transaction((statements) => removeOutbox(statements, ids), { synchronousCommit: false });
+      await database.execute(
+        `with lazily as materialized (select set_config('synchronous_commit', 'off', true))
+         delete from outbox using lazily where id = any($1::uuid[])`,
+        [ids],
+      );
     },
   };
 }

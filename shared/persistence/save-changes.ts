@@ -14,31 +14,56 @@ export class StaleDecisionError extends Error {
  */
 
 /**
- * Writes a batch's decisions: at most six statements, each of them with all its rows in its parameters. Every update carries
- * its guard; a guard that misses rolls the batch back.
+ * Writes a batch's decisions, as one statement of up to five parts, each with all its rows in its parameters: a round trip and
+ * its overhead once, which is what a batch of one feels. Every update carries its guard; a guard that misses rolls the batch back.
  */
 export async function saveChanges(
   statements: Statements,
-  { advanced, changed, opened, started, closed }: Changes,
+  changes: Changes,
   outbox: Promise<OutboxEntry>,
 ): Promise<void> {
-  const written = Promise.all([
-    closed.length === 0 ? 0 : closeAttempts(statements, closed),
-    started.length === 0 ? 0 : startAttempts(statements, started),
-    opened.length === 0 ? 0 : insertAttempts(statements, opened),
-    advanced.length === 0 ? 0 : advanceRuns(statements, advanced),
-    changed.length === 0 ? 0 : updateRuns(statements, changed),
+  const { parts, values } = writesOf(changes);
+  const counts = parts.map(({ name }) => `(select count(*) from ${name})::int as ${name}`);
+  const [written, entry] = await Promise.all([
+    statements.one<Record<string, number>>(
+      `with ${parts.map(({ name, sql }) => `${name} as (${sql} returning 1)`).join(', ')} select ${counts.join(', ')}`,
+      values,
+    ),
+    outbox,
   ]);
-  const [counts, entry] = await Promise.all([written, outbox]);
-  const expected = [closed.length, started.length, opened.length, advanced.length, changed.length];
-  if (counts.some((count, i) => count !== expected[i])) {
-    throw new StaleDecisionError(`Rows written: ${counts.join(', ')}; expected: ${expected.join(', ')}`);
+  for (const { name, rows } of parts) {
+    if (written[name] !== rows) {
+      throw new StaleDecisionError(`Rows ${name}: ${written[name]}; expected: ${rows}`);
+    }
   }
   // Travels with the commit, which fails if it does.
   insertOutbox(statements, entry).catch(() => {});
 }
 
-function closeAttempts(statements: Statements, attempts: readonly Attempt[]): Promise<number> {
+interface Write {
+  readonly name: string;
+  readonly rows: number;
+  readonly sql: string;
+}
+
+function writesOf({ closed, started, opened, advanced, changed }: Changes) {
+  const values: unknown[] = [];
+  const parameter = (value: unknown) => `$${values.push(value)}`;
+  const parts: Write[] = [];
+  const write = <Row>(name: string, rows: readonly Row[], sqlOf: (rows: readonly Row[]) => string) => {
+    if (rows.length > 0) parts.push({ name, rows: rows.length, sql: sqlOf(rows) });
+  };
+  write('closed', closed, (rows) => closeAttempts(rows, parameter));
+  write('started', started, (rows) => startAttempts(rows, parameter));
+  write('opened', opened, (rows) => insertAttempts(rows, parameter));
+  write('advanced', advanced, (rows) => advanceRuns(rows, parameter));
+  write('changed', changed, (rows) => updateRuns(rows, parameter));
+  return { parts, values };
+}
+
+type Parameter = (value: unknown) => string;
+
+function closeAttempts(attempts: readonly Attempt[], parameter: Parameter): string {
   const rows = attempts.map(({ stepExecutionId, status, outputData, error, logs, completedAt }) => ({
     id: stepExecutionId,
     status,
@@ -47,18 +72,15 @@ function closeAttempts(statements: Statements, attempts: readonly Attempt[]): Pr
     ...(logs && { logs }),
     completed_at: iso(completedAt),
   }));
-  return statements.execute(
-    `update step_executions as s
+  return `update step_executions as s
         set status = v.status, output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
             logs = v.logs, completed_at = v.completed_at, due_at = null, wake_at = null
-       from json_to_recordset($1::json) as v (id uuid, status text, output_data jsonb, error_message text, error_code text,
-            logs jsonb, completed_at timestamptz)
-      where s.id = v.id and s.id = any($2::uuid[]) and s.status in ('PENDING', 'RUNNING')`,
-    [JSON.stringify(rows), rows.map(({ id }) => id)],
-  );
+       from json_to_recordset(${parameter(JSON.stringify(rows))}::json) as v (id uuid, status text, output_data jsonb,
+            error_message text, error_code text, logs jsonb, completed_at timestamptz)
+      where s.id = v.id and s.id = any(${parameter(rows.map(({ id }) => id))}::uuid[]) and s.status in ('PENDING', 'RUNNING')`;
 }
 
-function startAttempts(statements: Statements, attempts: readonly Attempt[]): Promise<number> {
+function startAttempts(attempts: readonly Attempt[], parameter: Parameter): string {
   const rows = attempts.map((attempt) => ({
     id: attempt.stepExecutionId,
     started_at: iso(attempt.startedAt),
@@ -66,18 +88,15 @@ function startAttempts(statements: Statements, attempts: readonly Attempt[]): Pr
     republished_at: iso(attempt.republishedAt),
     wake_at: iso(attempt.wakeAt),
   }));
-  return statements.execute(
-    `update step_executions as s
+  return `update step_executions as s
         set status = 'RUNNING', started_at = v.started_at, deadline_at = v.deadline_at, republished_at = v.republished_at,
             wake_at = v.wake_at, due_at = null
-       from json_to_recordset($1::json) as v (id uuid, started_at timestamptz, deadline_at timestamptz,
-            republished_at timestamptz, wake_at timestamptz)
-      where s.id = v.id and s.id = any($2::uuid[]) and s.status in ('PENDING', 'RUNNING')`,
-    [JSON.stringify(rows), rows.map(({ id }) => id)],
-  );
+       from json_to_recordset(${parameter(JSON.stringify(rows))}::json) as v (id uuid, started_at timestamptz,
+            deadline_at timestamptz, republished_at timestamptz, wake_at timestamptz)
+      where s.id = v.id and s.id = any(${parameter(rows.map(({ id }) => id))}::uuid[]) and s.status in ('PENDING', 'RUNNING')`;
 }
 
-function insertAttempts(statements: Statements, opened: readonly AttemptOpened[]): Promise<number> {
+function insertAttempts(opened: readonly AttemptOpened[], parameter: Parameter): string {
   const rows = opened.map(({ runId, stepName, agentName, stepType, attempt }) => ({
     id: attempt.stepExecutionId,
     run_id: runId,
@@ -101,32 +120,26 @@ function insertAttempts(statements: Statements, opened: readonly AttemptOpened[]
     deadline_at: iso(attempt.deadlineAt),
     wake_at: iso(attempt.wakeAt),
   }));
-  return statements.execute(
-    `insert into step_executions (id, step_execution_id, run_id, step_id, step_name, agent_name, step_type, status, input_data,
+  return `insert into step_executions (id, step_execution_id, run_id, step_id, step_name, agent_name, step_type, status, input_data,
             error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, timeout_ms,
             due_at, deadline_at, wake_at)
      select id, id::text, run_id, step_id, step_name, agent_name, step_type, status, input_data,
             error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, timeout_ms,
             due_at, deadline_at, wake_at
-       from json_to_recordset($1::json) as v (id uuid, run_id text, step_id text, step_name text, agent_name text,
+       from json_to_recordset(${parameter(JSON.stringify(rows))}::json) as v (id uuid, run_id text, step_id text, step_name text, agent_name text,
             step_type text, status text, input_data jsonb, error_message text, error_code text, created_at timestamptz,
             started_at timestamptz, completed_at timestamptz, scope text, visit int, attempt int, policy_attempt int,
-            timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, wake_at timestamptz)`,
-    [JSON.stringify(rows)],
-  );
+            timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, wake_at timestamptz)`;
 }
 
 /** The sequence only grows: an update from a state that is no longer the last one touches no row. */
-function advanceRuns(statements: Statements, runs: readonly RunAdvance[]): Promise<number> {
-  return statements.execute(
-    `update workflow_runs as r set sequence = v.sequence, updated_at = now()
-       from unnest($1::text[], $2::bigint[]) as v (run_id, sequence)
-      where r.run_id = v.run_id and r.sequence < v.sequence and r.status = 'RUNNING'`,
-    [runs.map(({ runId }) => runId), runs.map(({ sequence }) => sequence)],
-  );
+function advanceRuns(runs: readonly RunAdvance[], parameter: Parameter): string {
+  return `update workflow_runs as r set sequence = v.sequence, updated_at = now()
+       from unnest(${parameter(runs.map(({ runId }) => runId))}::text[], ${parameter(runs.map(({ sequence }) => sequence))}::bigint[]) as v (run_id, sequence)
+      where r.run_id = v.run_id and r.sequence < v.sequence and r.status = 'RUNNING'`;
 }
 
-function updateRuns(statements: Statements, changes: readonly RunChange[]): Promise<number> {
+function updateRuns(changes: readonly RunChange[], parameter: Parameter): string {
   const rows = changes.map(({ run, versionId }) => ({
     run_id: run.runId,
     status: run.status,
@@ -145,20 +158,17 @@ function updateRuns(statements: Statements, changes: readonly RunChange[]): Prom
     wake_at: iso(run.wakeAt),
     workflow_version_id: versionId,
   }));
-  return statements.execute(
-    `update workflow_runs as r
+  return `update workflow_runs as r
         set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
             output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
             error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
             cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at,
             wake_at = v.wake_at, workflow_version_id = v.workflow_version_id, updated_at = now()
-       from json_to_recordset($1::json) as v (run_id text, status text, sequence bigint, started_at timestamptz,
+       from json_to_recordset(${parameter(JSON.stringify(rows))}::json) as v (run_id text, status text, sequence bigint, started_at timestamptz,
             completed_at timestamptz, output_data jsonb, error_message text, error_code text, error_step_id text,
             error_attempt int, cancelled_at timestamptz, cancelled_by text, cancel_reason text,
             retried_at timestamptz, wake_at timestamptz, workflow_version_id uuid)
-      where r.run_id = v.run_id and r.run_id = any($2::text[]) and r.sequence < v.sequence`,
-    [JSON.stringify(rows), rows.map(({ run_id }) => run_id)],
-  );
+      where r.run_id = v.run_id and r.run_id = any(${parameter(rows.map(({ run_id }) => run_id))}::text[]) and r.sequence < v.sequence`;
 }
 
 function iso(epochMs: number | null): string | null {

@@ -26,9 +26,9 @@ export function recordStatements(database: Database): RecordingDatabase {
   });
   return {
     ...recording(database),
-    async transaction(work, options) {
+    async transaction(work) {
       remember('begin');
-      const result = await database.transaction((statements) => work(recording(statements)), options);
+      const result = await database.transaction((statements) => work(recording(statements)));
       remember('commit');
       return result;
     },
