@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { AgentAnswer, SeenCall } from '../../support/agent-server.ts';
+import type { AgentAnswer, AgentBehaviour } from '../../support/agent-server.ts';
 import type { StepView } from '../../support/run-client.ts';
 import { type RunStack, startRunStack } from '../../support/run-stack.ts';
 import { sequence } from '../../support/sequence.ts';
@@ -15,13 +15,12 @@ const quickly = { max_attempts: 3, initial_interval_ms: 50, backoff_rate: 4, jit
 /** A run of a workflow whose steps all have this agent. */
 async function runOf(
   name: string,
-  behaviour: (call: SeenCall) => AgentAnswer,
-  { steps = 1, retry = quickly as object }: { steps?: number; retry?: object } = {},
+  behaviour: AgentBehaviour,
+  { steps = 1, ...settings }: { steps?: number; retry?: object; timeout_seconds?: number } = {},
 ): Promise<string> {
   await stack.addAgent(name, behaviour);
-  return stack.client.execute(await stack.client.createWorkflow(sequence(name, name, steps, { retry })), {
-    message: 'hello',
-  });
+  const definition = sequence(name, name, steps, { retry: quickly, ...settings });
+  return stack.client.execute(await stack.client.createWorkflow(definition), { message: 'hello' });
 }
 
 const summary = (steps: readonly StepView[]) =>
@@ -94,6 +93,22 @@ describe('a failed attempt', () => {
     expect(waited(steps, 0)).toBeGreaterThanOrEqual(1_000);
   });
 
+  test('is one whose agent does not answer in its time', async () => {
+    const runId = await runOf(
+      'sleeper',
+      ({ body, count }) => (count === 1 ? new Promise<never>(() => {}) : { body: body.input_data }),
+      { timeout_seconds: 0.3 },
+    );
+    expect((await stack.client.ended(runId)).status).toBe('COMPLETED');
+    const [late, ...others] = await stack.client.findSteps(runId);
+    expect(summary(others)).toEqual([['s1', 2, 'COMPLETED', null]]);
+    expect(late).toMatchObject({
+      status: 'FAILED',
+      error_code: 'TIMEOUT',
+      error_message: 'The agent did not answer within 300 ms',
+    });
+  });
+
   test.each<[string, string, AgentAnswer]>([
     ['is not JSON', 'AGENT_ANSWER_NOT_JSON', { body: { raw: '<html>' } }],
     ['is too large', 'DATA_LIMIT', { body: 'x'.repeat(256 * 1024) }],
@@ -142,6 +157,19 @@ describe('an agent that answers 202', () => {
       status: 'FAILED',
       error_message: 'Step "s1" failed with NEVER on attempt 2: Stop',
     });
+  });
+});
+
+describe('an agent that answers 202 and does not call back', () => {
+  test('has its time, and then has failed', async () => {
+    const runId = await runOf('forgetful', () => ({ status: 202 }), { retry: [], timeout_seconds: 0.3 });
+    expect(await stack.client.ended(runId)).toMatchObject({
+      status: 'FAILED',
+      error_message: expect.stringMatching(
+        /^Step "s1" failed with TIMEOUT on attempt 1: The agent accepted the task and did not call back by 2/,
+      ),
+    });
+    expect(stack.agents.callsOf('forgetful')).toHaveLength(1);
   });
 });
 
