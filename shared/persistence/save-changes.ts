@@ -2,16 +2,12 @@ import type { AttemptOpened, Changes, OutboxEntry, RunAdvance, RunChange } from 
 import type { Attempt } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import { insertOutbox } from './outbox.ts';
+import { isOneOf, type Parameter, rowSource } from './row-source.ts';
 
 /** A row is not as the transaction loaded it under lock: a defect, or somebody who writes without the lock. */
 export class StaleDecisionError extends Error {
   readonly code = 'STALE_DECISION';
 }
-
-/*
- * `= any` beside the join says what the join alone hides from the planner, which takes every function for 100 rows: how many
- * rows there are. Without it a batch of one reads a small table whole.
- */
 
 /**
  * Writes a batch's decisions, as one statement of up to five parts, each with all its rows in its parameters: a round trip and
@@ -61,24 +57,40 @@ function writesOf({ closed, started, opened, advanced, changed }: Changes) {
   return { parts, values };
 }
 
-type Parameter = (value: unknown) => string;
+const CLOSED = {
+  id: 'uuid',
+  status: 'text',
+  output_data: 'jsonb',
+  error_message: 'text',
+  error_code: 'text',
+  logs: 'jsonb',
+  completed_at: 'timestamptz',
+};
 
 function closeAttempts(attempts: readonly Attempt[], parameter: Parameter): string {
   const rows = attempts.map(({ stepExecutionId, status, outputData, error, logs, completedAt }) => ({
     id: stepExecutionId,
     status,
     output_data: outputData,
-    ...(error && { error_message: error.message, error_code: error.code }),
-    ...(logs && { logs }),
+    error_message: error?.message,
+    error_code: error?.code,
+    logs: logs ?? undefined,
     completed_at: iso(completedAt),
   }));
   return `update step_executions as s
-        set status = v.status, output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
-            logs = v.logs, completed_at = v.completed_at, due_at = null, wake_at = null
-       from json_to_recordset(${parameter(JSON.stringify(rows))}::json) as v (id uuid, status text, output_data jsonb,
-            error_message text, error_code text, logs jsonb, completed_at timestamptz)
-      where s.id = v.id and s.id = any(${parameter(rows.map(({ id }) => id))}::uuid[]) and s.status in ('PENDING', 'RUNNING')`;
+             set status = v.status, output_data = v.output_data, error_message = v.error_message,
+                 error_code = v.error_code, logs = v.logs, completed_at = v.completed_at, due_at = null, wake_at = null
+            from ${rowSource(CLOSED, rows, parameter)}
+           where ${isOneOf('s', 'id', CLOSED, rows, parameter)} and s.status in ('PENDING', 'RUNNING')`;
 }
+
+const STARTED = {
+  id: 'uuid',
+  started_at: 'timestamptz',
+  deadline_at: 'timestamptz',
+  republished_at: 'timestamptz',
+  wake_at: 'timestamptz',
+};
 
 function startAttempts(attempts: readonly Attempt[], parameter: Parameter): string {
   const rows = attempts.map((attempt) => ({
@@ -89,12 +101,35 @@ function startAttempts(attempts: readonly Attempt[], parameter: Parameter): stri
     wake_at: iso(attempt.wakeAt),
   }));
   return `update step_executions as s
-        set status = 'RUNNING', started_at = v.started_at, deadline_at = v.deadline_at, republished_at = v.republished_at,
-            wake_at = v.wake_at, due_at = null
-       from json_to_recordset(${parameter(JSON.stringify(rows))}::json) as v (id uuid, started_at timestamptz,
-            deadline_at timestamptz, republished_at timestamptz, wake_at timestamptz)
-      where s.id = v.id and s.id = any(${parameter(rows.map(({ id }) => id))}::uuid[]) and s.status in ('PENDING', 'RUNNING')`;
+             set status = 'RUNNING', started_at = v.started_at, deadline_at = v.deadline_at,
+                 republished_at = v.republished_at, wake_at = v.wake_at, due_at = null
+            from ${rowSource(STARTED, rows, parameter)}
+           where ${isOneOf('s', 'id', STARTED, rows, parameter)} and s.status in ('PENDING', 'RUNNING')`;
 }
+
+const OPENED = {
+  id: 'uuid',
+  run_id: 'text',
+  step_id: 'text',
+  step_name: 'text',
+  agent_name: 'text',
+  step_type: 'text',
+  status: 'text',
+  input_data: 'jsonb',
+  error_message: 'text',
+  error_code: 'text',
+  created_at: 'timestamptz',
+  started_at: 'timestamptz',
+  completed_at: 'timestamptz',
+  scope: 'text',
+  visit: 'int',
+  attempt: 'int',
+  policy_attempt: 'int',
+  timeout_ms: 'bigint',
+  due_at: 'timestamptz',
+  deadline_at: 'timestamptz',
+  wake_at: 'timestamptz',
+};
 
 function insertAttempts(opened: readonly AttemptOpened[], parameter: Parameter): string {
   const rows = opened.map(({ runId, stepName, agentName, stepType, attempt }) => ({
@@ -106,8 +141,8 @@ function insertAttempts(opened: readonly AttemptOpened[], parameter: Parameter):
     step_type: stepType,
     status: attempt.status,
     input_data: attempt.inputData,
-    error_message: attempt.error?.message ?? null,
-    error_code: attempt.error?.code ?? null,
+    error_message: attempt.error?.message,
+    error_code: attempt.error?.code,
     created_at: iso(attempt.createdAt),
     started_at: iso(attempt.startedAt),
     completed_at: iso(attempt.completedAt),
@@ -120,24 +155,40 @@ function insertAttempts(opened: readonly AttemptOpened[], parameter: Parameter):
     deadline_at: iso(attempt.deadlineAt),
     wake_at: iso(attempt.wakeAt),
   }));
-  return `insert into step_executions (id, step_execution_id, run_id, step_id, step_name, agent_name, step_type, status, input_data,
-            error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, timeout_ms,
-            due_at, deadline_at, wake_at)
-     select id, id::text, run_id, step_id, step_name, agent_name, step_type, status, input_data,
-            error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, timeout_ms,
-            due_at, deadline_at, wake_at
-       from json_to_recordset(${parameter(JSON.stringify(rows))}::json) as v (id uuid, run_id text, step_id text, step_name text, agent_name text,
-            step_type text, status text, input_data jsonb, error_message text, error_code text, created_at timestamptz,
-            started_at timestamptz, completed_at timestamptz, scope text, visit int, attempt int, policy_attempt int,
-            timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, wake_at timestamptz)`;
+  const columns = Object.keys(OPENED).join(', ');
+  return `insert into step_executions (step_execution_id, ${columns})
+          select id::text, ${columns} from ${rowSource(OPENED, rows, parameter)}`;
 }
+
+const ADVANCED = { run_id: 'text', sequence: 'bigint' };
 
 /** The sequence only grows: an update from a state that is no longer the last one touches no row. */
 function advanceRuns(runs: readonly RunAdvance[], parameter: Parameter): string {
+  const rows = runs.map(({ runId, sequence }) => ({ run_id: runId, sequence }));
   return `update workflow_runs as r set sequence = v.sequence, updated_at = now()
-       from unnest(${parameter(runs.map(({ runId }) => runId))}::text[], ${parameter(runs.map(({ sequence }) => sequence))}::bigint[]) as v (run_id, sequence)
-      where r.run_id = v.run_id and r.sequence < v.sequence and r.status = 'RUNNING'`;
+            from ${rowSource(ADVANCED, rows, parameter)}
+           where ${isOneOf('r', 'run_id', ADVANCED, rows, parameter)}
+             and r.sequence < v.sequence and r.status = 'RUNNING'`;
 }
+
+const CHANGED = {
+  run_id: 'text',
+  status: 'text',
+  sequence: 'bigint',
+  started_at: 'timestamptz',
+  completed_at: 'timestamptz',
+  output_data: 'jsonb',
+  error_message: 'text',
+  error_code: 'text',
+  error_step_id: 'text',
+  error_attempt: 'int',
+  cancelled_at: 'timestamptz',
+  cancelled_by: 'text',
+  cancel_reason: 'text',
+  retried_at: 'timestamptz',
+  wake_at: 'timestamptz',
+  workflow_version_id: 'uuid',
+};
 
 function updateRuns(changes: readonly RunChange[], parameter: Parameter): string {
   const rows = changes.map(({ run, versionId }) => ({
@@ -147,28 +198,23 @@ function updateRuns(changes: readonly RunChange[], parameter: Parameter): string
     started_at: iso(run.startedAt),
     completed_at: iso(run.completedAt),
     output_data: run.outputData,
-    error_message: run.error?.message ?? null,
-    error_code: run.error?.code ?? null,
-    error_step_id: run.error?.stepId ?? null,
-    error_attempt: run.error?.attempt ?? null,
+    error_message: run.error?.message,
+    error_code: run.error?.code,
+    error_step_id: run.error?.stepId,
+    error_attempt: run.error?.attempt,
     cancelled_at: iso(run.cancellation?.at ?? null),
-    cancelled_by: run.cancellation?.by ?? null,
-    cancel_reason: run.cancellation?.reason ?? null,
+    cancelled_by: run.cancellation?.by,
+    cancel_reason: run.cancellation?.reason,
     retried_at: iso(run.retriedAt),
     wake_at: iso(run.wakeAt),
     workflow_version_id: versionId,
   }));
-  return `update workflow_runs as r
-        set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
-            output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
-            error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
-            cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at,
-            wake_at = v.wake_at, workflow_version_id = v.workflow_version_id, updated_at = now()
-       from json_to_recordset(${parameter(JSON.stringify(rows))}::json) as v (run_id text, status text, sequence bigint, started_at timestamptz,
-            completed_at timestamptz, output_data jsonb, error_message text, error_code text, error_step_id text,
-            error_attempt int, cancelled_at timestamptz, cancelled_by text, cancel_reason text,
-            retried_at timestamptz, wake_at timestamptz, workflow_version_id uuid)
-      where r.run_id = v.run_id and r.run_id = any(${parameter(rows.map(({ run_id }) => run_id))}::text[]) and r.sequence < v.sequence`;
+  const assignments = Object.keys(CHANGED)
+    .filter((column) => column !== 'run_id')
+    .map((column) => `${column} = v.${column}`);
+  return `update workflow_runs as r set ${assignments.join(', ')}, updated_at = now()
+            from ${rowSource(CHANGED, rows, parameter)}
+           where ${isOneOf('r', 'run_id', CHANGED, rows, parameter)} and r.sequence < v.sequence`;
 }
 
 function iso(epochMs: number | null): string | null {

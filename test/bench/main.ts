@@ -113,7 +113,7 @@ async function throughputOf(
 async function latencyOf(servers: BenchServers, agent: Agent) {
   const stack = await startBenchStack({ servers, agent, batchSize: 1, partitions: PARTITIONS });
   try {
-    await measureLatency(stack, 100);
+    await measureLatency(stack, 500);
     return { agent: agent.kind, ...(await measureLatency(stack, 300)) };
   } finally {
     await stack.stop();
