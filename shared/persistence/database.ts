@@ -63,7 +63,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         throw translateDatabaseError(error);
       });
       const send = (sql: string, values?: unknown[]) => client.query(sql, values);
-      const { run, failure } = orderly(options.pipeline ? send : inTurn(send));
+      const { run, failure } = orderly(options.pipeline ? together(client, send) : inTurn(send));
       let broken: Error | undefined;
       // The pool listens while a connection is idle only. What breaks now, the statement under way tells.
       const ignore = () => {};
@@ -104,6 +104,23 @@ function orderly(send: RunQuery): { run: RunQuery; failure: () => unknown } {
     return result;
   };
   return { run, failure: () => failure };
+}
+
+/** What is asked for in one turn of the event loop leaves in one write: system calls are what a small transaction waits for. */
+function together({ connection }: pg.PoolClient, send: RunQuery): RunQuery {
+  let corked = false;
+  return (sql, values) => {
+    const { stream } = connection;
+    if (!corked) {
+      corked = true;
+      stream.cork();
+      process.nextTick(() => {
+        corked = false;
+        stream.uncork();
+      });
+    }
+    return send(sql, values);
+  };
 }
 
 /** Each query is sent when the one before is answered, whatever its answer: the next then fails by itself. */
