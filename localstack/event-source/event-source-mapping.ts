@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Consumer, type EachBatchPayload, Kafka, logLevel } from 'kafkajs';
+import { socketWithoutDelay } from '../../shared/kafka/socket-without-delay.ts';
 import type { Invoker } from '../invocation.ts';
-import { socketWithoutDelay } from '../kafka-socket.ts';
 import type { Discard } from './failure-record.ts';
 import { kafkaEvent, type SourceRecord, sourceRecord } from './kafka-event.ts';
 import type { MappingSettings, MappingTuning } from './mapping-settings.ts';

@@ -1,6 +1,5 @@
-import { connect as connectPlain } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { Kafka, logLevel } from 'kafkajs';
+import { socketWithoutDelay } from './socket-without-delay.ts';
 
 export interface KafkaOptions {
   readonly brokers: readonly string[];
@@ -16,14 +15,6 @@ export function createKafka({ brokers, clientId }: KafkaOptions): Kafka {
     requestTimeout: 10_000,
     retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 5 },
     logLevel: logLevel.NOTHING,
-    // kafkajs leaves Nagle's algorithm on, which holds a small request back until the one before is acknowledged.
-    socketFactory: ({ host, port, ssl, onConnect }) => {
-      const socket = ssl
-        ? connectTls({ host, port, ...(host && { servername: host }), ...ssl }, onConnect)
-        : connectPlain({ host, port }, onConnect);
-      socket.setNoDelay(true);
-      socket.setKeepAlive(true, 60_000);
-      return socket;
-    },
+    socketFactory: socketWithoutDelay,
   });
 }
