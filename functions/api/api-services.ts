@@ -3,7 +3,9 @@ import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/ag
 import { createChangeRun } from '../../shared/application/change-run.ts';
 import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import { createManageAgents } from '../../shared/application/manage-agents.ts';
+import { createCreateApiKey } from '../../shared/application/manage-api-keys.ts';
 import { createRegisterWorkflow } from '../../shared/application/register-workflow.ts';
+import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createAuthenticate } from '../../shared/auth/authenticate.ts';
 import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
@@ -24,9 +26,10 @@ export function createApiServices(engine: Engine, settings: Settings, log: Error
   const { authMode, jwtSecret, secretKey, agentAllowedCidrs } = settings;
   const workflows = createWorkflows(database);
   const agents = createAgents(database);
+  const apiKeys = createApiKeys(database);
   return {
     authenticate: createAuthenticate({
-      apiKeys: createApiKeys(database),
+      apiKeys,
       verifyJwt: createJwtVerifier(jwtSecret),
       mode: authMode,
     }),
@@ -40,6 +43,8 @@ export function createApiServices(engine: Engine, settings: Settings, log: Error
       generate: generateSecret,
       encrypt: (secret) => encryptSecret(secretKey, secret),
     }),
+    apiKeys,
+    createApiKey: createCreateApiKey(apiKeys, generateApiKey),
     agentRules: {
       checkUrl: (url) => checkAgentUrl(url, agentAllowedCidrs),
       checkSecret: checkAgentSecret,

@@ -1,12 +1,12 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { v4 as uuidv4 } from 'uuid';
-import type { Caller } from '../../shared/auth/caller.ts';
-import { type Answer, resultOf, resultOfError } from './answer.ts';
+import { type Caller, hasScope } from '../../shared/auth/caller.ts';
+import { type Answer, type PlainAnswer, resultOf, resultOfError } from './answer.ts';
 import { ApiError, errorCodes, notFound } from './api-error.ts';
 import { apiErrorOf } from './error-of.ts';
-import { headerOf, readBody, readQuery } from './read-request.ts';
-import type { AnyRoute } from './route.ts';
+import { headerOf, readBody, readParams, readQuery } from './read-request.ts';
+import { type AnyRoute, scopeOf } from './route.ts';
 import { createRouter } from './router.ts';
 import { allRoutes } from './routes/all-routes.ts';
 import type { ApiServices } from './services.ts';
@@ -33,12 +33,13 @@ export function createApi(services: ApiServices, routes: readonly AnyRoute[] = a
     }
     const { route, params } = matched;
     const { caller, afterwards } = await callerOf(route, event, services);
+    refuseOtherScopes(route, caller);
     const answer = await answerOf(route, { event, caller, params }, services);
     // Not waited for: the time of a key's last use is worth no client's time.
     afterwards?.().catch((error: unknown) =>
       services.log.error('The use of an API key was not recorded', { error }),
     );
-    return withoutBodyOfHead(event, resultOf(answer, requestIdOf(event)));
+    return withoutBodyOfHead(event, resultOf(answer, requestIdOf(event), headerOf(event, 'if-none-match')));
   }
 
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>({
@@ -55,7 +56,7 @@ export function createApi(services: ApiServices, routes: readonly AnyRoute[] = a
         const fields = { request_id: requestId, method: event.httpMethod, error: error.cause ?? error };
         services.log.error(error.message, fields);
       }
-      request.response = withoutBodyOfHead(event, resultOfError(error, requestId));
+      request.response = withoutBodyOfHead(event, resultOfError(error, requestId, isPlain(event)));
     })
     .handler(respond);
 }
@@ -75,13 +76,19 @@ async function callerOf(
   throw new ApiError('UNAUTHORIZED', authenticated.message, { headers });
 }
 
+function refuseOtherScopes(route: AnyRoute, caller: Caller | null): void {
+  const scope = scopeOf(route);
+  if (caller === null || hasScope(caller, scope)) return;
+  throw new ApiError('PERMISSION_DENIED', `This API key lacks the scope ${scope}`);
+}
+
 interface Asked {
   readonly event: APIGatewayProxyEvent;
   readonly caller: Caller | null;
   readonly params: Readonly<Record<string, string>>;
 }
 
-async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<Answer> {
+async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<Answer | PlainAnswer> {
   const { event, caller } = asked;
   const subjectNotFound = () =>
     notFound(
@@ -89,13 +96,20 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
       route.subjectName === 'Workflow' ? 'WORKFLOW_NOT_FOUND' : 'NOT_FOUND',
     );
   const parsedParams = route.params?.safeParse(asked.params);
-  if (parsedParams && !parsedParams.success) throw subjectNotFound();
+  if (route.params && !parsedParams?.success) {
+    if (isPlain(event)) readParams(asked.params, route.params);
+    throw subjectNotFound();
+  }
   const params = parsedParams?.data ?? {};
   const subject = await route.find?.({ caller, params }, services);
   if (subject === null) throw subjectNotFound();
   const query = route.query ? readQuery(event, route.query) : {};
   const body = route.body ? readBody(event, route.body, services) : undefined;
   return route.handle({ caller, params, query, body, subject }, services);
+}
+
+function isPlain({ path }: APIGatewayProxyEvent): boolean {
+  return /^\/api\/workflows(\/|$)/.test(path ?? '');
 }
 
 function requestIdOf(event: APIGatewayProxyEvent): string {

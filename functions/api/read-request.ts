@@ -33,6 +33,13 @@ export function readQuery<Query>(event: APIGatewayProxyEvent, schema: z.ZodType<
   return parsed.value;
 }
 
+/** @throws ApiError 400 naming every part of the path that is wrong. */
+export function readParams<Params>(params: unknown, schema: z.ZodType<Params>): Params {
+  const parsed = validate(schema, params);
+  if (!parsed.ok) throw badRequest(parsed.problems);
+  return parsed.value;
+}
+
 /** @throws ApiError 400 naming every field that is wrong, 413 or 415. */
 export function readBody<Body>(
   event: APIGatewayProxyEvent,

@@ -20,6 +20,13 @@ export const name = z
   .regex(/^[^\p{C}]*$/u, 'expected no control characters')
   .refine((text) => text.trim() === text, 'expected no space at either end');
 
+/** Who somebody is, in keys, tokens and grants. */
+export const userId = z
+  .string({ error: 'expected text' })
+  .min(1, 'expected at least one character')
+  .max(255, 'expected at most 255 characters')
+  .refine((text) => text.trim() !== '', 'expected more than spaces');
+
 /** Text of a parameter: given once, and such as a column can hold. */
 export const parameterText = z
   .string({ error: 'expected to be given once' })

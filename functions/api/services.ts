@@ -1,6 +1,7 @@
 import type { ChangeRun } from '../../shared/application/change-run.ts';
 import type { ExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import type { Agents, ManageAgents } from '../../shared/application/manage-agents.ts';
+import type { CreateApiKey, ManagedApiKeys } from '../../shared/application/manage-api-keys.ts';
 import type { RegisterWorkflow } from '../../shared/application/register-workflow.ts';
 import type { Authenticate } from '../../shared/auth/authenticate.ts';
 import type { RunQueries } from '../../shared/persistence/run-queries.ts';
@@ -16,6 +17,8 @@ export interface ApiServices {
   readonly changeRun: ChangeRun;
   readonly agents: Agents;
   readonly manageAgents: ManageAgents;
+  readonly apiKeys: Omit<ManagedApiKeys, 'insertApiKey'>;
+  readonly createApiKey: CreateApiKey;
   readonly agentRules: AgentRules;
   readonly verifyCallbackToken: (stepExecutionId: string, token: string) => boolean;
   /** Each resolves while the server answers. */

@@ -36,5 +36,5 @@ function callerOf({ sub, communities = [], roles = [] }: Record<string, unknown>
   if (sub.includes('\u0000') || !sub.isWellFormed()) return null;
   if (!Array.isArray(communities) || !communities.every((id) => Number.isSafeInteger(id))) return null;
   if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) return null;
-  return { userId: sub, isAdmin: roles.includes(ADMIN_ROLE), communities, via: 'jwt' };
+  return { userId: sub, isAdmin: roles.includes(ADMIN_ROLE), communities, via: 'jwt', key: null };
 }

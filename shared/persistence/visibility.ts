@@ -29,12 +29,21 @@ export function canViewRun(viewer: Viewer, parameters: Parameters): string {
   return isOwner('r.owner', viewer, parameters);
 }
 
+/** One's own, an admin's too: what the plain face shows (design §5). */
+export function ownsRun({ userId }: Viewer, parameters: Parameters): string {
+  return `r.owner = ${parameters.add(userId)}`;
+}
+
 export function canViewAgent(viewer: Viewer, parameters: Parameters): string {
   return viewer.isAdmin ? 'true' : `(a.owner = ${parameters.add(viewer.userId)} or a.owner is null)`;
 }
 
 export function canManageAgent(viewer: Viewer, parameters: Parameters): string {
   return isOwner('a.owner', viewer, parameters);
+}
+
+export function canManageApiKey(viewer: Viewer, parameters: Parameters): string {
+  return isOwner('k.user_id', viewer, parameters);
 }
 
 function isOwner(column: string, viewer: Viewer, parameters: Parameters): string {

@@ -1,5 +1,6 @@
 import type { AnyRoute } from '../route.ts';
 import { agentRoutes } from './agents.ts';
+import { apiKeyRoutes } from './api-keys.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { executeRoutes } from './execute.ts';
 import { healthRoutes } from './health.ts';
@@ -13,6 +14,7 @@ export const allRoutes: readonly AnyRoute[] = [
   ...runRoutes,
   ...runActionRoutes,
   ...agentRoutes,
+  ...apiKeyRoutes,
   ...callbackRoutes,
   ...healthRoutes,
 ];

@@ -19,6 +19,7 @@ export const executeRoutes = [
     operationId: 'executeWorkflow',
     summary: "Starts a run of the workflow's newest version",
     authentication: 'caller',
+    scope: 'execute',
     params: idParam,
     body: {
       schema: executeBody,

@@ -3,6 +3,7 @@ import { SignJWT } from 'jose';
 import { createApiServices } from '../../../functions/api/api-services.ts';
 import { createApi } from '../../../functions/api/create-api.ts';
 import type { ApiServices } from '../../../functions/api/services.ts';
+import type { ApiKeyRecord } from '../../../shared/application/manage-api-keys.ts';
 import { generateApiKey } from '../../../shared/auth/api-key.ts';
 import { createEngineServices, type EngineServices } from '../../../shared/composition/engine-services.ts';
 import { readEnvironment } from '../../../shared/config/environment.ts';
@@ -29,10 +30,11 @@ export interface ApiHarness {
   readonly engine: EngineServices;
   readonly services: ApiServices;
   readonly logged: { message: string; fields: Readonly<Record<string, unknown>> }[];
+  /** Without a rate limit, unless `more` says otherwise. */
   makeApiKey(
     userId: string,
     roles?: readonly string[],
-    expiresAt?: Date,
+    more?: Partial<ApiKeyRecord>,
   ): Promise<{ id: string; key: string }>;
   close(): Promise<void>;
 }
@@ -82,10 +84,21 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     engine,
     services,
     logged,
-    async makeApiKey(userId, roles = [], expiresAt) {
+    async makeApiKey(userId, roles = [], more = {}) {
       const { key, hash, prefix } = generateApiKey();
-      const record = { hash, prefix, name: 'test', userId, roles, expiresAt: expiresAt ?? null };
-      return { id: await insertApiKey(engine.database, record), key };
+      const { id } = await insertApiKey(engine.database, {
+        hash,
+        prefix,
+        name: 'test',
+        userId,
+        roles,
+        communities: [],
+        tier: 'unlimited',
+        scopes: [],
+        expiresAt: null,
+        ...more,
+      });
+      return { id, key };
     },
     async close() {
       await engine.close();

@@ -32,7 +32,7 @@ describe('every route', () => {
   it.each(guarded.map((route) => [route.operationId, route] as const))(
     '%s: 401 for wrong credentials',
     async (_id, route) => {
-      const expired = await api.makeApiKey('ann', [], new Date(Date.now() - 1_000));
+      const expired = await api.makeApiKey('ann', [], { expiresAt: new Date(Date.now() - 1_000) });
       const revoked = await api.makeApiKey('ann');
       await api.engine.database.execute('update api_keys set revoked_at = now() where id = $1', [revoked.id]);
       const wrong: Record<string, string>[] = [

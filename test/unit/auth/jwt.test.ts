@@ -27,8 +27,15 @@ describe('a JWT', () => {
       isAdmin: true,
       communities: [1, 2],
       via: 'jwt',
+      key: null,
     });
-    expect(await verify(token(good))).toEqual({ userId: 'ann', isAdmin: false, communities: [], via: 'jwt' });
+    expect(await verify(token(good))).toEqual({
+      userId: 'ann',
+      isAdmin: false,
+      communities: [],
+      via: 'jwt',
+      key: null,
+    });
   });
 
   it('made by a library is taken', async () => {
