@@ -12,7 +12,10 @@ import type { EngineServices } from '../../shared/composition/engine-services.ts
 import type { Environment } from '../../shared/config/environment.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
+import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
+import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
 import { createRunQueries } from '../../shared/persistence/run-queries.ts';
+import { createWorkflowGrants } from '../../shared/persistence/workflow-grants.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
 import type { ApiServices, ErrorLog } from './services.ts';
 
@@ -35,8 +38,11 @@ export function createApiServices(engine: Engine, settings: Settings, log: Error
     }),
     workflows,
     registerWorkflow: createRegisterWorkflow(workflows),
+    grants: createWorkflowGrants(database),
     executeWorkflow: createExecuteWorkflow(startRun),
     runs: createRunQueries(database),
+    executions: createExecutionQueries(database),
+    nodes: createNodeQueries(database),
     changeRun: createChangeRun(decideBatch),
     agents,
     manageAgents: createManageAgents(agents, {

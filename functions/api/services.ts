@@ -3,7 +3,10 @@ import type { ExecuteWorkflow } from '../../shared/application/execute-workflow.
 import type { Agents, ManageAgents } from '../../shared/application/manage-agents.ts';
 import type { CreateApiKey, ManagedApiKeys } from '../../shared/application/manage-api-keys.ts';
 import type { RegisterWorkflow } from '../../shared/application/register-workflow.ts';
+import type { WorkflowGrants } from '../../shared/application/workflow-grants.ts';
 import type { Authenticate } from '../../shared/auth/authenticate.ts';
+import type { ExecutionQueries } from '../../shared/persistence/execution-queries.ts';
+import type { NodeQueries } from '../../shared/persistence/node-queries.ts';
 import type { RunQueries } from '../../shared/persistence/run-queries.ts';
 import type { Workflows } from '../../shared/persistence/workflows.ts';
 
@@ -12,8 +15,11 @@ export interface ApiServices {
   readonly authenticate: Authenticate;
   readonly workflows: Workflows;
   readonly registerWorkflow: RegisterWorkflow;
+  readonly grants: WorkflowGrants;
   readonly executeWorkflow: ExecuteWorkflow;
   readonly runs: RunQueries;
+  readonly executions: ExecutionQueries;
+  readonly nodes: NodeQueries;
   readonly changeRun: ChangeRun;
   readonly agents: Agents;
   readonly manageAgents: ManageAgents;

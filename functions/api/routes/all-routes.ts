@@ -3,14 +3,20 @@ import { agentRoutes } from './agents.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { executeRoutes } from './execute.ts';
+import { executionRoutes } from './executions.ts';
 import { healthRoutes } from './health.ts';
+import { permissionRoutes } from './permissions.ts';
+import { plainRoutes } from './plain.ts';
 import { runActionRoutes } from './run-actions.ts';
 import { runRoutes } from './runs.ts';
 import { workflowRoutes } from './workflows.ts';
 
 export const allRoutes: readonly AnyRoute[] = [
   ...workflowRoutes,
+  ...permissionRoutes,
   ...executeRoutes,
+  ...executionRoutes,
+  ...plainRoutes,
   ...runRoutes,
   ...runActionRoutes,
   ...agentRoutes,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { Problem } from '../api-error.ts';
+import { findExecutable } from '../permissions.ts';
 import { defineRoute } from '../route.ts';
 import { communityId, idParam, jsonObject, oversizedFields } from '../schemas.ts';
 
@@ -31,7 +32,7 @@ export const executeRoutes = [
         oversizedFields({ input_data, variables, metadata }),
     },
     subjectName: 'Workflow',
-    find: ({ caller, params }, { workflows }) => workflows.maybeFindExecutable(caller, params.id),
+    find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     async handle({ caller, subject, body }, { executeWorkflow }) {
       const { runId, executionId, createdAt } = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,

@@ -3,6 +3,7 @@ import { createAgents } from '../../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../../shared/persistence/api-keys.ts';
 import { type Database, openDatabase, type Statements } from '../../../shared/persistence/database.ts';
 import { createRunQueries } from '../../../shared/persistence/run-queries.ts';
+import { createWorkflowGrants } from '../../../shared/persistence/workflow-grants.ts';
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
 import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts';
 
@@ -40,6 +41,11 @@ beforeAll(async () => {
     `insert into api_keys (id, key_hash, prefix, name, user_id)
      select gen_random_uuid(), sha256(n::text::bytea), '', '', 'user' || n % 50 from generate_series(1, ${ROWS}) n`,
   );
+  await database.execute(
+    `insert into workflow_grants (id, workflow_id, user_id, community_id, can_view, can_execute, granted_by)
+     select gen_random_uuid(), id, case n % 2 when 0 then 'user' || n % 5000 end, case n % 2 when 1 then n % 5000 end, true, false, ''
+     from (select id, row_number() over () as n from workflows) w`,
+  );
   await database.execute('analyze');
 });
 afterAll(async () => {
@@ -72,7 +78,7 @@ async function plansOf(work: (statements: Statements) => Promise<unknown>): Prom
   return plans;
 }
 
-const user = { userId: 'user7', isAdmin: false, communities: [] };
+const user = { userId: 'user7', isAdmin: false, communities: [7, 9] };
 const admin = { userId: 'root', isAdmin: true, communities: [] };
 const id = '00000000-0000-7000-8000-000000000007';
 const first = { after: null, limit: 100 };
@@ -88,6 +94,10 @@ describe('on 100,000 rows no statement reads a whole table', () => {
     ['a key to revoke', (s) => createApiKeys(s).revokeApiKey(user, id)],
     ['a workflow to execute', (s) => createWorkflows(s).maybeFindExecutable(user, id)],
     ['a workflow', (s) => createWorkflows(s).maybeFindWorkflow(user, id)],
+    ['rights on a workflow', (s) => createWorkflows(s).maybeFindRights(user, id)],
+    ['rights on a run', (s) => createRunQueries(s).maybeFindRunRights(user, 'run7')],
+    ['permissions', (s) => createWorkflowGrants(s).listGrants(id, later)],
+    ['a permission to revoke', (s) => createWorkflowGrants(s).deleteGrant(id, id)],
     ['a workflow to archive', (s) => createWorkflows(s).archiveWorkflow(user, id)],
     ['workflows', (s) => createWorkflows(s).listWorkflows(user, {}, first)],
     ['workflows, later', (s) => createWorkflows(s).listWorkflows(user, {}, later)],
