@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { checkAgentUrl } from '../../shared/agents/check-agent-url.ts';
 import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/agents/secrets.ts';
 import { createChangeRun } from '../../shared/application/change-run.ts';
@@ -39,7 +40,7 @@ export function createApiServices(engine: Engine, settings: Settings, log: Error
     workflows,
     registerWorkflow: createRegisterWorkflow(workflows),
     grants: createWorkflowGrants(database),
-    executeWorkflow: createExecuteWorkflow(startRun),
+    executeWorkflow: createExecuteWorkflow(startRun, (text) => createHash('sha256').update(text).digest()),
     runs: createRunQueries(database),
     executions: createExecutionQueries(database),
     nodes: createNodeQueries(database),

@@ -5,7 +5,7 @@ import { type Caller, hasScope } from '../../shared/auth/caller.ts';
 import { type Answer, type PlainAnswer, resultOf, resultOfError } from './answer.ts';
 import { ApiError, errorCodes, notFound } from './api-error.ts';
 import { apiErrorOf } from './error-of.ts';
-import { headerOf, readBody, readParams, readQuery } from './read-request.ts';
+import { headerOf, readBody, readIdempotencyKey, readParams, readQuery } from './read-request.ts';
 import { type AnyRoute, scopeOf } from './route.ts';
 import { createRouter } from './router.ts';
 import { allRoutes } from './routes/all-routes.ts';
@@ -104,8 +104,9 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
   const subject = await route.find?.({ caller, params }, services);
   if (subject === null) throw subjectNotFound();
   const query = route.query ? readQuery(event, route.query) : {};
+  const idempotencyKey = route.takesIdempotencyKey ? readIdempotencyKey(event) : null;
   const body = route.body ? readBody(event, route.body, services) : undefined;
-  return route.handle({ caller, params, query, body, subject }, services);
+  return route.handle({ caller, params, query, body, subject, idempotencyKey }, services);
 }
 
 function isPlain({ path }: APIGatewayProxyEvent): boolean {

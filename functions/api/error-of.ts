@@ -10,6 +10,15 @@ export function apiErrorOf(error: unknown): ApiError {
       return unavailable('Another request was in the way; try again', { cause: error });
     case 'VALUE_REFUSED':
       return badRequest([{ path: '', message: 'expected values that can be stored' }], { cause: error });
+    case 'IDEMPOTENCY_KEY_REUSED':
+      return new ApiError(
+        'CONFLICT',
+        'This Idempotency-Key came with another request before; use a new one',
+        {
+          details: { reason: 'IDEMPOTENCY_KEY_REUSED' },
+          cause: error,
+        },
+      );
     case 'OUT_OF_TIME':
       return unavailable('This took too long; try again', { cause: error });
     default:

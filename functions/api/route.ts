@@ -27,6 +27,8 @@ export interface RouteRequest<Auth extends 'caller' | 'none', Params, Query, Bod
   readonly query: Query;
   readonly body: Body;
   readonly subject: Subject;
+  /** Null where none was sent, and on routes that take none. */
+  readonly idempotencyKey: string | null;
 }
 
 /**
@@ -46,6 +48,8 @@ export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subj
   readonly params?: z.ZodType<Params>;
   readonly query?: z.ZodType<Query>;
   readonly body?: BodySpec<Body>;
+  /** The header `Idempotency-Key`: the same key and request again are answered alike, and done once. */
+  readonly takesIdempotencyKey?: boolean;
   /** What the path is about; null where there is none that the caller may see. */
   readonly find?: (
     request: { readonly caller: Auth extends 'caller' ? Caller : null; readonly params: Params },

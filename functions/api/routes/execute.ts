@@ -33,12 +33,14 @@ export const executeRoutes = [
     },
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
-    async handle({ caller, subject, body }, { executeWorkflow }) {
+    takesIdempotencyKey: true,
+    async handle({ caller, subject, body, idempotencyKey }, { executeWorkflow }) {
       const { runId, executionId, createdAt } = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: body.variables ?? undefined,
         communityId: body.community_id ?? null,
         metadata: body.metadata ?? null,
+        idempotencyKey,
       });
       return {
         status: 202,
