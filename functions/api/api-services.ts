@@ -9,25 +9,30 @@ import { createRegisterWorkflow } from '../../shared/application/register-workfl
 import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createAuthenticate } from '../../shared/auth/authenticate.ts';
 import { createJwtVerifier } from '../../shared/auth/jwt.ts';
+import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
 import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
 import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
+import { createRateLimits } from '../../shared/persistence/rate-limits.ts';
 import { createRunQueries } from '../../shared/persistence/run-queries.ts';
 import { createWorkflowGrants } from '../../shared/persistence/workflow-grants.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
 import type { ApiServices, ErrorLog } from './services.ts';
 
 type Engine = Pick<EngineServices, 'database' | 'producer' | 'tokens' | 'decideBatch' | 'startRun'>;
-type Settings = Pick<Environment, 'authMode' | 'jwtSecret' | 'secretKey' | 'agentAllowedCidrs'>;
+type Settings = Pick<
+  Environment,
+  'authMode' | 'jwtSecret' | 'jwtRateLimit' | 'secretKey' | 'agentAllowedCidrs'
+>;
 
 const KAFKA_CHECK_TIMEOUT_MS = 1_000;
 
 export function createApiServices(engine: Engine, settings: Settings, log: ErrorLog): ApiServices {
   const { database, producer, tokens, decideBatch, startRun } = engine;
-  const { authMode, jwtSecret, secretKey, agentAllowedCidrs } = settings;
+  const { authMode, jwtSecret, jwtRateLimit, secretKey, agentAllowedCidrs } = settings;
   const workflows = createWorkflows(database);
   const agents = createAgents(database);
   const apiKeys = createApiKeys(database);
@@ -37,6 +42,7 @@ export function createApiServices(engine: Engine, settings: Settings, log: Error
       verifyJwt: createJwtVerifier(jwtSecret),
       mode: authMode,
     }),
+    rateLimiter: createRateLimiter({ limits: createRateLimits(database), jwtTier: jwtRateLimit }),
     workflows,
     registerWorkflow: createRegisterWorkflow(workflows),
     grants: createWorkflowGrants(database),

@@ -1,12 +1,13 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { v4 as uuidv4 } from 'uuid';
-import { type Caller, hasScope } from '../../shared/auth/caller.ts';
+import type { Caller } from '../../shared/auth/caller.ts';
+import { admit, type Exchange } from './admission.ts';
 import { type Answer, type PlainAnswer, resultOf, resultOfError } from './answer.ts';
 import { ApiError, errorCodes, notFound } from './api-error.ts';
 import { apiErrorOf } from './error-of.ts';
 import { headerOf, readBody, readIdempotencyKey, readParams, readQuery } from './read-request.ts';
-import { type AnyRoute, scopeOf } from './route.ts';
+import type { AnyRoute } from './route.ts';
 import { createRouter } from './router.ts';
 import { allRoutes } from './routes/all-routes.ts';
 import type { ApiServices } from './services.ts';
@@ -24,7 +25,7 @@ class OutOfTimeError extends Error {
 export function createApi(services: ApiServices, routes: readonly AnyRoute[] = allRoutes): ApiHandler {
   const match = createRouter(routes);
 
-  async function respond(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
+  async function serve(event: APIGatewayProxyEvent, exchange: Exchange): Promise<APIGatewayProxyResult> {
     const matched = match(event.httpMethod, event.path);
     if (matched.kind === 'not_found') throw notFound('Path');
     if (matched.kind === 'method_not_allowed') {
@@ -32,14 +33,29 @@ export function createApi(services: ApiServices, routes: readonly AnyRoute[] = a
       throw new ApiError('METHOD_NOT_ALLOWED', `Expected one of ${matched.allow} here`, { headers });
     }
     const { route, params } = matched;
-    const { caller, afterwards } = await callerOf(route, event, services);
-    refuseOtherScopes(route, caller);
-    const answer = await answerOf(route, { event, caller, params }, services);
+    const afterwards = await admit(route, event, services, exchange);
+    const answer = await answerOf(route, { event, caller: exchange.caller, params }, services);
     // Not waited for: the time of a key's last use is worth no client's time.
     afterwards?.().catch((error: unknown) =>
       services.log.error('The use of an API key was not recorded', { error }),
     );
-    return withoutBodyOfHead(event, resultOf(answer, requestIdOf(event), headerOf(event, 'if-none-match')));
+    return resultOf(answer, requestIdOf(event), headerOf(event, 'if-none-match'));
+  }
+
+  function refuse(event: APIGatewayProxyEvent, thrown: unknown): APIGatewayProxyResult {
+    const error = apiErrorOf(thrown);
+    const requestId = requestIdOf(event);
+    if (errorCodes[error.code] >= 500) {
+      const fields = { request_id: requestId, method: event.httpMethod, error: error.cause ?? error };
+      services.log.error(error.message, fields);
+    }
+    return resultOfError(error, requestId, isPlain(event));
+  }
+
+  async function respond(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
+    const exchange: Exchange = { caller: null, headers: {} };
+    const result = await serve(event, exchange).catch((error: unknown) => refuse(event, error));
+    return withoutBodyOfHead(event, { ...result, headers: { ...exchange.headers, ...result.headers } });
   }
 
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>({
@@ -49,37 +65,9 @@ export function createApi(services: ApiServices, routes: readonly AnyRoute[] = a
     },
   })
     .onError((request) => {
-      const { event } = request;
-      const error = apiErrorOf(request.error);
-      const requestId = requestIdOf(event);
-      if (errorCodes[error.code] >= 500) {
-        const fields = { request_id: requestId, method: event.httpMethod, error: error.cause ?? error };
-        services.log.error(error.message, fields);
-      }
-      request.response = withoutBodyOfHead(event, resultOfError(error, requestId, isPlain(event)));
+      request.response = withoutBodyOfHead(request.event, refuse(request.event, request.error));
     })
     .handler(respond);
-}
-
-async function callerOf(
-  { authentication }: AnyRoute,
-  event: APIGatewayProxyEvent,
-  services: ApiServices,
-): Promise<{ caller: Caller | null; afterwards: (() => Promise<void>) | null }> {
-  if (authentication === 'none') return { caller: null, afterwards: null };
-  const authenticated = await services.authenticate({
-    apiKey: headerOf(event, 'x-api-key'),
-    authorization: headerOf(event, 'authorization'),
-  });
-  if (authenticated.ok) return authenticated;
-  const headers = { 'WWW-Authenticate': 'Bearer realm="stepline"' };
-  throw new ApiError('UNAUTHORIZED', authenticated.message, { headers });
-}
-
-function refuseOtherScopes(route: AnyRoute, caller: Caller | null): void {
-  const scope = scopeOf(route);
-  if (caller === null || hasScope(caller, scope)) return;
-  throw new ApiError('PERMISSION_DENIED', `This API key lacks the scope ${scope}`);
 }
 
 interface Asked {

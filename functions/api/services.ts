@@ -5,6 +5,7 @@ import type { CreateApiKey, ManagedApiKeys } from '../../shared/application/mana
 import type { RegisterWorkflow } from '../../shared/application/register-workflow.ts';
 import type { WorkflowGrants } from '../../shared/application/workflow-grants.ts';
 import type { Authenticate } from '../../shared/auth/authenticate.ts';
+import type { RateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { ExecutionQueries } from '../../shared/persistence/execution-queries.ts';
 import type { NodeQueries } from '../../shared/persistence/node-queries.ts';
 import type { RunQueries } from '../../shared/persistence/run-queries.ts';
@@ -13,6 +14,7 @@ import type { Workflows } from '../../shared/persistence/workflows.ts';
 /** What the routes call. */
 export interface ApiServices {
   readonly authenticate: Authenticate;
+  readonly rateLimiter: RateLimiter;
   readonly workflows: Workflows;
   readonly registerWorkflow: RegisterWorkflow;
   readonly grants: WorkflowGrants;

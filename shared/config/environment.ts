@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Tier, tiers } from './rate-limits.ts';
 import { type Topics, topicsFor } from './topics.ts';
 
 const list = z.string().transform((text) =>
@@ -28,6 +29,8 @@ const schema = z.object({
     .refine((text) => Buffer.from(text, 'base64').length >= 32, 'expected at least 32 bytes in base64'),
   AUTH_MODE: z.enum(['required', 'anonymous']).default('required'),
   JWT_SECRET: optionalText,
+  /** The tier of callers by JWT: requests a minute of each user. */
+  JWT_RATE_LIMIT: z.enum(tiers).default('unlimited'),
   AGENT_REGISTRY_URL: optionalText,
   AGENT_ALLOWED_CIDRS: list.default([]),
   /** Where agents reach this API from outside, without a trailing slash: callback URLs start with it. */
@@ -48,6 +51,7 @@ export interface Environment {
   readonly secretKey: Buffer;
   readonly authMode: 'required' | 'anonymous';
   readonly jwtSecret: string | null;
+  readonly jwtRateLimit: Tier;
   readonly agentRegistryUrl: string | null;
   readonly agentAllowedCidrs: readonly string[];
   readonly publicUrl: string;
@@ -83,6 +87,7 @@ export function readEnvironment(variables: Record<string, string | undefined> = 
     secretKey: Buffer.from(env.STEPLINE_SECRET_KEY, 'base64'),
     authMode: env.AUTH_MODE,
     jwtSecret: env.JWT_SECRET,
+    jwtRateLimit: env.JWT_RATE_LIMIT,
     agentRegistryUrl: env.AGENT_REGISTRY_URL,
     agentAllowedCidrs: env.AGENT_ALLOWED_CIDRS,
     publicUrl: env.PUBLIC_URL,

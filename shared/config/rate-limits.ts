@@ -7,4 +7,4 @@ export const requestsPerMinute = {
 
 export type Tier = keyof typeof requestsPerMinute;
 
-export const tiers = Object.keys(requestsPerMinute) as readonly Tier[];
+export const tiers = ['standard', 'premium', 'unlimited'] as const satisfies readonly Tier[];

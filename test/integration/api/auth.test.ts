@@ -18,6 +18,8 @@ const requestOf = ({ method, path }: { method: string; path: string }) => ({
 const guarded = allRoutes.filter(({ authentication }) => authentication === 'caller');
 const open = allRoutes.filter(({ authentication }) => authentication === 'none');
 
+let sent = 0;
+
 describe('every route', () => {
   it('but health and the callbacks asks who calls', () => {
     expect(open.map(({ operationId }) => operationId)).toEqual([
@@ -48,7 +50,13 @@ describe('every route', () => {
         { Authorization: 'Bearer' },
       ];
       for (const headers of wrong) {
-        const { status, body, headers: answered } = await api.send({ ...requestOf(route), headers });
+        // Each from an address of its own: failures are counted by it.
+        const sourceAddress = `test-${sent++}`;
+        const {
+          status,
+          body,
+          headers: answered,
+        } = await api.send({ ...requestOf(route), headers, sourceAddress });
         expect([status, body.success, body.error_code]).toEqual([401, false, 'UNAUTHORIZED']);
         expect(answered['WWW-Authenticate']).toBe('Bearer realm="stepline"');
       }

@@ -20,6 +20,7 @@ function apiDoing(
   const logged: { message: string; fields: Readonly<Record<string, unknown>> }[] = [];
   const services = {
     authenticate: async () => authentication,
+    rateLimiter: { admit: async () => null, admitFailure: async () => null },
     log: {
       error: (message: string, fields: Record<string, unknown>) => void logged.push({ message, fields }),
     },
