@@ -17,6 +17,7 @@ import { createApiKeys } from '../../shared/persistence/api-keys.ts';
 import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
 import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
 import { createRateLimits } from '../../shared/persistence/rate-limits.ts';
+import { createRunBatches } from '../../shared/persistence/run-batches.ts';
 import { createRunQueries } from '../../shared/persistence/run-queries.ts';
 import { createWorkflowGrants } from '../../shared/persistence/workflow-grants.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
@@ -50,6 +51,7 @@ export function createApiServices(engine: Engine, settings: Settings, log: Error
     runs: createRunQueries(database),
     executions: createExecutionQueries(database),
     nodes: createNodeQueries(database),
+    runBatches: createRunBatches(database),
     changeRun: createChangeRun(decideBatch),
     agents,
     manageAgents: createManageAgents(agents, {

@@ -8,6 +8,7 @@ import type { Authenticate } from '../../shared/auth/authenticate.ts';
 import type { RateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { ExecutionQueries } from '../../shared/persistence/execution-queries.ts';
 import type { NodeQueries } from '../../shared/persistence/node-queries.ts';
+import type { RunBatches } from '../../shared/persistence/run-batches.ts';
 import type { RunQueries } from '../../shared/persistence/run-queries.ts';
 import type { Workflows } from '../../shared/persistence/workflows.ts';
 
@@ -22,6 +23,7 @@ export interface ApiServices {
   readonly runs: RunQueries;
   readonly executions: ExecutionQueries;
   readonly nodes: NodeQueries;
+  readonly runBatches: RunBatches;
   readonly changeRun: ChangeRun;
   readonly agents: Agents;
   readonly manageAgents: ManageAgents;

@@ -153,7 +153,7 @@ export function createRunQueries(database: Statements): RunQueries {
          where ${[more, 'r.created_at is not null', ...conditions].join(' and ')}
          order by r.created_at desc, r.id desc
          limit ${limit}`;
-      const conditions = [isBeyond(page.after, key, '<', parameters), ...conditionsOf(filter, parameters)];
+      const conditions = [isBeyond(page.after, key, '<', parameters), ...runConditions(filter, parameters)];
       const limit = parameters.add(page.limit + 1);
       const rows = await database.many<RunSummary & { position_key: string }>(
         viewer.isAdmin
@@ -213,7 +213,7 @@ export function createRunQueries(database: Statements): RunQueries {
   };
 }
 
-function conditionsOf(filter: RunFilter, parameters: Parameters): string[] {
+export function runConditions(filter: RunFilter, parameters: Parameters): string[] {
   const conditions: string[] = [];
   const where = (condition: (parameter: string) => string, value: unknown) => {
     if (value !== undefined) conditions.push(condition(parameters.add(value)));

@@ -8,6 +8,7 @@ import { healthRoutes } from './health.ts';
 import { permissionRoutes } from './permissions.ts';
 import { plainRoutes } from './plain.ts';
 import { runActionRoutes } from './run-actions.ts';
+import { runBatchRoutes } from './run-batches.ts';
 import { runRoutes } from './runs.ts';
 import { workflowRoutes } from './workflows.ts';
 
@@ -19,6 +20,7 @@ export const allRoutes: readonly AnyRoute[] = [
   ...plainRoutes,
   ...runRoutes,
   ...runActionRoutes,
+  ...runBatchRoutes,
   ...agentRoutes,
   ...apiKeyRoutes,
   ...callbackRoutes,
