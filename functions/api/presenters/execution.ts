@@ -21,7 +21,7 @@ export function identityOf(run: ExecutionSummary) {
   };
 }
 
-function timesOf(run: ExecutionSummary) {
+export function timesOf(run: ExecutionSummary) {
   const { begun_at } = run;
   const endedAt = endOf(run);
   return {

@@ -2,6 +2,7 @@ import type { AnyRoute } from '../route.ts';
 import { agentRoutes } from './agents.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { callbackRoutes } from './callbacks.ts';
+import { comparisonRoutes } from './compare-executions.ts';
 import { executeRoutes } from './execute.ts';
 import { executionRoutes } from './executions.ts';
 import { healthRoutes } from './health.ts';
@@ -17,6 +18,7 @@ export const allRoutes: readonly AnyRoute[] = [
   ...permissionRoutes,
   ...executeRoutes,
   ...executionRoutes,
+  ...comparisonRoutes,
   ...plainRoutes,
   ...runRoutes,
   ...runActionRoutes,

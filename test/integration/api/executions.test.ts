@@ -398,3 +398,44 @@ describe('the list of a workflow’s executions', () => {
     expect(viewed.body.data).toHaveLength(5);
   });
 });
+
+describe('comparing two executions', () => {
+  const compare = (left: string, right: string) => ({
+    path: `/api/v1/workflows/executions/compare?left=${left}&right=${right}`,
+  });
+
+  it('shows what each did, node by node', async () => {
+    const [left, right] = [await started(), await started()];
+    for (const runId of [left, right]) await api.pickUp(runId);
+    await api.settle(left);
+    await api.settle(left);
+    await api.settle(right, true);
+    const { status, body, headers } = await api.as('ann')(compare(idOf(left), idOf(right)));
+    expect(status).toBe(200);
+    expect(headers).toHaveProperty('ETag');
+    expect(body.data).toMatchObject({
+      left: { execution_id: idOf(left), status: 'completed' },
+      right: { execution_id: idOf(right), status: 'failed', error_node_id: 'extract' },
+      same_workflow: true,
+      same_status: false,
+      same_input: true,
+      same_output: false,
+      path: { same: false, left: ['extract', 'transform'], right: ['extract'], differs_at: 1 },
+      nodes: [
+        { node_id: 'extract', same_status: false, same_input: true, same_output: false },
+        { node_id: 'transform', right: null },
+      ],
+    });
+  });
+
+  it('names the one that the caller may not see', async () => {
+    const runId = await started();
+    const answer = await api.as('ann')(compare(idOf(runId), randomUUID()));
+    expect([answer.status, answer.body.details]).toEqual([
+      400,
+      [{ path: 'right', message: 'expected an execution that you may see' }],
+    ]);
+    const bad = await api.as('bob')(compare(idOf(runId), 'x'));
+    expect(codeOf(bad)).toEqual([400, 'BAD_REQUEST']);
+  });
+});

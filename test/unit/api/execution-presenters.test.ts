@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { presentComparison } from '../../../functions/api/presenters/comparison.ts';
 import {
   presentExecution,
   presentListedExecution,
@@ -338,5 +339,61 @@ describe('the plain face', () => {
       duration_ms: null,
       timestamp: '2025-12-09T12:00:00.000Z',
     });
+  });
+});
+
+describe('a comparison', () => {
+  it('pairs nodes, and says where the paths part', () => {
+    const left = { run, nodes: [node, { ...node, step_id: 'load', completed_at: at(4) }] };
+    const right = {
+      run: { ...run, completed_at: at(20), output_data: null },
+      nodes: [
+        { ...node, attempts: 2, completed_at: at(3), output_data: { message: 'other' } },
+        { ...node, step_id: 'extract', visit: 2 },
+      ],
+    };
+    const compared = presentComparison(left, right);
+    expect(compared).toMatchObject({
+      left: { execution_id: '550e8400-e29b-41d4-a716-446655440000', status: 'completed', version: 1 },
+      same_workflow: true,
+      same_status: true,
+      same_input: true,
+      same_output: false,
+      execution_time_difference_seconds: -10,
+      path: {
+        same: false,
+        left: ['extract', 'load'],
+        right: ['extract', 'extract'],
+        differs_at: 1,
+      },
+    });
+    expect(compared.nodes).toEqual([
+      {
+        node_id: 'extract',
+        scope: '',
+        visit: 1,
+        left: { status: 'completed', duration_seconds: 1, retry_count: 0, error: null, error_type: null },
+        right: { status: 'completed', duration_seconds: 3, retry_count: 1, error: null, error_type: null },
+        same_status: true,
+        same_input: true,
+        same_output: false,
+        duration_difference_seconds: 2,
+      },
+      expect.objectContaining({ node_id: 'load', right: null, same_status: false, same_input: null }),
+      expect.objectContaining({
+        node_id: 'extract',
+        visit: 2,
+        left: null,
+        duration_difference_seconds: null,
+      }),
+    ]);
+  });
+
+  it('says nothing of data that is too much to look at, and finds equals equal', () => {
+    const omitted = { run, nodes: [{ ...node, is_data_omitted: true }] };
+    const compared = presentComparison(omitted, omitted);
+    expect(compared.nodes[0]).toMatchObject({ same_input: null, same_output: null });
+    expect(compared.path).toMatchObject({ same: true, differs_at: null });
+    expect(presentComparison({ run, nodes: [] }, { run, nodes: [node] }).path.differs_at).toBe(0);
   });
 });
