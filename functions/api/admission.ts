@@ -1,17 +1,12 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { type Caller, hasScope } from '../../shared/auth/caller.ts';
+import { hasScope } from '../../shared/auth/caller.ts';
 import type { RateState } from '../../shared/auth/rate-limiter.ts';
+import { logAuthentication } from './accounting.ts';
 import { ApiError } from './api-error.ts';
+import type { Exchange } from './exchange.ts';
 import { headerOf } from './read-request.ts';
 import { type AnyRoute, scopeOf } from './route.ts';
 import type { ApiServices } from './services.ts';
-
-/** What becomes known of a request while it is served; a refusal half-way finds it here. */
-export interface Exchange {
-  caller: Caller | null;
-  /** For the answer, whatever it is. */
-  headers: Readonly<Record<string, string>>;
-}
 
 /**
  * Who calls, within their rate and their key's scope.
@@ -38,6 +33,7 @@ export async function admit(
   }
   const { caller, afterwards } = authenticated;
   exchange.caller = caller;
+  logAuthentication(exchange, services);
   refuseBeyond(await services.rateLimiter.admit(caller), exchange);
   const scope = scopeOf(route);
   if (!hasScope(caller, scope)) {
@@ -51,6 +47,7 @@ function refuseBeyond(state: RateState | null, exchange: Exchange): void {
   if (state === null) return;
   const { policy, capacity, remaining, resetSeconds, retryAfterSeconds } = state;
   exchange.headers = {
+    ...exchange.headers,
     'RateLimit-Policy': `"${policy}";q=${capacity};w=60`,
     RateLimit: `"${policy}";r=${remaining};t=${resetSeconds}`,
   };

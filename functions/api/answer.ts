@@ -59,6 +59,29 @@ export function resultOfError(error: ApiError, requestId: string, isPlain = fals
   return result(errorCodes[code], body, requestId, headers);
 }
 
+/** 204: there is nothing to say but headers. */
+export function emptyResult(
+  requestId: string,
+  headers: Readonly<Record<string, string>>,
+): APIGatewayProxyResult {
+  const { 'Content-Type': _none, ...ours } = HEADERS;
+  return {
+    statusCode: 204,
+    headers: { ...ours, 'X-Request-Id': requestId, ...headers },
+    body: '',
+    isBase64Encoded: false,
+  };
+}
+
+/** The result's own headers stay; what it varies by adds up. */
+export function withHeaders(
+  result: APIGatewayProxyResult,
+  headers: Readonly<Record<string, string>>,
+): APIGatewayProxyResult {
+  const vary = [headers.Vary, result.headers?.Vary].filter((value) => value !== undefined).join(', ');
+  return { ...result, headers: { ...headers, ...result.headers, ...(vary !== '' && { Vary: vary }) } };
+}
+
 function envelopeOf({ message, data, meta = {}, beside }: Answer) {
   return { success: true, message, data, meta, ...beside };
 }

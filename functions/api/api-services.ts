@@ -14,6 +14,7 @@ import type { EngineServices } from '../../shared/composition/engine-services.ts
 import type { Environment } from '../../shared/config/environment.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
+import { createAuditLog } from '../../shared/persistence/audit-log.ts';
 import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
 import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
 import { createRateLimits } from '../../shared/persistence/rate-limits.ts';
@@ -21,29 +22,36 @@ import { createRunBatches } from '../../shared/persistence/run-batches.ts';
 import { createRunQueries } from '../../shared/persistence/run-queries.ts';
 import { createWorkflowGrants } from '../../shared/persistence/workflow-grants.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
+import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
 import type { ApiServices, ErrorLog } from './services.ts';
 
 type Engine = Pick<EngineServices, 'database' | 'producer' | 'tokens' | 'decideBatch' | 'startRun'>;
 type Settings = Pick<
   Environment,
-  'authMode' | 'jwtSecret' | 'jwtRateLimit' | 'secretKey' | 'agentAllowedCidrs'
+  'authMode' | 'jwt' | 'jwtRateLimit' | 'corsAllowedOrigins' | 'secretKey' | 'agentAllowedCidrs'
 >;
 
 const KAFKA_CHECK_TIMEOUT_MS = 1_000;
 
-export function createApiServices(engine: Engine, settings: Settings, log: ErrorLog): ApiServices {
+export function createApiServices(
+  engine: Engine,
+  settings: Settings,
+  log: ErrorLog,
+  aaa: AaaLog,
+): ApiServices {
   const { database, producer, tokens, decideBatch, startRun } = engine;
-  const { authMode, jwtSecret, jwtRateLimit, secretKey, agentAllowedCidrs } = settings;
+  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs } = settings;
   const workflows = createWorkflows(database);
   const agents = createAgents(database);
   const apiKeys = createApiKeys(database);
   return {
     authenticate: createAuthenticate({
       apiKeys,
-      verifyJwt: createJwtVerifier(jwtSecret),
+      verifyJwt: createJwtVerifier(jwt),
       mode: authMode,
     }),
     rateLimiter: createRateLimiter({ limits: createRateLimits(database), jwtTier: jwtRateLimit }),
+    corsAllowedOrigins,
     workflows,
     registerWorkflow: createRegisterWorkflow(workflows),
     grants: createWorkflowGrants(database),
@@ -69,6 +77,8 @@ export function createApiServices(engine: Engine, settings: Settings, log: Error
       database: () => database.one('select 1 as one'),
       kafka: () => producer.check(KAFKA_CHECK_TIMEOUT_MS),
     },
+    audit: createAuditLog(database),
+    aaa,
     log,
   };
 }

@@ -6,6 +6,8 @@ export function apiErrorOf(error: unknown): ApiError {
   switch (codeOf(error)) {
     case 'DATABASE_UNAVAILABLE':
       return unavailable('The database is not available; try again', { cause: error });
+    case 'JWKS_UNAVAILABLE':
+      return unavailable('The keys of tokens cannot be read; try again', { cause: error });
     case 'TRANSACTION_CONFLICT':
       return unavailable('Another request was in the way; try again', { cause: error });
     case 'VALUE_REFUSED':

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { AuditEntry } from '../../shared/application/audit.ts';
 import type { Caller } from '../../shared/auth/caller.ts';
 import type { Scope } from '../../shared/config/scopes.ts';
 import type { Answer, PlainAnswer } from './answer.ts';
@@ -29,6 +30,8 @@ export interface RouteRequest<Auth extends 'caller' | 'none', Params, Query, Bod
   readonly subject: Subject;
   /** Null where none was sent, and on routes that take none. */
   readonly idempotencyKey: string | null;
+  /** Who asks for what, for the audit log. */
+  readonly audit: AuditEntry;
 }
 
 /**
@@ -42,6 +45,8 @@ export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subj
   readonly operationId: string;
   readonly summary: string;
   readonly authentication: Auth;
+  /** `itself`: its handler writes the audit record with what it does. Default: the pipeline does, but for the scope `read`. */
+  readonly audited?: 'itself' | 'never';
   /** What a narrowed key must have. Default: `read` to GET, `manage` to everything else. */
   readonly scope?: Scope;
   /** What does not match names nothing: 404; on the plain face it is 400. */

@@ -1,3 +1,4 @@
+import type { AuditLog } from '../../shared/application/audit.ts';
 import type { ChangeRun } from '../../shared/application/change-run.ts';
 import type { ExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import type { Agents, ManageAgents } from '../../shared/application/manage-agents.ts';
@@ -11,11 +12,13 @@ import type { NodeQueries } from '../../shared/persistence/node-queries.ts';
 import type { RunBatches } from '../../shared/persistence/run-batches.ts';
 import type { RunQueries } from '../../shared/persistence/run-queries.ts';
 import type { Workflows } from '../../shared/persistence/workflows.ts';
+import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
 
 /** What the routes call. */
 export interface ApiServices {
   readonly authenticate: Authenticate;
   readonly rateLimiter: RateLimiter;
+  readonly corsAllowedOrigins: readonly string[];
   readonly workflows: Workflows;
   readonly registerWorkflow: RegisterWorkflow;
   readonly grants: WorkflowGrants;
@@ -36,6 +39,8 @@ export interface ApiServices {
     readonly database: () => Promise<unknown>;
     readonly kafka: () => Promise<unknown>;
   };
+  readonly audit: AuditLog;
+  readonly aaa: AaaLog;
   readonly log: ErrorLog;
 }
 

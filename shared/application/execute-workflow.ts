@@ -1,5 +1,6 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { JsonObject } from '../engine/json.ts';
+import type { AuditEntry } from './audit.ts';
 import type { StartedRun, StartRun } from './start-run.ts';
 import type { Viewer } from './viewer.ts';
 
@@ -21,6 +22,8 @@ export interface RunRequest {
   readonly metadata: JsonObject | null;
   /** The same key and request by the same caller is the same run; null starts a run each time. */
   readonly idempotencyKey: string | null;
+  /** Written in the transaction that starts the run. */
+  readonly audit: AuditEntry;
 }
 
 export type ExecuteWorkflow = (
@@ -31,12 +34,13 @@ export type ExecuteWorkflow = (
 
 /** A run belongs to the workflow's owner, whoever starts it: its agents are the owner's, and the owner sees it. */
 export function createExecuteWorkflow(startRun: StartRun, hash: (text: string) => Buffer): ExecuteWorkflow {
-  return (caller, { owner, ...workflow }, { idempotencyKey: key, ...request }) =>
+  return (caller, { owner, ...workflow }, { idempotencyKey: key, audit, ...request }) =>
     startRun({
       ...request,
       owner,
       triggeredBy: caller.userId,
       workflow,
+      audit,
       ...(key !== null && {
         idempotency: {
           userId: caller.userId,

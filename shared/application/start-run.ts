@@ -3,6 +3,7 @@ import type { PlanDefaults } from '../definition/compile-plan.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 import type { ExecutionRequest } from '../messages/messages.ts';
+import type { AuditEntry } from './audit.ts';
 import type { Clock, OutboxEntry } from './ports.ts';
 import { type PublishEntries, withPlans, workflowIdOf } from './publish-entries.ts';
 
@@ -21,6 +22,8 @@ export interface StartRunCommand {
   readonly communityId: number | null;
   readonly metadata: JsonObject | null;
   readonly idempotency?: IdempotencyClaim;
+  /** Written with the run; absent where nobody called. */
+  readonly audit?: AuditEntry;
 }
 
 /** A caller's `Idempotency-Key`, and what they ask for under it. */
@@ -50,6 +53,7 @@ export interface NewRun {
   readonly wakeAt: Date;
   readonly request: OutboxEntry;
   readonly idempotency?: IdempotencyClaim;
+  readonly audit?: AuditEntry;
 }
 
 export interface EarlierRun extends StartedRun {

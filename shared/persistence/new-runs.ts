@@ -1,4 +1,5 @@
 import type { EarlierRun, IdempotencyClaim, NewRun, NewRuns } from '../application/start-run.ts';
+import { AUDIT_COLUMNS, auditValues } from './audit-log.ts';
 import type { Database } from './database.ts';
 import { Parameters } from './visibility.ts';
 
@@ -13,6 +14,7 @@ export function createNewRuns(database: Database): NewRuns {
       if (run.idempotency === undefined) {
         await database.execute(
           `with run as (insert into workflow_runs (${RUN_COLUMNS}) values (${runValues(run, parameters)}))
+           ${auditOf(run, (values) => `values (${values})`, parameters)}
            insert into outbox (id, messages) values (${outboxValues(run, parameters)})`,
           parameters.values,
         );
@@ -27,7 +29,7 @@ export function createNewRuns(database: Database): NewRuns {
            returning run_id
          ), run as (
            insert into workflow_runs (${RUN_COLUMNS}) select ${runValues(run, parameters)} from claimed
-         ), message as (
+         ) ${auditOf(run, (values) => `select ${values} from claimed`, parameters)}, message as (
            insert into outbox (id, messages) select ${outboxValues(run, parameters)} from claimed
          )
          select run_id from claimed`,
@@ -83,6 +85,13 @@ function runValues(run: NewRun, parameters: Parameters): string {
     run.wakeAt,
   ];
   return values.map((value) => parameters.add(value)).join(', ');
+}
+
+/** A further part of the `with`, or nothing. */
+function auditOf(run: NewRun, rowOf: (values: string) => string, parameters: Parameters): string {
+  if (run.audit === undefined) return '';
+  const record = { ...run.audit, result: 'SUCCESS', resource: run.runId };
+  return `, audit as (insert into audit_log (${AUDIT_COLUMNS}) ${rowOf(auditValues(record, parameters))})`;
 }
 
 function outboxValues({ request: { id, messages } }: NewRun, parameters: Parameters): string {

@@ -78,6 +78,11 @@ function isOwnerOr(viewer: Viewer, parameters: Parameters, column: string, isGra
   return viewer.isAdmin ? 'true' : `(${isOwner(column, viewer, parameters)} or (${isGranted()}))`;
 }
 
+/** What one did oneself. */
+export function canViewAudit(viewer: Viewer, parameters: Parameters): string {
+  return isOwner('l.user_id', viewer, parameters);
+}
+
 function isOwner(column: string, viewer: Viewer, parameters: Parameters): string {
   return viewer.isAdmin ? 'true' : `${column} = ${parameters.add(viewer.userId)}`;
 }

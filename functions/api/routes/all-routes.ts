@@ -1,8 +1,8 @@
 import type { AnyRoute } from '../route.ts';
 import { agentRoutes } from './agents.ts';
 import { apiKeyRoutes } from './api-keys.ts';
+import { auditRoutes } from './audit.ts';
 import { callbackRoutes } from './callbacks.ts';
-import { comparisonRoutes } from './compare-executions.ts';
 import { executeRoutes } from './execute.ts';
 import { executionRoutes } from './executions.ts';
 import { healthRoutes } from './health.ts';
@@ -18,13 +18,13 @@ export const allRoutes: readonly AnyRoute[] = [
   ...permissionRoutes,
   ...executeRoutes,
   ...executionRoutes,
-  ...comparisonRoutes,
   ...plainRoutes,
   ...runRoutes,
   ...runActionRoutes,
   ...runBatchRoutes,
   ...agentRoutes,
   ...apiKeyRoutes,
+  ...auditRoutes,
   ...callbackRoutes,
   ...healthRoutes,
 ];

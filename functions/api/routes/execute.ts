@@ -34,13 +34,15 @@ export const executeRoutes = [
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     takesIdempotencyKey: true,
-    async handle({ caller, subject, body, idempotencyKey }, { executeWorkflow }) {
+    audited: 'itself',
+    async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
       const { runId, executionId, createdAt } = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: body.variables ?? undefined,
         communityId: body.community_id ?? null,
         metadata: body.metadata ?? null,
         idempotencyKey,
+        audit,
       });
       return {
         status: 202,

@@ -51,13 +51,15 @@ export const plainRoutes = [
       return found?.workflow.owner === caller.userId ? found.workflow : null;
     },
     takesIdempotencyKey: true,
-    async handle({ caller, subject, body, idempotencyKey }, { executeWorkflow }) {
+    audited: 'itself',
+    async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
       const { executionId } = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: undefined,
         communityId: null,
         metadata: null,
         idempotencyKey,
+        audit,
       });
       return {
         status: 202,

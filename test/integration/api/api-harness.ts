@@ -9,6 +9,7 @@ import { createEngineServices, type EngineServices } from '../../../shared/compo
 import { readEnvironment } from '../../../shared/config/environment.ts';
 import { createTopics } from '../../../shared/kafka/create-topics.ts';
 import { insertApiKey } from '../../../shared/persistence/api-keys.ts';
+import { createTextAaaLog } from '../../../shared/telemetry/aaa-log.ts';
 import {
   type ApiRequest,
   type ApiResponse,
@@ -30,6 +31,8 @@ export interface ApiHarness {
   readonly engine: EngineServices;
   readonly services: ApiServices;
   readonly logged: { message: string; fields: Readonly<Record<string, unknown>> }[];
+  /** Of the AAA log, as text. */
+  readonly lines: string[];
   /** Without a rate limit, unless `more` says otherwise. */
   makeApiKey(
     userId: string,
@@ -67,9 +70,15 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
   }
   const engine = createEngineServices(environment, 'test-api');
   const logged: ApiHarness['logged'] = [];
-  const services = createApiServices(engine, environment, {
-    error: (message, fields) => void logged.push({ message, fields }),
-  });
+  const lines: string[] = [];
+  const services = createApiServices(
+    engine,
+    environment,
+    {
+      error: (message, fields) => void logged.push({ message, fields }),
+    },
+    createTextAaaLog({ module: 'test_api', level: 'INFO', write: (line) => void lines.push(line) }),
+  );
   const api = createApi(services);
   const send = async (request: ApiRequest) => responseOf(await api(apiEvent(request), apiContext));
   return {
@@ -84,6 +93,7 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     engine,
     services,
     logged,
+    lines,
     async makeApiKey(userId, roles = [], more = {}) {
       const { key, hash, prefix } = generateApiKey();
       const { id } = await insertApiKey(engine.database, {
