@@ -3,6 +3,7 @@ import { agentRoutes } from './agents.ts';
 import { apiKeyRoutes } from './api-keys.ts';
 import { auditRoutes } from './audit.ts';
 import { callbackRoutes } from './callbacks.ts';
+import { comparisonRoutes } from './compare-executions.ts';
 import { executeRoutes } from './execute.ts';
 import { executionRoutes } from './executions.ts';
 import { healthRoutes } from './health.ts';
@@ -18,6 +19,7 @@ export const allRoutes: readonly AnyRoute[] = [
   ...permissionRoutes,
   ...executeRoutes,
   ...executionRoutes,
+  ...comparisonRoutes,
   ...plainRoutes,
   ...runRoutes,
   ...runActionRoutes,
