@@ -120,6 +120,11 @@ function functionEnvironment(
     'KAFKA_GROUP_ID',
     'AGENT_REGISTRY_URL',
     'AUTH_MODE',
+    'JWT_JWKS_URL',
+    'JWT_ISSUER',
+    'JWT_AUDIENCE',
+    'JWT_RATE_LIMIT',
+    'CORS_ALLOWED_ORIGINS',
     'LOG_LEVEL',
     'LOG_FORMAT',
   ].flatMap((name) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { APIGatewayProxyResult } from 'aws-lambda';
 import { type ApiError, errorCodes } from './api-error.ts';
 
@@ -10,6 +11,13 @@ export interface Answer {
   /** Fields beside the envelope's, where clients look for them: an `id`, a `run_id`, a `status`. */
   readonly beside?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** It is about what has ended: the client may keep it, and ask with its ETag whether it still holds. */
+  readonly isFinal?: boolean;
+}
+
+/** A success of the plain face, which has no envelope. */
+export interface PlainAnswer extends Pick<Answer, 'status' | 'headers' | 'isFinal'> {
+  readonly plain: unknown;
 }
 
 // Answers are JSON about one caller's data: no browser is to render, frame, sniff or store them.
@@ -23,14 +31,72 @@ const HEADERS = {
   'X-Frame-Options': 'DENY',
 };
 
-export function resultOf(answer: Answer, requestId: string): APIGatewayProxyResult {
-  const { status, message, data, meta = {}, beside, headers } = answer;
-  return result(status, { success: true, message, data, meta, ...beside }, requestId, headers);
+/** What has ended may begin again (a retry), so a kept answer is asked after each time; and it is one caller's. */
+const FINAL_HEADERS = { 'Cache-Control': 'private, no-cache', Vary: 'Authorization, X-API-Key' };
+
+/** @param ifNoneMatch the request's header: an answer that its sender has already is 304, without a body. */
+export function resultOf(
+  answer: Answer | PlainAnswer,
+  requestId: string,
+  ifNoneMatch?: string,
+): APIGatewayProxyResult {
+  const { status, headers, isFinal } = answer;
+  const body = 'plain' in answer ? answer.plain : envelopeOf(answer);
+  if (!isFinal) return result(status, body, requestId, headers);
+  const text = JSON.stringify(body);
+  // Of the text itself: it changes with whatever the answer says, a later version's new field too.
+  const etag = `"${createHash('sha256').update(text).digest('base64url')}"`;
+  const kept = result(status, body, requestId, { ...FINAL_HEADERS, ETag: etag, ...headers });
+  return isMatch(ifNoneMatch, etag) ? { ...kept, statusCode: 304, body: '' } : kept;
 }
 
-export function resultOfError(error: ApiError, requestId: string): APIGatewayProxyResult {
+/** @param isPlain on the plain face, whose errors are a text and a code. */
+export function resultOfError(error: ApiError, requestId: string, isPlain = false): APIGatewayProxyResult {
   const { code, message, details, headers } = error;
-  return result(errorCodes[code], { success: false, message, error_code: code, details }, requestId, headers);
+  const body = isPlain
+    ? { detail: plainDetailOf(error), error_code: code }
+    : { success: false, message, error_code: code, details };
+  return result(errorCodes[code], body, requestId, headers);
+}
+
+/** 204: there is nothing to say but headers. */
+export function emptyResult(
+  requestId: string,
+  headers: Readonly<Record<string, string>>,
+): APIGatewayProxyResult {
+  const { 'Content-Type': _none, ...ours } = HEADERS;
+  return {
+    statusCode: 204,
+    headers: { ...ours, 'X-Request-Id': requestId, ...headers },
+    body: '',
+    isBase64Encoded: false,
+  };
+}
+
+/** The result's own headers stay; what it varies by adds up. */
+export function withHeaders(
+  result: APIGatewayProxyResult,
+  headers: Readonly<Record<string, string>>,
+): APIGatewayProxyResult {
+  const vary = [headers.Vary, result.headers?.Vary].filter((value) => value !== undefined).join(', ');
+  return { ...result, headers: { ...headers, ...result.headers, ...(vary !== '' && { Vary: vary }) } };
+}
+
+function envelopeOf({ message, data, meta = {}, beside }: Answer) {
+  return { success: true, message, data, meta, ...beside };
+}
+
+/** There is no other place for what is wrong with each field. */
+function plainDetailOf({ code, message, details }: ApiError): string {
+  if (code !== 'BAD_REQUEST' || !Array.isArray(details) || details.length === 0) return message;
+  const named = details.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  return `Invalid request: ${named.join('; ')}`;
+}
+
+/** As RFC 9110 compares them here: weakly, since caches on the way may weaken a tag. */
+function isMatch(ifNoneMatch: string | undefined, etag: string): boolean {
+  const tags = ifNoneMatch?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
+  return tags.includes(etag) || tags.includes('*');
 }
 
 function result(

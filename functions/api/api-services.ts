@@ -1,45 +1,73 @@
+import { createHash } from 'node:crypto';
 import { checkAgentUrl } from '../../shared/agents/check-agent-url.ts';
 import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/agents/secrets.ts';
 import { createChangeRun } from '../../shared/application/change-run.ts';
 import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import { createManageAgents } from '../../shared/application/manage-agents.ts';
+import { createCreateApiKey } from '../../shared/application/manage-api-keys.ts';
 import { createRegisterWorkflow } from '../../shared/application/register-workflow.ts';
+import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createAuthenticate } from '../../shared/auth/authenticate.ts';
 import { createJwtVerifier } from '../../shared/auth/jwt.ts';
+import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
+import { createAuditLog } from '../../shared/persistence/audit-log.ts';
+import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
+import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
+import { createRateLimits } from '../../shared/persistence/rate-limits.ts';
+import { createRunBatches } from '../../shared/persistence/run-batches.ts';
 import { createRunQueries } from '../../shared/persistence/run-queries.ts';
+import { createWorkflowGrants } from '../../shared/persistence/workflow-grants.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
+import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
 import type { ApiServices, ErrorLog } from './services.ts';
 
 type Engine = Pick<EngineServices, 'database' | 'producer' | 'tokens' | 'decideBatch' | 'startRun'>;
-type Settings = Pick<Environment, 'authMode' | 'jwtSecret' | 'secretKey' | 'agentAllowedCidrs'>;
+type Settings = Pick<
+  Environment,
+  'authMode' | 'jwt' | 'jwtRateLimit' | 'corsAllowedOrigins' | 'secretKey' | 'agentAllowedCidrs'
+>;
 
 const KAFKA_CHECK_TIMEOUT_MS = 1_000;
 
-export function createApiServices(engine: Engine, settings: Settings, log: ErrorLog): ApiServices {
+export function createApiServices(
+  engine: Engine,
+  settings: Settings,
+  log: ErrorLog,
+  aaa: AaaLog,
+): ApiServices {
   const { database, producer, tokens, decideBatch, startRun } = engine;
-  const { authMode, jwtSecret, secretKey, agentAllowedCidrs } = settings;
+  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs } = settings;
   const workflows = createWorkflows(database);
   const agents = createAgents(database);
+  const apiKeys = createApiKeys(database);
   return {
     authenticate: createAuthenticate({
-      apiKeys: createApiKeys(database),
-      verifyJwt: createJwtVerifier(jwtSecret),
+      apiKeys,
+      verifyJwt: createJwtVerifier(jwt),
       mode: authMode,
     }),
+    rateLimiter: createRateLimiter({ limits: createRateLimits(database), jwtTier: jwtRateLimit }),
+    corsAllowedOrigins,
     workflows,
     registerWorkflow: createRegisterWorkflow(workflows),
-    executeWorkflow: createExecuteWorkflow(startRun),
+    grants: createWorkflowGrants(database),
+    executeWorkflow: createExecuteWorkflow(startRun, (text) => createHash('sha256').update(text).digest()),
     runs: createRunQueries(database),
+    executions: createExecutionQueries(database),
+    nodes: createNodeQueries(database),
+    runBatches: createRunBatches(database),
     changeRun: createChangeRun(decideBatch),
     agents,
     manageAgents: createManageAgents(agents, {
       generate: generateSecret,
       encrypt: (secret) => encryptSecret(secretKey, secret),
     }),
+    apiKeys,
+    createApiKey: createCreateApiKey(apiKeys, generateApiKey),
     agentRules: {
       checkUrl: (url) => checkAgentUrl(url, agentAllowedCidrs),
       checkSecret: checkAgentSecret,
@@ -49,6 +77,8 @@ export function createApiServices(engine: Engine, settings: Settings, log: Error
       database: () => database.one('select 1 as one'),
       kafka: () => producer.check(KAFKA_CHECK_TIMEOUT_MS),
     },
+    audit: createAuditLog(database),
+    aaa,
     log,
   };
 }

@@ -6,10 +6,21 @@ export function apiErrorOf(error: unknown): ApiError {
   switch (codeOf(error)) {
     case 'DATABASE_UNAVAILABLE':
       return unavailable('The database is not available; try again', { cause: error });
+    case 'JWKS_UNAVAILABLE':
+      return unavailable('The keys of tokens cannot be read; try again', { cause: error });
     case 'TRANSACTION_CONFLICT':
       return unavailable('Another request was in the way; try again', { cause: error });
     case 'VALUE_REFUSED':
       return badRequest([{ path: '', message: 'expected values that can be stored' }], { cause: error });
+    case 'IDEMPOTENCY_KEY_REUSED':
+      return new ApiError(
+        'CONFLICT',
+        'This Idempotency-Key came with another request before; use a new one',
+        {
+          details: { reason: 'IDEMPOTENCY_KEY_REUSED' },
+          cause: error,
+        },
+      );
     case 'OUT_OF_TIME':
       return unavailable('This took too long; try again', { cause: error });
     default:

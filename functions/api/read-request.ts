@@ -33,6 +33,23 @@ export function readQuery<Query>(event: APIGatewayProxyEvent, schema: z.ZodType<
   return parsed.value;
 }
 
+/** @throws ApiError 400 naming every part of the path that is wrong. */
+export function readParams<Params>(params: unknown, schema: z.ZodType<Params>): Params {
+  const parsed = validate(schema, params);
+  if (!parsed.ok) throw badRequest(parsed.problems);
+  return parsed.value;
+}
+
+const IDEMPOTENCY_KEY = /^[^\p{C}]{1,255}$/u;
+
+/** @throws ApiError 400 where it is there and not 1 to 255 characters. */
+export function readIdempotencyKey(event: APIGatewayProxyEvent): string | null {
+  const key = headerOf(event, 'idempotency-key');
+  if (key === undefined) return null;
+  if (IDEMPOTENCY_KEY.test(key)) return key;
+  throw badRequest([{ path: 'Idempotency-Key', message: 'expected 1 to 255 characters' }]);
+}
+
 /** @throws ApiError 400 naming every field that is wrong, 413 or 415. */
 export function readBody<Body>(
   event: APIGatewayProxyEvent,

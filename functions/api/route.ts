@@ -1,6 +1,8 @@
 import type { z } from 'zod';
+import type { AuditEntry } from '../../shared/application/audit.ts';
 import type { Caller } from '../../shared/auth/caller.ts';
-import type { Answer } from './answer.ts';
+import type { Scope } from '../../shared/config/scopes.ts';
+import type { Answer, PlainAnswer } from './answer.ts';
 import type { Problem } from './api-error.ts';
 import type { ApiServices } from './services.ts';
 
@@ -26,11 +28,15 @@ export interface RouteRequest<Auth extends 'caller' | 'none', Params, Query, Bod
   readonly query: Query;
   readonly body: Body;
   readonly subject: Subject;
+  /** Null where none was sent, and on routes that take none. */
+  readonly idempotencyKey: string | null;
+  /** Who asks for what, for the audit log. */
+  readonly audit: AuditEntry;
 }
 
 /**
  * One operation of the API, as data: the router matches it, the pipeline validates by its schemas, documents are made of it.
- * Order: credentials, `find`, query, body, `handle`. So nobody learns from a 400 what a 404 would have hidden.
+ * Order: credentials, scope, `find`, query, body, `handle`. So nobody learns from a 400 what a 404 would have hidden.
  */
 export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subject> {
   readonly method: Method;
@@ -39,25 +45,35 @@ export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subj
   readonly operationId: string;
   readonly summary: string;
   readonly authentication: Auth;
-  /** What does not match names nothing: 404. */
+  /** `itself`: its handler writes the audit record with what it does. Default: the pipeline does, but for the scope `read`. */
+  readonly audited?: 'itself' | 'never';
+  /** What a narrowed key must have. Default: `read` to GET, `manage` to everything else. */
+  readonly scope?: Scope;
+  /** What does not match names nothing: 404; on the plain face it is 400. */
   readonly params?: z.ZodType<Params>;
   readonly query?: z.ZodType<Query>;
   readonly body?: BodySpec<Body>;
+  /** The header `Idempotency-Key`: the same key and request again are answered alike, and done once. */
+  readonly takesIdempotencyKey?: boolean;
   /** What the path is about; null where there is none that the caller may see. */
   readonly find?: (
     request: { readonly caller: Auth extends 'caller' ? Caller : null; readonly params: Params },
     services: ApiServices,
   ) => Promise<Subject | null>;
   /** Named in the 404: `Workflow not found`. */
-  readonly subjectName?: 'Workflow' | 'Run' | 'Agent' | 'Callback';
+  readonly subjectName?: 'Workflow' | 'Run' | 'Execution' | 'Agent' | 'API key' | 'Callback';
   readonly handle: (
     request: RouteRequest<Auth, Params, Query, Body, Subject>,
     services: ApiServices,
-  ) => Promise<Answer>;
+  ) => Promise<Answer | PlainAnswer>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: routes of different shapes in one list; each was checked where it was defined
 export type AnyRoute = Route<any, any, any, any, any>;
+
+export function scopeOf({ scope, method }: Pick<AnyRoute, 'scope' | 'method'>): Scope {
+  return scope ?? (method === 'GET' ? 'read' : 'manage');
+}
 
 /** Checks a route's parts against each other, and forgets their types, so that routes go into one list. */
 export function defineRoute<

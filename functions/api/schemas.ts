@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../../shared/config/limits.ts';
 import type { JsonObject } from '../../shared/engine/json.ts';
+import type { ExecutionStatus } from '../../shared/persistence/execution-queries.ts';
 import type { Problem } from './api-error.ts';
 
 /*
@@ -20,6 +21,13 @@ export const name = z
   .regex(/^[^\p{C}]*$/u, 'expected no control characters')
   .refine((text) => text.trim() === text, 'expected no space at either end');
 
+/** Who somebody is, in keys, tokens and grants. */
+export const userId = z
+  .string({ error: 'expected text' })
+  .min(1, 'expected at least one character')
+  .max(255, 'expected at most 255 characters')
+  .refine((text) => text.trim() !== '', 'expected more than spaces');
+
 /** Text of a parameter: given once, and such as a column can hold. */
 export const parameterText = z
   .string({ error: 'expected to be given once' })
@@ -30,20 +38,29 @@ export const parameterText = z
     'expected well-formed text without U+0000',
   );
 
-export const idParam = z.strictObject({ id: z.guid() });
+export const idParam = z.strictObject({ id: z.guid('expected a UUID') });
+export const executionIdParam = z.strictObject({ id: z.guid('expected a UUID') });
 export const runIdParam = z.strictObject({ run_id: parameterText });
 
 const expectedInteger = (min: number, max: number) => `expected a whole number from ${min} to ${max}`;
 
 export function pageLimit(fallback: number, max: number) {
-  const message = expectedInteger(1, max);
+  return integerParameter(1, max).default(fallback);
+}
+
+export function integerParameter(min: number, max: number) {
+  const message = expectedInteger(min, max);
   return z
     .string({ error: 'expected to be given once' })
     .regex(/^\d{1,9}$/, message)
     .transform(Number)
-    .pipe(z.number().min(1, message).max(max, message))
-    .default(fallback);
+    .pipe(z.number().min(min, message).max(max, message));
 }
+
+/** `true` or `false`, as a parameter. */
+export const flag = z
+  .enum(['true', 'false'], { error: 'expected true or false' })
+  .transform((text) => text === 'true');
 
 export const communityId = z.int({
   error: expectedInteger(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
@@ -54,6 +71,18 @@ export const communityIdParameter = z
   .regex(/^-?\d{1,16}$/, 'expected a whole number')
   .transform(Number)
   .pipe(communityId);
+
+const executionStatuses = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled'] as const;
+
+/** One status, or several: with commas, or the parameter repeated; in whatever case. */
+export const executionStatusFilter = z
+  .union([z.string(), z.array(z.string())])
+  .transform((given) => [given].flat().flatMap((text) => text.toLowerCase().split(',')))
+  .refine(
+    (given) => given.every((one) => (executionStatuses as readonly string[]).includes(one)),
+    `expected one of ${executionStatuses.join(', ')}`,
+  )
+  .transform((given) => given.map((one) => one.toUpperCase() as ExecutionStatus));
 
 const MOMENT = 'expected a date, or a date and time with a zone: 2024-01-15T10:30:00Z';
 

@@ -1,21 +1,37 @@
+import type { AuditLog } from '../../shared/application/audit.ts';
 import type { ChangeRun } from '../../shared/application/change-run.ts';
 import type { ExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import type { Agents, ManageAgents } from '../../shared/application/manage-agents.ts';
+import type { CreateApiKey, ManagedApiKeys } from '../../shared/application/manage-api-keys.ts';
 import type { RegisterWorkflow } from '../../shared/application/register-workflow.ts';
+import type { WorkflowGrants } from '../../shared/application/workflow-grants.ts';
 import type { Authenticate } from '../../shared/auth/authenticate.ts';
+import type { RateLimiter } from '../../shared/auth/rate-limiter.ts';
+import type { ExecutionQueries } from '../../shared/persistence/execution-queries.ts';
+import type { NodeQueries } from '../../shared/persistence/node-queries.ts';
+import type { RunBatches } from '../../shared/persistence/run-batches.ts';
 import type { RunQueries } from '../../shared/persistence/run-queries.ts';
 import type { Workflows } from '../../shared/persistence/workflows.ts';
+import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
 
 /** What the routes call. */
 export interface ApiServices {
   readonly authenticate: Authenticate;
+  readonly rateLimiter: RateLimiter;
+  readonly corsAllowedOrigins: readonly string[];
   readonly workflows: Workflows;
   readonly registerWorkflow: RegisterWorkflow;
+  readonly grants: WorkflowGrants;
   readonly executeWorkflow: ExecuteWorkflow;
   readonly runs: RunQueries;
+  readonly executions: ExecutionQueries;
+  readonly nodes: NodeQueries;
+  readonly runBatches: RunBatches;
   readonly changeRun: ChangeRun;
   readonly agents: Agents;
   readonly manageAgents: ManageAgents;
+  readonly apiKeys: Omit<ManagedApiKeys, 'insertApiKey'>;
+  readonly createApiKey: CreateApiKey;
   readonly agentRules: AgentRules;
   readonly verifyCallbackToken: (stepExecutionId: string, token: string) => boolean;
   /** Each resolves while the server answers. */
@@ -23,6 +39,8 @@ export interface ApiServices {
     readonly database: () => Promise<unknown>;
     readonly kafka: () => Promise<unknown>;
   };
+  readonly audit: AuditLog;
+  readonly aaa: AaaLog;
   readonly log: ErrorLog;
 }
 

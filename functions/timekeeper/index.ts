@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import { readEnvironment } from '../../shared/config/environment.ts';
+import { removeFullBuckets } from '../../shared/persistence/rate-limits.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { fireDueTimes, publishLeftBehind, type TimekeeperDeps } from './timekeeper.ts';
 
@@ -21,6 +22,9 @@ export async function handler(
   context: Pick<Context, 'getRemainingTimeInMillis'>,
 ): Promise<void> {
   const end = performance.now() + Math.min(LOOK_FOR_MS, context.getRemainingTimeInMillis() - MARGIN_MS);
+  await removeFullBuckets(database).catch((error: Error) =>
+    log.warn('Old rate limits stay until the next time', error),
+  );
   do {
     // Neither keeps the other from its turn: timers fire while the outbox is stuck, and the other way round.
     for (const look of [fireDueTimes, publishLeftBehind]) {

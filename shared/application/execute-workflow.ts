@@ -1,5 +1,6 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { JsonObject } from '../engine/json.ts';
+import type { AuditEntry } from './audit.ts';
 import type { StartedRun, StartRun } from './start-run.ts';
 import type { Viewer } from './viewer.ts';
 
@@ -19,6 +20,10 @@ export interface RunRequest {
   readonly variables: JsonObject | undefined;
   readonly communityId: number | null;
   readonly metadata: JsonObject | null;
+  /** The same key and request by the same caller is the same run; null starts a run each time. */
+  readonly idempotencyKey: string | null;
+  /** Written in the transaction that starts the run. */
+  readonly audit: AuditEntry;
 }
 
 export type ExecuteWorkflow = (
@@ -28,7 +33,29 @@ export type ExecuteWorkflow = (
 ) => Promise<StartedRun>;
 
 /** A run belongs to the workflow's owner, whoever starts it: its agents are the owner's, and the owner sees it. */
-export function createExecuteWorkflow(startRun: StartRun): ExecuteWorkflow {
-  return (caller, { owner, ...workflow }, request) =>
-    startRun({ ...request, owner, triggeredBy: caller.userId, workflow });
+export function createExecuteWorkflow(startRun: StartRun, hash: (text: string) => Buffer): ExecuteWorkflow {
+  return (caller, { owner, ...workflow }, { idempotencyKey: key, audit, ...request }) =>
+    startRun({
+      ...request,
+      owner,
+      triggeredBy: caller.userId,
+      workflow,
+      audit,
+      ...(key !== null && {
+        idempotency: {
+          userId: caller.userId,
+          key,
+          requestHash: hash(canonicalJson({ workflowId: workflow.id, ...request })),
+        },
+      }),
+    });
+}
+
+/** The same text for requests that differ in the order of their fields only. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
 }

@@ -3,6 +3,7 @@ import type { PlanDefaults } from '../definition/compile-plan.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 import type { ExecutionRequest } from '../messages/messages.ts';
+import type { AuditEntry } from './audit.ts';
 import type { Clock, OutboxEntry } from './ports.ts';
 import { type PublishEntries, withPlans, workflowIdOf } from './publish-entries.ts';
 
@@ -20,6 +21,16 @@ export interface StartRunCommand {
   readonly variables: JsonObject | undefined;
   readonly communityId: number | null;
   readonly metadata: JsonObject | null;
+  readonly idempotency?: IdempotencyClaim;
+  /** Written with the run; absent where nobody called. */
+  readonly audit?: AuditEntry;
+}
+
+/** A caller's `Idempotency-Key`, and what they ask for under it. */
+export interface IdempotencyClaim {
+  readonly userId: string;
+  readonly key: string;
+  readonly requestHash: Buffer;
 }
 
 /** A PENDING run about to be inserted, with its execution request. */
@@ -41,11 +52,24 @@ export interface NewRun {
   /** When the timekeeper looks whether anybody picked it up (I7). */
   readonly wakeAt: Date;
   readonly request: OutboxEntry;
+  readonly idempotency?: IdempotencyClaim;
+  readonly audit?: AuditEntry;
+}
+
+export interface EarlierRun extends StartedRun {
+  readonly requestHash: Buffer;
+}
+
+export class IdempotencyKeyReusedError extends Error {
+  readonly code = 'IDEMPOTENCY_KEY_REUSED';
 }
 
 export interface NewRuns {
-  /** The run and its outbox row, in one transaction. */
-  insert(run: NewRun): Promise<void>;
+  /**
+   * The run and its outbox row, in one transaction. Null when they are inserted; where the run claims an idempotency key that the
+   * caller has used before, the run that came of it, and nothing is inserted.
+   */
+  insert(run: NewRun): Promise<EarlierRun | null>;
   /** Says on a run that is still PENDING why it has not begun; cleared when it begins. */
   notePublishFailure(runId: string, message: string): Promise<void>;
 }
@@ -67,6 +91,7 @@ export interface StartedRun {
   readonly createdAt: Date;
 }
 
+/** @throws IdempotencyKeyReusedError where the caller has asked for something else under the same key. */
 export type StartRun = (command: StartRunCommand) => Promise<StartedRun>;
 
 /**
@@ -76,7 +101,8 @@ export type StartRun = (command: StartRunCommand) => Promise<StartedRun>;
 export function createStartRun(deps: StartRunDeps): StartRun {
   return async (command) => {
     const run = newRun(deps, command);
-    await deps.runs.insert(run);
+    const earlier = await deps.runs.insert(run);
+    if (earlier) return repeated(run, earlier);
     const { versionId, definition, version } = command.workflow;
     const entry = withPlans(run.request, new Map([[versionId, { definition, version }]]));
     const published = await deps.publishEntries([entry]);
@@ -87,6 +113,12 @@ export function createStartRun(deps: StartRunDeps): StartRun {
     }
     return { runId: run.runId, executionId: run.id, createdAt: run.createdAt };
   };
+}
+
+/** What the caller was answered the first time; its request was published then, or is the timekeeper's. */
+function repeated({ idempotency }: NewRun, { requestHash, ...started }: EarlierRun): StartedRun {
+  if (idempotency?.requestHash.equals(requestHash)) return started;
+  throw new IdempotencyKeyReusedError('Use a new Idempotency-Key: this one came with another request before');
 }
 
 function newRun({ topics, clock, nextId, planDefaults }: StartRunDeps, command: StartRunCommand): NewRun {

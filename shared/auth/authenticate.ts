@@ -1,3 +1,5 @@
+import type { Tier } from '../config/rate-limits.ts';
+import type { Scope } from '../config/scopes.ts';
 import { hashApiKey, looksLikeApiKey } from './api-key.ts';
 import { ADMIN_ROLE, anonymousCaller, type Caller } from './caller.ts';
 import type { VerifyJwt } from './jwt.ts';
@@ -7,6 +9,8 @@ export interface StoredApiKey {
   readonly userId: string;
   readonly roles: readonly string[];
   readonly communities: readonly number[];
+  readonly tier: Tier;
+  readonly scopes: readonly Scope[];
   readonly lastUsedAt: Date | null;
 }
 
@@ -48,11 +52,17 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   async function byApiKey(key: string): Promise<Authentication> {
     const stored = looksLikeApiKey(key) ? await apiKeys.maybeFindApiKey(hashApiKey(key)) : null;
     if (!stored) return { ok: false, message: 'The API key is unknown, revoked or expired' };
-    const { id, userId, roles, communities, lastUsedAt } = stored;
+    const { id, userId, roles, communities, tier, scopes, lastUsedAt } = stored;
     const isRecorded = lastUsedAt !== null && now().getTime() - lastUsedAt.getTime() < USE_RECORDED_EVERY_MS;
     return {
       ok: true,
-      caller: { userId, isAdmin: roles.includes(ADMIN_ROLE), communities, via: 'api_key' },
+      caller: {
+        userId,
+        isAdmin: roles.includes(ADMIN_ROLE),
+        communities,
+        via: 'api_key',
+        key: { id, tier, scopes },
+      },
       afterwards: isRecorded ? null : () => apiKeys.recordApiKeyUse(id),
     };
   }

@@ -1,3 +1,6 @@
+import type { Tier } from '../config/rate-limits.ts';
+import type { Scope } from '../config/scopes.ts';
+
 /** Who asks, as the credentials say. */
 export interface Caller {
   readonly userId: string;
@@ -5,6 +8,19 @@ export interface Caller {
   readonly isAdmin: boolean;
   readonly communities: readonly number[];
   readonly via: 'api_key' | 'jwt' | 'anonymous';
+  /** The key that the caller sent, where it was one. */
+  readonly key: CallerKey | null;
+}
+
+export interface CallerKey {
+  readonly id: string;
+  readonly tier: Tier;
+  /** Empty: all that its user may do. */
+  readonly scopes: readonly Scope[];
+}
+
+export function hasScope({ key }: Caller, scope: Scope): boolean {
+  return key === null || key.scopes.length === 0 || key.scopes.includes(scope);
 }
 
 export const ADMIN_ROLE = 'admin';
@@ -15,4 +31,5 @@ export const anonymousCaller: Caller = {
   isAdmin: true,
   communities: [],
   via: 'anonymous',
+  key: null,
 };

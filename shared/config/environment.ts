@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { JwtSettings } from '../auth/jwt.ts';
+import { type Tier, tiers } from './rate-limits.ts';
 import { type Topics, topicsFor } from './topics.ts';
 
 const list = z.string().transform((text) =>
@@ -12,6 +14,10 @@ const optionalText = z
   .string()
   .optional()
   .transform((text) => (text === undefined || text === '' ? null : text));
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:/i.test(text) && URL.canParse(text);
+}
 
 const schema = z.object({
   DATABASE_URL: z.string().min(1),
@@ -28,6 +34,17 @@ const schema = z.object({
     .refine((text) => Buffer.from(text, 'base64').length >= 32, 'expected at least 32 bytes in base64'),
   AUTH_MODE: z.enum(['required', 'anonymous']).default('required'),
   JWT_SECRET: optionalText,
+  /** Public keys of tokens that are signed by RS256, ES256 or EdDSA. */
+  JWT_JWKS_URL: optionalText.refine(
+    (text) => text === null || isHttpUrl(text),
+    'expected an http or https URL',
+  ),
+  JWT_ISSUER: optionalText,
+  JWT_AUDIENCE: list.default([]),
+  /** The tier of callers by JWT: requests a minute of each user. */
+  JWT_RATE_LIMIT: z.enum(tiers).default('unlimited'),
+  /** Origins whose pages may call; `*` is any. */
+  CORS_ALLOWED_ORIGINS: list.default([]),
   AGENT_REGISTRY_URL: optionalText,
   AGENT_ALLOWED_CIDRS: list.default([]),
   /** Where agents reach this API from outside, without a trailing slash: callback URLs start with it. */
@@ -47,7 +64,9 @@ export interface Environment {
   readonly topics: Topics;
   readonly secretKey: Buffer;
   readonly authMode: 'required' | 'anonymous';
-  readonly jwtSecret: string | null;
+  readonly jwt: JwtSettings;
+  readonly jwtRateLimit: Tier;
+  readonly corsAllowedOrigins: readonly string[];
   readonly agentRegistryUrl: string | null;
   readonly agentAllowedCidrs: readonly string[];
   readonly publicUrl: string;
@@ -82,7 +101,14 @@ export function readEnvironment(variables: Record<string, string | undefined> = 
     }),
     secretKey: Buffer.from(env.STEPLINE_SECRET_KEY, 'base64'),
     authMode: env.AUTH_MODE,
-    jwtSecret: env.JWT_SECRET,
+    jwt: {
+      secret: env.JWT_SECRET,
+      jwksUrl: env.JWT_JWKS_URL,
+      issuer: env.JWT_ISSUER,
+      audience: env.JWT_AUDIENCE,
+    },
+    jwtRateLimit: env.JWT_RATE_LIMIT,
+    corsAllowedOrigins: env.CORS_ALLOWED_ORIGINS,
     agentRegistryUrl: env.AGENT_REGISTRY_URL,
     agentAllowedCidrs: env.AGENT_ALLOWED_CIDRS,
     publicUrl: env.PUBLIC_URL,

@@ -1,44 +1,43 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { ApiKeys, StoredApiKey } from '../auth/authenticate.ts';
+import type { ApiKeyRecord, ManagedApiKey, ManagedApiKeys } from '../application/manage-api-keys.ts';
+import type { ApiKeys } from '../auth/authenticate.ts';
+import type { Tier } from '../config/rate-limits.ts';
+import type { Scope } from '../config/scopes.ts';
 import type { Statements } from './database.ts';
-
-export interface ApiKeyRecord {
-  readonly hash: Buffer;
-  readonly prefix: string;
-  readonly name: string;
-  readonly userId: string;
-  readonly roles: readonly string[];
-  readonly communities?: readonly number[];
-  readonly tier?: string;
-  readonly expiresAt?: Date | null;
-}
+import { exactTime, isBeyond, pageOf } from './page.ts';
+import { canManageApiKey, Parameters } from './visibility.ts';
 
 interface KeyRow {
   id: string;
   user_id: string;
   roles: string[];
   communities: string[];
+  tier: Tier;
+  scopes: Scope[];
   last_used_at: Date | null;
 }
 
-export function createApiKeys(database: Statements): ApiKeys {
+interface ManagedKeyRow extends KeyRow {
+  prefix: string;
+  name: string;
+  created_at: Date;
+  expires_at: Date | null;
+  revoked_at: Date | null;
+}
+
+const COLUMNS = `k.id, k.prefix, k.name, k.user_id, k.roles, k.communities, k.tier, k.scopes, k.created_at, k.expires_at,
+  k.last_used_at, k.revoked_at`;
+
+export function createApiKeys(database: Statements): ApiKeys & ManagedApiKeys {
   return {
-    async maybeFindApiKey(hash): Promise<StoredApiKey | null> {
+    async maybeFindApiKey(hash) {
       const row = await database.maybeOne<KeyRow>(
-        `select id, user_id, roles, communities, last_used_at
+        `select id, user_id, roles, communities, tier, scopes, last_used_at
          from api_keys
          where key_hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())`,
         [hash],
       );
-      if (!row) return null;
-      return {
-        id: row.id,
-        userId: row.user_id,
-        roles: row.roles,
-        // The driver leaves the items of a bigint[] as text.
-        communities: row.communities.map(Number),
-        lastUsedAt: row.last_used_at,
-      };
+      return row && authorityOf(row);
     },
     // Concurrent Lambdas all see the old time; the guard lets one of them write.
     async recordApiKeyUse(id) {
@@ -48,17 +47,73 @@ export function createApiKeys(database: Statements): ApiKeys {
         [id],
       );
     },
+    insertApiKey: (record) => insertApiKey(database, record),
+    async maybeFindManagedApiKey(viewer, id) {
+      const parameters = new Parameters();
+      const row = await database.maybeOne<ManagedKeyRow>(
+        `select ${COLUMNS} from api_keys k where k.id = ${parameters.add(id)} and ${canManageApiKey(viewer, parameters)}`,
+        parameters.values,
+      );
+      return row && managedKeyOf(row);
+    },
+    async listApiKeys(userId, page) {
+      const parameters = new Parameters();
+      const key = { key: 'k.created_at', keyType: 'timestamptz', id: 'k.id' };
+      const rows = await database.many<ManagedKeyRow & { position_key: string }>(
+        `select ${COLUMNS}, ${exactTime('k.created_at')} as position_key
+         from api_keys k
+         where k.user_id = ${parameters.add(userId)} and ${isBeyond(page.after, key, '<', parameters)}
+         order by k.created_at desc, k.id desc
+         limit ${parameters.add(page.limit + 1)}`,
+        parameters.values,
+      );
+      return pageOf(rows, page, (row) => ({ key: row.position_key, id: row.id }), managedKeyOf);
+    },
+    async revokeApiKey(viewer, id) {
+      const parameters = new Parameters();
+      const row = await database.maybeOne<ManagedKeyRow>(
+        `update api_keys k set revoked_at = coalesce(k.revoked_at, now())
+         where k.id = ${parameters.add(id)} and ${canManageApiKey(viewer, parameters)}
+         returning ${COLUMNS}`,
+        parameters.values,
+      );
+      return row && managedKeyOf(row);
+    },
   };
 }
 
-/** @returns the new key's id. */
-export async function insertApiKey(database: Statements, record: ApiKeyRecord): Promise<string> {
-  const { hash, prefix, name, userId, roles, communities = [], tier = 'standard', expiresAt = null } = record;
-  const id = uuidv7();
-  await database.execute(
-    `insert into api_keys (id, key_hash, prefix, name, user_id, roles, communities, tier, expires_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-    [id, hash, prefix, name, userId, roles, communities, tier, expiresAt],
+export async function insertApiKey(database: Statements, record: ApiKeyRecord): Promise<ManagedApiKey> {
+  const { hash, prefix, name, userId, roles, communities, tier, scopes, expiresAt } = record;
+  const row = await database.one<ManagedKeyRow>(
+    `insert into api_keys as k (id, key_hash, prefix, name, user_id, roles, communities, tier, scopes, expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+     returning ${COLUMNS}`,
+    [uuidv7(), hash, prefix, name, userId, roles, communities, tier, scopes, expiresAt],
   );
-  return id;
+  return managedKeyOf(row);
+}
+
+function authorityOf({ id, user_id, roles, communities, tier, scopes, last_used_at }: KeyRow) {
+  return {
+    id,
+    userId: user_id,
+    roles,
+    // The driver leaves the items of a bigint[] as text.
+    communities: communities.map(Number),
+    tier,
+    scopes,
+    lastUsedAt: last_used_at,
+  };
+}
+
+function managedKeyOf(row: ManagedKeyRow): ManagedApiKey {
+  const { prefix, name, created_at, expires_at, revoked_at } = row;
+  return {
+    ...authorityOf(row),
+    prefix,
+    name,
+    createdAt: created_at,
+    expiresAt: expires_at,
+    revokedAt: revoked_at,
+  };
 }

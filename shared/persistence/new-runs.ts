@@ -1,37 +1,41 @@
-import type { NewRuns } from '../application/start-run.ts';
+import type { EarlierRun, IdempotencyClaim, NewRun, NewRuns } from '../application/start-run.ts';
+import { AUDIT_COLUMNS, auditValues } from './audit-log.ts';
 import type { Database } from './database.ts';
+import { Parameters } from './visibility.ts';
 
 export function createNewRuns(database: Database): NewRuns {
   return {
-    /** One statement, so one round trip and one commit for both rows. */
+    /**
+     * One statement, so one round trip and one commit for all rows. A claim that another transaction is about to commit is waited
+     * for; only a claim that failed costs a second statement, which then sees what won.
+     */
     async insert(run) {
-      await database.execute(
-        `with run as (
-           insert into workflow_runs (id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version,
-                  status, owner, triggered_by, input_data, variables, community_id, metadata, created_at, updated_at, wake_at)
-           values ($1, $2, $3, $4, $5, $6, $7, 'PENDING', $8, $9, $10, $11, $12, $13, $14, $14, $15)
+      const parameters = new Parameters();
+      if (run.idempotency === undefined) {
+        await database.execute(
+          `with run as (insert into workflow_runs (${RUN_COLUMNS}) values (${runValues(run, parameters)}))
+           ${auditOf(run, (values) => `values (${values})`, parameters)}
+           insert into outbox (id, messages) values (${outboxValues(run, parameters)})`,
+          parameters.values,
+        );
+        return null;
+      }
+      const { userId, key, requestHash } = run.idempotency;
+      const claim = [userId, key, requestHash, run.runId].map((value) => parameters.add(value)).join(', ');
+      const claimed = await database.maybeOne(
+        `with claimed as (
+           insert into idempotency_keys (user_id, key, request_hash, run_id) values (${claim})
+           on conflict (user_id, key) do nothing
+           returning run_id
+         ), run as (
+           insert into workflow_runs (${RUN_COLUMNS}) select ${runValues(run, parameters)} from claimed
+         ) ${auditOf(run, (values) => `select ${values} from claimed`, parameters)}, message as (
+           insert into outbox (id, messages) select ${outboxValues(run, parameters)} from claimed
          )
-         insert into outbox (id, messages) values ($16, $17)`,
-        [
-          run.id,
-          run.runId,
-          run.workflowId,
-          run.workflowName,
-          run.workflowDefinitionId,
-          run.versionId,
-          run.version,
-          run.owner,
-          run.triggeredBy,
-          json(run.inputData),
-          json(run.variables),
-          run.communityId,
-          json(run.metadata),
-          run.createdAt,
-          run.wakeAt,
-          run.request.id,
-          JSON.stringify(run.request.messages),
-        ],
+         select run_id from claimed`,
+        parameters.values,
       );
+      return claimed ? null : findEarlier(database, run.idempotency);
     },
     async notePublishFailure(runId, message) {
       await database.execute(
@@ -40,6 +44,58 @@ export function createNewRuns(database: Database): NewRuns {
       );
     },
   };
+}
+
+async function findEarlier(database: Database, { userId, key }: IdempotencyClaim): Promise<EarlierRun> {
+  const row = await database.one<{ request_hash: Buffer; id: string; run_id: string; created_at: Date }>(
+    `select k.request_hash, r.id, r.run_id, r.created_at
+     from idempotency_keys k join workflow_runs r on r.run_id = k.run_id
+     where k.user_id = $1 and k.key = $2`,
+    [userId, key],
+  );
+  return {
+    runId: row.run_id,
+    executionId: row.id,
+    createdAt: row.created_at,
+    requestHash: row.request_hash,
+  };
+}
+
+const RUN_COLUMNS = `id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
+  triggered_by, input_data, variables, community_id, metadata, created_at, updated_at, wake_at`;
+
+function runValues(run: NewRun, parameters: Parameters): string {
+  const values = [
+    run.id,
+    run.runId,
+    run.workflowId,
+    run.workflowName,
+    run.workflowDefinitionId,
+    run.versionId,
+    run.version,
+    'PENDING',
+    run.owner,
+    run.triggeredBy,
+    json(run.inputData),
+    json(run.variables),
+    run.communityId,
+    json(run.metadata),
+    run.createdAt,
+    run.createdAt,
+    run.wakeAt,
+  ];
+  return values.map((value) => parameters.add(value)).join(', ');
+}
+
+/** A further part of the `with`, or nothing. */
+function auditOf(run: NewRun, rowOf: (values: string) => string, parameters: Parameters): string {
+  if (run.audit === undefined) return '';
+  const record = { ...run.audit, result: 'SUCCESS', resource: run.runId };
+  return `, audit as (insert into audit_log (${AUDIT_COLUMNS}) ${rowOf(auditValues(record, parameters))})`;
+}
+
+function outboxValues({ request: { id, messages } }: NewRun, parameters: Parameters): string {
+  return [id, JSON.stringify(messages)].map((value) => parameters.add(value)).join(', ');
 }
 
 // A column without a value is null; the JSON value null is null too.

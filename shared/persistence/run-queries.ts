@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '../engine/json.ts';
 import type { AttemptStatus, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
-import { canViewRun, Parameters } from './visibility.ts';
+import { canExecuteRun, canViewRun, grantedWorkflows, ownsRun, Parameters } from './visibility.ts';
 
 /** A run without what may be large. Null columns may be another producer's. */
 export interface RunSummary {
@@ -73,6 +73,9 @@ export interface RunFilter {
   readonly createdAfter?: string | undefined;
   /** ISO 8601; up to, and without, this moment. */
   readonly createdBefore?: string | undefined;
+  /** Of the start, or of the creation where it has not started. */
+  readonly startedAfter?: string | undefined;
+  readonly startedBefore?: string | undefined;
 }
 
 export interface StepPiece {
@@ -81,9 +84,17 @@ export interface StepPiece {
   readonly isWhole: boolean;
 }
 
+export interface RunRights {
+  readonly runId: string;
+  /** May cancel and retry it. */
+  readonly mayExecute: boolean;
+}
+
 export interface RunQueries {
   maybeFindRun(viewer: Viewer, runId: string): Promise<RunDetails | null>;
   maybeFindRunStatus(viewer: Viewer, runId: string): Promise<{ runId: string; status: RunStatus } | null>;
+  /** Of a run that the viewer may see. */
+  maybeFindRunRights(viewer: Viewer, runId: string): Promise<RunRights | null>;
   /** Newest first. */
   listRuns(viewer: Viewer, filter: RunFilter, page: PageRequest): Promise<Page<RunSummary>>;
   /** Oldest first. Stops early before the rows become more than memory should hold; gives one row at least. */
@@ -91,7 +102,7 @@ export interface RunQueries {
   maybeFindAttempt(stepExecutionId: string): Promise<{ runId: string; status: AttemptStatus } | null>;
 }
 
-const SUMMARY = `r.id, r.run_id, r.workflow_id, r.workflow_name, r.workflow_definition_id, r.status, r.error_message,
+export const RUN_SUMMARY = `r.id, r.run_id, r.workflow_id, r.workflow_name, r.workflow_definition_id, r.status, r.error_message,
   r.triggered_by, r.created_at, r.updated_at, r.completed_at, r.cancelled_at, r.cancelled_by, r.version, r.community_id,
   r.sequence, r.started_at, r.cancel_reason, r.error_code, r.error_step_id, r.error_attempt`;
 
@@ -107,7 +118,7 @@ export function createRunQueries(database: Statements): RunQueries {
     maybeFindRun(viewer, runId) {
       const parameters = new Parameters();
       return database.maybeOne<RunDetails>(
-        `select ${SUMMARY}, r.input_data, r.output_data, r.variables, r.metadata
+        `select ${RUN_SUMMARY}, r.input_data, r.output_data, r.variables, r.metadata
          from workflow_runs r
          where r.run_id = ${parameters.add(runId)} and ${canViewRun(viewer, parameters)}`,
         parameters.values,
@@ -123,19 +134,39 @@ export function createRunQueries(database: Statements): RunQueries {
       );
       return row && { runId: row.run_id, status: row.status };
     },
+    async maybeFindRunRights(viewer, runId) {
+      const parameters = new Parameters();
+      const row = await database.maybeOne<{ run_id: string; may_execute: boolean }>(
+        `select r.run_id, coalesce(${canExecuteRun(viewer, parameters)}, false) as may_execute
+         from workflow_runs r
+         where r.run_id = ${parameters.add(runId)} and ${canViewRun(viewer, parameters)}`,
+        parameters.values,
+      );
+      return row && { runId: row.run_id, mayExecute: row.may_execute };
+    },
     async listRuns(viewer, filter, page) {
       const parameters = new Parameters();
       const key = { key: 'r.created_at', keyType: 'timestamptz', id: 'r.id' };
-      const rows = await database.many<RunSummary & { position_key: string }>(
-        `select ${SUMMARY}, ${exactTime('r.created_at')} as position_key
+      const listed = (more: string) =>
+        `select ${RUN_SUMMARY}, ${exactTime('r.created_at')} as position_key
          from workflow_runs r
-         where ${canViewRun(viewer, parameters)} and r.created_at is not null
-           and ${isBeyond(page.after, key, '<', parameters)}
-           ${conditionsOf(filter, parameters)
-             .map((condition) => `and ${condition}`)
-             .join('\n')}
+         where ${[more, 'r.created_at is not null', ...conditions].join(' and ')}
          order by r.created_at desc, r.id desc
-         limit ${parameters.add(page.limit + 1)}`,
+         limit ${limit}`;
+      const conditions = [isBeyond(page.after, key, '<', parameters), ...runConditions(filter, parameters)];
+      const limit = parameters.add(page.limit + 1);
+      const rows = await database.many<RunSummary & { position_key: string }>(
+        viewer.isAdmin
+          ? listed('true')
+          : // Each workflow by its own index: one condition for all would read every tenant's rows in the order of time.
+            `select * from (
+               (${listed(ownsRun(viewer, parameters))})
+               union all
+               select others.* from (select distinct workflow_id::text as id from (${grantedWorkflows(viewer, parameters)}) g) granted
+                 cross join lateral (${listed(`r.workflow_definition_id = granted.id and r.owner <> ${parameters.add(viewer.userId)}`)}) others
+             ) r
+             order by r.created_at desc, r.id desc
+             limit ${limit}`,
         parameters.values,
       );
       return pageOf(
@@ -182,7 +213,7 @@ export function createRunQueries(database: Statements): RunQueries {
   };
 }
 
-function conditionsOf(filter: RunFilter, parameters: Parameters): string[] {
+export function runConditions(filter: RunFilter, parameters: Parameters): string[] {
   const conditions: string[] = [];
   const where = (condition: (parameter: string) => string, value: unknown) => {
     if (value !== undefined) conditions.push(condition(parameters.add(value)));
@@ -197,5 +228,7 @@ function conditionsOf(filter: RunFilter, parameters: Parameters): string[] {
   where((value) => `r.community_id = ${value}`, filter.communityId);
   where((value) => `r.created_at >= ${value}::timestamptz`, filter.createdAfter);
   where((value) => `r.created_at < ${value}::timestamptz`, filter.createdBefore);
+  where((value) => `r.begun_at >= ${value}::timestamptz`, filter.startedAfter);
+  where((value) => `r.begun_at < ${value}::timestamptz`, filter.startedBefore);
   return conditions;
 }

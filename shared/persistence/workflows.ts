@@ -7,16 +7,33 @@ import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { Statements } from './database.ts';
 import { DefinitionCache } from './definition-cache.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
-import { canExecuteWorkflow, canManageWorkflow, canViewWorkflow, Parameters } from './visibility.ts';
+import {
+  canExecuteWorkflow,
+  canManageWorkflow,
+  canViewWorkflow,
+  grantedWorkflows,
+  Parameters,
+} from './visibility.ts';
 
 export interface WorkflowWithDefinition extends Workflow {
   readonly definition: WorkflowDefinition;
 }
 
+export interface WorkflowRights {
+  readonly id: string;
+  /** The owner, and admins. */
+  readonly mayManage: boolean;
+}
+
 export interface Workflows extends WorkflowWriter {
   maybeFindWorkflow(viewer: Viewer, id: string): Promise<WorkflowWithDefinition | null>;
-  maybeFindExecutable(viewer: Viewer, id: string): Promise<ExecutableWorkflow | null>;
-  canManage(viewer: Viewer, id: string): Promise<boolean>;
+  /** A workflow that the viewer may see, and whether they may execute it. */
+  maybeFindExecutable(
+    viewer: Viewer,
+    id: string,
+  ): Promise<{ readonly workflow: ExecutableWorkflow; readonly mayExecute: boolean } | null>;
+  /** Of a workflow that the viewer may see. */
+  maybeFindRights(viewer: Viewer, id: string): Promise<WorkflowRights | null>;
   /** Newest first, without the archived ones. */
   listWorkflows(
     viewer: Viewer,
@@ -91,11 +108,11 @@ export function createWorkflows(database: Statements): Workflows {
       const cached = definitions.get(id);
       const row = await database.maybeOne<ExecutableRow>(
         // A definition may be a megabyte: the version that is here already is not sent again.
-        `select w.id, w.owner, w.name, w.latest_version, v.id as version_id,
+        `select w.id, w.owner, w.name, w.latest_version, v.id as version_id, ${canExecuteWorkflow(viewer, parameters)} as may_execute,
                 case when v.id = ${parameters.add(cached?.versionId ?? null)}::uuid then null else v.definition::text end as definition
          from workflows w
          join workflow_versions v on v.workflow_id = w.id and v.version = w.latest_version
-         where w.id = ${parameters.add(id)} and w.archived_at is null and ${canExecuteWorkflow(viewer, parameters)}`,
+         where w.id = ${parameters.add(id)} and w.archived_at is null and ${canViewWorkflow(viewer, parameters)}`,
         parameters.values,
       );
       if (!row) return null;
@@ -105,28 +122,37 @@ export function createWorkflows(database: Statements): Workflows {
           : definitions.add(row.id, row.version_id, row.definition);
       definitions.touch(row.id);
       const { owner, name, latest_version: version, version_id: versionId } = row;
-      return { id: row.id, owner, name, version, versionId, definition };
+      const workflow = { id: row.id, owner, name, version, versionId, definition };
+      return { workflow, mayExecute: row.may_execute };
     },
-    async canManage(viewer, id) {
+    async maybeFindRights(viewer, id) {
       const parameters = new Parameters();
-      const row = await database.maybeOne(
-        `select from workflows w
-         where w.id = ${parameters.add(id)} and w.archived_at is null and ${canManageWorkflow(viewer, parameters)}`,
+      const row = await database.maybeOne<{ id: string; may_manage: boolean }>(
+        `select w.id, ${canManageWorkflow(viewer, parameters)} as may_manage from workflows w
+         where w.id = ${parameters.add(id)} and w.archived_at is null and ${canViewWorkflow(viewer, parameters)}`,
         parameters.values,
       );
-      return row !== null;
+      return row && { id: row.id, mayManage: row.may_manage };
     },
     async listWorkflows(viewer, { name }, page) {
       const parameters = new Parameters();
       const key = { key: 'w.created_at', keyType: 'timestamptz', id: 'w.id' };
-      const rows = await database.many<WorkflowRow & { position_key: string }>(
-        `select ${COLUMNS}, ${exactTime('w.created_at')} as position_key
+      const listed = `select ${COLUMNS}, ${exactTime('w.created_at')} as position_key
          from workflows w
-         where ${canViewWorkflow(viewer, parameters)} and w.archived_at is null
+         where w.archived_at is null
            and ${name === undefined ? 'true' : `w.name = ${parameters.add(name)}`}
-           and ${isBeyond(page.after, key, '<', parameters)}
-         order by w.created_at desc, w.id desc
-         limit ${parameters.add(page.limit + 1)}`,
+           and ${isBeyond(page.after, key, '<', parameters)}`;
+      const newestFirst = (alias: string) =>
+        `order by ${alias}.created_at desc, ${alias}.id desc limit ${parameters.add(page.limit + 1)}`;
+      const rows = await database.many<WorkflowRow & { position_key: string }>(
+        viewer.isAdmin
+          ? `${listed} ${newestFirst('w')}`
+          : // Each branch by its own index: one condition for both would read every tenant's rows in the order of time.
+            `select * from (
+               (${listed} and ${canManageWorkflow(viewer, parameters)} ${newestFirst('w')})
+               union
+               (${listed} and w.id in (${grantedWorkflows(viewer, parameters)}) ${newestFirst('w')})
+             ) w ${newestFirst('w')}`,
         parameters.values,
       );
       return pageOf(rows, page, (row) => ({ key: row.position_key, id: row.id }), workflowOf);
@@ -150,6 +176,7 @@ interface ExecutableRow {
   name: string;
   latest_version: number;
   version_id: string;
+  may_execute: boolean;
   definition: string | null;
 }
 

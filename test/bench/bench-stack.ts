@@ -88,7 +88,7 @@ export async function startBenchStack({
   const { key: apiKey, hash, prefix: shown } = generateApiKey();
   await ensureAdminKey(environment.databaseUrl, { hash: hash.toString('hex'), prefix: shown });
   const log = { error: (message: string, fields: object) => console.error(message, fields) };
-  const api = createApi(createApiServices(services, environment, log));
+  const api = createApi(createApiServices(services, environment, log, { write: () => {} }));
 
   const ended = endedRuns();
   const closers: (() => Promise<unknown>)[] = [];

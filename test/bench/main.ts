@@ -20,7 +20,7 @@ import { type Meters, measureThroughput, type Throughput } from './throughput.ts
  */
 
 const PARTITIONS = 4;
-const WARM_UP_RUNS = 400;
+const WARM_UP_RUNS = 2_000;
 /** What a release must reach at batch size 100 (steps per second / commits per second), and alone (milliseconds). */
 const floors = { inProcess: 0.35, http: 0.22, runP50Ms: 14, startP50Ms: 4 };
 

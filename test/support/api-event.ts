@@ -8,6 +8,7 @@ export interface ApiRequest {
   /** Text is sent as it is, anything else as JSON. */
   readonly body?: unknown;
   readonly asBase64?: boolean;
+  readonly sourceAddress?: string;
 }
 
 /** The REST API's proxy event for a request. */
@@ -17,6 +18,7 @@ export function apiEvent({
   headers = {},
   body,
   asBase64 = false,
+  sourceAddress = '192.0.2.1',
 }: ApiRequest): APIGatewayProxyEvent {
   const url = new URL(path, 'http://api.test');
   const names = [...new Set(url.searchParams.keys())];
@@ -40,7 +42,7 @@ export function apiEvent({
     stageVariables: null,
     requestContext: {
       requestId: 'request-1',
-      identity: { sourceIp: '192.0.2.1' },
+      identity: { sourceIp: sourceAddress },
     } as APIGatewayProxyEvent['requestContext'],
     body: text !== null && asBase64 ? Buffer.from(text).toString('base64') : text,
     isBase64Encoded: asBase64,

@@ -152,14 +152,14 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
       const workflow = await workflows.addVersionByName(owner, parsed.definition, owner);
       const executable = await workflows.maybeFindExecutable(viewer, workflow.id);
-      return { workflowId: workflow.id, versionId: executable!.versionId };
+      return { workflowId: workflow.id, versionId: executable!.workflow.versionId };
     },
     async start(workflowId: string, given: { input?: Json; variables?: JsonObject } = {}) {
-      const workflow = await workflows.maybeFindExecutable(viewer, workflowId);
+      const { workflow } = (await workflows.maybeFindExecutable(viewer, workflowId))!;
       const { runId } = await first.startRun({
-        owner: workflow!.owner,
+        owner: workflow.owner,
         triggeredBy: OWNER,
-        workflow: workflow!,
+        workflow,
         inputData: given.input,
         variables: given.variables,
         communityId: null,

@@ -62,7 +62,7 @@ export class MemoryStore implements RunStore, NewRuns {
     return result;
   }
 
-  async insert(run: NewRun): Promise<void> {
+  async insert(run: NewRun): Promise<null> {
     if (this.runs.has(run.runId)) throw failure('UNIQUE_VIOLATION');
     this.runs.set(run.runId, {
       run: {
@@ -84,6 +84,7 @@ export class MemoryStore implements RunStore, NewRuns {
       variables: stored(run.variables ?? null),
     });
     this.outbox.set(run.request.id, { entry: stored(run.request), createdAt: this.#now() });
+    return null;
   }
 
   async notePublishFailure(runId: string, message: string): Promise<void> {

@@ -48,7 +48,9 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
     invoker: inProcessFunction({
       functionName: 'api',
       createHandler: () =>
-        createApi(createApiServices(api, environment, { error: () => {} })) as unknown as LambdaHandler,
+        createApi(
+          createApiServices(api, environment, { error: () => {} }, { write: () => {} }),
+        ) as unknown as LambdaHandler,
     }),
   });
   const functions: Record<string, Invoker> = {

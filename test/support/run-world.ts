@@ -66,7 +66,17 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
   await createTopics({ brokers, clientId: 'test' }, topics, layout);
   const database = openDatabase({ url: databaseUrl, maxConnections: 2 });
   const { key, hash, prefix } = generateApiKey();
-  await insertApiKey(database, { hash, prefix, name: 'test', userId: 'ann', roles: [] });
+  await insertApiKey(database, {
+    hash,
+    prefix,
+    name: 'test',
+    userId: 'ann',
+    roles: [],
+    communities: [],
+    tier: 'unlimited',
+    scopes: [],
+    expiresAt: null,
+  });
   const producer = createKafka({ brokers, clientId: 'test' }).producer();
   await producer.connect();
   const readers: TopicReader<unknown>[] = [];

@@ -6,8 +6,7 @@ const OUR_RUN_ID = /^run-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 export function presentRunSummary(run: RunSummary) {
   return {
     run_id: run.run_id,
-    // Another producer's run has any text for a run_id; its row's id is as unique.
-    execution_id: OUR_RUN_ID.exec(run.run_id)?.[1] ?? run.id,
+    execution_id: executionIdOf(run),
     workflow_id: run.workflow_id,
     workflow_name: run.workflow_name,
     workflow_definition_id: run.workflow_definition_id,
@@ -34,6 +33,11 @@ export function presentRunSummary(run: RunSummary) {
 export function presentRun(run: RunDetails) {
   const { input_data, output_data, variables, metadata } = run;
   return { ...presentRunSummary(run), input_data, output_data, variables, metadata };
+}
+
+/** Another producer's run has any text for a run_id; its row's id is as unique. */
+export function executionIdOf({ run_id, id }: Pick<RunSummary, 'run_id' | 'id'>): string {
+  return OUR_RUN_ID.exec(run_id)?.[1] ?? id;
 }
 
 export function isoOf(date: Date | null): string | null {

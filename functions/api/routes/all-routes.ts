@@ -1,18 +1,32 @@
 import type { AnyRoute } from '../route.ts';
 import { agentRoutes } from './agents.ts';
+import { apiKeyRoutes } from './api-keys.ts';
+import { auditRoutes } from './audit.ts';
 import { callbackRoutes } from './callbacks.ts';
+import { comparisonRoutes } from './compare-executions.ts';
 import { executeRoutes } from './execute.ts';
+import { executionRoutes } from './executions.ts';
 import { healthRoutes } from './health.ts';
+import { permissionRoutes } from './permissions.ts';
+import { plainRoutes } from './plain.ts';
 import { runActionRoutes } from './run-actions.ts';
+import { runBatchRoutes } from './run-batches.ts';
 import { runRoutes } from './runs.ts';
 import { workflowRoutes } from './workflows.ts';
 
 export const allRoutes: readonly AnyRoute[] = [
   ...workflowRoutes,
+  ...permissionRoutes,
   ...executeRoutes,
+  ...executionRoutes,
+  ...comparisonRoutes,
+  ...plainRoutes,
   ...runRoutes,
   ...runActionRoutes,
+  ...runBatchRoutes,
   ...agentRoutes,
+  ...apiKeyRoutes,
+  ...auditRoutes,
   ...callbackRoutes,
   ...healthRoutes,
 ];

@@ -71,6 +71,7 @@ export const callbackRoutes = [
     ...callback,
     path: '/api/v1/callbacks/{step_execution_id}/{token}/heartbeat',
     operationId: 'heartbeatCallback',
+    audited: 'never',
     summary: 'Says that the agent is still at it',
     async handle({ params, subject }) {
       if (subject.status !== 'RUNNING') {

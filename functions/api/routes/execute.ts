@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { Problem } from '../api-error.ts';
+import { findExecutable } from '../permissions.ts';
 import { defineRoute } from '../route.ts';
 import { communityId, idParam, jsonObject, oversizedFields } from '../schemas.ts';
 
@@ -19,6 +20,7 @@ export const executeRoutes = [
     operationId: 'executeWorkflow',
     summary: "Starts a run of the workflow's newest version",
     authentication: 'caller',
+    scope: 'execute',
     params: idParam,
     body: {
       schema: executeBody,
@@ -30,13 +32,17 @@ export const executeRoutes = [
         oversizedFields({ input_data, variables, metadata }),
     },
     subjectName: 'Workflow',
-    find: ({ caller, params }, { workflows }) => workflows.maybeFindExecutable(caller, params.id),
-    async handle({ caller, subject, body }, { executeWorkflow }) {
+    find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
+    takesIdempotencyKey: true,
+    audited: 'itself',
+    async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
       const { runId, executionId, createdAt } = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: body.variables ?? undefined,
         communityId: body.community_id ?? null,
         metadata: body.metadata ?? null,
+        idempotencyKey,
+        audit,
       });
       return {
         status: 202,

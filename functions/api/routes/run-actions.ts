@@ -3,13 +3,14 @@ import type { Viewer } from '../../../shared/application/viewer.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import type { Answer } from '../answer.ts';
 import { notFound } from '../api-error.ts';
+import { findChangeableRun } from '../permissions.ts';
 import { presentRun } from '../presenters/run.ts';
 import { refusalError } from '../refusals.ts';
 import { defineRoute } from '../route.ts';
 import { runIdParam } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
-const cancelBody = z.strictObject({
+export const cancelBody = z.strictObject({
   reason: z
     .string({ error: 'expected text' })
     .max(limits.maxErrorMessageLength, `expected at most ${limits.maxErrorMessageLength} characters`)
@@ -29,10 +30,11 @@ export const runActionRoutes = [
     operationId: 'cancelRun',
     summary: 'Cancels a run that has not ended',
     authentication: 'caller',
+    scope: 'execute',
     params: runIdParam,
     body: { schema: cancelBody, maxBytes: limits.maxPayloadBytes, isOptional: true },
     subjectName: 'Run',
-    find: ({ caller, params }, { runs }) => runs.maybeFindRunStatus(caller, params.run_id),
+    find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
     async handle({ caller, subject: { runId }, body }, services) {
       const by = body.cancelled_by ?? caller.userId;
       const changed = await services.changeRun.cancel(runId, by, body.reason ?? null);
@@ -46,10 +48,11 @@ export const runActionRoutes = [
     operationId: 'retryRun',
     summary: 'Resumes a failed or cancelled run after its last completed step',
     authentication: 'caller',
+    scope: 'execute',
     params: runIdParam,
     body: { schema: z.strictObject({}), maxBytes: limits.maxPayloadBytes, isOptional: true },
     subjectName: 'Run',
-    find: ({ caller, params }, { runs }) => runs.maybeFindRunStatus(caller, params.run_id),
+    find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
     async handle({ caller, subject: { runId } }, services) {
       const changed = await services.changeRun.retry(runId);
       if (!changed.ok) throw refusalError(changed.refusal);

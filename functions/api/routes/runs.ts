@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { RunStatus } from '../../../shared/engine/state.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
+import { isClosed } from '../presenters/execution.ts';
 import { presentRun, presentRunSummary } from '../presenters/run.ts';
 import { defineRoute } from '../route.ts';
 import { communityIdParameter, moment, pageLimit, parameterText, runIdParam } from '../schemas.ts';
@@ -27,6 +28,8 @@ const runFilters = {
   community_id: communityIdParameter.optional(),
   created_after: moment.optional().describe('From this moment on.'),
   created_before: moment.optional().describe('Before this moment.'),
+  started_after: moment.optional().describe('From this moment on.'),
+  started_before: moment.optional().describe('Before this moment.'),
 };
 
 export const runRoutes = [
@@ -52,6 +55,8 @@ export const runRoutes = [
           communityId: filter.community_id,
           createdAfter: filter.created_after,
           createdBefore: filter.created_before,
+          startedAfter: filter.started_after,
+          startedBefore: filter.started_before,
         },
         { after: cursor ?? null, limit },
       );
@@ -74,7 +79,13 @@ export const runRoutes = [
     find: ({ caller, params }, { runs }) => runs.maybeFindRun(caller, params.run_id),
     async handle({ subject }) {
       const { run_id, status } = subject;
-      return { status: 200, message: 'Run retrieved', data: presentRun(subject), beside: { run_id, status } };
+      return {
+        status: 200,
+        message: 'Run retrieved',
+        data: presentRun(subject),
+        beside: { run_id, status },
+        isFinal: isClosed(subject),
+      };
     },
   }),
   defineRoute({
@@ -94,6 +105,7 @@ export const runRoutes = [
         message: 'Steps retrieved',
         data: page.items,
         meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
+        isFinal: isClosed(subject),
       };
     },
   }),

@@ -4,6 +4,7 @@ import { limits } from '../../../shared/config/limits.ts';
 import type { Answer } from '../answer.ts';
 import { ApiError, badRequest, notFound } from '../api-error.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
+import { findManageable } from '../permissions.ts';
 import { presentWorkflow, presentWorkflowSummary } from '../presenters/workflow.ts';
 import { defineRoute } from '../route.ts';
 import { idParam, pageLimit, parameterText } from '../schemas.ts';
@@ -68,7 +69,7 @@ export const workflowRoutes = [
     params: idParam,
     body: definitionBody,
     subjectName: 'Workflow',
-    find: async ({ caller, params }, { workflows }) => (await workflows.canManage(caller, params.id)) || null,
+    find: ({ caller, params }, services) => findManageable(caller, params.id, services),
     async handle({ caller, params, body }, { registerWorkflow }) {
       const registered = await registerWorkflow.replace(caller, params.id, body);
       return registeredAnswer(registered, 200);
@@ -82,6 +83,7 @@ export const workflowRoutes = [
     authentication: 'caller',
     params: idParam,
     subjectName: 'Workflow',
+    find: ({ caller, params }, services) => findManageable(caller, params.id, services),
     async handle({ caller, params }, { workflows }) {
       const archivedAt = await workflows.archiveWorkflow(caller, params.id);
       if (!archivedAt) throw notFound('Workflow', 'WORKFLOW_NOT_FOUND');

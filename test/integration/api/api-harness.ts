@@ -3,11 +3,13 @@ import { SignJWT } from 'jose';
 import { createApiServices } from '../../../functions/api/api-services.ts';
 import { createApi } from '../../../functions/api/create-api.ts';
 import type { ApiServices } from '../../../functions/api/services.ts';
+import type { ApiKeyRecord } from '../../../shared/application/manage-api-keys.ts';
 import { generateApiKey } from '../../../shared/auth/api-key.ts';
 import { createEngineServices, type EngineServices } from '../../../shared/composition/engine-services.ts';
 import { readEnvironment } from '../../../shared/config/environment.ts';
 import { createTopics } from '../../../shared/kafka/create-topics.ts';
 import { insertApiKey } from '../../../shared/persistence/api-keys.ts';
+import { createTextAaaLog } from '../../../shared/telemetry/aaa-log.ts';
 import {
   type ApiRequest,
   type ApiResponse,
@@ -29,10 +31,13 @@ export interface ApiHarness {
   readonly engine: EngineServices;
   readonly services: ApiServices;
   readonly logged: { message: string; fields: Readonly<Record<string, unknown>> }[];
+  /** Of the AAA log, as text. */
+  readonly lines: string[];
+  /** Without a rate limit, unless `more` says otherwise. */
   makeApiKey(
     userId: string,
     roles?: readonly string[],
-    expiresAt?: Date,
+    more?: Partial<ApiKeyRecord>,
   ): Promise<{ id: string; key: string }>;
   close(): Promise<void>;
 }
@@ -65,9 +70,15 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
   }
   const engine = createEngineServices(environment, 'test-api');
   const logged: ApiHarness['logged'] = [];
-  const services = createApiServices(engine, environment, {
-    error: (message, fields) => void logged.push({ message, fields }),
-  });
+  const lines: string[] = [];
+  const services = createApiServices(
+    engine,
+    environment,
+    {
+      error: (message, fields) => void logged.push({ message, fields }),
+    },
+    createTextAaaLog({ module: 'test_api', level: 'INFO', write: (line) => void lines.push(line) }),
+  );
   const api = createApi(services);
   const send = async (request: ApiRequest) => responseOf(await api(apiEvent(request), apiContext));
   return {
@@ -82,10 +93,22 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     engine,
     services,
     logged,
-    async makeApiKey(userId, roles = [], expiresAt) {
+    lines,
+    async makeApiKey(userId, roles = [], more = {}) {
       const { key, hash, prefix } = generateApiKey();
-      const record = { hash, prefix, name: 'test', userId, roles, expiresAt: expiresAt ?? null };
-      return { id: await insertApiKey(engine.database, record), key };
+      const { id } = await insertApiKey(engine.database, {
+        hash,
+        prefix,
+        name: 'test',
+        userId,
+        roles,
+        communities: [],
+        tier: 'unlimited',
+        scopes: [],
+        expiresAt: null,
+        ...more,
+      });
+      return { id, key };
     },
     async close() {
       await engine.close();

@@ -2,7 +2,11 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createAgents } from '../../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../../shared/persistence/api-keys.ts';
 import { type Database, openDatabase, type Statements } from '../../../shared/persistence/database.ts';
+import { createExecutionQueries, type NumberedPage } from '../../../shared/persistence/execution-queries.ts';
+import { createNodeQueries } from '../../../shared/persistence/node-queries.ts';
+import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
 import { createRunQueries } from '../../../shared/persistence/run-queries.ts';
+import { createWorkflowGrants } from '../../../shared/persistence/workflow-grants.ts';
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
 import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts';
 
@@ -23,9 +27,10 @@ beforeAll(async () => {
      select gen_random_uuid(), id, 1, '{}', '' from workflows`,
   );
   await database.execute(
-    `insert into workflow_runs (run_id, workflow_id, workflow_name, workflow_definition_id, status, owner, created_at)
+    `insert into workflow_runs (run_id, workflow_id, workflow_name, workflow_definition_id, status, owner, created_at, started_at, completed_at, community_id)
      select 'run' || n, 'wf-a-1', 'a', '00000000-0000-7000-8000-' || lpad((n % 100)::text, 12, '0'),
-            case n % 1000 when 0 then 'FAILED' when 1 then 'RUNNING' else 'COMPLETED' end, 'user' || n % 50, now() - n * interval '1 second'
+            case n % 1000 when 0 then 'FAILED' when 1 then 'RUNNING' else 'COMPLETED' end, 'user' || n % 50, now() - n * interval '1 second',
+            now() - n * interval '1 second', case when n % 1000 <> 1 then now() end, n % 3
      from generate_series(1, ${ROWS}) n`,
   );
   await database.execute(
@@ -39,6 +44,11 @@ beforeAll(async () => {
   await database.execute(
     `insert into api_keys (id, key_hash, prefix, name, user_id)
      select gen_random_uuid(), sha256(n::text::bytea), '', '', 'user' || n % 50 from generate_series(1, ${ROWS}) n`,
+  );
+  await database.execute(
+    `insert into workflow_grants (id, workflow_id, user_id, community_id, can_view, can_execute, granted_by)
+     select gen_random_uuid(), id, case n % 2 when 0 then 'user' || n % 5000 end, case n % 2 when 1 then n % 5000 end, true, false, ''
+     from (select id, row_number() over () as n from workflows) w`,
   );
   await database.execute('analyze');
 });
@@ -63,7 +73,10 @@ async function plansOf(work: (statements: Statements) => Promise<unknown>): Prom
       await explain(sql, values);
       return null;
     },
-    one: () => Promise.reject(new Error('explained statements answer nothing')),
+    one: async (sql, values) => {
+      await explain(sql, values);
+      throw new Error('explained statements answer nothing');
+    },
     execute: async (sql, values) => {
       await explain(sql, values);
       return 0;
@@ -72,19 +85,30 @@ async function plansOf(work: (statements: Statements) => Promise<unknown>): Prom
   return plans;
 }
 
-const user = { userId: 'user7', isAdmin: false, communities: [] };
+const user = { userId: 'user7', isAdmin: false, communities: [7, 9] };
 const admin = { userId: 'root', isAdmin: true, communities: [] };
 const id = '00000000-0000-7000-8000-000000000007';
 const first = { after: null, limit: 100 };
 const later = { after: { key: '2026-01-01T00:00:00.000000Z', id }, limit: 100 };
+const ofWorkflow = { workflowId: id, communityId: 1 };
+const byStart: NumberedPage = { page: 3, perPage: 20, sortBy: 'start_time', sortOrder: 'desc' };
+const aDay = { startedAfter: '2026-01-01T00:00:00Z', startedBefore: '2026-01-02T00:00:00Z' };
+const plainPage = { limit: 20, offset: 40 };
 const laterName = { after: { key: 'agent5', id }, limit: 100 };
 
 describe('on 100,000 rows no statement reads a whole table', () => {
   it.each<[what: string, work: (statements: Statements) => Promise<unknown>]>([
     ['a key', (s) => createApiKeys(s).maybeFindApiKey(Buffer.alloc(32))],
     ['a use of a key', (s) => createApiKeys(s).recordApiKeyUse(id)],
+    ['a key to manage', (s) => createApiKeys(s).maybeFindManagedApiKey(user, id)],
+    ['keys', (s) => createApiKeys(s).listApiKeys('user7', later)],
+    ['a key to revoke', (s) => createApiKeys(s).revokeApiKey(user, id)],
     ['a workflow to execute', (s) => createWorkflows(s).maybeFindExecutable(user, id)],
     ['a workflow', (s) => createWorkflows(s).maybeFindWorkflow(user, id)],
+    ['rights on a workflow', (s) => createWorkflows(s).maybeFindRights(user, id)],
+    ['rights on a run', (s) => createRunQueries(s).maybeFindRunRights(user, 'run7')],
+    ['permissions', (s) => createWorkflowGrants(s).listGrants(id, later)],
+    ['a permission to revoke', (s) => createWorkflowGrants(s).deleteGrant(id, id)],
     ['a workflow to archive', (s) => createWorkflows(s).archiveWorkflow(user, id)],
     ['workflows', (s) => createWorkflows(s).listWorkflows(user, {}, first)],
     ['workflows, later', (s) => createWorkflows(s).listWorkflows(user, {}, later)],
@@ -106,6 +130,63 @@ describe('on 100,000 rows no statement reads a whole table', () => {
     ['steps', (s) => createRunQueries(s).readSteps('run7', { after: null, limit: 1_001 })],
     ['steps, later', (s) => createRunQueries(s).readSteps('run7', later)],
     ['an attempt', (s) => createRunQueries(s).maybeFindAttempt('step7')],
+    ['an execution', (s) => createExecutionQueries(s).maybeFindExecution(user, id, 'visible')],
+    ['one’s own execution', (s) => createExecutionQueries(s).maybeFindExecution(user, id, 'own')],
+    ['an execution’s run', (s) => createExecutionQueries(s).maybeFindExecutionRun(user, id, 'visible')],
+    ['executions', (s) => createExecutionQueries(s).listExecutions(user, ofWorkflow, {}, byStart)],
+    [
+      'executions of a status',
+      (s) => createExecutionQueries(s).listExecutions(admin, ofWorkflow, { statuses: ['FAILED'] }, byStart),
+    ],
+    ['executions of a day', (s) => createExecutionQueries(s).listExecutions(user, ofWorkflow, aDay, byStart)],
+    [
+      'executions by status',
+      (s) => createExecutionQueries(s).listExecutions(user, ofWorkflow, {}, { ...byStart, sortBy: 'status' }),
+    ],
+    [
+      'executions by their time',
+      (s) =>
+        createExecutionQueries(s).listExecutions(
+          user,
+          ofWorkflow,
+          {},
+          { ...byStart, sortBy: 'execution_time' },
+        ),
+    ],
+    ['one’s own executions', (s) => createExecutionQueries(s).listOwnExecutions(user, {}, plainPage)],
+    [
+      'one’s own of a workflow and day',
+      (s) =>
+        createExecutionQueries(s).listOwnExecutions(
+          user,
+          { ...aDay, workflowId: id, statuses: ['COMPLETED'] },
+          plainPage,
+        ),
+    ],
+    ['runs of a day', (s) => createRunQueries(s).listRuns(user, aDay, first)],
+    ['runs by their ids', (s) => createRunBatches(s).findRuns(user, ['run7', id])],
+    [
+      'open runs to cancel',
+      (s) => createRunBatches(s).findOpenRuns(user, { workflowId: id, ...aDay }, 1_000),
+    ],
+    ['nodes', (s) => createNodeQueries(s).readNodes('run7', 1_000)],
+    [
+      'metrics',
+      (s) =>
+        createNodeQueries(s)
+          .readNodeMetrics('run7')
+          .catch(() => null),
+    ],
+    ['step ids', (s) => createNodeQueries(s).readStepIds(id)],
+    [
+      'logs',
+      (s) =>
+        createNodeQueries(s).readLogs(
+          'run7',
+          { stepType: 'ai', stepName: 's', hasError: true, text: 'x' },
+          plainPage,
+        ),
+    ],
     ['an agent by name', (s) => createAgents(s).maybeFindAgent(user, 'agent7')],
     ['an agent by id', (s) => createAgents(s).maybeFindAgent(user, id)],
     ['agents', (s) => createAgents(s).listAgents(user, {}, laterName)],

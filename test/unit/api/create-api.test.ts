@@ -16,10 +16,15 @@ const fine: Answer = { status: 200, message: 'Fine', data: { a: 1 } };
 function apiDoing(
   handle: () => Promise<Answer>,
   authentication: Authentication = { ok: true, caller: anonymousCaller, afterwards: null },
+  origins: readonly string[] = [],
 ) {
   const logged: { message: string; fields: Readonly<Record<string, unknown>> }[] = [];
   const services = {
     authenticate: async () => authentication,
+    rateLimiter: { admit: async () => null, admitFailure: async () => null },
+    corsAllowedOrigins: origins,
+    aaa: { write: () => {} },
+    audit: { append: async () => {} },
     log: {
       error: (message: string, fields: Record<string, unknown>) => void logged.push({ message, fields }),
     },
@@ -131,6 +136,58 @@ describe('an error', () => {
       expect(result.statusCode).toBeGreaterThanOrEqual(200);
       expect(result.headers?.['X-Request-Id']).toBeTruthy();
     }
+  });
+});
+
+describe('a browser', () => {
+  const origin = { Origin: 'https://app.example.com' };
+  const signedIn: Authentication = { ok: true, caller: anonymousCaller, afterwards: null };
+  const preflight = { method: 'OPTIONS', headers: origin };
+
+  it('is told what it may send, without credentials', async () => {
+    const { send } = apiDoing(async () => fine, { ok: false, message: 'Who are you?' }, [origin.Origin]);
+    const { status, body, headers } = await send(preflight);
+    expect([status, body]).toEqual([204, null]);
+    expect(headers).toMatchObject({
+      Allow: 'POST',
+      'Access-Control-Allow-Origin': origin.Origin,
+      'Access-Control-Allow-Methods': 'POST',
+      'Access-Control-Allow-Headers': expect.stringContaining('X-API-Key'),
+      'Access-Control-Max-Age': '600',
+      Vary: 'Origin',
+    });
+    expect(headers).not.toHaveProperty('Content-Type');
+    expect(headers).not.toHaveProperty('Access-Control-Allow-Credentials');
+  });
+
+  it('of an allowed origin reads answers, errors too', async () => {
+    const { send } = apiDoing(async () => fine, signedIn, [origin.Origin]);
+    for (const request of [{}, { body: '{' }, { path: '/nothing' }]) {
+      const { headers } = await send({ ...request, headers: origin });
+      expect(headers).toMatchObject({ 'Access-Control-Allow-Origin': origin.Origin, Vary: 'Origin' });
+      expect(headers['Access-Control-Expose-Headers']).toContain('RateLimit');
+    }
+  });
+
+  it('of another origin, or where none is allowed, reads nothing', async () => {
+    for (const origins of [[], ['https://other.example.com'], ['https://app.example.com.evil.test']]) {
+      const { send } = apiDoing(async () => fine, signedIn, origins);
+      for (const request of [preflight, { headers: origin }]) {
+        const { headers } = await send(request);
+        const cors = Object.keys(headers).filter((name) => name.startsWith('Access-Control-'));
+        expect(cors).toEqual([]);
+      }
+    }
+  });
+
+  it('of any origin reads answers where * is allowed', async () => {
+    const { send } = apiDoing(async () => fine, signedIn, ['*']);
+    expect((await send({ headers: origin })).headers['Access-Control-Allow-Origin']).toBe('*');
+  });
+
+  it('asking for OPTIONS of nothing gets 404', async () => {
+    const { send } = apiDoing(async () => fine, signedIn, ['*']);
+    expect((await send({ ...preflight, path: '/nothing' })).status).toBe(404);
   });
 });
 

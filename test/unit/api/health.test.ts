@@ -9,7 +9,12 @@ const down: Check = () => Promise.reject(new Error('the inside'));
 const silent: Check = () => new Promise(() => {});
 
 async function healthOf(database: Check, kafka: Check) {
-  const services = { healthChecks: { database, kafka }, log: { error: () => {} } } as unknown as ApiServices;
+  const services = {
+    healthChecks: { database, kafka },
+    log: { error: () => {} },
+    aaa: { write: () => {} },
+    corsAllowedOrigins: [],
+  } as unknown as ApiServices;
   return responseOf(await createApi(services)(apiEvent({ path: '/health' }), apiContext));
 }
 

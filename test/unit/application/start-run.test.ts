@@ -5,7 +5,12 @@ import {
   withPlans,
   workflowIdOf,
 } from '../../../shared/application/publish-entries.ts';
-import { createStartRun, type NewRun, type StartRunCommand } from '../../../shared/application/start-run.ts';
+import {
+  createStartRun,
+  type EarlierRun,
+  type NewRun,
+  type StartRunCommand,
+} from '../../../shared/application/start-run.ts';
 import { topicsFor } from '../../../shared/config/topics.ts';
 import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
 import type { JsonObject } from '../../../shared/engine/json.ts';
@@ -64,7 +69,12 @@ const command: StartRunCommand = {
   metadata: { a: 1 },
 };
 
-function setUp({ brokerIsAway = false, noteFails = false, insertFails = false } = {}) {
+function setUp({
+  brokerIsAway = false,
+  noteFails = false,
+  insertFails = false,
+  earlier = null as EarlierRun | null,
+} = {}) {
   const did: string[] = [];
   const inserted: NewRun[] = [];
   const published: { topic: string; key: string; value: JsonObject }[] = [];
@@ -92,6 +102,7 @@ function setUp({ brokerIsAway = false, noteFails = false, insertFails = false } 
         did.push('insert');
         if (insertFails) throw new Error('no database');
         inserted.push(run);
+        return earlier;
       },
       async notePublishFailure(runId, message) {
         did.push('note');
@@ -184,6 +195,19 @@ describe('startRun', () => {
     const { startRun, did } = setUp({ insertFails: true });
     await expect(startRun(command)).rejects.toThrow('no database');
     expect(did).toEqual(['insert']);
+  });
+
+  it('answers the earlier run of the same idempotency key and request, and publishes nothing', async () => {
+    const requestHash = Buffer.from('a');
+    const first = { runId: 'run-1', executionId: '1', createdAt: new Date(1) };
+    const { startRun, did } = setUp({ earlier: { ...first, requestHash } });
+    const claim = { userId: 'bob', key: 'k', requestHash };
+    expect(await startRun({ ...command, idempotency: claim })).toEqual(first);
+    const other = { ...claim, requestHash: Buffer.from('b') };
+    await expect(startRun({ ...command, idempotency: other })).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    });
+    expect(did).toEqual(['insert', 'insert']);
   });
 });
 

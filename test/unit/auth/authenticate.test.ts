@@ -10,9 +10,11 @@ const stored: StoredApiKey = {
   userId: 'ann',
   roles: ['admin'],
   communities: [7],
+  tier: 'premium',
+  scopes: ['read'],
   lastUsedAt: null,
 };
-const jwtCaller: Caller = { userId: 'bob', isAdmin: false, communities: [], via: 'jwt' };
+const jwtCaller: Caller = { userId: 'bob', isAdmin: false, communities: [], via: 'jwt', key: null };
 
 function authenticateWith(mode: 'required' | 'anonymous', lastUsedAt: Date | null = null) {
   const asked: Buffer[] = [];
@@ -46,7 +48,13 @@ describe('authenticating', () => {
     const { authenticate } = authenticateWith('required');
     expect(await authenticate(credentials(key))).toMatchObject({
       ok: true,
-      caller: { userId: 'ann', isAdmin: true, communities: [7], via: 'api_key' },
+      caller: {
+        userId: 'ann',
+        isAdmin: true,
+        communities: [7],
+        via: 'api_key',
+        key: { id: 'k1', tier: 'premium', scopes: ['read'] },
+      },
     });
   });
 

@@ -6,7 +6,8 @@ import { createJwtVerifier } from '../../../shared/auth/jwt.ts';
 const SECRET = 'a secret with ä, as UTF-8';
 const now = new Date('2026-01-01T00:00:00Z');
 const seconds = now.getTime() / 1_000;
-const verify = createJwtVerifier(SECRET, () => now);
+const bySecret = { secret: SECRET, jwksUrl: null, issuer: null, audience: [] };
+const verify = createJwtVerifier(bySecret, () => now);
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 /** By hand, so that tokens can be wrong in any way. */
@@ -27,8 +28,15 @@ describe('a JWT', () => {
       isAdmin: true,
       communities: [1, 2],
       via: 'jwt',
+      key: null,
     });
-    expect(await verify(token(good))).toEqual({ userId: 'ann', isAdmin: false, communities: [], via: 'jwt' });
+    expect(await verify(token(good))).toEqual({
+      userId: 'ann',
+      isAdmin: false,
+      communities: [],
+      via: 'jwt',
+      key: null,
+    });
   });
 
   it('made by a library is taken', async () => {
@@ -84,7 +92,23 @@ describe('a JWT', () => {
     expect(await verify(made)).toBeNull();
   });
 
+  it('is checked for its issuer and audience where they are set', async () => {
+    const issuer = 'https://id.example.com';
+    const strict = createJwtVerifier({ ...bySecret, issuer, audience: ['stepline', 'other'] }, () => now);
+    expect(await strict(token({ ...good, iss: issuer, aud: 'stepline' }))).not.toBeNull();
+    expect(await strict(token({ ...good, iss: issuer, aud: ['x', 'other'] }))).not.toBeNull();
+    for (const claims of [
+      {},
+      { iss: issuer },
+      { aud: 'stepline' },
+      { iss: `${issuer}/`, aud: 'stepline' },
+      { iss: issuer, aud: 'x' },
+    ]) {
+      expect(await strict(token({ ...good, ...claims }))).toBeNull();
+    }
+  });
+
   it('is never taken where no secret is set', async () => {
-    expect(await createJwtVerifier(null)(token(good))).toBeNull();
+    expect(await createJwtVerifier({ ...bySecret, secret: null })(token(good))).toBeNull();
   });
 });

@@ -1,0 +1,104 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
+import type { Node } from '../../../shared/persistence/node-queries.ts';
+import { identityOf, timesOf } from './execution.ts';
+
+export interface Compared {
+  readonly run: ExecutionDetails;
+  /** In the order in which they were entered. */
+  readonly nodes: readonly Node[];
+}
+
+/** Two executions beside each other: what each did, node by node, and where they differ. Durations differ by right less left. */
+export function presentComparison(left: Compared, right: Compared) {
+  const [leftPath, rightPath] = [pathOf(left), pathOf(right)];
+  const leftNodes = new Map(left.nodes.map((node) => [identify(node), node]));
+  const rightNodes = new Map(right.nodes.map((node) => [identify(node), node]));
+  const nodes = [...new Set([...leftNodes.keys(), ...rightNodes.keys()])].map((key) =>
+    presentPair(leftNodes.get(key), rightNodes.get(key)),
+  );
+  const [leftRun, rightRun] = [presentSide(left.run), presentSide(right.run)];
+  return {
+    left: leftRun,
+    right: rightRun,
+    same_workflow: leftRun.workflow_id === rightRun.workflow_id,
+    same_status: leftRun.status === rightRun.status,
+    same_input: isDeepStrictEqual(inputOf(left.run), inputOf(right.run)),
+    same_output: isDeepStrictEqual(left.run.output_data, right.run.output_data),
+    execution_time_difference_seconds: difference(
+      leftRun.execution_time_seconds,
+      rightRun.execution_time_seconds,
+    ),
+    path: {
+      same: isDeepStrictEqual(leftPath, rightPath),
+      left: leftPath,
+      right: rightPath,
+      /** The place, from 0, of the first node that is not the same in both. */
+      differs_at: differsAt(leftPath, rightPath),
+    },
+    nodes,
+  };
+}
+
+function presentSide(run: ExecutionDetails) {
+  const { version, error_message, error_step_id } = run;
+  return { ...identityOf(run), version, ...timesOf(run), error_message, error_node_id: error_step_id };
+}
+
+function presentPair(left: Node | undefined, right: Node | undefined) {
+  const { step_id, scope, visit } = (left ?? right) as Node;
+  const [leftNode, rightNode] = [left ? presentNode(left) : null, right ? presentNode(right) : null];
+  return {
+    node_id: step_id,
+    scope,
+    visit,
+    left: leftNode,
+    right: rightNode,
+    same_status: leftNode?.status === rightNode?.status,
+    same_input: sameData(left, right, 'input_data'),
+    same_output: sameData(left, right, 'output_data'),
+    duration_difference_seconds: difference(leftNode?.duration_seconds, rightNode?.duration_seconds),
+  };
+}
+
+function presentNode(node: Node) {
+  const { started_at, completed_at } = node;
+  return {
+    status: node.status.toLowerCase(),
+    duration_seconds:
+      started_at && completed_at ? (completed_at.getTime() - started_at.getTime()) / 1_000 : null,
+    retry_count: node.attempts - 1,
+    error: node.error_message,
+    error_type: node.error_code,
+  };
+}
+
+/** Null where a side is missing, or its data is more than can be looked at here. */
+function sameData(left: Node | undefined, right: Node | undefined, field: 'input_data' | 'output_data') {
+  if (!left || !right || left.is_data_omitted || right.is_data_omitted) return null;
+  return isDeepStrictEqual(left[field], right[field]);
+}
+
+function inputOf({ input_data, variables }: ExecutionDetails) {
+  return input_data ?? variables;
+}
+
+function pathOf({ nodes }: Compared): string[] {
+  return nodes.map(({ step_id }) => step_id);
+}
+
+function differsAt(left: readonly string[], right: readonly string[]): number | null {
+  const place = Array.from({ length: Math.max(left.length, right.length) }).findIndex(
+    (_, i) => left[i] !== right[i],
+  );
+  return place < 0 ? null : place;
+}
+
+function identify({ scope, step_id, visit }: Node): string {
+  return JSON.stringify([scope, step_id, visit]);
+}
+
+function difference(left: number | null | undefined, right: number | null | undefined): number | null {
+  if (typeof left !== 'number' || typeof right !== 'number') return null;
+  return Math.round((right - left) * 1_000) / 1_000;
+}

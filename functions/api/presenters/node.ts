@@ -1,0 +1,122 @@
+import type { ExecutionStatus } from '../../../shared/persistence/execution-queries.ts';
+import type { Node } from '../../../shared/persistence/node-queries.ts';
+import { isoOf } from './run.ts';
+
+/** One answer shows no more nodes than these, and says so. */
+export const MAX_NODES = 1_000;
+
+/** JSON text of all nodes, in bytes: an answer of a Lambda is at most 6 MB, and escaping can double a body. */
+const MAX_NODES_BYTES = 2_000_000;
+
+type NodeStatus =
+  | 'pending'
+  | 'ready'
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'skipped'
+  | 'cancelled'
+  | 'paused';
+
+type NodeState = ReturnType<typeof presentNode>;
+
+export interface PresentedNodes {
+  readonly execution_path: readonly string[];
+  readonly node_states: Readonly<Record<string, NodeState>>;
+  readonly isTruncated: boolean;
+}
+
+/**
+ * The nodes that were entered, in that order, then the steps that were not. A node's key is its step's id; a repeated visit's
+ * ends in `#<visit>`, an item's begins with its scope.
+ * @param nodes at most `MAX_NODES` of the `total`
+ * @param stepIds of the definition
+ */
+export function presentNodes(
+  { nodes, total }: { readonly nodes: readonly Node[]; readonly total: number },
+  stepIds: readonly string[],
+  { status, withLogs }: { readonly status: ExecutionStatus; readonly withLogs: boolean },
+): PresentedNodes {
+  const states = new Map<string, NodeState>();
+  const taken = new Set(stepIds);
+  const entered = new Set(nodes.map(({ step_id }) => step_id));
+  let bytes = 0;
+  for (const node of nodes) {
+    let state = presentNode(node, status, withLogs);
+    bytes += Buffer.byteLength(JSON.stringify(state));
+    if (bytes > MAX_NODES_BYTES) state = presentNode(withoutData(node), status, withLogs);
+    const key = keyOf(node, taken);
+    taken.add(key);
+    states.set(key, state);
+  }
+  // Beyond the limit nobody knows which steps were entered.
+  const rest = total > nodes.length ? [] : stepIds.filter((stepId) => !entered.has(stepId));
+  const neverEntered = rest.slice(0, Math.max(MAX_NODES - states.size, 0));
+  for (const stepId of neverEntered) states.set(stepId, neverEnteredState(stepId, status));
+  return {
+    execution_path: nodes.map(({ step_id }) => step_id),
+    node_states: Object.fromEntries(states),
+    isTruncated: total > nodes.length || rest.length > neverEntered.length,
+  };
+}
+
+function keyOf({ scope, step_id, visit }: Node, taken: ReadonlySet<string>): string {
+  if (scope === '' && visit === 1) return step_id;
+  let key = `${scope === '' ? '' : `${scope}/`}${step_id}${visit === 1 ? '' : `#${visit}`}`;
+  // An id may be any text, another node's key too.
+  while (taken.has(key)) key += '#';
+  return key;
+}
+
+function presentNode(node: Node, run: ExecutionStatus, withLogs: boolean) {
+  const { step_id, output_data, completed_at } = node;
+  const timestamp = isoOf(completed_at);
+  return {
+    node_id: step_id,
+    status: statusOf(node, run),
+    started_at: isoOf(node.started_at),
+    completed_at: timestamp,
+    input_data: node.input_data ?? {},
+    output_data:
+      output_data === null ? {} : { result: { port_name: 'result', data: output_data, timestamp } },
+    retry_count: node.attempts - 1,
+    logs: withLogs ? (node.logs ?? []) : [],
+    error: node.error_message,
+    error_type: node.error_code,
+    metadata: {
+      step_name: node.step_name,
+      step_type: node.step_type,
+      agent_name: node.agent_name,
+      visit: node.visit,
+      scope: node.scope,
+      ...(node.is_data_omitted && { data_omitted: true }),
+    } as Readonly<Record<string, unknown>>,
+  };
+}
+
+function withoutData(node: Node): Node {
+  return { ...node, input_data: null, output_data: null, logs: null, is_data_omitted: true };
+}
+
+function statusOf({ status, is_waiting }: Node, run: ExecutionStatus): NodeStatus {
+  if (status !== 'PENDING') return status.toLowerCase() as Lowercase<typeof status>;
+  if (is_waiting) return 'pending';
+  return run === 'PAUSED' ? 'paused' : 'ready';
+}
+
+function neverEnteredState(stepId: string, run: ExecutionStatus): NodeState {
+  const isOpen = run === 'PENDING' || run === 'RUNNING' || run === 'PAUSED';
+  return {
+    node_id: stepId,
+    status: isOpen ? 'pending' : 'skipped',
+    started_at: null,
+    completed_at: null,
+    input_data: {},
+    output_data: {},
+    retry_count: 0,
+    logs: [],
+    error: null,
+    error_type: null,
+    metadata: {},
+  };
+}

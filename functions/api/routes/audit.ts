@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import type { StoredAuditRecord } from '../../../shared/application/audit.ts';
+import { encodeCursor, timeCursor } from '../cursor.ts';
+import { defineRoute } from '../route.ts';
+import { communityIdParameter, moment, pageLimit, parameterText } from '../schemas.ts';
+
+export const auditRoutes = [
+  defineRoute({
+    method: 'GET',
+    path: '/api/v1/audit',
+    operationId: 'listAudit',
+    summary: "What one's own calls changed, newest first; to an admin, everybody's",
+    authentication: 'caller',
+    query: z.strictObject({
+      user_id: parameterText.optional(),
+      action: parameterText.optional().describe('As in `execute_workflow`.'),
+      community_id: communityIdParameter.optional(),
+      resource: parameterText.optional().describe('The id of what was changed.'),
+      after: moment.optional().describe('From this moment on.'),
+      before: moment.optional().describe('Before this moment.'),
+      cursor: timeCursor.optional(),
+      limit: pageLimit(100, 1_000),
+    }),
+    async handle({ caller, query: { cursor, limit, user_id, community_id, ...filter } }, { audit }) {
+      const page = await audit.list(
+        caller,
+        { ...filter, userId: user_id, communityId: community_id },
+        { after: cursor ?? null, limit },
+      );
+      return {
+        status: 200,
+        message: 'Audit records retrieved',
+        data: page.items.map(presentAuditRecord),
+        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
+      };
+    },
+  }),
+];
+
+function presentAuditRecord(record: StoredAuditRecord) {
+  return {
+    id: record.id,
+    timestamp: record.at.toISOString(),
+    event_type: 'AUDIT',
+    community_id: record.communityId,
+    user_id: record.userId,
+    api_key_id: record.apiKeyId,
+    action: record.action,
+    result: record.result,
+    resource: record.resource,
+    request_id: record.requestId,
+    source_address: record.sourceAddress,
+  };
+}

@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { limits } from '../../../shared/config/limits.ts';
+import { type NumberedPage, sortKeys } from '../../../shared/persistence/execution-queries.ts';
+import { notFound } from '../api-error.ts';
+import { findChangeableRun } from '../permissions.ts';
+import {
+  identityOf,
+  isClosed,
+  presentExecution,
+  presentListedExecution,
+  presentMetrics,
+} from '../presenters/execution.ts';
+import { MAX_NODES, presentNodes } from '../presenters/node.ts';
+import { isoOf } from '../presenters/run.ts';
+import { refusalError } from '../refusals.ts';
+import { defineRoute } from '../route.ts';
+import {
+  communityIdParameter,
+  executionIdParam,
+  executionStatusFilter,
+  flag,
+  idParam,
+  integerParameter,
+  moment,
+  pageLimit,
+} from '../schemas.ts';
+import { cancelBody } from './run-actions.ts';
+
+const MAX_PAGE = 999_999_999;
+
+export const executionRoutes = [
+  defineRoute({
+    method: 'GET',
+    path: '/api/v1/workflows/executions/{id}',
+    operationId: 'getExecution',
+    summary: 'An execution with the states of its nodes',
+    authentication: 'caller',
+    params: executionIdParam,
+    query: z.strictObject({
+      include_logs: flag.default(true).describe("The nodes' logs."),
+      include_metrics: flag.default(false).describe('Computed from the nodes, which takes longer.'),
+    }),
+    subjectName: 'Execution',
+    find: ({ caller, params }, { executions }) => executions.maybeFindExecution(caller, params.id, 'visible'),
+    async handle({ subject, query: { include_logs: withLogs, include_metrics } }, { nodes }) {
+      const [stored, stepIds, metrics] = await Promise.all([
+        nodes.readNodes(subject.run_id, MAX_NODES),
+        nodes.readStepIds(subject.workflow_version_id),
+        include_metrics ? nodes.readNodeMetrics(subject.run_id) : null,
+      ]);
+      const { isTruncated, ...presented } = presentNodes(stored, stepIds, {
+        status: subject.execution_status,
+        withLogs,
+      });
+      return {
+        status: 200,
+        message: 'Execution retrieved',
+        data: {
+          ...presentExecution(subject),
+          ...presented,
+          ...(metrics && { metrics: presentMetrics(subject, metrics, stepIds, new Date()) }),
+        },
+        meta: isTruncated
+          ? { node_states_truncated: true, node_states_limit: MAX_NODES, nodes_entered: stored.total }
+          : {},
+        isFinal: isClosed(subject),
+      };
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: '/api/v1/workflows/executions/{id}/cancel',
+    operationId: 'cancelExecution',
+    summary: 'Cancels an execution that has not ended',
+    authentication: 'caller',
+    scope: 'execute',
+    params: executionIdParam,
+    body: { schema: cancelBody, maxBytes: limits.maxPayloadBytes, isOptional: true },
+    subjectName: 'Execution',
+    async find({ caller, params }, services) {
+      const found = await services.executions.maybeFindExecutionRun(caller, params.id, 'visible');
+      return found && findChangeableRun(caller, found.runId, services);
+    },
+    async handle({ caller, params, subject, body }, { changeRun, executions }) {
+      const by = body.cancelled_by ?? caller.userId;
+      const changed = await changeRun.cancel(subject.runId, by, body.reason ?? null);
+      if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
+      const run = await executions.maybeFindExecution(caller, params.id, 'visible');
+      if (!run) throw notFound('Execution');
+      const { execution_id, status } = identityOf(run);
+      return {
+        status: 200,
+        message: 'Execution cancelled successfully',
+        data: { execution_id, status, cancelled_at: isoOf(run.cancelled_at) },
+      };
+    },
+  }),
+  defineRoute({
+    method: 'GET',
+    path: '/api/v1/workflows/{id}/executions',
+    operationId: 'listExecutions',
+    summary: "A workflow's executions in one community",
+    authentication: 'caller',
+    params: idParam,
+    query: z.strictObject({
+      community_id: communityIdParameter,
+      status: executionStatusFilter.optional(),
+      started_after: moment.optional().describe('From this moment on.'),
+      started_before: moment.optional().describe('Before this moment.'),
+      page: integerParameter(1, MAX_PAGE).default(1),
+      per_page: pageLimit(20, 100),
+      sort_by: z
+        .enum(sortKeys, { error: `expected one of ${sortKeys.join(', ')}` })
+        .default('start_time')
+        .describe('By execution_time, those that have not ended count as the longest.'),
+      sort_order: z.enum(['asc', 'desc'], { error: 'expected asc or desc' }).default('desc'),
+    }),
+    subjectName: 'Workflow',
+    find: ({ caller, params }, { workflows }) => workflows.maybeFindRights(caller, params.id),
+    async handle({ caller, params, query }, { executions }) {
+      const page: NumberedPage = {
+        page: query.page,
+        perPage: query.per_page,
+        sortBy: query.sort_by,
+        sortOrder: query.sort_order,
+      };
+      const { total, items } = await executions.listExecutions(
+        caller,
+        { workflowId: params.id.toLowerCase(), communityId: query.community_id },
+        { statuses: query.status, startedAfter: query.started_after, startedBefore: query.started_before },
+        page,
+      );
+      return {
+        status: 200,
+        message: 'Executions retrieved',
+        data: items.map(presentListedExecution),
+        meta: { pagination: paginationOf(page, total) },
+      };
+    },
+  }),
+];
+
+function paginationOf({ page, perPage }: NumberedPage, total: number) {
+  const totalPages = Math.ceil(total / perPage);
+  return {
+    page,
+    per_page: perPage,
+    total,
+    total_pages: totalPages,
+    has_next: page < totalPages,
+    has_prev: page > 1,
+  };
+}

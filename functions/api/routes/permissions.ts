@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import type { Caller } from '../../../shared/auth/caller.ts';
+import { limits } from '../../../shared/config/limits.ts';
+import { isJsonObject } from '../../../shared/engine/json.ts';
+import type { Answer } from '../answer.ts';
+import { notFound, type Problem } from '../api-error.ts';
+import { encodeCursor, timeCursor } from '../cursor.ts';
+import { findManageable } from '../permissions.ts';
+import { presentPermission } from '../presenters/permission.ts';
+import { defineRoute } from '../route.ts';
+import { communityId, idParam, pageLimit, userId } from '../schemas.ts';
+import type { ApiServices } from '../services.ts';
+
+const flag = z.boolean({ error: 'expected true or false' });
+
+const permissionBody = z.strictObject({
+  user_id: userId.nullish(),
+  community_id: communityId.nullish().describe('Instead of `user_id`: every member of the community.'),
+  can_view: flag.default(true).describe('Without it the workflow does not exist for them.'),
+  can_execute: flag.default(false).describe('Executing, cancelling and retrying.'),
+});
+
+const findOwned = (
+  { caller, params }: { caller: Caller; params: { id: string } },
+  services: ApiServices,
+): Promise<{ readonly id: string } | null> => findManageable(caller, params.id, services);
+
+const ofPermissions = {
+  path: '/api/v1/workflows/{id}/permissions',
+  authentication: 'caller',
+  params: idParam,
+  subjectName: 'Workflow',
+  find: findOwned,
+} as const;
+
+const grant = {
+  ...ofPermissions,
+  body: {
+    schema: permissionBody,
+    maxBytes: limits.maxPayloadBytes,
+    findProblems: findWhoAndWhatProblems,
+  },
+};
+
+interface GrantRequest {
+  readonly caller: Caller;
+  readonly subject: { readonly id: string };
+  readonly body: z.infer<typeof permissionBody>;
+}
+
+async function put(
+  { caller, subject, body }: GrantRequest,
+  { grants }: ApiServices,
+  status: 200 | 201,
+): Promise<Answer> {
+  const granted = await grants.putGrant({
+    workflowId: subject.id,
+    userId: body.user_id ?? null,
+    communityId: body.community_id ?? null,
+    canView: body.can_view,
+    canExecute: body.can_execute,
+    grantedBy: caller.userId,
+  });
+  const data = presentPermission(granted);
+  return { status, message: 'Permission granted', data, beside: { id: granted.id } };
+}
+
+export const permissionRoutes = [
+  defineRoute({
+    ...grant,
+    method: 'PUT',
+    operationId: 'putPermission',
+    summary: 'Says what a user or a community may do with the workflow',
+    handle: (request, services) => put(request, services, 200),
+  }),
+  defineRoute({
+    ...grant,
+    method: 'POST',
+    operationId: 'grantPermission',
+    summary: 'The same as PUT',
+    handle: (request, services) => put(request, services, 201),
+  }),
+  defineRoute({
+    ...ofPermissions,
+    method: 'GET',
+    operationId: 'listPermissions',
+    summary: 'Who may see and execute the workflow besides its owner, newest first',
+    query: z.strictObject({ cursor: timeCursor.optional(), limit: pageLimit(100, 1_000) }),
+    async handle({ subject, query: { cursor, limit } }, { grants }) {
+      const page = await grants.listGrants(subject.id, { after: cursor ?? null, limit });
+      return {
+        status: 200,
+        message: 'Permissions retrieved',
+        data: page.items.map(presentPermission),
+        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
+      };
+    },
+  }),
+  defineRoute({
+    ...ofPermissions,
+    method: 'DELETE',
+    path: '/api/v1/workflows/{id}/permissions/{permission_id}',
+    params: z.strictObject({ id: z.guid(), permission_id: z.guid() }),
+    operationId: 'revokePermission',
+    summary: 'Takes a permission back',
+    async handle({ subject, params }, { grants }) {
+      const revoked = await grants.deleteGrant(subject.id, params.permission_id);
+      if (!revoked) throw notFound('Permission');
+      return { status: 200, message: 'Permission revoked', data: presentPermission(revoked) };
+    },
+  }),
+];
+
+function findWhoAndWhatProblems(json: unknown): Problem[] {
+  if (!isJsonObject(json)) return [];
+  const problems: Problem[] = [];
+  const isThere = (field: string) => json[field] !== undefined && json[field] !== null;
+  if (isThere('user_id') === isThere('community_id')) {
+    problems.push({ path: 'user_id', message: 'expected either user_id or community_id' });
+  }
+  if (json.can_execute === true && json.can_view === false) {
+    problems.push({ path: 'can_view', message: 'expected true: what may be executed may be seen' });
+  }
+  return problems;
+}

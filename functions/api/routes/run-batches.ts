@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { limits } from '../../../shared/config/limits.ts';
+import { isJsonObject } from '../../../shared/engine/json.ts';
+import { executionIdOf, presentRunSummary } from '../presenters/run.ts';
+import { defineRoute } from '../route.ts';
+import { communityId, moment, parameterText } from '../schemas.ts';
+import { cancelBody } from './run-actions.ts';
+
+const MAX_IDS = 1_000;
+const MAX_CANCELLED = 1_000;
+const openStatus = z.enum(['PENDING', 'RUNNING'], { error: 'expected PENDING or RUNNING' });
+
+const bulkFilter = z.strictObject(
+  {
+    status: z
+      .union([openStatus, z.array(openStatus)], { error: 'expected PENDING, RUNNING or both' })
+      .optional(),
+    workflow_id: parameterText.optional().describe("The workflow's `id`, or `wf-<name>-<version>`."),
+    workflow_name: parameterText.optional(),
+    triggered_by: parameterText.optional(),
+    community_id: communityId.optional(),
+    created_after: moment.optional().describe('From this moment on.'),
+    created_before: moment.optional().describe('Before this moment.'),
+    started_after: moment.optional().describe('From this moment on.'),
+    started_before: moment.optional().describe('Before this moment.'),
+  },
+  { error: 'expected an object' },
+);
+
+export const runBatchRoutes = [
+  defineRoute({
+    method: 'POST',
+    path: '/api/v1/runs/batch-status',
+    operationId: 'getStatusOfRuns',
+    summary: 'The runs of up to 1,000 ids, without their data',
+    authentication: 'caller',
+    scope: 'read',
+    body: {
+      schema: z.strictObject({
+        ids: z
+          .array(parameterText, { error: 'expected a list of ids' })
+          .min(1, 'expected at least one id')
+          .max(MAX_IDS, `expected at most ${MAX_IDS} ids`)
+          .describe('Each a `run_id` or an `execution_id`.'),
+      }),
+      maxBytes: limits.maxDefinitionBytes,
+    },
+    async handle({ caller, body }, { runBatches }) {
+      const runs = (await runBatches.findRuns(caller, body.ids)).map((run) => ({
+        names: [run.run_id, executionIdOf(run)],
+        shown: presentRunSummary(run),
+      }));
+      const byName = new Map(runs.flatMap(({ names, shown }) => names.map((name) => [name, shown] as const)));
+      const shownFor = (id: string) => byName.get(id) ?? byName.get(id.toLowerCase());
+      return {
+        status: 200,
+        message: 'Runs retrieved',
+        data: [...new Set(body.ids.flatMap((id) => shownFor(id) ?? []))],
+        meta: { not_found: body.ids.filter((id) => shownFor(id) === undefined) },
+      };
+    },
+  }),
+  defineRoute({
+    method: 'POST',
+    path: '/api/v1/runs/bulk-cancel',
+    operationId: 'cancelRuns',
+    summary: 'Cancels the open runs that a filter finds, up to 1,000 at once, or counts them',
+    authentication: 'caller',
+    scope: 'execute',
+    body: {
+      schema: cancelBody.extend({
+        filter: bulkFilter.describe(
+          'At least one of its fields: nobody cancels everything by leaving it out.',
+        ),
+        dry_run: z.boolean({ error: 'expected true or false' }).default(false).describe('Counts only.'),
+      }),
+      maxBytes: limits.maxPayloadBytes,
+      findProblems: (json) =>
+        isJsonObject(json) && isJsonObject(json.filter) && Object.keys(json.filter).length === 0
+          ? [{ path: 'filter', message: 'expected at least one field' }]
+          : [],
+    },
+    async handle({ caller, body }, { runBatches, changeRun }) {
+      const { filter, dry_run, cancelled_by, reason } = body;
+      const { total, runIds } = await runBatches.findOpenRuns(
+        caller,
+        {
+          statuses: filter.status === undefined ? undefined : [filter.status].flat(),
+          workflowId: filter.workflow_id,
+          workflowName: filter.workflow_name,
+          triggeredBy: filter.triggered_by,
+          communityId: filter.community_id,
+          createdAfter: filter.created_after,
+          createdBefore: filter.created_before,
+          startedAfter: filter.started_after,
+          startedBefore: filter.started_before,
+        },
+        MAX_CANCELLED,
+      );
+      if (dry_run) {
+        const data = { dry_run, matched: total, cancelled: 0, remaining: total };
+        return { status: 200, message: `${total} runs would be cancelled`, data };
+      }
+      const changes = await changeRun.cancelAll(runIds, cancelled_by ?? caller.userId, reason ?? null);
+      const cancelled = changes.filter(({ ok }) => ok).length;
+      // Those that ended by themselves meanwhile are neither cancelled nor left.
+      const data = { dry_run, matched: total, cancelled, remaining: total - runIds.length };
+      return { status: 200, message: `${cancelled} runs cancelled`, data };
+    },
+  }),
+];

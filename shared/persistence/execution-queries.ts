@@ -1,0 +1,187 @@
+import type { Viewer } from '../application/viewer.ts';
+import type { RunStatus } from '../engine/state.ts';
+import type { Statements } from './database.ts';
+import { RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
+import { canViewRun, ownsRun, Parameters } from './visibility.ts';
+
+/** A run's status with a pause for a status of its own. */
+export type ExecutionStatus = RunStatus | 'PAUSED';
+
+export interface ExecutionSummary extends RunSummary {
+  readonly execution_status: ExecutionStatus;
+  /** When it started, or was created where it has not; null only where another producer says neither. */
+  readonly begun_at: Date | null;
+}
+
+export interface ExecutionDetails extends ExecutionSummary, Omit<RunDetails, keyof RunSummary> {
+  readonly workflow_version_id: string | null;
+}
+
+export interface ListedExecution extends ExecutionSummary {
+  readonly nodes_executed: number;
+}
+
+/** What a caller may see, or what is the caller's own (design §5: the plain face). */
+export type Reach = 'visible' | 'own';
+
+export interface ExecutionFilter {
+  readonly statuses?: readonly ExecutionStatus[] | undefined;
+  /** ISO 8601; from this moment on. */
+  readonly startedAfter?: string | undefined;
+  /** ISO 8601; up to, and without, this moment. */
+  readonly startedBefore?: string | undefined;
+}
+
+export const sortKeys = ['start_time', 'status', 'execution_time'] as const;
+
+export interface NumberedPage {
+  /** From 1. */
+  readonly page: number;
+  readonly perPage: number;
+  readonly sortBy: (typeof sortKeys)[number];
+  readonly sortOrder: 'asc' | 'desc';
+}
+
+/** As many of the rows from `offset` on as memory should hold at once, one at least. */
+export interface OffsetPiece<Row> {
+  readonly rows: readonly Row[];
+  readonly hasMore: boolean;
+}
+
+export interface ExecutionQueries {
+  maybeFindExecution(viewer: Viewer, executionId: string, reach: Reach): Promise<ExecutionDetails | null>;
+  maybeFindExecutionRun(viewer: Viewer, executionId: string, reach: Reach): Promise<{ runId: string } | null>;
+  /** A workflow's in one community, with how many there are of them. */
+  listExecutions(
+    viewer: Viewer,
+    of: { readonly workflowId: string; readonly communityId: number },
+    filter: ExecutionFilter,
+    page: NumberedPage,
+  ): Promise<{ readonly total: number; readonly items: readonly ListedExecution[] }>;
+  /** The viewer's own with their data, the latest start first. */
+  listOwnExecutions(
+    viewer: Viewer,
+    filter: ExecutionFilter & { readonly workflowId?: string | undefined },
+    page: { readonly limit: number; readonly offset: number },
+  ): Promise<OffsetPiece<ExecutionDetails>>;
+}
+
+const EXECUTION = `${RUN_SUMMARY}, r.execution_status, r.begun_at`;
+const DATA = 'r.input_data, r.output_data, r.variables, r.metadata, r.workflow_version_id';
+
+/** Of the columns as stored. Compression saves a factor of 100 at the most, so that a piece stays below 50 MB of JSON. */
+const MAX_STORED_BYTES = 512 * 1024;
+
+/** An open run has no execution time; as the largest of all it stands at the long end. */
+const orderings = {
+  start_time: ['begun_at', 'id'],
+  status: ['execution_status', 'begun_at', 'id'],
+  execution_time: ['execution_time', 'id'],
+} as const;
+
+export function createExecutionQueries(database: Statements): ExecutionQueries {
+  return {
+    maybeFindExecution(viewer, executionId, reach) {
+      const parameters = new Parameters();
+      return database.maybeOne<ExecutionDetails>(
+        `select ${EXECUTION}, ${DATA} from workflow_runs r
+         where ${isExecution(executionId, parameters)} and ${isWithin(reach, viewer, parameters)}`,
+        parameters.values,
+      );
+    },
+    async maybeFindExecutionRun(viewer, executionId, reach) {
+      const parameters = new Parameters();
+      const row = await database.maybeOne<{ run_id: string }>(
+        `select r.run_id from workflow_runs r
+         where ${isExecution(executionId, parameters)} and ${isWithin(reach, viewer, parameters)}`,
+        parameters.values,
+      );
+      return row && { runId: row.run_id };
+    },
+    async listExecutions(viewer, { workflowId, communityId }, filter, page) {
+      const parameters = new Parameters();
+      const hasRange = filter.startedAfter !== undefined || filter.startedBefore !== undefined;
+      const where = [
+        `r.workflow_definition_id = ${parameters.add(workflowId)}`,
+        `r.community_id = ${parameters.add(communityId)}`,
+        // The counts have the columns that this speaks of.
+        canViewRun(viewer, parameters),
+        ...conditionsOf(filter, parameters),
+      ].join(' and ');
+      const order = (alias: string) =>
+        orderings[page.sortBy].map((column) => `${alias}.${column} ${page.sortOrder}`).join(', ');
+      // One statement, so one snapshot: the total is that of the pages.
+      const rows = await database.many<ListedExecution & { total: number; id: string | null }>(
+        `select t.total, p.*,
+                (select count(distinct (s.scope, s.step_id, s.visit))::int from step_executions s
+                  where s.run_id = p.run_id and s.started_at is not null) as nodes_executed
+         from (select coalesce(${hasRange ? 'count(*)' : 'sum(r.runs)'}, 0)::bigint as total
+                 from ${hasRange ? 'workflow_runs' : 'run_counts'} r where ${where}) t
+         left join lateral (
+           select ${EXECUTION}, r.execution_time from workflow_runs r
+            where ${where}
+            order by ${order('r')}
+            limit ${parameters.add(page.perPage)} offset ${parameters.add((page.page - 1) * page.perPage)}
+         ) p on true
+         order by ${order('p')}`,
+        parameters.values,
+      );
+      return { total: rows[0]?.total ?? 0, items: rows.filter(({ id }) => id !== null) };
+    },
+    async listOwnExecutions(viewer, { workflowId, ...filter }, { limit, offset }) {
+      const parameters = new Parameters();
+      const where = [ownsRun(viewer, parameters), ...conditionsOf(filter, parameters)];
+      if (workflowId !== undefined) where.push(`r.workflow_definition_id = ${parameters.add(workflowId)}`);
+      const rows = await database.many<ExecutionDetails & { candidates: number }>(
+        // pg_column_size reads a large value's pointer, not the value.
+        `select * from (
+           select r.*, count(*) over () as candidates, row_number() over latest_first as place,
+                  sum(coalesce(pg_column_size(r.input_data), 0) + coalesce(pg_column_size(r.output_data), 0)
+                      + coalesce(pg_column_size(r.variables), 0)) over latest_first as stored_bytes
+           from (
+             select ${EXECUTION}, ${DATA} from workflow_runs r
+             where ${where.join(' and ')}
+             order by r.begun_at desc, r.id desc
+             limit ${parameters.add(limit + 1)} offset ${parameters.add(offset)}
+           ) r
+           window latest_first as (order by r.begun_at desc, r.id desc)
+         ) r
+         where r.place <= ${parameters.add(limit)} and (r.stored_bytes <= ${MAX_STORED_BYTES} or r.place = 1)
+         order by r.place`,
+        parameters.values,
+      );
+      return { rows, hasMore: (rows[0]?.candidates ?? 0) > rows.length };
+    },
+  };
+}
+
+const OUR_RUN_ID = '^run-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
+
+/**
+ * `run-<uuid>` is the run of execution `<uuid>`. A run that another producer gave another name is known by its row's id, which
+ * then counts only where no run has the name.
+ */
+function isExecution(executionId: string, parameters: Parameters): string {
+  const id = parameters.add(executionId.toLowerCase());
+  const name = parameters.add(`run-${executionId.toLowerCase()}`);
+  return `(r.run_id = ${name} or (r.id = ${id} and r.run_id !~ '${OUR_RUN_ID}'
+    and not exists (select from workflow_runs named where named.run_id = ${name})))`;
+}
+
+function isWithin(reach: Reach, viewer: Viewer, parameters: Parameters): string {
+  return reach === 'own' ? ownsRun(viewer, parameters) : canViewRun(viewer, parameters);
+}
+
+function conditionsOf(filter: ExecutionFilter, parameters: Parameters): string[] {
+  const conditions: string[] = [];
+  const { statuses, startedAfter, startedBefore } = filter;
+  // A single status by `=`: the index by status then has the rows in the order of their start.
+  if (statuses?.length === 1) conditions.push(`r.execution_status = ${parameters.add(statuses[0])}`);
+  else if (statuses !== undefined)
+    conditions.push(`r.execution_status = any(${parameters.add(statuses)}::text[])`);
+  if (startedAfter !== undefined)
+    conditions.push(`r.begun_at >= ${parameters.add(startedAfter)}::timestamptz`);
+  if (startedBefore !== undefined)
+    conditions.push(`r.begun_at < ${parameters.add(startedBefore)}::timestamptz`);
+  return conditions;
+}

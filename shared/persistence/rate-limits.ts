@@ -1,0 +1,35 @@
+import type { RateLimits } from '../auth/rate-limiter.ts';
+import type { Statements } from './database.ts';
+
+export function createRateLimits(database: Statements): RateLimits {
+  return {
+    /**
+     * One statement, whose commit does not wait for the disk: tokens that a crash gives back are no loss. Concurrent Lambdas take
+     * turns on the row, and `clock_timestamp()` is read when a turn comes: `now()` would be from before the wait.
+     */
+    async take(bucket, capacity) {
+      return database.one<{ tokens: number; admitted: boolean }>(
+        `with lazily as materialized (select set_config('synchronous_commit', 'off', true))
+         insert into rate_limits as b (bucket, tokens, refilled_at, admitted)
+         select $1, $2::double precision - 1, clock_timestamp(), true from lazily
+         on conflict (bucket) do update set (tokens, refilled_at, admitted) = (
+           select case when available >= 1 then available - 1 else available end, at, available >= 1
+           from (
+             select least($2, b.tokens + greatest(0, extract(epoch from at - b.refilled_at)) * $2 / 60) as available, at
+             from (select clock_timestamp() as at) moment
+           ) refilled
+         )
+         returning tokens, admitted`,
+        [bucket, capacity],
+      );
+    },
+  };
+}
+
+/** Buckets that have had the time to fill up are as good as none. @returns how many there were */
+export function removeFullBuckets(database: Statements): Promise<number> {
+  return database.execute(
+    `with lazily as materialized (select set_config('synchronous_commit', 'off', true))
+     delete from rate_limits using lazily where refilled_at < now() - interval '2 minutes'`,
+  );
+}

@@ -1,0 +1,52 @@
+import { validate as isUuid } from 'uuid';
+import type { Viewer } from '../application/viewer.ts';
+import type { Statements } from './database.ts';
+import { RUN_SUMMARY, type RunFilter, type RunSummary, runConditions } from './run-queries.ts';
+import { canExecuteRun, canViewRun, Parameters } from './visibility.ts';
+
+export type BulkFilter = Omit<RunFilter, 'statuses'> & {
+  readonly statuses?: readonly ('PENDING' | 'RUNNING')[] | undefined;
+};
+
+export interface RunBatches {
+  /** By run_id or execution id, in no order; those that the viewer may not see are absent. */
+  findRuns(viewer: Viewer, ids: readonly string[]): Promise<readonly RunSummary[]>;
+  /** Open runs that the viewer may cancel: how many there are, and the oldest of them. */
+  findOpenRuns(
+    viewer: Viewer,
+    filter: BulkFilter,
+    limit: number,
+  ): Promise<{ readonly total: number; readonly runIds: readonly string[] }>;
+}
+
+export function createRunBatches(database: Statements): RunBatches {
+  return {
+    findRuns(viewer, ids) {
+      const parameters = new Parameters();
+      const uuids = ids.filter((id) => isUuid(id)).map((id) => id.toLowerCase());
+      const names = [...ids, ...uuids.map((id) => `run-${id}`)];
+      return database.many<RunSummary>(
+        `select ${RUN_SUMMARY} from workflow_runs r
+         where (r.run_id = any(${parameters.add(names)}::text[]) or r.id = any(${parameters.add(uuids)}::uuid[]))
+           and ${canViewRun(viewer, parameters)}`,
+        parameters.values,
+      );
+    },
+    async findOpenRuns(viewer, filter, limit) {
+      const parameters = new Parameters();
+      const conditions = [
+        // Also where the filter names one: the index of open runs is for these.
+        "r.status in ('PENDING', 'RUNNING')",
+        canExecuteRun(viewer, parameters),
+        ...runConditions(filter, parameters),
+      ];
+      const rows = await database.many<{ run_id: string; total: number }>(
+        `select r.run_id, count(*) over () as total from workflow_runs r
+         where ${conditions.join(' and ')}
+         order by r.created_at, r.id limit ${parameters.add(limit)}`,
+        parameters.values,
+      );
+      return { total: rows[0]?.total ?? 0, runIds: rows.map(({ run_id }) => run_id) };
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { NewRun } from '../../../shared/application/start-run.ts';
+import { openDatabase } from '../../../shared/persistence/database.ts';
+import { createNewRuns } from '../../../shared/persistence/new-runs.ts';
+import { dataPipeline } from './api-harness.ts';
+import { codeOf, openRunHarness, type RunHarness } from './run-harness.ts';
+
+let api: RunHarness;
+beforeAll(async () => {
+  api = await openRunHarness({ databaseUrl: inject('databaseUrl'), kafkaBrokers: inject('kafkaBrokers') });
+});
+afterAll(() => api?.close());
+
+const withKey = (key: string, body: unknown, path = api.execute().path) => ({
+  method: 'POST',
+  path,
+  body,
+  headers: { 'Idempotency-Key': key },
+});
+const input = { input_data: { a: 1, b: { c: [1, 2], d: null } } };
+
+describe('Idempotency-Key', () => {
+  it('gives the same run for the same request, also after it closed', async () => {
+    const ask = () => api.as('ann')(withKey('k1', input));
+    const first = await ask();
+    expect(first.status).toBe(202);
+    expect(await ask()).toMatchObject({
+      status: 202,
+      body: first.body,
+      headers: { Location: first.headers.Location },
+    });
+    const cancelled = await api.as('ann')({
+      method: 'POST',
+      path: `/api/v1/runs/${first.body.run_id}/cancel`,
+    });
+    expect(cancelled.status).toBe(200);
+    expect((await ask()).body).toEqual(first.body);
+    const reordered = '{"input_data": {"b": {"d": null, "c": [1, 2]}, "a": 1}}';
+    expect((await api.as('ann')(withKey('k1', reordered))).body).toEqual(first.body);
+  });
+
+  it('refuses another request with 409', async () => {
+    await api.as('ann')(withKey('k2', input));
+    const { body: other } = await api.as('ann')({
+      method: 'POST',
+      path: '/api/v1/workflows',
+      body: { ...dataPipeline, name: 'another' },
+    });
+    for (const request of [
+      withKey('k2', { input_data: { a: 2 } }),
+      withKey('k2', { ...input, metadata: {} }),
+      withKey('k2', {}),
+      withKey('k2', input, `/api/v1/workflows/${other.id}/execute`),
+    ]) {
+      const answer = await api.as('ann')(request);
+      expect(codeOf(answer)).toEqual([409, 'CONFLICT']);
+      expect(answer.body.details).toEqual({ reason: 'IDEMPOTENCY_KEY_REUSED' });
+    }
+  });
+
+  it('is the caller’s own', async () => {
+    await api.as('ann')({
+      method: 'PUT',
+      path: `/api/v1/workflows/${api.workflowId}/permissions`,
+      body: { user_id: 'eli', can_execute: true },
+    });
+    const anns = await api.as('ann')(withKey('k3', input));
+    const elis = await api.as('eli')(withKey('k3', input));
+    expect([elis.status, elis.body.run_id === anns.body.run_id]).toEqual([202, false]);
+  });
+
+  it('is 1 to 255 characters', async () => {
+    for (const key of ['', 'x'.repeat(256), 'a\tb']) {
+      const answer = await api.as('ann')(withKey(key, input));
+      expect(answer.status).toBe(400);
+      expect(answer.body.details[0].path).toBe('Idempotency-Key');
+    }
+    expect((await api.as('ann')(withKey('x'.repeat(255), input))).status).toBe(202);
+  });
+
+  it('starts a run each time where it is absent', async () => {
+    const runs = [await api.startedRun(), await api.startedRun()];
+    expect(new Set(runs).size).toBe(2);
+  });
+
+  it('a hundred at once on twenty connections: one run', async () => {
+    const { body: template } = await api.as('ann')(api.execute(input));
+    const database = openDatabase({ url: api.databaseUrl, maxConnections: 20 });
+    try {
+      const version = await database.one<{ id: string; version: number }>(
+        'select workflow_version_id as id, version from workflow_runs where run_id = $1',
+        [template.run_id],
+      );
+      const runOf = (n: number): NewRun => {
+        const id = `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`;
+        return {
+          id,
+          runId: `run-${id}`,
+          workflowId: 'wf-data-pipeline-1',
+          workflowName: 'data-pipeline',
+          workflowDefinitionId: api.workflowId,
+          versionId: version.id,
+          version: version.version,
+          owner: 'ann',
+          triggeredBy: 'ann',
+          inputData: input.input_data,
+          variables: undefined,
+          communityId: null,
+          metadata: { n },
+          createdAt: new Date(),
+          wakeAt: new Date(),
+          request: { id, messages: [] },
+          idempotency: { userId: 'ann', key: 'a hundred', requestHash: Buffer.from('same') },
+        };
+      };
+      const runs = createNewRuns(database);
+      const earlier = await Promise.all(Array.from({ length: 100 }, (_, n) => runs.insert(runOf(n))));
+      expect(earlier.filter((one) => one === null)).toHaveLength(1);
+      const winner = runOf(earlier.indexOf(null)).runId;
+      expect(new Set(earlier.map((one) => one?.runId ?? winner))).toEqual(new Set([winner]));
+      const stored = await database.many(
+        `select r.run_id from workflow_runs r join outbox o on o.id = r.id where r.run_id like 'run-00000000-%'`,
+      );
+      expect(stored).toEqual([{ run_id: winner }]);
+    } finally {
+      await database.close();
+    }
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { anonymousCaller, type Caller } from '../../../shared/auth/caller.ts';
+import { createRateLimiter } from '../../../shared/auth/rate-limiter.ts';
+import type { Tier } from '../../../shared/config/rate-limits.ts';
+
+const byKey = (tier: Tier): Caller => ({
+  userId: 'ann',
+  isAdmin: false,
+  communities: [],
+  via: 'api_key',
+  key: { id: 'k1', tier, scopes: [] },
+});
+const byJwt: Caller = { userId: 'ann', isAdmin: false, communities: [], via: 'jwt', key: null };
+
+/** Limits that answer what they are told. */
+function setUp({ jwtTier = 'unlimited' as Tier, tokens = 99, admitted = true } = {}) {
+  const asked: [string, number][] = [];
+  const clock = { ms: 0 };
+  const answer = { tokens, admitted };
+  const limiter = createRateLimiter({
+    jwtTier,
+    nowMs: () => clock.ms,
+    limits: {
+      async take(bucket, capacity) {
+        asked.push([bucket, capacity]);
+        return { ...answer };
+      },
+    },
+  });
+  return { limiter, asked, clock, answer };
+}
+
+describe('a caller’s bucket', () => {
+  it.each<[caller: Caller, jwtTier: Tier, asked: [string, number][]]>([
+    [byKey('standard'), 'unlimited', [['key:k1', 100]]],
+    [byKey('premium'), 'unlimited', [['key:k1', 1_000]]],
+    [byKey('unlimited'), 'standard', []],
+    [byJwt, 'unlimited', []],
+    [byJwt, 'standard', [['jwt:ann', 100]]],
+    [anonymousCaller, 'standard', []],
+  ])('%j with JWTs %s: %j', async (caller, jwtTier, expected) => {
+    const { limiter, asked } = setUp({ jwtTier });
+    const state = await limiter.admit(caller);
+    expect(asked).toEqual(expected);
+    expect(state === null).toBe(expected.length === 0);
+  });
+
+  it('tells what is left, and when it is full again', async () => {
+    const { limiter } = setUp({ tokens: 49.5 });
+    expect(await limiter.admit(byKey('standard'))).toEqual({
+      policy: 'standard',
+      capacity: 100,
+      remaining: 49,
+      resetSeconds: 31,
+      retryAfterSeconds: null,
+    });
+  });
+
+  it('once empty is not asked again before it has a token', async () => {
+    const { limiter, asked, clock, answer } = setUp({ tokens: 0, admitted: false });
+    expect(await limiter.admit(byKey('standard'))).toMatchObject({ remaining: 0, retryAfterSeconds: 1 });
+    clock.ms = 599;
+    expect(await limiter.admit(byKey('standard'))).toMatchObject({ remaining: 0, retryAfterSeconds: 1 });
+    expect(asked).toHaveLength(1);
+    clock.ms = 601;
+    answer.admitted = true;
+    expect(await limiter.admit(byKey('standard'))).toMatchObject({ retryAfterSeconds: null });
+    expect(asked).toHaveLength(2);
+  });
+});
+
+describe('failed authentications', () => {
+  it.each([
+    ['192.0.2.1', 'address:192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', 'address:2001:db8:1:2::/64'],
+    ['2001:DB8:1:2::9', 'address:2001:db8:1:2::/64'],
+    ['2001:0db8::1', 'address:2001:db8:0:0::/64'],
+    ['::1', 'address:0:0:0:0::/64'],
+    ['fe80::1%eth0', 'address:fe80:0:0:0::/64'],
+    ['unknown', 'address:unknown'],
+  ])('from %s count for %s', async (address, bucket) => {
+    const { limiter, asked } = setUp();
+    await limiter.admitFailure(address);
+    expect(asked).toEqual([[bucket, 100]]);
+  });
+});
