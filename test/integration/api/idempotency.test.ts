@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { NewRun } from '../../../shared/application/start-run.ts';
 import { openDatabase } from '../../../shared/persistence/database.ts';
 import { createNewRuns } from '../../../shared/persistence/new-runs.ts';
+import { recordStatements } from '../../support/recording-database.ts';
 import { dataPipeline } from './api-harness.ts';
 import { codeOf, openRunHarness, type RunHarness } from './run-harness.ts';
 
@@ -113,15 +114,22 @@ describe('Idempotency-Key', () => {
           idempotency: { userId: 'ann', key: 'a hundred', requestHash: Buffer.from('same') },
         };
       };
-      const runs = createNewRuns(database);
+      const recording = recordStatements(database);
+      const runs = createNewRuns(recording);
       const earlier = await Promise.all(Array.from({ length: 100 }, (_, n) => runs.insert(runOf(n))));
       expect(earlier.filter((one) => one === null)).toHaveLength(1);
+      // One statement each, and one more for those that came later.
+      expect(recording.recorded).toHaveLength(199);
       const winner = runOf(earlier.indexOf(null)).runId;
       expect(new Set(earlier.map((one) => one?.runId ?? winner))).toEqual(new Set([winner]));
       const stored = await database.many(
         `select r.run_id from workflow_runs r join outbox o on o.id = r.id where r.run_id like 'run-00000000-%'`,
       );
       expect(stored).toEqual([{ run_id: winner }]);
+      recording.forget();
+      const { idempotency: _none, ...withoutKey } = runOf(1_000);
+      expect(await runs.insert(withoutKey)).toBeNull();
+      expect(recording.recorded).toHaveLength(1);
     } finally {
       await database.close();
     }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createAgents } from '../../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../../shared/persistence/api-keys.ts';
+import { createAuditLog } from '../../../shared/persistence/audit-log.ts';
 import { type Database, openDatabase, type Statements } from '../../../shared/persistence/database.ts';
 import { createExecutionQueries, type NumberedPage } from '../../../shared/persistence/execution-queries.ts';
 import { createNodeQueries } from '../../../shared/persistence/node-queries.ts';
@@ -49,6 +50,10 @@ beforeAll(async () => {
     `insert into workflow_grants (id, workflow_id, user_id, community_id, can_view, can_execute, granted_by)
      select gen_random_uuid(), id, case n % 2 when 0 then 'user' || n % 5000 end, case n % 2 when 1 then n % 5000 end, true, false, ''
      from (select id, row_number() over () as n from workflows) w`,
+  );
+  await database.execute(
+    `insert into audit_log (id, at, user_id, action, result)
+     select gen_random_uuid(), now() - n * interval '1 second', 'user' || n % 50, 'x', 'SUCCESS' from generate_series(1, ${ROWS}) n`,
   );
   await database.execute('analyze');
 });
@@ -107,6 +112,8 @@ describe('on 100,000 rows no statement reads a whole table', () => {
     ['a workflow', (s) => createWorkflows(s).maybeFindWorkflow(user, id)],
     ['rights on a workflow', (s) => createWorkflows(s).maybeFindRights(user, id)],
     ['rights on a run', (s) => createRunQueries(s).maybeFindRunRights(user, 'run7')],
+    ['audit records', (s) => createAuditLog(s).list(user, {}, later)],
+    ['all audit records', (s) => createAuditLog(s).list(admin, {}, first)],
     ['permissions', (s) => createWorkflowGrants(s).listGrants(id, later)],
     ['a permission to revoke', (s) => createWorkflowGrants(s).deleteGrant(id, id)],
     ['a workflow to archive', (s) => createWorkflows(s).archiveWorkflow(user, id)],
