@@ -17,9 +17,13 @@ const key = Buffer.alloc(32, 1);
 describe('a stored secret', () => {
   it.each(['whsec_c2VjcmV0', 'plain text, ümläuts and 🔑', ''])('is read back: %j', (secret) => {
     const stored = encryptSecret(key, secret);
-    expect(stored.includes(Buffer.from(secret || 'x'))).toBe(false);
     expect(decryptSecret(key, stored)).toBe(secret);
     expect(createSecretReader(key)(stored)).toBe(secret);
+  });
+
+  it('does not hold the text', () => {
+    const secret = 'whsec_c2VjcmV0';
+    expect(encryptSecret(key, secret).includes(Buffer.from(secret))).toBe(false);
   });
 
   it('looks different each time', () => {
