@@ -1,10 +1,9 @@
-import { Logger } from '@aws-lambda-powertools/logger';
-import type { LogLevel } from '@aws-lambda-powertools/logger/types';
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
 import { readEnvironment } from '../../shared/config/environment.ts';
 import type { MskEvent } from '../../shared/kafka/msk-event.ts';
 import { agentTask } from '../../shared/messages/messages.ts';
+import { createLogger } from '../../shared/telemetry/logger.ts';
 import type { HttpBridge } from './http-bridge.ts';
 import { openHttpBridge } from './open-http-bridge.ts';
 
@@ -23,8 +22,7 @@ export async function handler(event: unknown, context: Context): Promise<void> {
 
 function open(functionName: string): HttpBridge {
   const environment = readEnvironment();
-  const logLevel = environment.logLevel as LogLevel;
-  const logger = new Logger({ serviceName: 'http-bridge', logLevel });
+  const logger = createLogger({ service: 'http-bridge', level: environment.logLevel });
   const warn = (message: string, details: Record<string, unknown>) => logger.warn(message, details);
   return openHttpBridge(environment, { functionName, warn }).bridge;
 }

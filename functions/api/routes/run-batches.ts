@@ -3,7 +3,8 @@ import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import { executionIdOf, presentRunSummary } from '../presenters/run.ts';
 import { defineRoute } from '../route.ts';
-import { communityId, moment, parameterText } from '../schemas.ts';
+import { runFilterFields } from '../run-filter-fields.ts';
+import { communityId, parameterText } from '../schemas.ts';
 import { cancelBody } from './run-actions.ts';
 
 const MAX_IDS = 1_000;
@@ -15,14 +16,8 @@ const bulkFilter = z.strictObject(
     status: z
       .union([openStatus, z.array(openStatus)], { error: 'expected PENDING, RUNNING or both' })
       .optional(),
-    workflow_id: parameterText.optional().describe("The workflow's `id`, or `wf-<name>-<version>`."),
-    workflow_name: parameterText.optional(),
-    triggered_by: parameterText.optional(),
+    ...runFilterFields,
     community_id: communityId.optional(),
-    created_after: moment.optional().describe('From this moment on.'),
-    created_before: moment.optional().describe('Before this moment.'),
-    started_after: moment.optional().describe('From this moment on.'),
-    started_before: moment.optional().describe('Before this moment.'),
   },
   { error: 'expected an object' },
 );

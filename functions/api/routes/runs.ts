@@ -4,7 +4,8 @@ import { encodeCursor, timeCursor } from '../cursor.ts';
 import { isClosed } from '../presenters/execution.ts';
 import { presentRun, presentRunSummary } from '../presenters/run.ts';
 import { defineRoute } from '../route.ts';
-import { communityIdParameter, moment, pageLimit, parameterText, runIdParam } from '../schemas.ts';
+import { runFilterFields } from '../run-filter-fields.ts';
+import { communityIdParameter, pageLimit, runIdParam } from '../schemas.ts';
 import { readStepPage } from '../step-page.ts';
 
 const statuses: readonly string[] = [
@@ -22,14 +23,8 @@ const runFilters = {
     .refine((given) => given.every((one) => statuses.includes(one)), `expected one of ${statuses.join(', ')}`)
     .optional()
     .describe('One status, or several: with commas, or the parameter repeated.'),
-  workflow_id: parameterText.optional().describe("The workflow's `id`, or `wf-<name>-<version>`."),
-  workflow_name: parameterText.optional(),
-  triggered_by: parameterText.optional(),
+  ...runFilterFields,
   community_id: communityIdParameter.optional(),
-  created_after: moment.optional().describe('From this moment on.'),
-  created_before: moment.optional().describe('Before this moment.'),
-  started_after: moment.optional().describe('From this moment on.'),
-  started_before: moment.optional().describe('Before this moment.'),
 };
 
 export const runRoutes = [

@@ -1,0 +1,12 @@
+import { moment, parameterText } from './schemas.ts';
+
+/** What runs are sought by, in a query as in a body; each says for itself how it takes statuses and communities. */
+export const runFilterFields = {
+  workflow_id: parameterText.optional().describe("The workflow's `id`, or `wf-<name>-<version>`."),
+  workflow_name: parameterText.optional(),
+  triggered_by: parameterText.optional(),
+  created_after: moment.optional().describe('From this moment on.'),
+  created_before: moment.optional().describe('Before this moment.'),
+  started_after: moment.optional().describe('From this moment on.'),
+  started_before: moment.optional().describe('Before this moment.'),
+};
