@@ -13,10 +13,12 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
   /** It is about what has ended: the client may keep it, and ask with its ETag whether it still holds. */
   readonly isFinal?: boolean;
+  /** What was asked for was so already, or only counted: there is no AUDIT of it. */
+  readonly changesNothing?: boolean | undefined;
 }
 
 /** A success of the plain face, which has no envelope. */
-export interface PlainAnswer extends Pick<Answer, 'status' | 'headers' | 'isFinal'> {
+export interface PlainAnswer extends Pick<Answer, 'status' | 'headers' | 'isFinal' | 'changesNothing'> {
   readonly plain: unknown;
 }
 

@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { v4 as uuidv4 } from 'uuid';
-import { accountFor, auditEntryOf, communityOf, logRefusal, resourceOf } from './accounting.ts';
+import { auditEntryOf, communityOf, logChange, logRefusal } from './accounting.ts';
 import { admit } from './admission.ts';
 import {
   type Answer,
@@ -121,7 +121,7 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
     { caller, params, query, body, subject, idempotencyKey, audit },
     services,
   );
-  await accountFor(route, audit, resourceOf(answer, params), services);
+  if (!answer.changesNothing) logChange(route, audit, services);
   return answer;
 }
 

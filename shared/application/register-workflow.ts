@@ -1,5 +1,6 @@
 import { type DefinitionProblem, parseDefinition } from '../definition/parse-definition.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
+import type { AuditEntry } from './audit.ts';
 import type { Viewer } from './viewer.ts';
 
 export interface Workflow {
@@ -18,9 +19,19 @@ export interface WorkflowWriter {
    * Version 1 of a new workflow, or the next version of the one that this owner has by this name, archived or not.
    * Concurrent calls get consecutive versions.
    */
-  addVersionByName(owner: string, definition: WorkflowDefinition, createdBy: string): Promise<Workflow>;
+  addVersionByName(
+    owner: string,
+    definition: WorkflowDefinition,
+    createdBy: string,
+    audit: AuditEntry,
+  ): Promise<Workflow>;
   /** Null where the viewer has no such workflow. @throws with `code` UNIQUE_VIOLATION when the owner has another of that name. */
-  addVersionById(viewer: Viewer, id: string, definition: WorkflowDefinition): Promise<Workflow | null>;
+  addVersionById(
+    viewer: Viewer,
+    id: string,
+    definition: WorkflowDefinition,
+    audit: AuditEntry,
+  ): Promise<Workflow | null>;
 }
 
 export type RegisteredWorkflow =
@@ -33,26 +44,26 @@ export type RegisteredWorkflow =
   | { readonly ok: false; readonly code: 'UNKNOWN_WORKFLOW' | 'NAME_TAKEN' };
 
 export interface RegisterWorkflow {
-  register(caller: Viewer, definition: unknown): Promise<RegisteredWorkflow>;
+  register(caller: Viewer, definition: unknown, audit: AuditEntry): Promise<RegisteredWorkflow>;
   /** The definition may bring a new name: the workflow is renamed, its earlier runs keep their `workflow_id`. */
-  replace(caller: Viewer, id: string, definition: unknown): Promise<RegisteredWorkflow>;
+  replace(caller: Viewer, id: string, definition: unknown, audit: AuditEntry): Promise<RegisteredWorkflow>;
 }
 
 export function createRegisterWorkflow(workflows: WorkflowWriter): RegisterWorkflow {
   return {
-    async register(caller, input) {
+    async register(caller, input, audit) {
       const parsed = parseDefinition(input);
       if (!parsed.ok) return { ok: false, code: 'INVALID_DEFINITION', problems: parsed.problems };
       const { definition } = parsed;
-      const workflow = await workflows.addVersionByName(caller.userId, definition, caller.userId);
+      const workflow = await workflows.addVersionByName(caller.userId, definition, caller.userId, audit);
       return { ok: true, workflow, definition };
     },
-    async replace(caller, id, input) {
+    async replace(caller, id, input, audit) {
       const parsed = parseDefinition(input);
       if (!parsed.ok) return { ok: false, code: 'INVALID_DEFINITION', problems: parsed.problems };
       const { definition } = parsed;
       try {
-        const workflow = await workflows.addVersionById(caller, id, definition);
+        const workflow = await workflows.addVersionById(caller, id, definition, audit);
         return workflow ? { ok: true, workflow, definition } : { ok: false, code: 'UNKNOWN_WORKFLOW' };
       } catch (error) {
         if (isUniqueViolation(error)) return { ok: false, code: 'NAME_TAKEN' };

@@ -1,5 +1,6 @@
 import type { AttemptOpened, Changes, OutboxEntry, RunAdvance, RunChange } from '../application/ports.ts';
 import type { Attempt } from '../engine/state.ts';
+import { insertRecords } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { insertOutbox } from './outbox.ts';
 import { isOneOf, type Parameter, rowSource } from './row-source.ts';
@@ -10,7 +11,7 @@ export class StaleDecisionError extends Error {
 }
 
 /**
- * Writes a batch's decisions, as one statement of up to five parts, each with all its rows in its parameters: a round trip and
+ * Writes a batch's decisions, as one statement of up to six parts, each with all its rows in its parameters: a round trip and
  * its overhead once, which is what a batch of one feels. Every update carries its guard; a guard that misses rolls the batch back.
  */
 export async function saveChanges(
@@ -42,7 +43,7 @@ interface Write {
   readonly sql: string;
 }
 
-function writesOf({ closed, started, opened, advanced, changed }: Changes) {
+function writesOf({ closed, started, opened, advanced, changed, audited }: Changes) {
   const values: unknown[] = [];
   const parameter = (value: unknown) => `$${values.push(value)}`;
   const parts: Write[] = [];
@@ -54,6 +55,7 @@ function writesOf({ closed, started, opened, advanced, changed }: Changes) {
   write('opened', opened, (rows) => insertAttempts(rows, parameter));
   write('advanced', advanced, (rows) => advanceRuns(rows, parameter));
   write('changed', changed, (rows) => updateRuns(rows, parameter));
+  write('audited', audited, (rows) => insertRecords(rows, parameter));
   return { parts, values };
 }
 

@@ -20,8 +20,8 @@ export const workflowRoutes = [
     summary: 'Registers a workflow; the same name again adds a version',
     authentication: 'caller',
     body: definitionBody,
-    async handle({ caller, body }, { registerWorkflow }) {
-      const registered = await registerWorkflow.register(caller, body);
+    async handle({ caller, body, audit }, { registerWorkflow }) {
+      const registered = await registerWorkflow.register(caller, body, audit);
       return registeredAnswer(registered, 201);
     },
   }),
@@ -70,8 +70,8 @@ export const workflowRoutes = [
     body: definitionBody,
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findManageable(caller, params.id, services),
-    async handle({ caller, params, body }, { registerWorkflow }) {
-      const registered = await registerWorkflow.replace(caller, params.id, body);
+    async handle({ caller, params, body, audit }, { registerWorkflow }) {
+      const registered = await registerWorkflow.replace(caller, params.id, body, audit);
       return registeredAnswer(registered, 200);
     },
   }),
@@ -84,8 +84,8 @@ export const workflowRoutes = [
     params: idParam,
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findManageable(caller, params.id, services),
-    async handle({ caller, params }, { workflows }) {
-      const archivedAt = await workflows.archiveWorkflow(caller, params.id);
+    async handle({ caller, params, audit }, { workflows }) {
+      const archivedAt = await workflows.archiveWorkflow(caller, params.id, audit);
       if (!archivedAt) throw notFound('Workflow', 'WORKFLOW_NOT_FOUND');
       const data = { id: params.id, archived_at: archivedAt.toISOString() };
       return { status: 200, message: 'Workflow deleted', data, beside: { id: params.id } };

@@ -24,7 +24,6 @@ function apiDoing(
     rateLimiter: { admit: async () => null, admitFailure: async () => null },
     corsAllowedOrigins: origins,
     aaa: { write: () => {} },
-    audit: { append: async () => {} },
     log: {
       error: (message: string, fields: Record<string, unknown>) => void logged.push({ message, fields }),
     },
