@@ -1,4 +1,3 @@
-import type { APIGatewayProxyEvent } from 'aws-lambda';
 import type { AuditEntry } from '../../shared/application/audit.ts';
 import type { Caller } from '../../shared/auth/caller.ts';
 import { isJsonObject } from '../../shared/engine/json.ts';
@@ -27,9 +26,7 @@ export function communityOf(caller: Caller | null, body: unknown, query: unknown
 
 export function auditEntryOf(
   route: AnyRoute,
-  event: APIGatewayProxyEvent,
-  requestId: string,
-  { caller, community }: Exchange,
+  { caller, community, requestId, sourceAddress }: Exchange,
 ): AuditEntry {
   return {
     userId: caller?.userId ?? null,
@@ -37,7 +34,7 @@ export function auditEntryOf(
     communityId: community,
     action: actionOf(route),
     requestId,
-    sourceAddress: event.requestContext?.identity?.sourceIp ?? null,
+    sourceAddress,
   };
 }
 

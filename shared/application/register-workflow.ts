@@ -1,4 +1,3 @@
-import { type DefinitionProblem, parseDefinition } from '../definition/parse-definition.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { AuditEntry } from './audit.ts';
 import type { Viewer } from './viewer.ts';
@@ -35,36 +34,30 @@ export interface WorkflowWriter {
 }
 
 export type RegisteredWorkflow =
-  | { readonly ok: true; readonly workflow: Workflow; readonly definition: WorkflowDefinition }
-  | {
-      readonly ok: false;
-      readonly code: 'INVALID_DEFINITION';
-      readonly problems: readonly DefinitionProblem[];
-    }
+  | { readonly ok: true; readonly workflow: Workflow }
   | { readonly ok: false; readonly code: 'UNKNOWN_WORKFLOW' | 'NAME_TAKEN' };
 
 export interface RegisterWorkflow {
-  register(caller: Viewer, definition: unknown, audit: AuditEntry): Promise<RegisteredWorkflow>;
+  register(caller: Viewer, definition: WorkflowDefinition, audit: AuditEntry): Promise<RegisteredWorkflow>;
   /** The definition may bring a new name: the workflow is renamed, its earlier runs keep their `workflow_id`. */
-  replace(caller: Viewer, id: string, definition: unknown, audit: AuditEntry): Promise<RegisteredWorkflow>;
+  replace(
+    caller: Viewer,
+    id: string,
+    definition: WorkflowDefinition,
+    audit: AuditEntry,
+  ): Promise<RegisteredWorkflow>;
 }
 
 export function createRegisterWorkflow(workflows: WorkflowWriter): RegisterWorkflow {
   return {
-    async register(caller, input, audit) {
-      const parsed = parseDefinition(input);
-      if (!parsed.ok) return { ok: false, code: 'INVALID_DEFINITION', problems: parsed.problems };
-      const { definition } = parsed;
+    async register(caller, definition, audit) {
       const workflow = await workflows.addVersionByName(caller.userId, definition, caller.userId, audit);
-      return { ok: true, workflow, definition };
+      return { ok: true, workflow };
     },
-    async replace(caller, id, input, audit) {
-      const parsed = parseDefinition(input);
-      if (!parsed.ok) return { ok: false, code: 'INVALID_DEFINITION', problems: parsed.problems };
-      const { definition } = parsed;
+    async replace(caller, id, definition, audit) {
       try {
         const workflow = await workflows.addVersionById(caller, id, definition, audit);
-        return workflow ? { ok: true, workflow, definition } : { ok: false, code: 'UNKNOWN_WORKFLOW' };
+        return workflow ? { ok: true, workflow } : { ok: false, code: 'UNKNOWN_WORKFLOW' };
       } catch (error) {
         if (isUniqueViolation(error)) return { ok: false, code: 'NAME_TAKEN' };
         throw error;
