@@ -1,5 +1,5 @@
 import type { Json } from './json.ts';
-import type { AttemptStatus, RunStatus, State } from './state.ts';
+import type { AttemptStatus, Failure, RunStatus, StartableWorkflow, State } from './state.ts';
 
 export type Decision =
   | { readonly ok: true; readonly state: State; readonly effects: readonly Effect[] }
@@ -11,7 +11,7 @@ export type RefusalCode =
   | 'RUN_CLOSED'
   /** Only a closed run can be retried. */
   | 'RUN_OPEN'
-  /** A completed run has nothing to retry. */
+  /** A completed run has nothing to retry, unless a step to go back to is named. */
   | 'RUN_COMPLETED'
   /** The run has begun already: a repeat of its execution request. */
   | 'ALREADY_STARTED'
@@ -26,7 +26,14 @@ export type RefusalCode =
   /** The cancellation was asked for before the run was retried: a late or repeated record. */
   | 'CANCELLATION_OUTDATED'
   /** Nothing of this run is due yet: a repeat of an earlier wake. */
-  | 'NOT_DUE';
+  | 'NOT_DUE'
+  /** No step starts and no timer counts before the run is resumed. */
+  | 'RUN_PAUSED'
+  | 'RUN_NOT_PAUSED'
+  /** A signal with this id came before. */
+  | 'SIGNAL_REPEATED'
+  /** The run never came to the step that it is to go back to, or has no such step. */
+  | 'STEP_NOT_REACHED';
 
 /** What to carry out once the decision is committed (I5). */
 export type Effect =
@@ -42,12 +49,35 @@ export type Effect =
     }
   | { readonly type: 'request_step'; readonly stepExecutionId: string }
   | { readonly type: 'announce_cancellation'; readonly by: string | null; readonly reason: string | null }
+  | StartChild
+  | { readonly type: 'cancel_child'; readonly childRunId: string; readonly reason: string }
+  /** A child that failed is to go on, for the attempt that waits for it now. */
+  | { readonly type: 'retry_child'; readonly childRunId: string; readonly stepExecutionId: string }
+  /** What this run came to is the answer that the parent's attempt waits for. */
+  | {
+      readonly type: 'answer_parent';
+      readonly runId: string;
+      readonly stepExecutionId: string;
+      readonly outcome: { readonly output: Json } | { readonly error: Failure };
+    }
   | {
       readonly type: 'publish_update';
       readonly sequence: number;
       readonly status: RunStatus;
       readonly stepId: string | null;
+      readonly scope: string;
       readonly stepStatus: AttemptStatus | null;
       readonly attempt: number | null;
       readonly errorMessage: string | null;
     };
+
+/** A run row, PENDING, with its execution request: written with the decision. */
+export interface StartChild {
+  readonly type: 'start_child';
+  readonly childRunId: string;
+  readonly workflow: StartableWorkflow;
+  readonly inputData: Json;
+  readonly depth: number;
+  /** Null: nobody waits for it. */
+  readonly parentStepExecutionId: string | null;
+}

@@ -18,8 +18,10 @@ export type EngineEvent =
   | AgentAnswered
   /** The timekeeper's clock has come to `at`; without a step it is the run's own time. */
   | { readonly type: 'woken'; readonly stepExecutionId: string | null; readonly at: number }
-  /** Somebody asks for a closed run to go on from its last completed step. */
-  | { readonly type: 'retry_requested' };
+  | SignalReceived
+  | { readonly type: 'pause_requested' }
+  | { readonly type: 'resume_requested' }
+  | RetryRequested;
 
 export interface AgentAnswered {
   readonly type: 'agent_answered';
@@ -40,4 +42,25 @@ export interface AgentFailure {
   readonly retryable: boolean;
   /** The next attempt begins no earlier than so long from now. */
   readonly retryAfterMs?: number | undefined;
+}
+
+export interface SignalReceived {
+  readonly type: 'signal_received';
+  readonly name: string;
+  /** The same id counts once in a run. */
+  readonly signalId: string;
+  readonly payload: Json;
+}
+
+/** Somebody asks for a closed run to go on. */
+export interface RetryRequested {
+  readonly type: 'retry_requested';
+  /** A step that completed or failed; null: where it ended. */
+  readonly fromStep?: string | null;
+  /** Which branch or item of that step; null: the latest that it ran in. */
+  readonly fromScope?: string | null;
+  /** Instead of what the step's mapping makes; undefined: the mapping's. */
+  readonly inputData?: Json | undefined;
+  /** The attempt of the parent run that waits now. */
+  readonly parentStepExecutionId?: string | null;
 }

@@ -1,4 +1,4 @@
-import type { Json } from './json.ts';
+import type { Json, JsonObject } from './json.ts';
 
 export type RunStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 export type AttemptStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
@@ -25,6 +25,18 @@ export interface Run {
   } | null;
   /** When somebody last asked for it to go on after its end. */
   readonly retriedAt: number | null;
+  /** A pause stands beside the status: what is under way settles, and no step starts. */
+  readonly pausedAt: number | null;
+  /** Steps started so far, those of map items apart. */
+  readonly stepsStarted: number;
+  /** When its time is up. */
+  readonly timeoutAt: number | null;
+  /** It went back to an earlier step: each step may have been visited before. */
+  readonly revisits: boolean;
+  /** The attempt of another run that started it and waits for it. */
+  readonly parent: { readonly runId: string; readonly stepExecutionId: string } | null;
+  /** How many runs started one another down to this one. */
+  readonly depth: number;
   /** When the timekeeper looks at the run itself; null where its attempts have the times (I7). */
   readonly wakeAt: number | null;
 }
@@ -33,6 +45,7 @@ export interface Run {
 export interface Attempt {
   readonly stepExecutionId: string;
   readonly stepId: string;
+  /** Where it runs: the top, a branch, an item (scope-path.ts). */
   readonly scope: string;
   /** Counts the times that a loop came by. */
   readonly visit: number;
@@ -40,6 +53,7 @@ export interface Attempt {
   /** Like `attempt`, but counted from the last explicit retry: what retry policies count. */
   readonly policyAttempt: number;
   readonly status: AttemptStatus;
+  /** Null until it is made, when the step starts. */
   readonly inputData: Json;
   readonly outputData: Json;
   readonly error: Failure | null;
@@ -48,24 +62,121 @@ export interface Attempt {
   readonly startedAt: number | null;
   readonly completedAt: number | null;
   readonly timeoutMs: number | null;
-  /** When a PENDING attempt's time comes; null where its step request starts it at once. */
+  /** When a PENDING attempt's time comes, or a waiting step's; null where a step request starts it. */
   readonly dueAt: number | null;
   /** When a RUNNING attempt has had its time. */
   readonly deadlineAt: number | null;
   /** When the agent said that it will call back. */
   readonly acceptedAt: number | null;
+  /** How long an agent that has accepted may be silent. */
+  readonly heartbeatMs: number | null;
+  /** When the next sign of life is due. */
+  readonly heartbeatDueAt: number | null;
   /** When a task that nobody carried out was published once more. */
   readonly republishedAt: number | null;
+  /** The signal it waits for. */
+  readonly signalName: string | null;
+  /** The run that it started. */
+  readonly childRunId: string | null;
   readonly wakeAt: number | null;
 }
 
-/** What one event about one run needs: the attempts it is about and the data that the next step reads, never the whole run. */
+/** An open parallel or map step: what its children came to, counted. */
+export interface Join {
+  /** Its path (scope-path.ts). */
+  readonly path: string;
+  readonly stepId: string;
+  /** The container's attempt. */
+  readonly stepExecutionId: string;
+  readonly total: number;
+  /** So many completed children complete it. */
+  readonly needed: number;
+  /** More failed children than that fail it. */
+  readonly tolerated: number;
+  /** Children begun: the index of the next. */
+  readonly started: number;
+  readonly completed: number;
+  readonly failed: number;
+  /** JSON text of the children's outputs so far. */
+  readonly outputBytes: number;
+  /** Its condition is met, or it can no longer be: its container is asked to settle, and no child begins. */
+  readonly isOver: boolean;
+  /** The child's failure that was one too many. */
+  readonly failure: Failure | null;
+}
+
+/** A branch or an item of a join. */
+export interface Child {
+  /** Its scope's path. */
+  readonly scope: string;
+  readonly index: number;
+  readonly status: 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+  /** A map's item; null for a branch. */
+  readonly input: Json;
+  readonly output: Json;
+  readonly error: Failure | null;
+}
+
+export interface Signal {
+  readonly id: string;
+  readonly name: string;
+  readonly payload: Json;
+  readonly receivedAt: number;
+  /** The attempt that took it; null: it waits for one. */
+  readonly takenBy: string | null;
+}
+
+/** A workflow's version that a step may start. */
+export interface StartableWorkflow {
+  readonly workflowId: string;
+  readonly versionId: string;
+  readonly name: string;
+  readonly version: number;
+}
+
+/**
+ * What one event about one run needs: the attempts it is about, the joins that it may settle and the data that the next step
+ * reads, never the whole run.
+ */
 export interface State {
   readonly run: Run;
   readonly attempts: ReadonlyMap<string, Attempt>;
+  /** By path. */
+  readonly joins: ReadonlyMap<string, Join>;
+  /** By scope. */
+  readonly children: ReadonlyMap<string, Child>;
+  /** By id. */
+  readonly signals: ReadonlyMap<string, Signal>;
   readonly workflowInput: Json;
-  readonly variables: Json;
+  /** By scope, where a step of that scope has set any; '' has at least what the run began with. */
+  readonly variables: ReadonlyMap<string, Json>;
+  /** What was caught last, by scope. */
+  readonly errors: ReadonlyMap<string, JsonObject>;
+  /** By `stepKey`: the output of its latest completed attempt. */
   readonly outputs: ReadonlyMap<string, Json>;
+  /** By `stepKey`: how often it was visited; absent: not asked for. */
+  readonly visits: ReadonlyMap<string, number>;
+  /** By `workflowKey`; null: there is none. */
+  readonly workflows: ReadonlyMap<string, StartableWorkflow | null>;
+  /** Children's outputs in their order, by join: asked for when it is over. */
+  readonly gathered: ReadonlyMap<string, readonly GatheredChild[]>;
+}
+
+export interface GatheredChild {
+  /** Branch name or index. */
+  readonly child: string;
+  readonly index: number;
+  readonly status: Child['status'];
+  readonly output: Json;
+}
+
+/** A step in a scope. */
+export function stepKey(scope: string, stepId: string): string {
+  return `${scope}\n${stepId}`;
+}
+
+export function workflowKey(name: string, version: number | null): string {
+  return `${version ?? 'latest'} ${name}`;
 }
 
 export function isOpenRun(run: Run): boolean {

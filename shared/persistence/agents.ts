@@ -1,5 +1,6 @@
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import type { AgentKind, Agents, RegisteredAgent } from '../application/manage-agents.ts';
+import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { isBeyond, pageOf } from './page.ts';
 import { canManageAgent, canViewAgent, Parameters } from './visibility.ts';
@@ -20,12 +21,17 @@ const COLUMNS = 'a.id, a.owner, a.name, a.kind, a.address, a.timeout_seconds, a.
 /** The API's agents. What a run needs of them is read elsewhere. */
 export function createAgents(database: Statements): Agents {
   return {
-    async insertAgent({ owner, name, kind, address, timeoutSeconds, secretEncrypted }) {
+    async insertAgent({ owner, name, kind, address, timeoutSeconds, secretEncrypted }, audit) {
+      const parameters = new Parameters();
+      const values = [uuidv7(), owner, name, kind, address, timeoutSeconds, secretEncrypted];
       const row = await database.one<AgentRow>(
-        `insert into agents as a (id, owner, name, kind, address, timeout_seconds, secret_encrypted)
-         values ($1, $2, $3, $4, $5, $6, $7)
-         returning ${COLUMNS}`,
-        [uuidv7(), owner, name, kind, address, timeoutSeconds, secretEncrypted],
+        `with agent as (
+           insert into agents as a (id, owner, name, kind, address, timeout_seconds, secret_encrypted)
+           values (${values.map((value) => parameters.add(value)).join(', ')})
+           returning ${COLUMNS}
+         ), ${auditPart(audit, 'agent', 'id', parameters)}
+         select * from agent`,
+        parameters.values,
       );
       return agentOf(row);
     },
@@ -59,26 +65,32 @@ export function createAgents(database: Statements): Agents {
       );
       return pageOf(rows, page, (row) => ({ key: row.name, id: row.id }), agentOf);
     },
-    async updateAgent(viewer, id, { kind, address, timeoutSeconds, secretEncrypted }) {
+    async updateAgent(viewer, id, { kind, address, timeoutSeconds, secretEncrypted }, audit) {
       const parameters = new Parameters();
       const row = await database.maybeOne<AgentRow>(
-        `update agents as a
-         set kind = ${parameters.add(kind)}, address = ${parameters.add(address)},
-             timeout_seconds = ${parameters.add(timeoutSeconds)}, updated_at = now()
-             ${secretEncrypted === undefined ? '' : `, secret_encrypted = ${parameters.add(secretEncrypted)}`}
-         where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}
-         returning ${COLUMNS}`,
+        `with agent as (
+           update agents as a
+           set kind = ${parameters.add(kind)}, address = ${parameters.add(address)},
+               timeout_seconds = ${parameters.add(timeoutSeconds)}, updated_at = now()
+               ${secretEncrypted === undefined ? '' : `, secret_encrypted = ${parameters.add(secretEncrypted)}`}
+           where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}
+           returning ${COLUMNS}
+         ), ${auditPart(audit, 'agent', 'id', parameters)}
+         select * from agent`,
         parameters.values,
       );
       return row && agentOf(row);
     },
-    async deleteAgent(viewer, id) {
+    async deleteAgent(viewer, id, audit) {
       const parameters = new Parameters();
-      const deleted = await database.execute(
-        `delete from agents a where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}`,
+      const deleted = await database.maybeOne<{ id: string }>(
+        `with agent as (
+           delete from agents a where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)} returning a.id
+         ), ${auditPart(audit, 'agent', 'id', parameters)}
+         select id from agent`,
         parameters.values,
       );
-      return deleted === 1;
+      return deleted !== null;
     },
   };
 }

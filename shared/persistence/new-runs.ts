@@ -1,5 +1,5 @@
 import type { EarlierRun, IdempotencyClaim, NewRun, NewRuns } from '../application/start-run.ts';
-import { AUDIT_COLUMNS, auditValues } from './audit-log.ts';
+import { auditPart } from './audit-log.ts';
 import type { Database } from './database.ts';
 import { Parameters } from './visibility.ts';
 
@@ -13,8 +13,9 @@ export function createNewRuns(database: Database): NewRuns {
       const parameters = new Parameters();
       if (run.idempotency === undefined) {
         await database.execute(
-          `with run as (insert into workflow_runs (${RUN_COLUMNS}) values (${runValues(run, parameters)}))
-           ${auditOf(run, (values) => `values (${values})`, parameters)}
+          `with run as (
+             insert into workflow_runs (${RUN_COLUMNS}) values (${runValues(run, parameters)}) returning run_id
+           ) ${auditOf(run, parameters)}
            insert into outbox (id, messages) values (${outboxValues(run, parameters)})`,
           parameters.values,
         );
@@ -28,8 +29,8 @@ export function createNewRuns(database: Database): NewRuns {
            on conflict (user_id, key) do nothing
            returning run_id
          ), run as (
-           insert into workflow_runs (${RUN_COLUMNS}) select ${runValues(run, parameters)} from claimed
-         ) ${auditOf(run, (values) => `select ${values} from claimed`, parameters)}, message as (
+           insert into workflow_runs (${RUN_COLUMNS}) select ${runValues(run, parameters)} from claimed returning run_id
+         ) ${auditOf(run, parameters)}, message as (
            insert into outbox (id, messages) select ${outboxValues(run, parameters)} from claimed
          )
          select run_id from claimed`,
@@ -88,10 +89,8 @@ function runValues(run: NewRun, parameters: Parameters): string {
 }
 
 /** A further part of the `with`, or nothing. */
-function auditOf(run: NewRun, rowOf: (values: string) => string, parameters: Parameters): string {
-  if (run.audit === undefined) return '';
-  const record = { ...run.audit, result: 'SUCCESS', resource: run.runId };
-  return `, audit as (insert into audit_log (${AUDIT_COLUMNS}) ${rowOf(auditValues(record, parameters))})`;
+function auditOf({ audit }: NewRun, parameters: Parameters): string {
+  return audit === undefined ? '' : `, ${auditPart(audit, 'run', 'run_id', parameters)}`;
 }
 
 function outboxValues({ request: { id, messages } }: NewRun, parameters: Parameters): string {

@@ -49,7 +49,10 @@ describe('a key', () => {
     const premium = await api.makeApiKey('ann', [], { tier: 'premium' });
     expect((await ask(premium.key)).headers['RateLimit-Policy']).toBe('"premium";q=1000;w=60');
     const unlimited = await api.makeApiKey('ann', [], { tier: 'unlimited' });
-    expect((await ask(unlimited.key)).headers).not.toHaveProperty('RateLimit');
+    expect((await ask(unlimited.key)).headers).toMatchObject({
+      'RateLimit-Policy': '"unlimited";q=999999999999999;w=60',
+      RateLimit: '"unlimited";r=999999999999999;t=0',
+    });
     const rows = await api.engine.database.many('select from rate_limits where bucket = $1', [
       `key:${unlimited.id}`,
     ]);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createRegisterWorkflow } from '../../../shared/application/register-workflow.ts';
 import { openDatabase } from '../../../shared/persistence/database.ts';
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
+import { auditEntry } from '../../support/audit-entry.ts';
 import { type ApiHarness, dataPipeline, openApiHarness } from './api-harness.ts';
 
 let api: ApiHarness;
@@ -52,7 +53,9 @@ describe('registering a workflow', () => {
     try {
       const { register } = createRegisterWorkflow(createWorkflows(database));
       const carl = { userId: 'carl', isAdmin: false, communities: [] };
-      const registered = await Promise.all(Array.from({ length: 20 }, () => register(carl, dataPipeline)));
+      const registered = await Promise.all(
+        Array.from({ length: 20 }, () => register(carl, dataPipeline, auditEntry)),
+      );
       const versions = registered.map((one) => (one.ok ? one.workflow.version : one.code));
       const expected = Array.from({ length: 20 }, (_, i) => i + 1);
       expect(versions.sort((a, b) => Number(a) - Number(b))).toEqual(expected);
