@@ -137,7 +137,6 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
 
   if (decided.size === 0) return { outcomes, committed: null };
   const all = [...decided.values()];
-<<<<<<< HEAD
   const { topics, tokens, draws } = deps;
   const entry: OutboxEntry = {
     id: draws.id(),
@@ -146,14 +145,8 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
   // Not awaited: they travel with the commit, in one round trip where the driver pipelines, and it fails if they do.
   const routes = loadRoutes(tx, entry);
   routes.catch(() => {});
-  tx.save(changesOf(all), entry).catch(() => {});
+  tx.save(changesOf(all, audited), entry).catch(() => {});
   return { outcomes, committed: { entry, routes } };
-=======
-  // The rows are written while the agents' routes are on their way.
-  const entry = outboxEntry(deps, tx, all, { now, askedFor });
-  await tx.save(changesOf(all, audited), entry);
-  return { outcomes, entry: await entry };
->>>>>>> strict
 }
 
 async function loadRoutes(tx: RunTransaction, entry: OutboxEntry): Promise<ReadonlyMap<string, AgentRoute>> {
