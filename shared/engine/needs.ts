@@ -1,0 +1,44 @@
+/** What `decide` will read of a run's data for one event, beside the attempts and joins that the event is about. */
+export interface Needs {
+  readonly workflowInput: boolean;
+  /** Scopes, each with its own variables where it has any; '' has at least what the run began with. */
+  readonly variables: readonly string[];
+  /** Scopes, each with the error that was caught in it last. */
+  readonly errors: readonly string[];
+  /** The latest completed output of each. */
+  readonly outputs: readonly StepInScope[];
+  /** How often each was visited. */
+  readonly visits: readonly StepInScope[];
+  /** Scopes of map items, each with its input. */
+  readonly children: readonly string[];
+  /** Joins whose children's outputs are gathered. */
+  readonly gathered: readonly string[];
+  /** Joins of which every open attempt inside is needed, at any depth. */
+  readonly openWithin: readonly string[];
+  /** Names, each with the earliest signal that nobody took. */
+  readonly signalNames: readonly string[];
+  readonly signalIds: readonly string[];
+  readonly workflows: readonly { readonly name: string; readonly version: number | null }[];
+  /** Every child that began and did not complete: for a retry. */
+  readonly unfinishedChildren: boolean;
+}
+
+export interface StepInScope {
+  readonly scope: string;
+  readonly stepId: string;
+}
+
+export const NO_NEEDS: Needs = {
+  workflowInput: false,
+  variables: [],
+  errors: [],
+  outputs: [],
+  visits: [],
+  children: [],
+  gathered: [],
+  openWithin: [],
+  signalNames: [],
+  signalIds: [],
+  workflows: [],
+  unfinishedChildren: false,
+};
