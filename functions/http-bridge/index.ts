@@ -1,10 +1,10 @@
 import type { Context } from 'aws-lambda';
 import { z } from 'zod';
+import type { HttpBridge } from '../../shared/agent-bridge/agent-bridge.ts';
 import { readEnvironment } from '../../shared/config/environment.ts';
 import type { MskEvent } from '../../shared/kafka/msk-event.ts';
 import { agentTask } from '../../shared/messages/messages.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
-import type { HttpBridge } from './http-bridge.ts';
 import { openHttpBridge } from './open-http-bridge.ts';
 
 const handedTasks = z.object({ handed_tasks: z.array(agentTask) });

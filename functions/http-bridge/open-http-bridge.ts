@@ -1,3 +1,6 @@
+import { createHttpBridge, type HttpBridge } from '../../shared/agent-bridge/agent-bridge.ts';
+import { createSelfInvoker } from '../../shared/agent-bridge/invoke-self.ts';
+import type { HttpBridgePorts } from '../../shared/agent-bridge/ports.ts';
 import { createAddressGuard } from '../../shared/agents/address-guard.ts';
 import { createHttpAgentCaller } from '../../shared/agents/call-http-agent.ts';
 import { createAgentRegistry } from '../../shared/agents/registry.ts';
@@ -7,9 +10,6 @@ import type { Environment } from '../../shared/config/environment.ts';
 import { createProducer } from '../../shared/kafka/producer.ts';
 import { createAgentCalls } from '../../shared/persistence/agent-calls.ts';
 import { openDatabase } from '../../shared/persistence/database.ts';
-import { createHttpBridge, type HttpBridge } from './http-bridge.ts';
-import { createSelfInvoker } from './invoke-self.ts';
-import type { HttpBridgePorts } from './ports.ts';
 
 export interface OpenHttpBridge {
   readonly bridge: HttpBridge;

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApiServices } from '../../functions/api/api-services.ts';
 import { createApi } from '../../functions/api/create-api.ts';
-import type { HttpBridge } from '../../functions/http-bridge/http-bridge.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
 import { fireDueTimes, publishLeftBehind } from '../../functions/timekeeper/timekeeper.ts';
@@ -9,6 +8,7 @@ import { startApiGateway } from '../../localstack/api-gateway/api-gateway.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
 import type { InvocationContext, Invoker } from '../../localstack/invocation.ts';
+import type { HttpBridge } from '../../shared/agent-bridge/agent-bridge.ts';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
 import type { TopicName } from '../../shared/config/topics.ts';

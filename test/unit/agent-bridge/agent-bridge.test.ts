@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createHttpBridge } from '../../../functions/http-bridge/http-bridge.ts';
+import { createHttpBridge } from '../../../shared/agent-bridge/agent-bridge.ts';
 import { failedCall } from '../../../shared/agents/call-outcome.ts';
 import { agentResult, deadLetter } from '../../../shared/messages/messages.ts';
 import type { AttemptCall } from '../../../shared/persistence/agent-calls.ts';

@@ -1,5 +1,5 @@
-import type { AgentTask } from '../../shared/messages/messages.ts';
-import type { AttemptCall } from '../../shared/persistence/agent-calls.ts';
+import type { AgentTask } from '../messages/messages.ts';
+import type { AttemptCall } from '../persistence/agent-calls.ts';
 import { allDone } from './all-done.ts';
 import { callOneAgent, PUBLISH_RESERVE_MS, type ReadyTask, timeoutMsOf } from './call-one-agent.ts';
 import { forEachAtOnce } from './for-each-at-once.ts';

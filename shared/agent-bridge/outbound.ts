@@ -1,7 +1,7 @@
-import type { CallOutcome } from '../../shared/agents/call-outcome.ts';
-import type { OutgoingRecord } from '../../shared/kafka/producer.ts';
-import type { AgentError, AgentResult, AgentTask } from '../../shared/messages/messages.ts';
-import type { DeadlineExtension } from '../../shared/persistence/agent-calls.ts';
+import type { CallOutcome } from '../agents/call-outcome.ts';
+import type { OutgoingRecord } from '../kafka/producer.ts';
+import type { AgentError, AgentResult, AgentTask } from '../messages/messages.ts';
+import type { DeadlineExtension } from '../persistence/agent-calls.ts';
 import { allDone } from './all-done.ts';
 import { MicroBatcher } from './micro-batcher.ts';
 import type { HttpBridgePorts, Invocation } from './ports.ts';

@@ -1,6 +1,6 @@
-import type { Agent } from '../../shared/agents/agent.ts';
-import type { AgentTask } from '../../shared/messages/messages.ts';
-import type { AttemptCall } from '../../shared/persistence/agent-calls.ts';
+import type { Agent } from '../agents/agent.ts';
+import type { AgentTask } from '../messages/messages.ts';
+import type { AttemptCall } from '../persistence/agent-calls.ts';
 import type { Outbound } from './outbound.ts';
 import type { HttpBridgePorts, Invocation } from './ports.ts';
 import type { SlowAgents } from './slow-agents.ts';

@@ -1,6 +1,6 @@
-import type { Agent } from '../../shared/agents/agent.ts';
-import { type FailedCall, failedCall } from '../../shared/agents/call-outcome.ts';
-import type { AttemptCall } from '../../shared/persistence/agent-calls.ts';
+import type { Agent } from '../agents/agent.ts';
+import { type FailedCall, failedCall } from '../agents/call-outcome.ts';
+import type { AttemptCall } from '../persistence/agent-calls.ts';
 import type { HttpBridgePorts } from './ports.ts';
 
 export type ResolvedAgent =

@@ -1,4 +1,4 @@
-import type { AgentTask } from '../../shared/messages/messages.ts';
+import type { AgentTask } from '../messages/messages.ts';
 import type { HttpBridgePorts } from './ports.ts';
 
 interface Handable {

@@ -1,11 +1,11 @@
-import type { HttpAgentCall } from '../../shared/agents/call-http-agent.ts';
-import type { CallOutcome } from '../../shared/agents/call-outcome.ts';
-import type { RegistryLookup } from '../../shared/agents/registry.ts';
-import type { Tokens } from '../../shared/agents/tokens.ts';
-import type { Topics } from '../../shared/config/topics.ts';
-import type { OutgoingRecord } from '../../shared/kafka/producer.ts';
-import type { AgentTask } from '../../shared/messages/messages.ts';
-import type { AttemptCall, DeadlineExtension } from '../../shared/persistence/agent-calls.ts';
+import type { HttpAgentCall } from '../agents/call-http-agent.ts';
+import type { CallOutcome } from '../agents/call-outcome.ts';
+import type { RegistryLookup } from '../agents/registry.ts';
+import type { Tokens } from '../agents/tokens.ts';
+import type { Topics } from '../config/topics.ts';
+import type { OutgoingRecord } from '../kafka/producer.ts';
+import type { AgentTask } from '../messages/messages.ts';
+import type { AttemptCall, DeadlineExtension } from '../persistence/agent-calls.ts';
 
 /** What the bridge needs of the outside. */
 export interface HttpBridgePorts {

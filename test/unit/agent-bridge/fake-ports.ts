@@ -1,4 +1,4 @@
-import type { HandedTasks, HttpBridgePorts } from '../../../functions/http-bridge/ports.ts';
+import type { HandedTasks, HttpBridgePorts } from '../../../shared/agent-bridge/ports.ts';
 import type { HttpAgentCall } from '../../../shared/agents/call-http-agent.ts';
 import type { CallOutcome } from '../../../shared/agents/call-outcome.ts';
 import type { RegistryLookup } from '../../../shared/agents/registry.ts';

@@ -1,7 +1,7 @@
-import { deadLetterOf } from '../../shared/kafka/dead-letter-of.ts';
-import { type MskEvent, type MskRecord, recordsOf } from '../../shared/kafka/msk-event.ts';
-import { parseRecord } from '../../shared/kafka/parse-record.ts';
-import { type AgentTask, agentTask } from '../../shared/messages/messages.ts';
+import { deadLetterOf } from '../kafka/dead-letter-of.ts';
+import { type MskEvent, type MskRecord, recordsOf } from '../kafka/msk-event.ts';
+import { parseRecord } from '../kafka/parse-record.ts';
+import { type AgentTask, agentTask } from '../messages/messages.ts';
 import { createAgentWork } from './agent-work.ts';
 import { Outbound } from './outbound.ts';
 import type { HttpBridgePorts, Invocation } from './ports.ts';
