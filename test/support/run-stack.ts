@@ -8,7 +8,7 @@ import { startApiGateway } from '../../localstack/api-gateway/api-gateway.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
 import type { InvocationContext, Invoker } from '../../localstack/invocation.ts';
-import type { HttpBridge } from '../../shared/agent-bridge/agent-bridge.ts';
+import type { AgentBridge } from '../../shared/agent-bridge/agent-bridge.ts';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
 import type { TopicName } from '../../shared/config/topics.ts';
@@ -118,7 +118,7 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
   };
 }
 
-function handlerOf(bridge: HttpBridge): LambdaHandler {
+function handlerOf(bridge: AgentBridge): LambdaHandler {
   return (event: MskEvent, context: InvocationContext) =>
     bridge.handleRecords(event, { remainingMs: () => context.getRemainingTimeInMillis() });
 }
