@@ -1,6 +1,11 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { InvokeCommand, LambdaClient, type LambdaClientConfig } from '@aws-sdk/client-lambda';
+import {
+  InvokeCommand,
+  type InvokeCommandOutput,
+  LambdaClient,
+  type LambdaClientConfig,
+} from '@aws-sdk/client-lambda';
 import { limits } from '../config/limits.ts';
 import { isJsonObject } from '../engine/json.ts';
 import { type AgentCall, type AgentCaller, MAX_TIMER_MS } from './agent-call.ts';
@@ -76,19 +81,21 @@ export function createLambdaAgentCaller({ clock, warn, client }: LambdaAgentCall
       InvocationType: 'RequestResponse',
       Payload: Buffer.from(JSON.stringify(event)),
     });
+    let answer: InvokeCommandOutput;
     try {
-      const { FunctionError, Payload = new Uint8Array() } = await lambda.send(command, { abortSignal });
-      const payload = Buffer.from(Payload.buffer, Payload.byteOffset, Payload.byteLength);
-      if (FunctionError !== undefined) return readFunctionError(payload);
-      return readAnswer(payload, call.body.callback_url);
+      answer = await lambda.send(command, { abortSignal });
     } catch (error) {
       const { failure, needsMending } = readInvokeFailure(error, clock());
       if (needsMending) {
         const { name, message } = error as Error;
-        warn('Lambda refused to invoke an agent', { function: call.address, name, message });
+        warn('Lambda refused to invoke an agent', { function: call.address, name, error: message });
       }
       return failure;
     }
+    // Of an empty answer the SDK makes null, whatever its types say.
+    const payload = Buffer.from(answer.Payload ?? []);
+    if (answer.FunctionError !== undefined) return readFunctionError(payload);
+    return readAnswer(payload, call.body.callback_url);
   }
 }
 

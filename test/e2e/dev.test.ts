@@ -92,6 +92,7 @@ test('npm run dev says when it is ready, and writes down for tools what runs whe
       'test-agent': expect.stringMatching(/\/agents\/test-agent$/),
       'data-extractor': expect.stringMatching(/\/agents\/data-extractor$/),
       'data-transformer': expect.stringMatching(/\/agents\/data-transformer$/),
+      'lambda-echo-agent': 'arn:aws:lambda:us-east-1:000000000000:function:lambda-echo-agent',
     },
     pids: {
       launcher: expect.any(Number),
@@ -102,6 +103,8 @@ test('npm run dev says when it is ready, and writes down for tools what runs whe
       timekeeper: expect.any(Number),
       'step-executor': expect.any(Number),
       'http-bridge': expect.any(Number),
+      'lambda-bridge': expect.any(Number),
+      'lambda-echo-agent': expect.any(Number),
     },
   });
   const running = dev.stillRunning().map((name) => Number.parseInt(name, 10));

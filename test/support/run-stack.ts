@@ -9,6 +9,8 @@ import { EventSourceMapping } from '../../localstack/event-source/event-source-m
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
 import type { InvocationContext, Invoker } from '../../localstack/invocation.ts';
 import type { AgentBridge } from '../../shared/agent-bridge/agent-bridge.ts';
+import { openAgentBridge } from '../../shared/agent-bridge/open-agent-bridge.ts';
+import { createLambdaAgentCaller } from '../../shared/agents/call-lambda-agent.ts';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
 import type { TopicName } from '../../shared/config/topics.ts';
@@ -69,6 +71,19 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
       functionName: 'http-bridge',
       createHandler: () => {
         const { bridge, close } = openHttpBridge(environment, { functionName: null, warn: () => {} });
+        closers.push(close);
+        return handlerOf(bridge);
+      },
+    }),
+    'lambda-bridge': inProcessFunction({
+      functionName: 'lambda-bridge',
+      createHandler: () => {
+        const warn = () => {};
+        const caller = createLambdaAgentCaller({ clock: Date.now, warn, client: world.lambda.client });
+        const { bridge, close } = openAgentBridge(environment, 'lambda', caller, {
+          functionName: null,
+          warn,
+        });
         closers.push(close);
         return handlerOf(bridge);
       },
