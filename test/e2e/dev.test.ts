@@ -285,7 +285,17 @@ test('--fresh starts empty; keys stay, and a token signed with the secret execut
   const workflowId = await byToken.createWorkflow({
     name: 'by-token',
     start_step: 'only',
-    steps: { only: { agent_name: 'echo-agent', input_mapping: { message: '$.workflow_input.message' } } },
+    steps: {
+      only: {
+        agent_name: 'echo-agent',
+        next_step: 'function',
+        input_mapping: { message: '$.workflow_input.message' },
+      },
+      function: {
+        agent_name: 'lambda-echo-agent',
+        input_mapping: { message: '$.only.output_data.message' },
+      },
+    },
   });
   const runId = await byToken.execute(workflowId, { message: 'fresh' });
   expect((await byToken.ended(runId)).output_data).toEqual({ message: 'fresh' });

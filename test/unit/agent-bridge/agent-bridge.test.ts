@@ -128,6 +128,20 @@ describe('an agent', () => {
     expect(ports.called).toEqual([]);
   });
 
+  it('is for the bridge of its kind alone', async () => {
+    const lambda = { ...storedAgent, kind: 'lambda', address: 'extractor:live' } as const;
+    const ports = Object.assign(new FakePorts(), { kind: 'lambda' } as const);
+    const event = eventOf(ports.task('http'), ports.task('lambda', { agent: lambda }));
+    await createAgentBridge(ports).handleRecords(event, plenty);
+    expect(ports.called.map(({ address }) => address)).toEqual(['extractor:live']);
+    expect(ports.messages('results.topic')).toContainEqual(
+      expect.objectContaining({
+        step_execution_id: 'http',
+        error: expect.objectContaining({ code: 'AGENT_KIND_CHANGED', retryable: true }),
+      }),
+    );
+  });
+
   it('whose secret cannot be decrypted fails the attempt', async () => {
     const ports = Object.assign(new FakePorts(), {
       readSecret: () => {

@@ -15,7 +15,7 @@ export const plenty = { remainingMs: () => 840_000 };
 
 /** Everything around the bridge, in memory. A test sets what differs. */
 export class FakePorts implements AgentBridgePorts {
-  readonly kind = 'http';
+  readonly kind: AgentBridgePorts['kind'] = 'http';
   readonly topics = { results: 'results.topic', deadLetter: 'workflow.dead-letter' };
   readonly tokens = tokens;
   readonly publicUrl = 'https://stepline.test';
