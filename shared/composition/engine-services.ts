@@ -20,6 +20,7 @@ export interface EngineServices {
   readonly producer: RecordProducer;
   readonly tokens: Tokens;
   readonly clock: Clock;
+  readonly plans: PlanCache;
   readonly decideBatch: DecideBatch;
   readonly startRun: StartRun;
   readonly publishEntries: PublishEntries;
@@ -50,6 +51,7 @@ export function createEngineServices(
   const publishEntries = createPublishEntries({ publisher: producer, outbox });
   const registryUrl = environment.agentRegistryUrl;
   const registry = registryUrl === null ? null : createAgentRegistry({ url: registryUrl, clock: clock.now });
+  const plans = new PlanCache(planDefaults);
   const draws = { id: () => uuidv7(), jitter: () => Math.random() };
 
   return {
@@ -57,10 +59,11 @@ export function createEngineServices(
     producer,
     tokens,
     clock,
+    plans,
     publishEntries,
     decideBatch: createDecideBatch({
       store,
-      plans: new PlanCache(planDefaults),
+      plans,
       registry,
       topics,
       tokens,
