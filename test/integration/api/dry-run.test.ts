@@ -6,6 +6,7 @@ import { limits } from '../../../shared/config/limits.ts';
 import { createKafka } from '../../../shared/kafka/client.ts';
 import { createAgentExamples } from '../../../shared/persistence/agent-examples.ts';
 import { apiContext, apiEvent, responseOf } from '../../support/api-event.ts';
+import { eventually } from '../../support/eventually.ts';
 import { codeOf, openRunHarness, type RunHarness } from './run-harness.ts';
 
 let api: RunHarness;
@@ -59,11 +60,15 @@ async function rowCounts(): Promise<Record<string, number>> {
 async function topicOffsets(): Promise<Record<string, unknown>> {
   const admin = createKafka({ brokers: inject('kafkaBrokers').split(','), clientId: 'test' }).admin();
   await admin.connect();
+  // A topic that was created just now may have no leader yet.
+  const offsetsOf = (topic: string) =>
+    eventually(
+      `the offsets of ${topic}`,
+      () => admin.fetchTopicOffsets(topic).catch(() => null),
+      (offsets) => offsets !== null,
+    );
   try {
-    const entries = Object.values(api.topics).map(async (topic) => [
-      topic,
-      await admin.fetchTopicOffsets(topic),
-    ]);
+    const entries = Object.values(api.topics).map(async (topic) => [topic, await offsetsOf(topic)]);
     return Object.fromEntries(await Promise.all(entries));
   } finally {
     await admin.disconnect();
@@ -155,6 +160,10 @@ describe('a test', () => {
     }
     expect(await rowCounts()).toEqual(rows);
     expect(await topicOffsets()).toEqual(offsets);
+    // A real execution shows in both.
+    await api.startedRun();
+    expect(await rowCounts()).not.toEqual(rows);
+    expect(await topicOffsets()).not.toEqual(offsets);
   });
 
   it('leaves its result in the log', async () => {
