@@ -7,7 +7,7 @@ import { isJsonObject } from '../../shared/engine/json.ts';
 import type { Problem } from './api-error.ts';
 import { addressField } from './presenters/agent.ts';
 import type { BodySpec } from './route.ts';
-import { name } from './schemas.ts';
+import { json, name, oversizedFields } from './schemas.ts';
 import type { ApiServices } from './services.ts';
 
 const kinds = ['http', 'lambda', 'kafka'] as const;
@@ -40,6 +40,9 @@ const settings = {
     "How long it may take, where the step does not say. Default: the deployment's.",
   ),
   timeout: timeout.describe('Another name of `timeout_seconds`.'),
+  example_output: json
+    .nullish()
+    .describe('What a test of a workflow takes for its answer; null: it answers its input.'),
   secret: text
     .optional()
     .describe('Of an http agent: calls are signed with it. Without one, one is made and shown this once.'),
@@ -53,26 +56,32 @@ const agentSettings = z.strictObject({ name: name.optional(), ...settings });
 
 type AgentBody = z.infer<typeof agentSettings>;
 
-export const newAgentBody: BodySpec<z.infer<typeof newAgent>> = {
-  schema: newAgent,
-  maxBytes: limits.maxPayloadBytes,
+const rules = {
+  // The example output, and room for the rest.
+  maxBytes: 2 * limits.maxPayloadBytes,
   findProblems: findAgentProblems,
+  findOversized: ({ example_output }: AgentBody) => oversizedFields({ example_output }),
 };
-export const agentBody: BodySpec<AgentBody> = {
-  schema: agentSettings,
-  maxBytes: limits.maxPayloadBytes,
-  findProblems: findAgentProblems,
-};
+
+export const newAgentBody: BodySpec<z.infer<typeof newAgent>> = { schema: newAgent, ...rules };
+export const agentBody: BodySpec<AgentBody> = { schema: agentSettings, ...rules };
 
 export function agentRequestOf({
   kind,
   timeout_seconds,
   timeout: seconds,
+  example_output,
   secret,
   ...body
 }: AgentBody): AgentRequest {
   const address = body[addressField[kind]] ?? '';
-  return { kind, address, timeoutSeconds: timeout_seconds ?? seconds ?? null, secret };
+  return {
+    kind,
+    address,
+    timeoutSeconds: timeout_seconds ?? seconds ?? null,
+    exampleOutput: example_output ?? null,
+    secret,
+  };
 }
 
 /** Each kind has one field that says where the agent is, and no other; addresses and secrets are checked by the deployment's rules. */

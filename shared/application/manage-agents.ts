@@ -1,3 +1,4 @@
+import type { Json } from '../engine/json.ts';
 import type { Page, PageRequest, Viewer } from './viewer.ts';
 
 export type AgentKind = 'http' | 'lambda' | 'kafka';
@@ -15,10 +16,17 @@ export interface RegisteredAgent {
   readonly updatedAt: Date;
 }
 
+/** With what may be too large for a list of agents. */
+export interface AgentDetails extends RegisteredAgent {
+  /** What a dry run takes for its answer; null: none is known. */
+  readonly exampleOutput: Json;
+}
+
 export interface AgentSettings {
   readonly kind: AgentKind;
   readonly address: string;
   readonly timeoutSeconds: number | null;
+  readonly exampleOutput: Json;
 }
 
 export interface Agents {
@@ -29,9 +37,9 @@ export interface Agents {
       readonly name: string;
       readonly secretEncrypted: Buffer | null;
     },
-  ): Promise<RegisteredAgent>;
+  ): Promise<AgentDetails>;
   /** By id or by name; of several, the viewer's own comes first, then everybody's. */
-  maybeFindAgent(viewer: Viewer, idOrName: string): Promise<RegisteredAgent | null>;
+  maybeFindAgent(viewer: Viewer, idOrName: string): Promise<AgentDetails | null>;
   /** By name, own and everybody's. */
   listAgents(
     viewer: Viewer,
@@ -43,7 +51,7 @@ export interface Agents {
     viewer: Viewer,
     id: string,
     settings: AgentSettings & { readonly secretEncrypted: Buffer | null | undefined },
-  ): Promise<RegisteredAgent | null>;
+  ): Promise<AgentDetails | null>;
   deleteAgent(viewer: Viewer, id: string): Promise<boolean>;
 }
 
@@ -59,7 +67,7 @@ export interface AgentRequest extends AgentSettings {
 
 export type ManagedAgent =
   /** `secret` is there when it was made here: it is shown this once. */
-  | { readonly ok: true; readonly agent: RegisteredAgent; readonly secret: string | null }
+  | { readonly ok: true; readonly agent: AgentDetails; readonly secret: string | null }
   | { readonly ok: false; readonly code: 'NAME_TAKEN' | 'KIND_NOT_PERMITTED' | 'UNKNOWN_AGENT' };
 
 export interface ManageAgents {

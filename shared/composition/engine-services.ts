@@ -21,6 +21,7 @@ export interface EngineServices {
   readonly producer: RecordProducer;
   readonly tokens: Tokens;
   readonly clock: Clock;
+  readonly plans: PlanCache;
   readonly decideBatch: DecideBatch;
   readonly startRun: StartRun;
   readonly publishEntries: PublishEntries;
@@ -53,6 +54,7 @@ export function createEngineServices(
   const registryUrl = environment.agentRegistryUrl;
   const registry = registryUrl === null ? null : createAgentRegistry({ url: registryUrl, clock: clock.now });
   const routeTasks = createRouteTasks({ registry, topics });
+  const plans = new PlanCache(planDefaults);
   const draws = { id: () => uuidv7(), jitter: () => Math.random() };
 
   return {
@@ -60,11 +62,12 @@ export function createEngineServices(
     producer,
     tokens,
     clock,
+    plans,
     publishEntries,
     routeTasks,
     decideBatch: createDecideBatch({
       store,
-      plans: new PlanCache(planDefaults),
+      plans,
       topics,
       tokens,
       clock,

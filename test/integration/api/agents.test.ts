@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { decryptSecret } from '../../../shared/agents/secrets.ts';
+import { limits } from '../../../shared/config/limits.ts';
 import { type ApiHarness, openApiHarness } from './api-harness.ts';
 import { codeOf } from './run-harness.ts';
 
@@ -38,6 +39,7 @@ describe('registering an agent', () => {
         url: 'http://127.0.0.1:9000/extract',
         timeout_seconds: 30,
         owner: 'ann',
+        example_output: null,
         secret: expect.stringMatching(/^whsec_/),
         created_at: expect.any(String),
         updated_at: expect.any(String),
@@ -49,6 +51,35 @@ describe('registering an agent', () => {
     expect(read.body.data).not.toHaveProperty('secret');
     const listed = await api.as('ann')({ path: agents });
     expect(listed.body.data[0]).not.toHaveProperty('secret');
+    expect(listed.body.data[0]).not.toHaveProperty('example_output');
+  });
+
+  it.each([
+    ['an object', { rows: 3, nested: { list: [1, null] } }],
+    ['a text', 'done'],
+    ['false', false],
+    ['a list', []],
+  ])('with an example output: %s', async (_what, example_output) => {
+    const name = `example-${JSON.stringify(example_output)}`;
+    const made = await api.as('ann')(post({ ...http(name), example_output }));
+    expect(made.body.data.example_output).toEqual(example_output);
+    const path = `${agents}/${made.body.id}`;
+    expect((await api.as('ann')({ path })).body.data.example_output).toEqual(example_output);
+    const changed = await api.as('ann')({
+      method: 'PUT',
+      path,
+      body: { ...http(name), example_output: { other: 1 } },
+    });
+    expect(changed.body.data.example_output).toEqual({ other: 1 });
+    const removed = await api.as('ann')({ method: 'PUT', path, body: http(name) });
+    expect(removed.body.data.example_output).toBeNull();
+  });
+
+  it('is 413 for an example output larger than a payload may be', async () => {
+    const example_output = 'x'.repeat(limits.maxPayloadBytes);
+    const answer = await api.as('ann')(post({ ...http('large'), example_output }));
+    expect(codeOf(answer)).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+    expect(answer.body.details).toMatchObject([{ path: 'example_output' }]);
   });
 
   it('keeps a given secret, and does not show it', async () => {
