@@ -42,7 +42,7 @@ export interface EngineHarness extends Environment {
   readonly databaseUrl: string;
   readonly broker: { isAway: boolean; readonly published: Published[] };
   /** Another environment on the same database and broker. */
-  environment(options?: { pipeline?: boolean; registry?: AgentRegistry }): Environment;
+  environment(options?: { pipeline?: boolean; registry?: AgentRegistry; databaseUrl?: string }): Environment;
   registerWorkflow(definition: object, owner?: string): Promise<{ workflowId: string; versionId: string }>;
   /** @returns the run's id. */
   start(workflowId: string, given?: { input?: Json; variables?: JsonObject }): Promise<string>;
@@ -87,8 +87,12 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
   const environments: Environment[] = [];
   const broker: EngineHarness['broker'] = { isAway: false, published: [] };
 
-  const environment: EngineHarness['environment'] = ({ pipeline = false, registry } = {}) => {
-    const database = recordStatements(openDatabase({ url: fresh.url, pipeline }));
+  const environment: EngineHarness['environment'] = ({
+    pipeline = false,
+    registry,
+    databaseUrl = fresh.url,
+  } = {}) => {
+    const database = recordStatements(openDatabase({ url: databaseUrl, pipeline }));
     const publishEntries = createPublishEntries({
       publisher: {
         async publish(messages) {

@@ -218,17 +218,13 @@ export class MemoryStore implements RunStore, NewRuns {
     this.#at('loadAgentRoutes');
     const routes = new Map<string, AgentRoute>();
     for (const agent of names) {
-      const route =
-        this.routes.get(agentKey(agent)) ?? this.routes.get(agentKey({ ...agent, owner: null }));
+      const route = this.routes.get(agentKey(agent)) ?? this.routes.get(agentKey({ ...agent, owner: null }));
       if (route !== undefined) routes.set(agentKey(agent), route);
     }
     return routes;
   }
 
-  async #save(
-    { advanced, changed, opened, started, closed }: Changes,
-    outbox: OutboxEntry,
-  ): Promise<void> {
+  async #save({ advanced, changed, opened, started, closed }: Changes, outbox: OutboxEntry): Promise<void> {
     this.#at('save');
     if (JSON.stringify([opened, closed, changed]).includes('\\u0000')) throw failure('VALUE_REFUSED');
     const openRow = (id: string) => {
