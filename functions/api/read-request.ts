@@ -37,7 +37,7 @@ export function readRequest(
   services: ApiServices,
 ): Read<RequestInput> {
   const querySchema = route.query ?? (route.authentication === 'caller' ? noParameters : z.unknown());
-  const query = validate<unknown>(querySchema, queryOf(event));
+  const query = validate<unknown>(querySchema, queryOf(event), 'unknown parameter');
   const key = route.takesIdempotencyKey ? readIdempotencyKey(event) : valid(null);
   const body = route.body ? readBody(event, route.body, services) : valid(undefined);
   const problems = [query, key, body].flatMap((part) => (part.ok ? [] : part.problems));
@@ -110,11 +110,11 @@ function readJson<Body>(json: Json, text: string, spec: BodySpec<Body>, services
   return parsed;
 }
 
-function validate<T>(schema: z.ZodType<T>, input: unknown): Read<T> {
+function validate<T>(schema: z.ZodType<T>, input: unknown, unknown?: string): Read<T> {
   const parsed = schema.safeParse(input);
   return parsed.success
     ? valid(parsed.data)
-    : { ok: false, problems: problemsOf(schema, input, parsed.error, createHints()) };
+    : { ok: false, problems: problemsOf(schema, input, parsed.error, { hintOf: createHints(), unknown }) };
 }
 
 function valid<T>(value: T): Read<T> {

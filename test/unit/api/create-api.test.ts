@@ -312,7 +312,7 @@ describe('a request', () => {
     expect(answer.status).toBe(400);
     expect(answer.body.details).toEqual([
       { path: 'limit', message: 'expected string, received array' },
-      { path: 'limits', message: 'unknown field' },
+      { path: 'limits', message: 'unknown parameter' },
       { path: 'Idempotency-Key', message: 'expected 1 to 255 characters' },
       { path: 'b', message: 'expected text without the character U+0000' },
       { path: 'a', message: 'expected to be given once' },
@@ -327,7 +327,7 @@ describe('a request', () => {
       400,
       {
         detail:
-          'Invalid request: id: expected a UUID; x: unknown field; a: expected number, received undefined',
+          'Invalid request: id: expected a UUID; x: unknown parameter; a: expected number, received undefined',
         error_code: 'BAD_REQUEST',
       },
     ]);
