@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { findDuplicateKeys } from '../../../shared/messages/duplicate-keys.ts';
+import { findParsingLosses } from '../../../shared/messages/parsing-losses.ts';
 
 const pathsIn = (text: string) => {
   JSON.parse(text);
-  return findDuplicateKeys(text).map(({ path }) => path);
+  return findParsingLosses(text).map(({ path }) => path);
 };
 
 describe('keys that come twice', () => {
@@ -38,5 +38,29 @@ describe('keys that come twice', () => {
 
   it('are a hundred at the most', () => {
     expect(pathsIn(`{${'"a":1,'.repeat(500)}"a":1}`)).toHaveLength(100);
+  });
+});
+
+describe('integers that no double holds', () => {
+  it.each<[text: string, paths: string[]]>([
+    ['{"id":9007199254740993}', ['id']],
+    ['{"id":-12345678901234567890}', ['id']],
+    ['[1,[2,{"a":[0,12345678901234567890]}]]', ['1.1.a.1']],
+    ['12345678901234567890', ['']],
+    // These are doubles.
+    ['[9007199254740991,9007199254740992,1152921504606846976]', []],
+    // Who writes a fraction or an exponent means an approximation.
+    ['[12345678901234567890.0,1.2345678901234567891,12345678901234567890e1,1e308]', []],
+    ['{"id":"12345678901234567890","12345678901234567890":1}', []],
+    // Told by who looks at numbers.
+    [`[${'9'.repeat(400)}]`, []],
+  ])('of %s are %j', (text, paths) => {
+    expect(pathsIn(text)).toEqual(paths);
+  });
+
+  it('are told from a million digits in no time', () => {
+    const before = performance.now();
+    expect(pathsIn(`[${'9'.repeat(1_000_000)},1${'0'.repeat(300)}]`)).toEqual(['1']);
+    expect(performance.now() - before).toBeLessThan(1_000);
   });
 });
