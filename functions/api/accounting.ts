@@ -16,11 +16,15 @@ export function changesSomething(route: AnyRoute): boolean {
   return scopeOf(route) !== 'read' && route.audited !== 'never';
 }
 
-/** The community that the request names, else the caller's, where there is only one. */
-export function communityOf(caller: Caller | null, body: unknown, query: unknown): number | null {
+/** The community that the request names, else that of the run that it is about, else the caller's, where there is only one. */
+export function communityOf(
+  caller: Caller | null,
+  { body, query, subject }: { readonly body: unknown; readonly query: unknown; readonly subject: unknown },
+): number | null {
   for (const input of [body, query]) {
     if (isJsonObject(input) && typeof input.community_id === 'number') return input.community_id;
   }
+  if (isJsonObject(subject) && typeof subject.communityId === 'number') return subject.communityId;
   return caller?.communities.length === 1 ? caller.communities[0]! : null;
 }
 

@@ -26,8 +26,7 @@ export async function admit(
   if (!authenticated.ok) {
     // Who sends none has not tried any.
     const isAttempt = apiKey !== undefined || authorization !== undefined;
-    const address = exchange.sourceAddress ?? UNKNOWN_ADDRESS;
-    if (isAttempt) refuseBeyond(await services.rateLimiter.admitFailure(address), exchange);
+    if (isAttempt) await countFailure(services, exchange);
     const headers = { 'WWW-Authenticate': 'Bearer realm="stepline"' };
     throw new ApiError('UNAUTHORIZED', authenticated.message, { headers });
   }
@@ -40,6 +39,14 @@ export async function admit(
   if (!hasScope(caller, scope)) {
     throw new ApiError('PERMISSION_DENIED', `This API key lacks the scope ${scope}`);
   }
+}
+
+/** @throws ApiError 429 where too much that was wrong came from this address */
+export async function countFailure(
+  { rateLimiter }: Pick<ApiServices, 'rateLimiter'>,
+  exchange: Exchange,
+): Promise<void> {
+  refuseBeyond(await rateLimiter.admitFailure(exchange.sourceAddress ?? UNKNOWN_ADDRESS), exchange);
 }
 
 function refuseBeyond(state: RateState, exchange: Exchange): void {

@@ -1,7 +1,7 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { auditEntryOf, communityOf, logChange, logRefusal } from './accounting.ts';
-import { admit } from './admission.ts';
+import { admit, countFailure } from './admission.ts';
 import {
   type Answer,
   emptyResult,
@@ -115,11 +115,15 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
     throw badRequest([...params.problems, ...(request.ok ? [] : request.problems)]);
   }
   const subject = await route.find?.({ caller, params: params.value }, services);
-  if (subject === null) throw subjectNotFound();
+  if (subject === null) {
+    // The path carries what authenticates it.
+    if (route.authentication === 'none') await countFailure(services, exchange);
+    throw subjectNotFound();
+  }
   const request = readRequest(event, route, services);
   if (!request.ok) throw badRequest(request.problems);
   const { query, idempotencyKey, body } = request.value;
-  exchange.community = communityOf(caller, body, query);
+  exchange.community = communityOf(caller, { body, query, subject });
   const audit = auditEntryOf(route, exchange);
   const answer = await route.handle(
     { caller, params: params.value, query, body, subject, idempotencyKey, audit },
