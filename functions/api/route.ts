@@ -33,7 +33,7 @@ export interface RouteRequest<Auth extends 'caller' | 'none', Params, Query, Bod
   readonly subject: Subject;
   /** Null where none was sent, and on routes that take none. */
   readonly idempotencyKey: string | null;
-  /** Who asks for what, for the audit log. */
+  /** Who asks for what: a handler that changes something has it stored in the transaction of the change. */
   readonly audit: AuditEntry;
 }
 
@@ -48,8 +48,8 @@ export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subj
   readonly operationId: string;
   readonly summary: string;
   readonly authentication: Auth;
-  /** `itself`: its handler writes the audit record with what it does. Default: the pipeline does, but for the scope `read`. */
-  readonly audited?: 'itself' | 'never';
+  /** Such a call leaves no AUDIT. Default: only what needs no more than the scope `read`. */
+  readonly audited?: 'never';
   /** What a narrowed key must have. Default: `read` to GET, `manage` to everything else. */
   readonly scope?: Scope;
   /** What does not match names nothing: 404; on the plain face it is 400. */

@@ -31,9 +31,12 @@ export const userId = z
   .max(255, 'expected at most 255 characters')
   .refine((text) => text.trim() !== '', 'expected more than spaces');
 
+/** Of a parameter that is missing, what it should be is told. */
+const parameter = (expected: string) =>
+  z.string({ error: ({ input }) => (input === undefined ? expected : 'expected to be given once') });
+
 /** Text of a parameter: given once, and such as a column can hold. */
-export const parameterText = z
-  .string({ error: 'expected to be given once' })
+export const parameterText = parameter('expected text')
   .min(1, 'expected at least one character')
   .max(255, 'expected at most 255 characters')
   .refine(
@@ -53,8 +56,7 @@ export function pageLimit(fallback: number, max: number) {
 
 export function integerParameter(min: number, max: number) {
   const message = expectedInteger(min, max);
-  return z
-    .string({ error: 'expected to be given once' })
+  return parameter(message)
     .regex(/^\d{1,9}$/, message)
     .transform(Number)
     .pipe(z.number().min(min, message).max(max, message));
@@ -69,8 +71,7 @@ export const communityId = z.int({
   error: expectedInteger(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
 });
 
-export const communityIdParameter = z
-  .string({ error: 'expected to be given once' })
+export const communityIdParameter = parameter('expected a whole number')
   .regex(/^-?\d{1,16}$/, 'expected a whole number')
   .transform(Number)
   .pipe(communityId);
@@ -93,8 +94,7 @@ const dateTime = z.iso.datetime({ offset: true });
 const date = z.iso.date();
 
 /** A moment as a parameter; a date alone is its first moment in UTC. */
-export const moment = z
-  .string({ error: 'expected to be given once' })
+export const moment = parameter(MOMENT)
   .transform((text) => (date.safeParse(text).success ? `${text}T00:00:00Z` : text))
   // Postgres counts years from 1.
   .refine((text) => dateTime.safeParse(text).success && !text.startsWith('0000'), MOMENT);

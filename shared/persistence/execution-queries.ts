@@ -1,7 +1,7 @@
 import type { Viewer } from '../application/viewer.ts';
 import type { RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
-import { RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
+import { type ChangeableRun, RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
 import { canViewRun, ownsRun, Parameters } from './visibility.ts';
 
 /** A run's status with a pause for a status of its own. */
@@ -50,7 +50,7 @@ export interface OffsetPiece<Row> {
 
 export interface ExecutionQueries {
   maybeFindExecution(viewer: Viewer, executionId: string, reach: Reach): Promise<ExecutionDetails | null>;
-  maybeFindExecutionRun(viewer: Viewer, executionId: string, reach: Reach): Promise<{ runId: string } | null>;
+  maybeFindExecutionRun(viewer: Viewer, executionId: string, reach: Reach): Promise<ChangeableRun | null>;
   /** A workflow's in one community, with how many there are of them. */
   listExecutions(
     viewer: Viewer,
@@ -91,12 +91,12 @@ export function createExecutionQueries(database: Statements): ExecutionQueries {
     },
     async maybeFindExecutionRun(viewer, executionId, reach) {
       const parameters = new Parameters();
-      const row = await database.maybeOne<{ run_id: string }>(
-        `select r.run_id from workflow_runs r
+      const row = await database.maybeOne<{ run_id: string; community_id: number | null }>(
+        `select r.run_id, r.community_id from workflow_runs r
          where ${isExecution(executionId, parameters)} and ${isWithin(reach, viewer, parameters)}`,
         parameters.values,
       );
-      return row && { runId: row.run_id };
+      return row && { runId: row.run_id, communityId: row.community_id };
     },
     async listExecutions(viewer, { workflowId, communityId }, filter, page) {
       const parameters = new Parameters();

@@ -84,8 +84,13 @@ export interface StepPiece {
   readonly isWhole: boolean;
 }
 
-export interface RunRights {
+/** What a call that changes a run needs to know of it. */
+export interface ChangeableRun {
   readonly runId: string;
+  readonly communityId: number | null;
+}
+
+export interface RunRights extends ChangeableRun {
   /** May cancel and retry it. */
   readonly mayExecute: boolean;
 }
@@ -136,13 +141,17 @@ export function createRunQueries(database: Statements): RunQueries {
     },
     async maybeFindRunRights(viewer, runId) {
       const parameters = new Parameters();
-      const row = await database.maybeOne<{ run_id: string; may_execute: boolean }>(
-        `select r.run_id, coalesce(${canExecuteRun(viewer, parameters)}, false) as may_execute
+      const row = await database.maybeOne<{
+        run_id: string;
+        community_id: number | null;
+        may_execute: boolean;
+      }>(
+        `select r.run_id, r.community_id, coalesce(${canExecuteRun(viewer, parameters)}, false) as may_execute
          from workflow_runs r
          where r.run_id = ${parameters.add(runId)} and ${canViewRun(viewer, parameters)}`,
         parameters.values,
       );
-      return row && { runId: row.run_id, mayExecute: row.may_execute };
+      return row && { runId: row.run_id, communityId: row.community_id, mayExecute: row.may_execute };
     },
     async listRuns(viewer, filter, page) {
       const parameters = new Parameters();

@@ -17,6 +17,7 @@ import { createNewRuns } from '../../shared/persistence/new-runs.ts';
 import { createOutbox } from '../../shared/persistence/outbox.ts';
 import { createRunStore } from '../../shared/persistence/run-store.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
+import { auditEntry } from './audit-entry.ts';
 import { createFreshDatabase } from './fresh-database.ts';
 import { type RecordingDatabase, recordStatements } from './recording-database.ts';
 
@@ -158,7 +159,7 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
     async registerWorkflow(input: object, owner: string = OWNER) {
       const parsed = parseDefinition(input);
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-      const workflow = await workflows.addVersionByName(owner, parsed.definition, owner);
+      const workflow = await workflows.addVersionByName(owner, parsed.definition, owner, auditEntry);
       const executable = await workflows.maybeFindExecutable(viewer, workflow.id);
       return { workflowId: workflow.id, versionId: executable!.workflow.versionId };
     },

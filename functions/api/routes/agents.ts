@@ -34,8 +34,8 @@ export const agentRoutes = [
     summary: "Registers an agent; an admin's is everybody's",
     authentication: 'caller',
     body: newAgentBody,
-    async handle({ caller, body }, { manageAgents }) {
-      const managed = await manageAgents.register(caller, body.name, agentRequestOf(body));
+    async handle({ caller, body, audit }, { manageAgents }) {
+      const managed = await manageAgents.register(caller, body.name, agentRequestOf(body), audit);
       return managedAnswer(managed, { status: 201, message: 'Agent registered' });
     },
   }),
@@ -75,12 +75,12 @@ export const agentRoutes = [
     operationId: 'updateAgent',
     summary: 'Replaces where an agent is; its secret stays unless a new one is given',
     body: agentBody,
-    async handle({ caller, subject, body }, { manageAgents }) {
+    async handle({ caller, subject, body, audit }, { manageAgents }) {
       refuseIfEverybodys(caller, subject);
       if (body.name !== undefined && body.name !== subject.name) {
         throw badRequest([{ path: 'name', message: `expected ${subject.name}: steps know the agent by it` }]);
       }
-      const managed = await manageAgents.update(caller, subject, agentRequestOf(body));
+      const managed = await manageAgents.update(caller, subject, agentRequestOf(body), audit);
       return managedAnswer(managed, { status: 200, message: 'Agent updated' });
     },
   }),
@@ -89,9 +89,9 @@ export const agentRoutes = [
     method: 'DELETE',
     operationId: 'deleteAgent',
     summary: 'Removes an agent; steps that name it fail from then on',
-    async handle({ caller, subject: agent }, { agents }) {
+    async handle({ caller, subject: agent, audit }, { agents }) {
       refuseIfEverybodys(caller, agent);
-      if (!(await agents.deleteAgent(caller, agent.id))) throw notFound('Agent');
+      if (!(await agents.deleteAgent(caller, agent.id, audit))) throw notFound('Agent');
       return { status: 200, message: 'Agent deleted', data: { id: agent.id, name: agent.name } };
     },
   }),

@@ -45,11 +45,11 @@ export const callbackRoutes = [
     operationId: 'completeCallback',
     summary: "Settles a step; the body is the agent's output",
     body: { schema: z.unknown(), maxBytes: limits.maxPayloadBytes },
-    async handle({ params, subject, body }, { changeRun }) {
+    async handle({ params, subject, body, audit }, { changeRun }) {
       const { step_execution_id } = params;
       return settledAnswer(
         step_execution_id,
-        await changeRun.complete(subject.runId, step_execution_id, body as Json),
+        await changeRun.complete(subject.runId, step_execution_id, body as Json, audit),
       );
     },
   }),
@@ -59,12 +59,15 @@ export const callbackRoutes = [
     operationId: 'failCallback',
     summary: 'Settles a step as failed',
     body: { schema: failureBody, maxBytes: limits.maxPayloadBytes },
-    async handle({ params, subject, body }, { changeRun }) {
+    async handle({ params, subject, body, audit }, { changeRun }) {
       const { step_execution_id } = params;
       const { code, retryable, retry_after_ms } = body;
       const message = body.message.slice(0, limits.maxErrorMessageLength).toWellFormed();
       const error = { code, message, retryable, retryAfterMs: retry_after_ms };
-      return settledAnswer(step_execution_id, await changeRun.fail(subject.runId, step_execution_id, error));
+      return settledAnswer(
+        step_execution_id,
+        await changeRun.fail(subject.runId, step_execution_id, error, audit),
+      );
     },
   }),
   defineRoute({

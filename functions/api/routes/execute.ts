@@ -35,9 +35,8 @@ export const executeRoutes = [
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     takesIdempotencyKey: true,
-    audited: 'itself',
     async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
-      const { runId, executionId, createdAt } = await executeWorkflow(caller, subject, {
+      const { runId, executionId, createdAt, isRepeat } = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: body.variables ?? undefined,
         communityId: body.community_id ?? null,
@@ -58,6 +57,7 @@ export const executeRoutes = [
         },
         beside: { run_id: runId, status: 'PENDING' },
         headers: { Location: `/api/v1/runs/${runId}` },
+        changesNothing: isRepeat,
       };
     },
   }),

@@ -24,7 +24,7 @@ import {
   moment,
   pageLimit,
 } from '../schemas.ts';
-import { cancelBody } from './run-actions.ts';
+import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_PAGE = 999_999_999;
 
@@ -81,9 +81,8 @@ export const executionRoutes = [
       const found = await services.executions.maybeFindExecutionRun(caller, params.id, 'visible');
       return found && findChangeableRun(caller, found.runId, services);
     },
-    async handle({ caller, params, subject, body }, { changeRun, executions }) {
-      const by = body.cancelled_by ?? caller.userId;
-      const changed = await changeRun.cancel(subject.runId, by, body.reason ?? null);
+    async handle({ caller, params, subject, body, audit }, { changeRun, executions }) {
+      const changed = await changeRun.cancel(subject.runId, cancellationOf(caller, body), audit);
       if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
       const run = await executions.maybeFindExecution(caller, params.id, 'visible');
       if (!run) throw notFound('Execution');

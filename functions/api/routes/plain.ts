@@ -51,9 +51,8 @@ export const plainRoutes = [
       return found?.workflow.owner === caller.userId ? found.workflow : null;
     },
     takesIdempotencyKey: true,
-    audited: 'itself',
     async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
-      const { executionId } = await executeWorkflow(caller, subject, {
+      const { executionId, isRepeat } = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: undefined,
         communityId: null,
@@ -70,6 +69,7 @@ export const plainRoutes = [
           error_message: null,
         }),
         headers: { Location: `${executionsPath}/${executionId}` },
+        changesNothing: isRepeat,
       };
     },
   }),
@@ -170,8 +170,8 @@ export const plainRoutes = [
     body: { schema: z.strictObject({}), maxBytes: limits.maxPayloadBytes, isOptional: true },
     subjectName: 'Execution',
     find: ({ caller, params }, { executions }) => executions.maybeFindExecutionRun(caller, params.id, 'own'),
-    async handle({ caller, params, subject }, { changeRun, executions }) {
-      const changed = await changeRun.cancel(subject.runId, caller.userId, null);
+    async handle({ caller, params, subject, audit }, { changeRun, executions }) {
+      const changed = await changeRun.cancel(subject.runId, { by: caller.userId, reason: null }, audit);
       if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
       const run = await executions.maybeFindExecution(caller, params.id, 'own');
       if (!run) throw notFound('Execution');

@@ -10,6 +10,7 @@ import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
 import { createRunQueries } from '../../../shared/persistence/run-queries.ts';
 import { createWorkflowGrants } from '../../../shared/persistence/workflow-grants.ts';
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
+import { auditEntry } from '../../support/audit-entry.ts';
 import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts';
 
 const ROWS = 100_000;
@@ -108,7 +109,7 @@ describe('on 100,000 rows no statement reads a whole table', () => {
     ['a use of a key', (s) => createApiKeys(s).recordApiKeyUse(id)],
     ['a key to manage', (s) => createApiKeys(s).maybeFindManagedApiKey(user, id)],
     ['keys', (s) => createApiKeys(s).listApiKeys('user7', later)],
-    ['a key to revoke', (s) => createApiKeys(s).revokeApiKey(user, id)],
+    ['a key to revoke', (s) => createApiKeys(s).revokeApiKey(user, id, auditEntry)],
     ['a workflow to execute', (s) => createWorkflows(s).maybeFindExecutable(user, id)],
     ['a workflow', (s) => createWorkflows(s).maybeFindWorkflow(user, id)],
     ['rights on a workflow', (s) => createWorkflows(s).maybeFindRights(user, id)],
@@ -116,8 +117,8 @@ describe('on 100,000 rows no statement reads a whole table', () => {
     ['audit records', (s) => createAuditLog(s).list(user, {}, later)],
     ['all audit records', (s) => createAuditLog(s).list(admin, {}, first)],
     ['permissions', (s) => createWorkflowGrants(s).listGrants(id, later)],
-    ['a permission to revoke', (s) => createWorkflowGrants(s).deleteGrant(id, id)],
-    ['a workflow to archive', (s) => createWorkflows(s).archiveWorkflow(user, id)],
+    ['a permission to revoke', (s) => createWorkflowGrants(s).deleteGrant(id, id, auditEntry)],
+    ['a workflow to archive', (s) => createWorkflows(s).archiveWorkflow(user, id, auditEntry)],
     ['workflows', (s) => createWorkflows(s).listWorkflows(user, {}, first)],
     ['workflows, later', (s) => createWorkflows(s).listWorkflows(user, {}, later)],
     ['workflows of a name', (s) => createWorkflows(s).listWorkflows(user, { name: 'w7' }, first)],
@@ -203,7 +204,7 @@ describe('on 100,000 rows no statement reads a whole table', () => {
       'the examples of agents',
       (s) => createAgentExamples(s).loadExamples('user7', ['agent7', 'agent57', 'agent8'], 1_000),
     ],
-    ['an agent to delete', (s) => createAgents(s).deleteAgent(user, id)],
+    ['an agent to delete', (s) => createAgents(s).deleteAgent(user, id, auditEntry)],
   ])('%s', async (_what, work) => {
     const plans = await plansOf(work);
     expect(plans).toHaveLength(1);
