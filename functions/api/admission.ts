@@ -4,7 +4,7 @@ import type { RateState } from '../../shared/auth/rate-limiter.ts';
 import { logAuthentication } from './accounting.ts';
 import { ApiError } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
-import { headerOf } from './read-request.ts';
+import { headerOf, queryOf } from './read-request.ts';
 import { type AnyRoute, scopeOf } from './route.ts';
 import type { ApiServices } from './services.ts';
 
@@ -20,6 +20,7 @@ export async function admit(
   exchange: Exchange,
 ): Promise<(() => Promise<void>) | null> {
   if (route.authentication === 'none') return null;
+  if (route.authentication === 'optional' && !route.needsCredentials?.(queryOf(event))) return null;
   const apiKey = headerOf(event, 'x-api-key');
   const authorization = headerOf(event, 'authorization');
   const authenticated = await services.authenticate({ apiKey, authorization });

@@ -9,6 +9,7 @@ import {
   type PlainAnswer,
   resultOf,
   resultOfError,
+  type TextAnswer,
   withHeaders,
 } from './answer.ts';
 import { ApiError, errorCodes, notFound } from './api-error.ts';
@@ -96,7 +97,11 @@ interface Asked {
   readonly params: Readonly<Record<string, string>>;
 }
 
-async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<Answer | PlainAnswer> {
+async function answerOf(
+  route: AnyRoute,
+  asked: Asked,
+  services: ApiServices,
+): Promise<Answer | PlainAnswer | TextAnswer> {
   const { event, exchange } = asked;
   const { caller } = exchange;
   const subjectNotFound = () =>

@@ -7,6 +7,7 @@ import type { Environment } from '../../shared/config/environment.ts';
 import { createProducer } from '../../shared/kafka/producer.ts';
 import { createAgentCalls } from '../../shared/persistence/agent-calls.ts';
 import { openDatabase } from '../../shared/persistence/database.ts';
+import { createCountDeadLetters } from '../../shared/persistence/dead-letter-counts.ts';
 import { createHttpBridge, type HttpBridge } from './http-bridge.ts';
 import { createSelfInvoker } from './invoke-self.ts';
 import type { HttpBridgePorts } from './ports.ts';
@@ -38,6 +39,7 @@ export function openHttpBridge(
     topics: environment.topics,
     publish: producer.publish,
     ...createAgentCalls(database),
+    countDeadLetters: createCountDeadLetters(database),
     callAgent: caller.call,
     lookupRegistry: registry?.lookup ?? null,
     readSecret: createSecretReader(secretKey),

@@ -6,12 +6,14 @@ import type { Topics } from '../../shared/config/topics.ts';
 import type { OutgoingRecord } from '../../shared/kafka/producer.ts';
 import type { AgentTask } from '../../shared/messages/messages.ts';
 import type { AttemptCall, DeadlineExtension } from '../../shared/persistence/agent-calls.ts';
+import type { CountDeadLetters } from '../../shared/persistence/dead-letter-counts.ts';
 
 /** What the bridge needs of the outside. */
 export interface HttpBridgePorts {
   readonly topics: Pick<Topics, 'results' | 'deadLetter'>;
   readonly publish: (records: readonly OutgoingRecord[]) => Promise<void>;
   readonly loadCalls: (stepExecutionIds: readonly string[]) => Promise<ReadonlyMap<string, AttemptCall>>;
+  readonly countDeadLetters: CountDeadLetters;
   readonly extendDeadlines: (extensions: readonly DeadlineExtension[]) => Promise<unknown>;
   /** Never rejects. */
   readonly callAgent: (call: HttpAgentCall) => Promise<CallOutcome>;

@@ -10,6 +10,7 @@ import type { Environment } from '../config/environment.ts';
 import { planDefaults } from '../config/plan-defaults.ts';
 import { createProducer, type RecordProducer } from '../kafka/producer.ts';
 import { type Database, openDatabase } from '../persistence/database.ts';
+import { type CountDeadLetters, createCountDeadLetters } from '../persistence/dead-letter-counts.ts';
 import { createNewRuns } from '../persistence/new-runs.ts';
 import { createOutbox } from '../persistence/outbox.ts';
 import { createRunStore } from '../persistence/run-store.ts';
@@ -23,6 +24,7 @@ export interface EngineServices {
   readonly decideBatch: DecideBatch;
   readonly startRun: StartRun;
   readonly publishEntries: PublishEntries;
+  readonly countDeadLetters: CountDeadLetters;
   close(): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export function createEngineServices(
     tokens,
     clock,
     publishEntries,
+    countDeadLetters: createCountDeadLetters(database),
     decideBatch: createDecideBatch({
       store,
       plans: new PlanCache(planDefaults),

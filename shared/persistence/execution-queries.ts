@@ -2,6 +2,7 @@ import type { Viewer } from '../application/viewer.ts';
 import type { RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import { RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
+import { mentions } from './searched-text.ts';
 import { canViewRun, ownsRun, Parameters } from './visibility.ts';
 
 /** A run's status with a pause for a status of its own. */
@@ -30,6 +31,8 @@ export interface ExecutionFilter {
   readonly startedAfter?: string | undefined;
   /** ISO 8601; up to, and without, this moment. */
   readonly startedBefore?: string | undefined;
+  /** Words of one error, or of one attempt's log lines. */
+  readonly mentions?: string | undefined;
 }
 
 export const sortKeys = ['start_time', 'status', 'execution_time'] as const;
@@ -100,7 +103,9 @@ export function createExecutionQueries(database: Statements): ExecutionQueries {
     },
     async listExecutions(viewer, { workflowId, communityId }, filter, page) {
       const parameters = new Parameters();
-      const hasRange = filter.startedAfter !== undefined || filter.startedBefore !== undefined;
+      // There are counts by status, and by nothing else.
+      const { startedAfter, startedBefore, mentions: words } = filter;
+      const isCounted = [startedAfter, startedBefore, words].every((value) => value === undefined);
       const where = [
         `r.workflow_definition_id = ${parameters.add(workflowId)}`,
         `r.community_id = ${parameters.add(communityId)}`,
@@ -115,8 +120,8 @@ export function createExecutionQueries(database: Statements): ExecutionQueries {
         `select t.total, p.*,
                 (select count(distinct (s.scope, s.step_id, s.visit))::int from step_executions s
                   where s.run_id = p.run_id and s.started_at is not null) as nodes_executed
-         from (select coalesce(${hasRange ? 'count(*)' : 'sum(r.runs)'}, 0)::bigint as total
-                 from ${hasRange ? 'workflow_runs' : 'run_counts'} r where ${where}) t
+         from (select coalesce(${isCounted ? 'sum(r.runs)' : 'count(*)'}, 0)::bigint as total
+                 from ${isCounted ? 'run_counts' : 'workflow_runs'} r where ${where}) t
          left join lateral (
            select ${EXECUTION}, r.execution_time from workflow_runs r
             where ${where}
@@ -174,7 +179,7 @@ function isWithin(reach: Reach, viewer: Viewer, parameters: Parameters): string 
 
 function conditionsOf(filter: ExecutionFilter, parameters: Parameters): string[] {
   const conditions: string[] = [];
-  const { statuses, startedAfter, startedBefore } = filter;
+  const { statuses, startedAfter, startedBefore, mentions: words } = filter;
   // A single status by `=`: the index by status then has the rows in the order of their start.
   if (statuses?.length === 1) conditions.push(`r.execution_status = ${parameters.add(statuses[0])}`);
   else if (statuses !== undefined)
@@ -183,5 +188,6 @@ function conditionsOf(filter: ExecutionFilter, parameters: Parameters): string[]
     conditions.push(`r.begun_at >= ${parameters.add(startedAfter)}::timestamptz`);
   if (startedBefore !== undefined)
     conditions.push(`r.begun_at < ${parameters.add(startedBefore)}::timestamptz`);
+  if (words !== undefined) conditions.push(mentions(words, parameters));
   return conditions;
 }

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../engine/json.ts';
 import type { AttemptStatus, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
+import { mentions } from './searched-text.ts';
 import { canExecuteRun, canViewRun, grantedWorkflows, ownsRun, Parameters } from './visibility.ts';
 
 /** A run without what may be large. Null columns may be another producer's. */
@@ -76,6 +77,8 @@ export interface RunFilter {
   /** Of the start, or of the creation where it has not started. */
   readonly startedAfter?: string | undefined;
   readonly startedBefore?: string | undefined;
+  /** Words of one error, or of one attempt's log lines. */
+  readonly mentions?: string | undefined;
 }
 
 export interface StepPiece {
@@ -230,5 +233,6 @@ export function runConditions(filter: RunFilter, parameters: Parameters): string
   where((value) => `r.created_at < ${value}::timestamptz`, filter.createdBefore);
   where((value) => `r.begun_at >= ${value}::timestamptz`, filter.startedAfter);
   where((value) => `r.begun_at < ${value}::timestamptz`, filter.startedBefore);
+  if (filter.mentions !== undefined) conditions.push(mentions(filter.mentions, parameters));
   return conditions;
 }

@@ -429,6 +429,7 @@ export class World {
       },
       verifyResultToken: (id, token) => token === `token-of-${id}`,
       deadLetterTopic: topics.deadLetter,
+      countDeadLetters: async () => {},
       clock: { now: () => this.now },
       log: { debug() {}, warn() {} },
     });
