@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { createKafka, type KafkaOptions } from './client.ts';
 
@@ -20,7 +21,8 @@ export async function readConsumerLag(
   consumers: readonly ConsumerOfTopic[],
   timeoutMs: number,
 ): Promise<ConsumerLag[]> {
-  const admin = createKafka(options).admin({ retry: { retries: 1 } });
+  const admin = createKafka(options).admin();
+  const giveUpAt = performance.now() + timeoutMs;
   const timeout = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => timeout.reject(new Error(`Kafka did not tell its offsets within ${timeoutMs} ms`)),
@@ -29,7 +31,10 @@ export async function readConsumerLag(
   const read = (async () => {
     await admin.connect();
     return Promise.all(
-      consumers.map(async (consumer) => ({ ...consumer, lag: await lagOf(admin, consumer) })),
+      consumers.map(async (consumer) => {
+        const lag = await untilCoordinated(giveUpAt, () => lagOf(admin, consumer));
+        return { ...consumer, lag };
+      }),
     );
   })();
   // What fails after its time has nobody waiting for it.
@@ -40,6 +45,21 @@ export async function readConsumerLag(
     clearTimeout(timer);
     // Not waited for either: a broker that is away does not say goodbye.
     admin.disconnect().catch(() => {});
+  }
+}
+
+const ASK_EVERY_MS = 100;
+
+/** A group's coordinator may be starting, or moving; kafkajs asks it once only. */
+async function untilCoordinated<T>(giveUpAt: number, ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isPassing = error instanceof Error && 'retriable' in error && error.retriable === true;
+      if (!isPassing || performance.now() + ASK_EVERY_MS > giveUpAt) throw error;
+      await sleep(ASK_EVERY_MS);
+    }
   }
 }
 

@@ -23,7 +23,8 @@ export interface BacklogSizes {
 /** A scrape stays cheap when a million wait: by then it does not matter how many. */
 export const MOST_COUNTED = 100_000;
 
-const ageOf = (time: string) => `greatest(0, extract(epoch from now() - ${time}))::float8`;
+const ageOf = (time: string) =>
+  `case when ${time} is not null then greatest(0, extract(epoch from now() - ${time}))::float8 end`;
 const lagOf = (table: string) => `(
   select ${ageOf('wake_at')} from ${table}
    where wake_at is not null and status in ('PENDING', 'RUNNING') and wake_at <= now() order by wake_at limit 1)`;

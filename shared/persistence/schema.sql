@@ -132,7 +132,14 @@ CREATE OR REPLACE FUNCTION public.searchable_words(error_code text, error_messag
  RETURNS tsvector
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN to_tsvector('simple'::regconfig, "left"(((((COALESCE(error_code, ''::text) || ' '::text) || COALESCE(error_message, ''::text)) || ' '::text) || COALESCE(regexp_replace((logs)::text, '\\(u[0-9a-f]{4}|.)'::text, ' '::text, 'g'::text), ''::text)), 50000))
+RETURN to_tsvector('simple'::regconfig, words_of("left"(((((COALESCE(error_code, ''::text) || ' '::text) || COALESCE(error_message, ''::text)) || ' '::text) || COALESCE(regexp_replace((logs)::text, '\\(u[0-9a-f]{4}|.)'::text, ' '::text, 'g'::text), ''::text)), 50000)))
+;
+
+CREATE OR REPLACE FUNCTION public.words_of(given text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN regexp_replace(given, '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+'::text, ' '::text, 'g'::text)
 ;
 
 create table agents (

@@ -5,7 +5,7 @@ import type { Parameters } from './visibility.ts';
  * so none that is wrong and none, such as a negation, that the indexes of words cannot answer.
  */
 export function mentions(words: string, parameters: Parameters): string {
-  const query = `plainto_tsquery('simple', ${parameters.add(words)})`;
+  const query = `plainto_tsquery('simple', words_of(${parameters.add(words)}))`;
   return `r.run_id in (
     select s.run_id from step_executions s
      where (s.error_message is not null or s.logs is not null)

@@ -4,13 +4,18 @@ include (version, execution_status, execution_time, owner);
 -- The oldest that nobody picked up, and how many there are. A run is in here for a moment only.
 create index workflow_runs_pending on workflow_runs (created_at) where status = 'PENDING';
 
--- Words of an error and of log lines. What is longer than the cut is sought by its beginning: a tsvector of more than a
--- megabyte would refuse the row. JSON's escapes would otherwise be letters of words.
+-- A text as its words: ASCII's punctuation is space, else addresses, paths, hyphenated words and signed numbers would be found as
+-- a whole only.
+create function words_of(given text) returns text language sql immutable parallel safe
+return regexp_replace(given, '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+', ' ', 'g');
+
+-- Words of an error and of log lines, in which JSON's escapes are no letters. What is longer than the cut is sought by its
+-- beginning: a tsvector of more than a megabyte would refuse the row.
 create function searchable_words(error_code text, error_message text, logs jsonb) returns tsvector
 language sql immutable parallel safe
-return to_tsvector('simple'::regconfig, left(
+return to_tsvector('simple'::regconfig, words_of(left(
     coalesce(error_code, '') || ' ' || coalesce(error_message, '') || ' '
-    || coalesce(regexp_replace(logs::text, '\\(u[0-9a-f]{4}|.)', ' ', 'g'), ''), 50000));
+    || coalesce(regexp_replace(logs::text, '\\(u[0-9a-f]{4}|.)', ' ', 'g'), ''), 50000)));
 -- Attempts that went well and said nothing, which are most, are in neither index and cost them nothing.
 create index step_executions_words on step_executions using gin (searchable_words(error_code, error_message, logs))
 where error_message is not null or logs is not null;

@@ -24,7 +24,7 @@ beforeEach(async () => {
 async function openRuns(count: number, workflow: string | null = randomUUID()): Promise<string[]> {
   const rows = await database.many<{ run_id: string }>(
     `insert into workflow_runs (run_id, workflow_id, workflow_name, workflow_definition_id, status, started_at)
-     select gen_random_uuid(), 'wf', 'name of ' || $2, $2, 'RUNNING', '2026-01-01T00:00:00Z' from generate_series(1, $1) returning run_id`,
+     select gen_random_uuid(), 'wf', 'name of ' || coalesce($2, 'none'), $2, 'RUNNING', '2026-01-01T00:00:00Z' from generate_series(1, $1) returning run_id`,
     [count, workflow],
   );
   return rows.map(({ run_id }) => run_id);
