@@ -13,6 +13,7 @@ import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
 import { eventSourcesOf } from '../../shared/config/event-sources.ts';
+import { limits } from '../../shared/config/limits.ts';
 import { readConsumerLag } from '../../shared/kafka/consumer-lag.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
@@ -21,6 +22,7 @@ import { readBacklog, readBacklogSizes } from '../../shared/persistence/backlog.
 import { readRunDurations } from '../../shared/persistence/closed-run-counts.ts';
 import { readDeadLetterCounts } from '../../shared/persistence/dead-letter-counts.ts';
 import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
+import { limitTime } from '../../shared/persistence/limit-time.ts';
 import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
 import { createRateLimits } from '../../shared/persistence/rate-limits.ts';
 import { createRunBatches } from '../../shared/persistence/run-batches.ts';
@@ -60,6 +62,7 @@ export function createApiServices(
   const consumers = eventSourcesOf(settings.topics, settings.kafkaGroupId).map(
     ({ consumerGroupId: groupId, topic }) => ({ groupId, topic }),
   );
+  const searches = limitTime(database, limits.maxSearchMs);
   const workflows = createWorkflows(database);
   const agents = createAgents(database);
   const apiKeys = createApiKeys(database);
@@ -75,10 +78,10 @@ export function createApiServices(
     registerWorkflow: createRegisterWorkflow(workflows),
     grants: createWorkflowGrants(database),
     executeWorkflow: createExecuteWorkflow(startRun, (text) => createHash('sha256').update(text).digest()),
-    runs: createRunQueries(database),
-    executions: createExecutionQueries(database),
+    runs: createRunQueries(database, searches),
+    executions: createExecutionQueries(database, searches),
     nodes: createNodeQueries(database),
-    runBatches: createRunBatches(database),
+    runBatches: createRunBatches(database, searches),
     changeRun: createChangeRun(decideBatch),
     agents,
     manageAgents: createManageAgents(agents, {

@@ -18,6 +18,8 @@ export const limits = {
   maxLogLineLength: 2_000,
   /** Stored error messages are cut here, in characters. */
   maxErrorMessageLength: 4_000,
+  /** A search in errors and logs, in milliseconds: words that half of all logs have would be looked at in half of all logs. */
+  maxSearchMs: 3_000,
 } as const;
 
 export type Limits = { readonly [K in keyof typeof limits]: number };

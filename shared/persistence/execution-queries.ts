@@ -82,7 +82,10 @@ const orderings = {
   execution_time: ['execution_time', 'id'],
 } as const;
 
-export function createExecutionQueries(database: Statements): ExecutionQueries {
+/** @param searches what `mentions` asks: its time has a limit, since the words decide how long it takes. */
+export function createExecutionQueries(database: Statements, searches = database): ExecutionQueries {
+  const askedOf = ({ mentions }: { readonly mentions?: string | undefined }) =>
+    mentions === undefined ? database : searches;
   return {
     maybeFindExecution(viewer, executionId, reach) {
       const parameters = new Parameters();
@@ -116,7 +119,7 @@ export function createExecutionQueries(database: Statements): ExecutionQueries {
       const order = (alias: string) =>
         orderings[page.sortBy].map((column) => `${alias}.${column} ${page.sortOrder}`).join(', ');
       // One statement, so one snapshot: the total is that of the pages.
-      const rows = await database.many<ListedExecution & { total: number; id: string | null }>(
+      const rows = await askedOf(filter).many<ListedExecution & { total: number; id: string | null }>(
         `select t.total, p.*,
                 (select count(distinct (s.scope, s.step_id, s.visit))::int from step_executions s
                   where s.run_id = p.run_id and s.started_at is not null) as nodes_executed
@@ -137,7 +140,7 @@ export function createExecutionQueries(database: Statements): ExecutionQueries {
       const parameters = new Parameters();
       const where = [ownsRun(viewer, parameters), ...conditionsOf(filter, parameters)];
       if (workflowId !== undefined) where.push(`r.workflow_definition_id = ${parameters.add(workflowId)}`);
-      const rows = await database.many<ExecutionDetails & { candidates: number }>(
+      const rows = await askedOf(filter).many<ExecutionDetails & { candidates: number }>(
         // pg_column_size reads a large value's pointer, not the value.
         `select * from (
            select r.*, count(*) over () as candidates, row_number() over latest_first as place,

@@ -116,7 +116,10 @@ const STEP = `s.id, s.step_execution_id, s.run_id, s.step_id, s.step_name, s.age
 /** Of the columns as stored. Compression saves a factor of 100 at the most, so that a piece stays below 50 MB of JSON. */
 const MAX_STORED_BYTES = 512 * 1024;
 
-export function createRunQueries(database: Statements): RunQueries {
+/** @param searches what `mentions` asks: its time has a limit, since the words decide how long it takes. */
+export function createRunQueries(database: Statements, searches = database): RunQueries {
+  const askedOf = ({ mentions }: { readonly mentions?: string | undefined }) =>
+    mentions === undefined ? database : searches;
   return {
     maybeFindRun(viewer, runId) {
       const parameters = new Parameters();
@@ -158,7 +161,7 @@ export function createRunQueries(database: Statements): RunQueries {
          limit ${limit}`;
       const conditions = [isBeyond(page.after, key, '<', parameters), ...runConditions(filter, parameters)];
       const limit = parameters.add(page.limit + 1);
-      const rows = await database.many<RunSummary & { position_key: string }>(
+      const rows = await askedOf(filter).many<RunSummary & { position_key: string }>(
         viewer.isAdmin
           ? listed('true')
           : // Each workflow by its own index: one condition for all would read every tenant's rows in the order of time.

@@ -131,8 +131,9 @@ RETURN ARRAY[(50000)::bigint, (100000)::bigint, (250000)::bigint, (500000)::bigi
 CREATE OR REPLACE FUNCTION public.searchable_words(error_code text, error_message text, logs jsonb)
  RETURNS tsvector
  LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN to_tsvector('simple'::regconfig, words_of("left"(((((COALESCE(error_code, ''::text) || ' '::text) || COALESCE(error_message, ''::text)) || ' '::text) || COALESCE(regexp_replace((logs)::text, '\\(u[0-9a-f]{4}|.)'::text, ' '::text, 'g'::text), ''::text)), 50000)))
+ IMMUTABLE PARALLEL SAFE COST 10000
+ SET search_path TO 'public'
+RETURN to_tsvector('simple'::regconfig, words_of("left"(((((COALESCE(error_code, ''::text) || ' '::text) || COALESCE(error_message, ''::text)) || ' '::text) || COALESCE(regexp_replace("left"((logs)::text, 50000), '\\(u[0-9a-f]{4}|.)'::text, ' '::text, 'g'::text), ''::text)), 50000)))
 ;
 
 CREATE OR REPLACE FUNCTION public.words_of(given text)

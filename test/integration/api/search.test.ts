@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { apiErrorOf } from '../../../functions/api/error-of.ts';
+import { limitTime, SearchTooBroadError } from '../../../shared/persistence/limit-time.ts';
 import { codeOf, openRunHarness, type RunHarness } from './run-harness.ts';
 
 /* `q`, on the list of each face: words in errors and in agents' log lines, of what the caller may see. */
@@ -119,6 +121,18 @@ it('an attempt of whatever error and logs an agent sends is stored, and found by
   for (const logs of [huge, wide, compound, addresses, escapes]) await runWith(logs);
   expect(await found('runs', 'w0x7')).toHaveLength(3);
   expect(await found('runs', 'w99x7')).toEqual([]);
+});
+
+it('a search that takes too long is refused, and the connection serves on', async () => {
+  const searches = limitTime(api.engine.database, 50);
+  await expect(searches.many('select pg_sleep(5)')).rejects.toThrow(SearchTooBroadError);
+  expect(await searches.one('select 1 as one')).toEqual({ one: 1 });
+  expect(await api.engine.database.one('show statement_timeout')).toEqual({ statement_timeout: '0' });
+  const error = apiErrorOf(new SearchTooBroadError('too long'));
+  expect([error.code, error.details]).toEqual([
+    'BAD_REQUEST',
+    [{ path: 'q', message: 'expected words that fewer errors and logs have' }],
+  ]);
 });
 
 it('the same words choose what is cancelled', async () => {
