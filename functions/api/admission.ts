@@ -6,6 +6,7 @@ import { ApiError } from './api-error.ts';
 import { type Exchange, UNKNOWN_ADDRESS } from './exchange.ts';
 import { headerOf } from './header-of.ts';
 import { rateHeaders } from './rate-headers.ts';
+import { queryOf } from './read-request.ts';
 import { type AnyRoute, scopeOf } from './route.ts';
 import type { ApiServices } from './services.ts';
 
@@ -20,6 +21,7 @@ export async function admit(
   exchange: Exchange,
 ): Promise<void> {
   if (route.authentication === 'none') return;
+  if (route.authentication === 'optional' && !route.needsCredentials?.(queryOf(event))) return;
   const apiKey = headerOf(event, 'x-api-key');
   const authorization = headerOf(event, 'authorization');
   const authenticated = await services.authenticate({ apiKey, authorization });

@@ -8,6 +8,7 @@ import {
   type PlainAnswer,
   resultOf,
   resultOfError,
+  type TextAnswer,
   withHeaders,
 } from './answer.ts';
 import { ApiError, badRequest, errorCodes, notFound } from './api-error.ts';
@@ -98,7 +99,11 @@ interface Asked {
   readonly params: Readonly<Record<string, string>>;
 }
 
-async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<Answer | PlainAnswer> {
+async function answerOf(
+  route: AnyRoute,
+  asked: Asked,
+  services: ApiServices,
+): Promise<Answer | PlainAnswer | TextAnswer> {
   const { event, exchange } = asked;
   const { caller } = exchange;
   const subjectNotFound = () =>
@@ -129,7 +134,7 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
     { caller, params: params.value, query, body, subject, idempotencyKey, audit },
     services,
   );
-  if (!answer.changesNothing) logChange(route, audit, services);
+  if (!('changesNothing' in answer && answer.changesNothing)) logChange(route, audit, services);
   return answer;
 }
 

@@ -39,6 +39,11 @@ export async function findChangeableRun(
   return found;
 }
 
+/** @throws ApiError 403: what is everybody's is an admin's to see. */
+export function requireAdmin(caller: Pick<Viewer, 'isAdmin'> | null): void {
+  if (!caller?.isAdmin) throw denied('Only an admin may see this');
+}
+
 function denied(why: string): ApiError {
   return new ApiError('PERMISSION_DENIED', why);
 }

@@ -44,6 +44,11 @@ export const parameterText = parameter('expected text')
     'expected well-formed text without U+0000',
   );
 
+/** What lists of runs are searched for. */
+export const searchedWords = parameterText
+  .regex(/[\p{L}\p{N}]/u, 'expected at least one letter or digit')
+  .describe('Words, in whatever case: all of them in one error, or in the log lines of one attempt.');
+
 export const idParam = z.strictObject({ id: z.guid('expected a UUID') });
 export const executionIdParam = z.strictObject({ id: z.guid('expected a UUID') });
 export const runIdParam = z.strictObject({ run_id: parameterText });
