@@ -1,4 +1,5 @@
-import type { Plan, PlanStep } from '../../engine/plan.ts';
+import type { Plan } from '../../engine/plan.ts';
+import { waysOn } from '../../engine/ways-on.ts';
 
 /** A way on from a step that was entered, to one that never was. */
 export interface Branch {
@@ -15,9 +16,4 @@ export function branchesNotTaken({ steps }: Plan, entered: ReadonlySet<string>):
         .filter((to) => !entered.has(to))
         .map((to) => ({ from: step.id, to })),
     );
-}
-
-/** The steps that may come after it. */
-function waysOn({ next }: PlanStep): string[] {
-  return next === null ? [] : [next];
 }

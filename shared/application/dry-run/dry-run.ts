@@ -84,6 +84,7 @@ export function createDryRun({ plans, examples, clock, nextId, limits }: DryRunD
         { runId: `run-${executionId}`, inputData, variables },
         {
           answer: (task) => agents.answer(task),
+          hasMock: (stepId) => agents.hasMock(stepId),
           draws: { id: nextId, jitter: () => JITTER },
           clock,
           limits,
@@ -112,5 +113,5 @@ export function createDryRun({ plans, examples, clock, nextId, limits }: DryRunD
 
 function agentsToLookUp({ steps }: Plan, mocks: Mocks): string[] {
   const unmocked = [...steps.values()].filter(({ id }) => !mocks.has(id));
-  return [...new Set(unmocked.map(({ agentName }) => agentName))];
+  return [...new Set(unmocked.flatMap((step) => ('agentName' in step ? [step.agentName] : [])))];
 }

@@ -2,7 +2,11 @@ import type { Effect } from '../../engine/decision.ts';
 import type { AgentOutcome } from '../../engine/event.ts';
 import type { Json } from '../../engine/json.ts';
 
-export type AgentTask = Extract<Effect, { type: 'dispatch_task' }>;
+/** What somebody is asked for, on behalf of a step. */
+export type AgentTask = Pick<Extract<Effect, { type: 'dispatch_task' }>, 'stepId' | 'inputData'> & {
+  /** Null: it is no agent that is asked. */
+  readonly agentName: string | null;
+};
 
 /** What a step's agent is to answer. */
 export interface Mock {
@@ -38,8 +42,12 @@ export class MockedAgents {
     this.#calls.set(stepId, call + 1);
     const mock = mocks[Math.min(call, mocks.length - 1)];
     if (mock !== undefined) return { ...mock, source: 'mock' };
-    const example = this.#examples.get(agentName);
+    const example = agentName === null ? undefined : this.#examples.get(agentName);
     return example === undefined ? completed(inputData, 'echo') : completed(example, 'example');
+  }
+
+  hasMock(stepId: string): boolean {
+    return this.#mocks.has(stepId);
   }
 
   /** The mocked steps whose agent was never called. */
