@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import type { AttemptQuery, DataQuery, RunStore, RunTransaction } from '../application/ports.ts';
+import type { RunStore, RunTransaction } from '../application/ports.ts';
 import type { JsonObject } from '../engine/json.ts';
 import { loadAgentRoutes } from './agent-routes.ts';
 import type { Database, Statements } from './database.ts';
 import { loadAttempts } from './load-attempts.ts';
+import { loadJoins } from './load-joins.ts';
 import { loadRunData } from './load-run-data.ts';
 import { loadVersions } from './load-versions.ts';
 import { lockRuns } from './lock-runs.ts';
@@ -20,8 +21,9 @@ export function createRunStore(database: Database): RunStore {
 function runTransaction(statements: Statements): RunTransaction {
   return {
     lockRuns: (runIds) => lockRuns(statements, runIds),
-    loadAttempts: (query: AttemptQuery) => loadAttempts(statements, query),
-    loadData: (query: DataQuery) => loadRunData(statements, query),
+    loadAttempts: (query) => loadAttempts(statements, query),
+    loadJoins: (query) => loadJoins(statements, query),
+    loadData: (asked) => loadRunData(statements, asked),
     loadVersions: (versionIds) => loadVersions(statements, versionIds),
     loadAgentRoutes: (names) => loadAgentRoutes(statements, names),
     storeInlinePlans: (definitions) => storeInlinePlans(statements, definitions),
