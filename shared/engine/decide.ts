@@ -1,32 +1,31 @@
 import type { Decision, RefusalCode } from './decision.ts';
 import { Draft, type Draws } from './draft.ts';
-import type { AgentAnswered, EngineEvent } from './event.ts';
-import type { Plan, Reads } from './plan.ts';
+import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
+import { Flow } from './flow.ts';
+import type { Plan } from './plan.ts';
+import { decideRetry } from './retry.ts';
 import { cancelRun, failRun } from './run-end.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type Run, type State } from './state.ts';
-import {
-  cancelAttempt,
-  completeAttempt,
-  enterStep,
-  failAttempt,
-  republishTask,
-  requestStep,
-  startAttempt,
-  stepOf,
-} from './step-attempt.ts';
+import { behaviours } from './steps/all.ts';
 
 /*
  * The engine: what one event means for one run.
  *
- *                        PENDING run          RUNNING run             closed run
- *   execution_requested  start                ALREADY_STARTED         RUN_CLOSED
- *   plan_refused         fail                 ALREADY_STARTED         RUN_CLOSED
- *   agent_answered       (no attempts)        settle, go on           RUN_CLOSED
- *   step_requested       (no attempts)        start the attempt       RUN_CLOSED
- *   woken, run           start                NOT_DUE                 RUN_CLOSED
- *   woken, attempt       (no attempts)        start | republish | TIMEOUT   RUN_CLOSED
- *   cancellation_requested  cancel            cancel | CANCELLATION_OUTDATED  RUN_CLOSED
- *   retry_requested      RUN_OPEN             RUN_OPEN                open a new attempt | RUN_COMPLETED
+ *                           PENDING run          RUNNING run             closed run
+ *   execution_requested     start                ALREADY_STARTED         RUN_CLOSED
+ *   plan_refused            fail                 ALREADY_STARTED         RUN_CLOSED
+ *   agent_answered          (no attempts)        settle, go on           RUN_CLOSED
+ *   step_requested          (no attempts)        start, or look again    RUN_CLOSED
+ *   woken, run              start                past its time: fail | NOT_DUE   RUN_CLOSED
+ *   woken, attempt          (no attempts)        start, or as its type says      RUN_CLOSED
+ *   signal_received         keep                 settle who waits for it | keep  RUN_CLOSED
+ *   cancellation_requested  cancel               cancel | CANCELLATION_OUTDATED  RUN_CLOSED
+ *   pause_requested         pause                pause                   RUN_CLOSED
+ *   resume_requested        resume               resume                  RUN_CLOSED
+ *   retry_requested         RUN_OPEN             RUN_OPEN                go on, or back to a step | RUN_COMPLETED
+ *
+ * A paused run is PENDING or RUNNING: what was asked for settles, but nothing starts and no clock counts (RUN_PAUSED) until it is
+ * resumed. What an attempt does is its step type's to say (steps/); what follows from it is flow.ts.
  *
  * What holds whatever comes, however often and in whatever order:
  *   I1  An acknowledged run reaches a terminal status, once what it waits for has come.
@@ -34,80 +33,49 @@ import {
  *   I3  No step starts before what it reads is committed.
  *   I4  A terminal run never changes, other than by an explicit retry, which opens a new attempt.
  *   I5  A message is published if its cause is committed, at least once, and never otherwise.
- *   I6  With agents that answer the same, the outcome equals that of the fault-free run.
+ *   I6  With agents that answer the same, and no race that the definition itself contains, the outcome equals that of the
+ *       fault-free run.
  *   I7  Every open run that can move by itself has a row with `wake_at`, PENDING runs included.
  */
 
 /**
- * Decides what `event` means. Pure: time, ids and chance are arguments; `state` holds what `needsOf` names.
+ * Decides what `event` means. Pure: time, ids and chance are arguments; `state` holds what `joinsOf` and `needsOf` name.
  * @param now epoch milliseconds
  */
 export function decide(plan: Plan, state: State, event: EngineEvent, now: number, draws: Draws): Decision {
-  if (event.type === 'retry_requested') return decideRetry(plan, state, now, draws);
-  if (!isOpenRun(state.run)) return refuse('RUN_CLOSED'); // I4
-  const draft = new Draft(state, now, draws);
-  const refusal = apply(plan, draft, event);
-  return refusal === null ? { ok: true, ...draft.finish() } : refuse(refusal);
+  const flow = new Flow(plan, new Draft(state, now, draws), behaviours);
+  const refusal = apply(flow, event);
+  return refusal === null
+    ? { ok: true, state: flow.draft.state, effects: flow.draft.effects }
+    : { ok: false, code: refusal };
 }
 
-/** What `decide` will read of the run's data for this event; the attempts that the event is about are in `state` already. */
-export function needsOf(plan: Plan, state: State, event: EngineEvent): Reads {
-  const entered = stepEnteredBy(plan, state, event);
-  if (entered === null) return NOTHING;
-  const { reads } = stepOf(plan, entered).input;
-  const settled = event.type === 'agent_answered' && state.attempts.get(event.stepExecutionId)?.stepId;
-  // The output that the event itself brings need not be loaded.
-  return settled ? { ...reads, steps: reads.steps.filter((stepId) => stepId !== settled) } : reads;
-}
-
-const NOTHING: Reads = { workflowInput: false, variables: false, steps: [] };
-
-function stepEnteredBy(plan: Plan, state: State, event: EngineEvent): string | null {
+function apply(flow: Flow, event: EngineEvent): RefusalCode | null {
+  const { draft } = flow;
+  if (event.type === 'retry_requested') return decideRetry(flow, event);
+  if (!isOpenRun(draft.run)) return 'RUN_CLOSED'; // I4
   switch (event.type) {
     case 'execution_requested':
-      return plan.startStep;
-    case 'woken':
-      return event.stepExecutionId === null ? plan.startStep : null;
-    case 'agent_answered': {
-      const attempt = state.attempts.get(event.stepExecutionId);
-      if (attempt === undefined || event.outcome.status === 'failed') return null;
-      return stepOf(plan, attempt.stepId).next;
-    }
-    case 'retry_requested':
-      return retriedStep(plan, lastAttempt(state));
-    default:
-      return null;
-  }
-}
-
-function apply(
-  plan: Plan,
-  draft: Draft,
-  event: Exclude<EngineEvent, { type: 'retry_requested' }>,
-): RefusalCode | null {
-  switch (event.type) {
-    case 'execution_requested':
-      return start(plan, draft, 'ALREADY_STARTED');
+      return start(flow, 'ALREADY_STARTED');
     case 'plan_refused':
       if (draft.run.status !== 'PENDING') return 'ALREADY_STARTED';
       failRun(draft, null, { code: 'INVALID_PLAN', message: event.message });
       return null;
     case 'agent_answered':
-      return settle(plan, draft, event);
+      return settle(flow, event);
     case 'step_requested':
-      return withAttempt(draft, event.stepExecutionId, (attempt) => {
-        if (attempt.status !== 'PENDING') return 'ATTEMPT_STARTED';
-        // Its backoff is the timekeeper's to end.
-        if (attempt.dueAt !== null) return 'NOT_DUE';
-        startAttempt(plan, draft, attempt);
-        return null;
-      });
+      return withAttempt(flow, event.stepExecutionId, (attempt) => requested(flow, attempt));
     case 'woken':
-      return wake(plan, draft, event.stepExecutionId, event.at);
+      return wake(flow, event.stepExecutionId, event.at);
+    case 'signal_received':
+      return receive(flow, event);
+    case 'pause_requested':
+      return pause(flow);
+    case 'resume_requested':
+      return resume(flow);
     case 'cancellation_requested':
       if (isOutdated(draft.run, event.requestedAt)) return 'CANCELLATION_OUTDATED';
-      for (const attempt of draft.attempts.values())
-        if (isOpenAttempt(attempt)) cancelAttempt(draft, attempt);
+      cancelOpen(flow);
       cancelRun(draft, event.by, event.reason);
       if (!event.announced) {
         draft.effects.push({ type: 'announce_cancellation', by: event.by, reason: event.reason });
@@ -121,50 +89,129 @@ function isOutdated({ retriedAt }: Run, requestedAt: number | undefined): boolea
   return retriedAt !== null && requestedAt !== undefined && requestedAt <= retriedAt;
 }
 
-function start(plan: Plan, draft: Draft, otherwise: RefusalCode): RefusalCode | null {
+function start(flow: Flow, otherwise: RefusalCode): RefusalCode | null {
+  const { draft, plan } = flow;
   if (draft.run.status !== 'PENDING') return otherwise;
-  draft.run = { ...draft.run, status: 'RUNNING', startedAt: draft.now, error: null, wakeAt: null };
+  if (draft.run.pausedAt !== null) return 'RUN_PAUSED';
+  const timeoutAt = plan.timeoutMs === null ? null : draft.now + plan.timeoutMs;
+  draft.run = {
+    ...draft.run,
+    status: 'RUNNING',
+    startedAt: draft.now,
+    error: null,
+    timeoutAt,
+    wakeAt: timeoutAt,
+  };
   draft.announce(null);
-  enterStep(plan, draft, plan.startStep);
+  flow.enter(plan.startStep, '');
   return null;
 }
 
-function settle(plan: Plan, draft: Draft, event: AgentAnswered): RefusalCode | null {
-  return withAttempt(draft, event.stepExecutionId, (attempt) => {
+function settle(flow: Flow, event: AgentAnswered): RefusalCode | null {
+  return withAttempt(flow, event.stepExecutionId, (attempt) => {
     if (event.attempt !== null && event.attempt !== attempt.attempt) return 'UNKNOWN_ATTEMPT';
     if (attempt.status === 'PENDING') return 'ATTEMPT_NOT_STARTED';
-    const { outcome, logs } = event;
-    if (outcome.status === 'completed') completeAttempt(plan, draft, attempt, outcome.output, logs);
-    else failAttempt(plan, draft, attempt, outcome.error, logs);
+    const step = flow.stepOf(attempt.stepId);
+    const { answered } = flow.behaviourOf(step);
+    // Nobody was asked.
+    if (answered === undefined) return 'UNKNOWN_ATTEMPT';
+    flow.settling(() => answered(flow, step, attempt, event));
     return null;
   });
 }
 
-function wake(plan: Plan, draft: Draft, stepExecutionId: string | null, at: number): RefusalCode | null {
-  if (stepExecutionId === null) return start(plan, draft, 'NOT_DUE');
-  return withAttempt(draft, stepExecutionId, (attempt) => {
+function requested(flow: Flow, attempt: Attempt): RefusalCode | null {
+  if (flow.draft.run.pausedAt !== null) return 'RUN_PAUSED';
+  if (attempt.status === 'PENDING') {
+    // Its backoff is the timekeeper's to end.
+    if (attempt.dueAt !== null) return 'NOT_DUE';
+    flow.start(attempt);
+    return null;
+  }
+  const step = flow.stepOf(attempt.stepId);
+  const { requested: lookAgain } = flow.behaviourOf(step);
+  return lookAgain === undefined ? 'ATTEMPT_STARTED' : lookAgain(flow, step, attempt);
+}
+
+function wake(flow: Flow, stepExecutionId: string | null, at: number): RefusalCode | null {
+  if (stepExecutionId === null) return wakeRun(flow, at);
+  return withAttempt(flow, stepExecutionId, (attempt) => {
+    if (flow.draft.run.pausedAt !== null) return 'RUN_PAUSED';
     if (attempt.status === 'PENDING') {
       if (attempt.dueAt !== null && attempt.dueAt > at) return 'NOT_DUE';
-      startAttempt(plan, draft, attempt);
+      flow.start(attempt);
       return null;
     }
-    const due = attempt.deadlineAt;
-    if (due === null || due > at) return 'NOT_DUE';
-    if (attempt.acceptedAt === null && attempt.republishedAt === null) {
-      republishTask(plan, draft, attempt);
-    } else {
-      const what =
-        attempt.acceptedAt === null ? 'No answer came' : 'The agent accepted the task and did not call back';
-      const message = `${what} by ${new Date(due).toISOString()}`;
-      failAttempt(plan, draft, attempt, { code: 'TIMEOUT', message, retryable: true }, null);
-    }
-    return null;
+    const step = flow.stepOf(attempt.stepId);
+    const { woken } = flow.behaviourOf(step);
+    return woken === undefined ? 'NOT_DUE' : flow.settling(() => woken(flow, step, attempt, at));
   });
+}
+
+function wakeRun(flow: Flow, at: number): RefusalCode | null {
+  const { draft } = flow;
+  const { pausedAt, status, timeoutAt } = draft.run;
+  if (pausedAt !== null) return 'RUN_PAUSED';
+  if (status === 'PENDING') return start(flow, 'NOT_DUE');
+  if (timeoutAt === null || timeoutAt > at) return 'NOT_DUE';
+  cancelOpen(flow);
+  const message = `The run did not end by ${new Date(timeoutAt).toISOString()}: its limit is ${flow.plan.timeoutMs} ms`;
+  failRun(draft, null, { code: 'TIMEOUT', message });
+  return null;
+}
+
+function receive(flow: Flow, { name, signalId, payload }: SignalReceived): RefusalCode | null {
+  const { draft } = flow;
+  if (draft.signals.has(signalId)) return 'SIGNAL_REPEATED';
+  const came = { id: signalId, name, payload, receivedAt: draft.now, takenBy: null };
+  draft.putSignal(came);
+  const waiting = [...draft.attempts.values()]
+    .filter((attempt) => attempt.status === 'RUNNING' && attempt.signalName === name)
+    .sort((a, b) => a.createdAt - b.createdAt)[0];
+  const step = waiting && flow.stepOf(waiting.stepId);
+  const signalled = step && flow.behaviourOf(step).signalled;
+  if (waiting && step && signalled) flow.settling(() => signalled(flow, step, waiting, came));
+  // Every decision raises the sequence.
+  else draft.announce(null);
+  return null;
+}
+
+function pause({ draft }: Flow): RefusalCode | null {
+  if (draft.run.pausedAt !== null) return 'RUN_PAUSED';
+  draft.run = { ...draft.run, pausedAt: draft.now };
+  draft.announce(null);
+  return null;
+}
+
+/** What is held is asked for; what fell due meanwhile is due now. */
+function resume(flow: Flow): RefusalCode | null {
+  const { draft } = flow;
+  const { now, run } = draft;
+  if (run.pausedAt === null) return 'RUN_NOT_PAUSED';
+  const isDue = run.status === 'PENDING' || (run.timeoutAt !== null && run.timeoutAt <= now);
+  draft.run = { ...run, pausedAt: null, wakeAt: isDue ? now : run.wakeAt };
+  draft.announce(null);
+  for (const attempt of draft.attempts.values()) {
+    if (!isOpenAttempt(attempt)) continue;
+    const { requested } = flow.behaviourOf(flow.stepOf(attempt.stepId));
+    const isHeld = attempt.status === 'PENDING' ? attempt.dueAt === null : requested !== undefined;
+    if (isHeld) flow.ask(attempt);
+    else if (isPast(attempt, now)) draft.put({ ...attempt, wakeAt: now });
+  }
+  return null;
+}
+
+function isPast({ dueAt, deadlineAt, heartbeatDueAt }: Attempt, now: number): boolean {
+  return [dueAt, deadlineAt, heartbeatDueAt].some((time) => time !== null && time <= now);
+}
+
+function cancelOpen(flow: Flow): void {
+  for (const attempt of flow.draft.attempts.values()) if (isOpenAttempt(attempt)) flow.cancel(attempt);
 }
 
 /** I2: what a settled attempt is told is refused. */
 function withAttempt(
-  draft: Draft,
+  { draft }: Flow,
   stepExecutionId: string,
   act: (attempt: Attempt) => RefusalCode | null,
 ): RefusalCode | null {
@@ -173,42 +220,4 @@ function withAttempt(
   return isOpenAttempt(attempt) ? act(attempt) : 'ATTEMPT_CLOSED';
 }
 
-function decideRetry(plan: Plan, state: State, now: number, draws: Draws): Decision {
-  if (isOpenRun(state.run)) return refuse('RUN_OPEN');
-  const last = lastAttempt(state);
-  const stepId = retriedStep(plan, last);
-  if (state.run.status === 'COMPLETED' || stepId === null) return refuse('RUN_COMPLETED');
-  const draft = new Draft(state, now, draws);
-  draft.run = {
-    ...state.run,
-    status: 'RUNNING',
-    startedAt: state.run.startedAt ?? now,
-    completedAt: null,
-    outputData: null,
-    error: null,
-    cancellation: null,
-    // Not before the cancellation, whatever the clock of the environment that decided that.
-    retriedAt: Math.max(now, state.run.cancellation?.at ?? now),
-  };
-  draft.announce(null);
-  requestStep(plan, draft, stepId, last?.stepId === stepId ? last : null);
-  return { ok: true, ...draft.finish() };
-}
-
-/** The step to go on with: the one that did not complete, or the one after the last that did. */
-function retriedStep(plan: Plan, last: Attempt | null): string | null {
-  if (last === null) return plan.startStep;
-  return last.status === 'COMPLETED' ? stepOf(plan, last.stepId).next : last.stepId;
-}
-
-function lastAttempt(state: State): Attempt | null {
-  let last: Attempt | null = null;
-  for (const attempt of state.attempts.values()) {
-    if (last === null || attempt.createdAt > last.createdAt) last = attempt;
-  }
-  return last;
-}
-
-function refuse(code: RefusalCode): Decision {
-  return { ok: false, code };
-}
+export { joinsOf, needsOf } from './needs-of.ts';

@@ -63,7 +63,7 @@ export type Effect =
   | {
       readonly type: 'publish_update';
       readonly sequence: number;
-      readonly status: RunStatus;
+      readonly status: RunStatus | 'PAUSED';
       readonly stepId: string | null;
       readonly scope: string;
       readonly stepStatus: AttemptStatus | null;

@@ -1,6 +1,6 @@
 import type { Effect } from './decision.ts';
-import type { Json } from './json.ts';
-import type { Attempt, Run, State } from './state.ts';
+import type { Json, JsonObject } from './json.ts';
+import { type Attempt, type Child, type Join, type Run, type Signal, type State, stepKey } from './state.ts';
 
 /** Ids and chance, from outside: the engine makes none. */
 export interface Draws {
@@ -10,6 +10,11 @@ export interface Draws {
   jitter(): number;
 }
 
+type Tables = Pick<
+  State,
+  'attempts' | 'joins' | 'children' | 'signals' | 'variables' | 'errors' | 'outputs' | 'visits'
+>;
+
 /** A decision while it is made: the state that it leads to and what is to be carried out. */
 export class Draft {
   run: Run;
@@ -17,8 +22,9 @@ export class Draft {
   readonly now: number;
   readonly draws: Draws;
   readonly #before: State;
-  #attempts: Map<string, Attempt> | null = null;
-  #outputs: Map<string, Json> | null = null;
+  #createdAt: number | null = null;
+  /** What this decision writes to is copied at the first write. */
+  readonly #written = new Map<keyof Tables, Map<string, unknown>>();
 
   constructor(state: State, now: number, draws: Draws) {
     this.#before = state;
@@ -27,23 +33,92 @@ export class Draft {
     this.draws = draws;
   }
 
-  get attempts(): ReadonlyMap<string, Attempt> {
-    return this.#attempts ?? this.#before.attempts;
+  get state(): State {
+    return { ...this.#before, ...Object.fromEntries(this.#written), run: this.run };
   }
 
-  get scope() {
-    const { workflowInput, variables, outputs } = this.#before;
-    return { workflowInput, variables, outputs: this.#outputs ?? outputs };
+  get attempts(): ReadonlyMap<string, Attempt> {
+    return this.#table('attempts');
+  }
+
+  get joins(): ReadonlyMap<string, Join> {
+    return this.#table('joins');
+  }
+
+  get children(): ReadonlyMap<string, Child> {
+    return this.#table('children');
+  }
+
+  get signals(): ReadonlyMap<string, Signal> {
+    return this.#table('signals');
+  }
+
+  get variables(): ReadonlyMap<string, Json> {
+    return this.#table('variables');
+  }
+
+  get errors(): ReadonlyMap<string, JsonObject> {
+    return this.#table('errors');
+  }
+
+  get outputs(): ReadonlyMap<string, Json> {
+    return this.#table('outputs');
+  }
+
+  get visits(): ReadonlyMap<string, number> {
+    return this.#table('visits');
+  }
+
+  get loaded(): Pick<State, 'workflowInput' | 'workflows' | 'gathered'> {
+    return this.#before;
+  }
+
+  /** Later than what led to it, whatever the clock of the environment that decided that: a run's attempts are in their order. */
+  nextCreatedAt(): number {
+    if (this.#createdAt === null) {
+      this.#createdAt = this.now;
+      for (const { createdAt } of this.attempts.values())
+        this.#createdAt = Math.max(this.#createdAt, createdAt + 1);
+    } else {
+      this.#createdAt += 1;
+    }
+    return this.#createdAt;
   }
 
   put(attempt: Attempt): void {
-    this.#attempts ??= new Map(this.#before.attempts);
-    this.#attempts.set(attempt.stepExecutionId, attempt);
+    this.#write('attempts', attempt.stepExecutionId, attempt);
   }
 
-  setOutput(stepId: string, output: Json): void {
-    this.#outputs ??= new Map(this.#before.outputs);
-    this.#outputs.set(stepId, output);
+  putJoin(join: Join): void {
+    this.#write('joins', join.path, join);
+  }
+
+  putChild(child: Child): void {
+    this.#write('children', child.scope, child);
+  }
+
+  putSignal(signal: Signal): void {
+    this.#write('signals', signal.id, signal);
+  }
+
+  setVariables(scope: string, variables: Json): void {
+    this.#write('variables', scope, variables);
+  }
+
+  setError(scope: string, error: JsonObject): void {
+    this.#write('errors', scope, error);
+  }
+
+  setOutput(scope: string, stepId: string, output: Json): void {
+    this.#write('outputs', stepKey(scope, stepId), output);
+  }
+
+  /** One more. */
+  countVisit(scope: string, stepId: string): number {
+    const key = stepKey(scope, stepId);
+    const visit = (this.visits.get(key) ?? 0) + 1;
+    this.#write('visits', key, visit);
+    return visit;
   }
 
   /** Numbers and announces one transition: of an attempt, or of the run itself. */
@@ -52,21 +127,22 @@ export class Draft {
     this.effects.push({
       type: 'publish_update',
       sequence: this.run.sequence,
-      status: this.run.status,
+      status: this.run.pausedAt === null ? this.run.status : 'PAUSED',
       stepId: attempt?.stepId ?? null,
+      scope: attempt?.scope ?? '',
       stepStatus: attempt?.status ?? null,
       attempt: attempt?.attempt ?? null,
       errorMessage,
     });
   }
 
-  finish(): { state: State; effects: readonly Effect[] } {
-    const state = {
-      ...this.#before,
-      run: this.run,
-      attempts: this.attempts,
-      outputs: this.#outputs ?? this.#before.outputs,
-    };
-    return { state, effects: this.effects };
+  #table<Table extends keyof Tables>(table: Table): Tables[Table] {
+    return (this.#written.get(table) as Tables[Table] | undefined) ?? this.#before[table];
+  }
+
+  #write(table: keyof Tables, key: string, value: unknown): void {
+    const written = this.#written.get(table);
+    if (written !== undefined) written.set(key, value);
+    else this.#written.set(table, new Map<string, unknown>(this.#before[table]).set(key, value));
   }
 }

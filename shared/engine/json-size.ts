@@ -1,12 +1,37 @@
-import type { Json } from './json.ts';
+import { isJsonObject, type Json } from './json.ts';
 
-/** Whether the JSON text of `value` has at most `maxBytes` UTF-8 bytes. */
+/** Whether the JSON text of `value` has at most `maxBytes` UTF-8 bytes. Costs no more than the limit, however large the value. */
 export function fitsInBytes(value: Json, maxBytes: number): boolean {
+  // A mapping may name a large value many times: its text would be too long to be made.
+  if (!mayFit(value, { left: maxBytes })) return false;
   const text = JSON.stringify(value);
   // A UTF-16 unit is one to three bytes of UTF-8: most values are decided by their length alone.
   if (text.length * 3 <= maxBytes) return true;
   if (text.length > maxBytes) return false;
   return utf8Bytes(text) <= maxBytes;
+}
+
+/** The bytes of the JSON text of `value`, which fits a payload. */
+export function jsonBytes(value: Json): number {
+  return utf8Bytes(JSON.stringify(value));
+}
+
+/** False when even the least that its text can have is too much. Depth is bounded where values come in. */
+function mayFit(value: Json, budget: { left: number }): boolean {
+  if (typeof value === 'string') budget.left -= value.length + 2;
+  else if (Array.isArray(value)) {
+    budget.left -= 1;
+    for (const item of value) if (!mayFit(item, budget)) return false;
+  } else if (isJsonObject(value)) {
+    budget.left -= 1;
+    for (const key in value) {
+      budget.left -= key.length + 3;
+      if (budget.left < 0 || !mayFit(value[key] as Json, budget)) return false;
+    }
+  }
+  // At least one character of its own, or the comma or bracket after it.
+  budget.left -= 1;
+  return budget.left >= -1;
 }
 
 function utf8Bytes(text: string): number {

@@ -1,23 +1,18 @@
 import type { Draft } from './draft.ts';
 import type { Json } from './json.ts';
-import type { Attempt, Failure } from './state.ts';
+import type { Attempt, Failure, Run } from './state.ts';
 
 /*
  * The ends of a run (I1, I4):
  *   RUNNING          --last step completed--> COMPLETED
- *   RUNNING          --step failed for good-> FAILED
+ *   RUNNING          --step failed for good, or its time is up--> FAILED
  *   PENDING, RUNNING --cancelled-->           CANCELLED
+ * A parent that waits for it is told.
  */
 
 export function completeRun(draft: Draft, output: Json): void {
-  draft.run = {
-    ...draft.run,
-    status: 'COMPLETED',
-    outputData: output,
-    completedAt: draft.now,
-    wakeAt: null,
-  };
-  draft.announce(null);
+  close(draft, { status: 'COMPLETED', outputData: output });
+  answerParent(draft, { output });
 }
 
 /** @param attempt the one that failed for good; null where no step is to blame. */
@@ -26,23 +21,25 @@ export function failRun(draft: Draft, attempt: Attempt | null, { code, message }
     attempt === null
       ? message
       : `Step "${attempt.stepId}" failed with ${code} on attempt ${attempt.attempt}: ${message}`;
-  draft.run = {
-    ...draft.run,
+  close(draft, {
     status: 'FAILED',
     error: { code, message: text, stepId: attempt?.stepId ?? null, attempt: attempt?.attempt ?? null },
-    completedAt: draft.now,
-    wakeAt: null,
-  };
-  draft.announce(null, text);
+  });
+  answerParent(draft, { error: { code, message: text } });
 }
 
 export function cancelRun(draft: Draft, by: string | null, reason: string | null): void {
-  draft.run = {
-    ...draft.run,
-    status: 'CANCELLED',
-    cancellation: { by, reason, at: draft.now },
-    completedAt: draft.now,
-    wakeAt: null,
-  };
-  draft.announce(null);
+  close(draft, { status: 'CANCELLED', cancellation: { by, reason, at: draft.now } });
+  const message = reason === null ? 'The run was cancelled' : `The run was cancelled: ${reason}`;
+  answerParent(draft, { error: { code: 'CANCELLED', message } });
+}
+
+function close(draft: Draft, end: Partial<Run>): void {
+  draft.run = { ...draft.run, ...end, completedAt: draft.now, pausedAt: null, wakeAt: null };
+  draft.announce(null, end.error?.message);
+}
+
+function answerParent(draft: Draft, outcome: { output: Json } | { error: Failure }): void {
+  const { parent } = draft.run;
+  if (parent !== null) draft.effects.push({ type: 'answer_parent', ...parent, outcome });
 }

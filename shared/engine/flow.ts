@@ -1,0 +1,398 @@
+import { backoffMs } from './backoff.ts';
+import type { Draft } from './draft.ts';
+import type { AgentFailure } from './event.ts';
+import { isJsonObject, type Json, type JsonObject } from './json.ts';
+import { fitsInBytes, jsonBytes } from './json-size.ts';
+import type { Expression, Plan, PlanStep, Reads, Scope } from './plan.ts';
+import { completeRun, failRun } from './run-end.ts';
+import { childOf, isWithin, joinOf, scopesAround } from './scope-path.ts';
+import { type Attempt, type Failure, isOpenAttempt, stepKey } from './state.ts';
+import type { StepBehaviour } from './step-behaviour.ts';
+
+/*
+ * An attempt of a step, of any type:
+ *
+ *   (none)  --enter-->            RUNNING, and its type's behaviour starts it
+ *   (none)  --request-->          PENDING, its step_request published; held while the run is paused
+ *   PENDING --start-->            RUNNING, and its type's behaviour starts it
+ *   RUNNING --complete-->         COMPLETED, and the next step is entered or requested, or its scope ends
+ *   RUNNING --fail-->             FAILED, and a PENDING attempt follows, or what catches it, or its scope ends
+ *   PENDING, RUNNING --cancel-->  CANCELLED
+ *
+ * A decision enters at most one step: the one that what it settles leads to. Whatever else follows is requested, by a record of
+ * its own, so that what a decision costs does not grow with the workflow (design §1).
+ *
+ * A scope ends with its last step. The top's end is the run's; a branch's or item's is counted in its join, and the join asks for
+ * its step once what that waits for has come.
+ */
+
+export type Behaviours = {
+  readonly [Type in PlanStep['type']]: StepBehaviour<Extract<PlanStep, { type: Type }>>;
+};
+
+/** So many steps more may start beyond the limit: those that catch STEP_LIMIT. */
+const STEPS_TO_CATCH_WITH = 100;
+
+export class Flow {
+  readonly plan: Plan;
+  readonly draft: Draft;
+  readonly #behaviours: Behaviours;
+  /** Whether this decision may enter the step that follows. */
+  #mayEnter = false;
+
+  constructor(plan: Plan, draft: Draft, behaviours: Behaviours) {
+    this.plan = plan;
+    this.draft = draft;
+    this.#behaviours = behaviours;
+  }
+
+  stepOf(stepId: string): PlanStep {
+    return stepOf(this.plan, stepId);
+  }
+
+  behaviourOf(step: PlanStep): StepBehaviour {
+    // A behaviour only gets steps of its own type.
+    return this.#behaviours[step.type] as StepBehaviour;
+  }
+
+  /** What is settled within leads on in this decision. */
+  settling<Result>(settle: () => Result): Result {
+    this.#mayEnter = true;
+    return settle();
+  }
+
+  /** Opens an attempt that a `step_request` starts. */
+  request(stepId: string, scope: string, given: Partial<Attempt> = {}): Attempt {
+    const attempt = this.#open(stepId, scope, { status: 'PENDING', ...given });
+    this.draft.put(attempt);
+    this.draft.announce(attempt);
+    this.ask(attempt);
+    return attempt;
+  }
+
+  /** Publishes a request for an open attempt; a paused run's is asked for when it is resumed. */
+  ask(attempt: Attempt): void {
+    if (this.draft.run.pausedAt !== null) return;
+    const pickUpAt = this.draft.now + this.plan.settings.pickUpMs;
+    this.draft.put({ ...attempt, wakeAt: Math.min(pickUpAt, attempt.deadlineAt ?? pickUpAt) });
+    this.draft.effects.push({ type: 'request_step', stepExecutionId: attempt.stepExecutionId });
+  }
+
+  /** A further attempt of the same visit. */
+  again(attempt: Attempt, given: Partial<Attempt>): Attempt {
+    const { stepId, scope, visit } = attempt;
+    return this.#open(stepId, scope, { visit, attempt: attempt.attempt + 1, ...given });
+  }
+
+  enter(stepId: string, scope: string): void {
+    this.#begin(this.#open(stepId, scope, { status: 'RUNNING', startedAt: this.draft.now }));
+  }
+
+  /** A PENDING attempt whose time has come. */
+  start(attempt: Attempt): void {
+    const { now } = this.draft;
+    this.#begin({ ...attempt, status: 'RUNNING', startedAt: now, dueAt: null, wakeAt: null });
+  }
+
+  complete(
+    attempt: Attempt,
+    result: Json,
+    { logs = null, next }: { logs?: readonly string[] | null; next?: string | null } = {},
+  ): void {
+    const step = this.stepOf(attempt.stepId);
+    const shaped = this.#shape(step, attempt, result);
+    if (!shaped.ok) {
+      this.fail(attempt, shaped.failure, logs);
+      return;
+    }
+    const { output, variables } = shaped;
+    const completed: Attempt = { ...closed(this.draft, attempt, 'COMPLETED', logs), outputData: output };
+    this.draft.put(completed);
+    this.draft.setOutput(attempt.scope, attempt.stepId, output);
+    if (variables !== null) this.draft.setVariables(attempt.scope, variables);
+    this.draft.announce(completed);
+    const follower = next === undefined ? step.next : next;
+    if (follower === null) this.#endScope(completed, { status: 'COMPLETED', output });
+    else this.#goOn(follower, attempt.scope);
+  }
+
+  fail(
+    attempt: Attempt,
+    failure: AgentFailure,
+    logs: readonly string[] | null = null,
+    { isFinal = false }: { isFinal?: boolean } = {},
+  ): void {
+    const { code, message } = failure;
+    const failed: Attempt = { ...closed(this.draft, attempt, 'FAILED', logs), error: { code, message } };
+    this.draft.put(failed);
+    this.draft.announce(failed, message);
+    const step = this.stepOf(attempt.stepId);
+    if (!isFinal && this.#retry(step, failed, failure)) return;
+    const clause = isFinal || this.#isBeyondCatching(failure) ? undefined : catchFor(step, code);
+    if (clause === undefined) {
+      this.#endScope(failed, { status: 'FAILED', failure: { code, message } });
+      return;
+    }
+    this.draft.setError(attempt.scope, { code, message, step: attempt.stepId, attempt: attempt.attempt });
+    this.request(clause.next, attempt.scope);
+  }
+
+  cancel(attempt: Attempt): void {
+    const step = this.stepOf(attempt.stepId);
+    const cancelled = closed(this.draft, attempt, 'CANCELLED', null);
+    this.draft.put(cancelled);
+    this.draft.announce(cancelled);
+    this.behaviourOf(step).cancelled?.(this, step, attempt);
+  }
+
+  /** Closes what is open inside a join. */
+  cancelWithin(join: string): void {
+    for (const attempt of this.draft.attempts.values())
+      if (isOpenAttempt(attempt) && isWithin(attempt.scope, join)) this.cancel(attempt);
+  }
+
+  /** Evaluates what a step says of itself; null: it failed, which is settled. */
+  evaluate(attempt: Attempt, expression: Expression, what: string): { readonly value: Json } | null {
+    const step = this.stepOf(attempt.stepId);
+    const made = this.#evaluate(expression, this.viewOf(step, attempt.scope, step.reads), step, what);
+    if (made.ok) return { value: made.value };
+    this.fail(attempt, made.failure);
+    return null;
+  }
+
+  /** What a step's expressions see. */
+  viewOf(step: PlanStep, scope: string, reads: Reads): Scope {
+    const { draft } = this;
+    const around = scopesAround(scope);
+    const nearest = <Value>(values: ReadonlyMap<string, Value>) => {
+      const found = around.find((each) => values.has(each));
+      return found === undefined ? undefined : values.get(found);
+    };
+    const outputs = new Map<string, Json>();
+    for (const stepId of reads.steps) {
+      const output = draft.outputs.get(stepKey(scopeSeen(this.plan, step, around, stepId), stepId));
+      if (output !== undefined) outputs.set(stepId, output);
+    }
+    const item = reads.item ? itemScope(this.plan, step, around) : null;
+    return {
+      workflowInput: draft.loaded.workflowInput,
+      variables: nearest(draft.variables) ?? null,
+      outputs,
+      error: nearest(draft.errors),
+      ...(item !== null && { item: draft.children.get(item)?.input ?? null, index: Number(childOf(item)) }),
+    };
+  }
+
+  #begin(attempt: Attempt): void {
+    const step = this.stepOf(attempt.stepId);
+    const { stepsStarted } = this.draft.run;
+    const { maxStepsPerRun } = this.plan.settings;
+    const started =
+      itemScope(this.plan, step, scopesAround(attempt.scope)) === null ? stepsStarted : attempt.visit;
+    if (started > maxStepsPerRun) {
+      const message = `The run has started ${started} steps; the limit is ${maxStepsPerRun}`;
+      this.fail(attempt, { code: 'STEP_LIMIT', message, retryable: false });
+      return;
+    }
+    this.behaviourOf(step).start(this, step, attempt);
+  }
+
+  #open(stepId: string, scope: string, given: Partial<Attempt>): Attempt {
+    const step = this.stepOf(stepId);
+    const { draft } = this;
+    if (given.visit === undefined && itemScope(this.plan, step, scopesAround(scope)) === null)
+      draft.run = { ...draft.run, stepsStarted: draft.run.stepsStarted + 1 };
+    return {
+      stepExecutionId: draft.draws.id(),
+      stepId,
+      scope,
+      visit: given.visit ?? draft.countVisit(scope, stepId),
+      attempt: 1,
+      policyAttempt: 1,
+      status: 'PENDING',
+      inputData: null,
+      outputData: null,
+      error: null,
+      logs: null,
+      createdAt: draft.nextCreatedAt(),
+      startedAt: null,
+      completedAt: null,
+      timeoutMs: step.timeoutMs,
+      dueAt: null,
+      deadlineAt: null,
+      acceptedAt: null,
+      heartbeatMs: null,
+      heartbeatDueAt: null,
+      republishedAt: null,
+      signalName: null,
+      childRunId: null,
+      wakeAt: null,
+      ...given,
+    };
+  }
+
+  #goOn(stepId: string, scope: string): void {
+    if (this.#mayEnter && this.draft.run.pausedAt === null) {
+      this.#mayEnter = false;
+      this.enter(stepId, scope);
+    } else {
+      this.request(stepId, scope);
+    }
+  }
+
+  /** Opens the attempt that a retry policy grants. */
+  #retry(step: PlanStep, failed: Attempt, failure: AgentFailure): boolean {
+    const { draft } = this;
+    const delayMs = backoffMs(step.retry, failure, failed.policyAttempt, draft.draws.jitter);
+    if (delayMs === null) return false;
+    const dueAt = draft.now + delayMs;
+    // A container begins anew, with scopes of its own: another visit. An agent's task stays the same visit's.
+    const again = this.behaviourOf(step).opensScopes
+      ? {}
+      : { visit: failed.visit, attempt: failed.attempt + 1, inputData: failed.inputData };
+    const policyAttempt = failed.policyAttempt + 1;
+    const next = this.#open(step.id, failed.scope, { policyAttempt, dueAt, wakeAt: dueAt, ...again });
+    draft.put(next);
+    draft.announce(next);
+    return true;
+  }
+
+  /** What ends a run that has used up its steps must not begin others for ever. */
+  #isBeyondCatching({ code }: Failure): boolean {
+    const { maxStepsPerRun } = this.plan.settings;
+    return code === 'STEP_LIMIT' && this.draft.run.stepsStarted > maxStepsPerRun + STEPS_TO_CATCH_WITH;
+  }
+
+  #shape(step: PlanStep, { scope }: Attempt, result: Json): Shaped {
+    const { maxPayloadBytes } = this.plan.settings;
+    if (!fitsInBytes(result, maxPayloadBytes))
+      return tooLarge(`The output of step "${step.id}"`, maxPayloadBytes);
+    if (step.output === null && step.assign === null) return { ok: true, output: result, variables: null };
+    const view = { ...this.viewOf(step, scope, step.settleReads), output: result };
+    const output = step.output && this.#evaluate(step.output, view, step, 'output');
+    if (output && !output.ok) return output;
+    const assigned = step.assign && this.#evaluate(step.assign, view, step, 'assign');
+    if (!assigned) return { ok: true, output: output ? output.value : result, variables: null };
+    if (!assigned.ok) return assigned;
+    const before = isJsonObject(view.variables) ? view.variables : {};
+    const variables = { ...before, ...(assigned.value as JsonObject) };
+    if (!fitsInBytes(variables, maxPayloadBytes))
+      return tooLarge(`What the variables come to after step "${step.id}"`, maxPayloadBytes);
+    return { ok: true, output: output ? output.value : result, variables };
+  }
+
+  #evaluate(expression: Expression, view: Scope, step: PlanStep, what: string): Evaluated {
+    const { maxPayloadBytes } = this.plan.settings;
+    let value: Json;
+    try {
+      value = expression.evaluate(view);
+    } catch (error) {
+      const message = `The ${what} of step "${step.id}" cannot be made: ${(error as Error).message}`;
+      return { ok: false, failure: { code: 'EXPRESSION_ERROR', message, retryable: false } };
+    }
+    if (fitsInBytes(value, maxPayloadBytes)) return { ok: true, value };
+    return tooLarge(`The ${what} of step "${step.id}"`, maxPayloadBytes);
+  }
+
+  #endScope(last: Attempt, end: ScopeEnd): void {
+    const path = joinOf(last.scope);
+    if (path === null) {
+      if (end.status === 'COMPLETED') completeRun(this.draft, end.output);
+      else failRun(this.draft, last, end.failure);
+      return;
+    }
+    const { draft } = this;
+    const join = draft.joins.get(path);
+    const child = draft.children.get(last.scope);
+    if (join === undefined || child === undefined) throw new Error(`The scope ${last.scope} has no join`);
+    draft.putChild(
+      end.status === 'COMPLETED'
+        ? { ...child, status: 'COMPLETED', output: end.output }
+        : { ...child, status: 'FAILED', error: end.failure },
+    );
+    const counted =
+      end.status === 'COMPLETED'
+        ? { ...join, completed: join.completed + 1, outputBytes: join.outputBytes + jsonBytes(end.output) }
+        : { ...join, failed: join.failed + 1 };
+    if (join.isOver) {
+      draft.putJoin(counted);
+      return;
+    }
+    const failure = this.#failureOf(counted, end);
+    const isOver =
+      failure !== null ||
+      counted.completed >= counted.needed ||
+      counted.completed + counted.failed === counted.total;
+    draft.putJoin({ ...counted, failure, isOver });
+    const container = draft.attempts.get(join.stepExecutionId);
+    if (container === undefined) throw new Error(`The join ${path} has no step`);
+    const step = this.stepOf(container.stepId);
+    if (isOver) this.ask(container);
+    else this.behaviourOf(step).childEnded?.(this, step, path);
+  }
+
+  #failureOf(join: { failed: number; tolerated: number; outputBytes: number; path: string }, end: ScopeEnd) {
+    const { maxPayloadBytes } = this.plan.settings;
+    if (join.outputBytes > maxPayloadBytes) {
+      const message = `The outputs inside ${join.path} are larger than the limit of ${maxPayloadBytes} bytes of JSON: ${join.outputBytes}`;
+      return { code: 'DATA_LIMIT', message };
+    }
+    if (end.status === 'COMPLETED' || join.failed <= join.tolerated) return null;
+    if (join.tolerated === 0) return end.failure;
+    const message = `${join.failed} failed, ${join.tolerated} are tolerated; the last: ${end.failure.code}: ${end.failure.message}`;
+    return { code: 'TOLERATED_FAILURES_EXCEEDED', message };
+  }
+}
+
+type ScopeEnd =
+  | { readonly status: 'COMPLETED'; readonly output: Json }
+  | { readonly status: 'FAILED'; readonly failure: Failure };
+
+type Evaluated = { readonly ok: true; readonly value: Json } | NotMade;
+type Shaped = { readonly ok: true; readonly output: Json; readonly variables: JsonObject | null } | NotMade;
+interface NotMade {
+  readonly ok: false;
+  readonly failure: AgentFailure;
+}
+
+function tooLarge(what: string, maxBytes: number): NotMade {
+  const message = `${what} is larger than the limit of ${maxBytes} bytes of JSON`;
+  return { ok: false, failure: { code: 'DATA_LIMIT', message, retryable: false } };
+}
+
+export function stepOf(plan: Plan, stepId: string): PlanStep {
+  const step = plan.steps.get(stepId);
+  // Plans are validated and a run keeps its version: a miss is a defect, not an input.
+  if (step === undefined) throw new Error(`The plan has no step ${stepId}`);
+  return step;
+}
+
+export function catchFor(step: PlanStep, code: string) {
+  return step.catch.find(({ codes }) => codes === null || codes.includes(code));
+}
+
+/** The scope whose step of that id a step sees: its own, or one around it. */
+export function scopeSeen(plan: Plan, step: PlanStep, around: readonly string[], stepId: string): string {
+  return around[step.depth - (plan.steps.get(stepId)?.depth ?? step.depth)] ?? '';
+}
+
+/** The scope of the innermost map's item that a step runs for; null outside of maps. */
+export function itemScope(plan: Plan, step: PlanStep, around: readonly string[]): string | null {
+  let container = step.within;
+  for (const scope of around) {
+    if (container === null) return null;
+    const { type, within } = stepOf(plan, container);
+    if (type === 'map') return scope;
+    container = within;
+  }
+  return null;
+}
+
+function closed(
+  draft: Draft,
+  attempt: Attempt,
+  status: 'COMPLETED' | 'FAILED' | 'CANCELLED',
+  logs: readonly string[] | null,
+): Attempt {
+  return { ...attempt, status, logs, completedAt: draft.now, dueAt: null, wakeAt: null };
+}

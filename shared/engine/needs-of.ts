@@ -1,0 +1,218 @@
+import { joinPathOf } from './container.ts';
+import type { EngineEvent } from './event.ts';
+import { catchFor, itemScope, scopeSeen, stepOf } from './flow.ts';
+import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
+import type { Plan, PlanStep, Reads } from './plan.ts';
+import { joinOf, scopesAround } from './scope-path.ts';
+import { type Attempt, isOpenAttempt, isOpenRun, type State } from './state.ts';
+import type { StepBehaviour } from './step-behaviour.ts';
+import { behaviours } from './steps/all.ts';
+
+/*
+ * What a decision reads, told before it is made, so that it is loaded and nothing else. A decision settles one attempt and enters
+ * one step; both are known from the event and the plan.
+ */
+
+/** Joins whose counters and container's attempt the event may touch; 'all' of the run's for a retry. */
+export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | readonly string[] {
+  if (event.type === 'retry_requested') return 'all';
+  const paths = new Set<string>();
+  for (const attempt of attemptsAbout(state, event)) {
+    const around = joinOf(attempt.scope);
+    if (around !== null) paths.add(around);
+    if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
+  }
+  return [...paths];
+}
+
+export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
+  if (event.type === 'retry_requested') return retryNeeds(plan, state, event.fromStep ?? null);
+  if (!isOpenRun(state.run)) return NO_NEEDS;
+  const needs = new NeedsCollector(plan, state);
+  switch (event.type) {
+    case 'execution_requested':
+      if (state.run.status === 'PENDING') needs.starting(plan.startStep, '');
+      break;
+    case 'woken':
+      if (event.stepExecutionId === null && state.run.status === 'PENDING')
+        needs.starting(plan.startStep, '');
+      break;
+    case 'signal_received':
+      needs.signal(event.signalId);
+      break;
+  }
+  const answersWell = event.type !== 'agent_answered' || event.outcome.status === 'completed';
+  for (const attempt of attemptsAbout(state, event)) {
+    if (attempt.status === 'PENDING') needs.startingAttempt(attempt);
+    else if (isContainer(plan, attempt)) needs.settlingContainer(attempt);
+    else if (attempt.status === 'RUNNING') needs.settling(attempt, answersWell ? null : codeOf(event));
+  }
+  return needs.needs();
+}
+
+/** The attempts that an event settles or starts: of those loaded. */
+function attemptsAbout(state: State, event: EngineEvent): Attempt[] {
+  switch (event.type) {
+    case 'agent_answered':
+    case 'step_requested':
+    case 'woken': {
+      const attempt = event.stepExecutionId === null ? undefined : state.attempts.get(event.stepExecutionId);
+      return attempt && isOpenAttempt(attempt) ? [attempt] : [];
+    }
+    case 'signal_received':
+      return [...state.attempts.values()].filter(
+        ({ status, signalName }) => status === 'RUNNING' && signalName === event.name,
+      );
+    default:
+      return [];
+  }
+}
+
+function codeOf(event: EngineEvent): string | null {
+  return event.type === 'agent_answered' && event.outcome.status === 'failed'
+    ? event.outcome.error.code
+    : null;
+}
+
+function behaviourOf(step: PlanStep): StepBehaviour {
+  return behaviours[step.type] as StepBehaviour;
+}
+
+function isContainer(plan: Plan, { stepId }: Attempt): boolean {
+  return behaviourOf(stepOf(plan, stepId)).opensScopes ?? false;
+}
+
+function retryNeeds(plan: Plan, state: State, fromStep: string | null): Needs {
+  const visits: StepInScope[] = [];
+  const step = fromStep === null ? undefined : plan.steps.get(fromStep);
+  if (step) {
+    for (const { stepId, scope } of state.attempts.values())
+      if (stepId === step.id) visits.push({ scope, stepId });
+  }
+  return { ...NO_NEEDS, visits, unfinishedChildren: true };
+}
+
+class NeedsCollector {
+  readonly #plan: Plan;
+  readonly #state: State;
+  #workflowInput = false;
+  readonly #variables = new Set<string>();
+  readonly #errors = new Set<string>();
+  readonly #outputs = new Map<string, StepInScope>();
+  readonly #visits = new Map<string, StepInScope>();
+  readonly #children = new Set<string>();
+  readonly #gathered = new Set<string>();
+  readonly #signalNames = new Set<string>();
+  readonly #signalIds = new Set<string>();
+  readonly #workflows: { name: string; version: number | null }[] = [];
+
+  constructor(plan: Plan, state: State) {
+    this.#plan = plan;
+    this.#state = state;
+  }
+
+  signal(id: string): void {
+    this.#signalIds.add(id);
+  }
+
+  /** A step about to be entered, for the first time or again. */
+  starting(stepId: string, scope: string, settled: string | null = null): void {
+    const step = stepOf(this.#plan, stepId);
+    this.#visit(step, scope);
+    this.#start(step, scope, settled);
+  }
+
+  /** A PENDING attempt: its visit is counted. */
+  startingAttempt({ stepId, scope, inputData }: Attempt): void {
+    const step = stepOf(this.#plan, stepId);
+    this.#start(step, scope, null, inputData !== null);
+  }
+
+  /** @param failedWith the error's code where an agent failed, else null */
+  settling(attempt: Attempt, failedWith: string | null): void {
+    const step = stepOf(this.#plan, attempt.stepId);
+    this.#leaving(step, attempt.scope);
+    if (failedWith !== null && catchFor(step, failedWith) === undefined) return;
+    if (failedWith !== null) return;
+    this.#reads(step, attempt.scope, step.settleReads, null);
+    if (step.assign !== null) this.#chain(this.#variables, attempt.scope);
+    if (step.next !== null) this.starting(step.next, attempt.scope, step.id);
+  }
+
+  settlingContainer(attempt: Attempt): void {
+    const step = stepOf(this.#plan, attempt.stepId);
+    this.#leaving(step, attempt.scope);
+    this.#reads(step, attempt.scope, step.settleReads, null);
+    if (step.assign !== null) this.#chain(this.#variables, attempt.scope);
+    if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), attempt.scope);
+    this.#gathered.add(joinPathOf(attempt));
+  }
+
+  needs(): Needs {
+    return {
+      workflowInput: this.#workflowInput,
+      variables: [...this.#variables],
+      errors: [...this.#errors],
+      outputs: [...this.#outputs.values()],
+      visits: [...this.#visits.values()],
+      children: [...this.#children],
+      gathered: [...this.#gathered],
+      openWithin: [...this.#gathered],
+      signalNames: [...this.#signalNames],
+      signalIds: [...this.#signalIds],
+      workflows: this.#workflows,
+      unfinishedChildren: false,
+    };
+  }
+
+  #start(step: PlanStep, scope: string, settled: string | null, isMade = false): void {
+    if (!isMade) this.#reads(step, scope, step.reads, settled);
+    this.#leaving(step, scope);
+    // It may complete at once.
+    this.#reads(step, scope, step.settleReads, settled);
+    if (step.assign !== null) this.#chain(this.#variables, scope);
+    if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), scope);
+    const { needsToStart, leadsTo } = behaviourOf(step);
+    for (const stepId of leadsTo?.(step) ?? []) this.#visit(stepOf(this.#plan, stepId), scope);
+    const { signalNames = [], workflows = [] } = needsToStart?.(step) ?? {};
+    for (const name of signalNames) this.#signalNames.add(name);
+    this.#workflows.push(...workflows);
+  }
+
+  /** A step that settles may lead to what catches its error, or end its scope. */
+  #leaving(step: PlanStep, scope: string): void {
+    for (const { next } of step.catch) this.#visit(stepOf(this.#plan, next), scope);
+    // A container is tried again in scopes of its own.
+    if (behaviourOf(step).opensScopes && step.retry.length > 0)
+      this.#visits.set(keyOf(scope, step.id), { scope, stepId: step.id });
+    if (scope !== '') this.#children.add(scope);
+  }
+
+  #visit(step: PlanStep, scope: string): void {
+    if (step.inCycle || this.#state.run.revisits)
+      this.#visits.set(keyOf(scope, step.id), { scope, stepId: step.id });
+  }
+
+  /** @param settled the step whose output the event itself brings */
+  #reads(step: PlanStep, scope: string, reads: Reads, settled: string | null): void {
+    const around = scopesAround(scope);
+    this.#workflowInput ||= reads.workflowInput;
+    if (reads.variables) this.#chain(this.#variables, scope);
+    if (reads.error) this.#chain(this.#errors, scope);
+    for (const stepId of reads.steps) {
+      const seen = scopeSeen(this.#plan, step, around, stepId);
+      if (stepId === settled && seen === scope) continue;
+      this.#outputs.set(keyOf(seen, stepId), { scope: seen, stepId });
+    }
+    const item = reads.item ? itemScope(this.#plan, step, around) : null;
+    if (item !== null) this.#children.add(item);
+  }
+
+  #chain(scopes: Set<string>, scope: string): void {
+    for (const each of scopesAround(scope)) scopes.add(each);
+  }
+}
+
+function keyOf(scope: string, stepId: string): string {
+  return `${scope}\n${stepId}`;
+}

@@ -1,0 +1,24 @@
+import type { Behaviours } from '../flow.ts';
+import { agent } from './agent.ts';
+import { choice } from './choice.ts';
+import { fail } from './fail.ts';
+import { map } from './map.ts';
+import { parallel } from './parallel.ts';
+import { pass } from './pass.ts';
+import { signal } from './signal.ts';
+import { succeed } from './succeed.ts';
+import { wait } from './wait.ts';
+import { workflow } from './workflow.ts';
+
+export const behaviours: Behaviours = {
+  agent,
+  choice,
+  parallel,
+  map,
+  wait,
+  signal,
+  workflow,
+  pass,
+  succeed,
+  fail,
+};

@@ -1,0 +1,59 @@
+import { openJoin, outputOf, settleJoin, wakeJoin } from '../container.ts';
+import type { MapStep } from '../plan.ts';
+import { childScope } from '../scope-path.ts';
+import type { GatheredChild } from '../state.ts';
+import type { StepBehaviour } from '../step-behaviour.ts';
+
+/*
+ *   start       --> RUNNING, the first steps of as many items requested as may be under way
+ *                   no items                                    --> COMPLETED with []
+ *                   `items` is no array, or of too many items   --> EXPRESSION_ERROR | DATA_LIMIT
+ *   childEnded  --> the next item's first step requested
+ *   requested   --> every item ended, no more failed than is tolerated  --> COMPLETED with the outputs in item order
+ *                   one more failed than is tolerated                   --> FAILED as that item | TOLERATED_FAILURES_EXCEEDED
+ *   (container.ts has the rest)
+ */
+export const map: StepBehaviour<MapStep> = {
+  opensScopes: true,
+
+  start(flow, step, attempt) {
+    const made = flow.evaluate(attempt, step.items, 'items');
+    if (made === null) return;
+    const { value: items } = made;
+    const { maxMapItems } = flow.plan.settings;
+    if (!Array.isArray(items)) {
+      const message = `The items of step "${step.id}" are no array`;
+      flow.fail(attempt, { code: 'EXPRESSION_ERROR', message, retryable: false });
+    } else if (items.length > maxMapItems) {
+      const message = `Step "${step.id}" has ${items.length} items; the limit is ${maxMapItems}`;
+      flow.fail(attempt, { code: 'DATA_LIMIT', message, retryable: false });
+    } else if (items.length === 0) {
+      flow.complete(attempt, []);
+    } else {
+      const children = items.map((input, index) => ({ child: index, startStep: step.startStep, input }));
+      const byPercentage = Math.floor((items.length * step.toleratedFailurePercentage) / 100);
+      openJoin(flow, { ...attempt, inputData: { items: items.length } }, children, {
+        needed: items.length,
+        tolerated: Math.max(step.toleratedFailures, byPercentage),
+        started: Math.min(items.length, step.maxConcurrency ?? AT_ONCE),
+      });
+    }
+  },
+
+  childEnded(flow, step, path) {
+    const join = flow.draft.joins.get(path);
+    if (join === undefined || join.started >= join.total) return;
+    flow.draft.putJoin({ ...join, started: join.started + 1 });
+    flow.request(step.startStep, childScope(path, join.started));
+  },
+
+  requested: (flow, _step, attempt) => settleJoin(flow, attempt, inOrder),
+  woken: (flow, _step, attempt, at) => wakeJoin(flow, attempt, at, inOrder),
+};
+
+/** Where the step does not say. */
+const AT_ONCE = 40;
+
+function inOrder(children: readonly GatheredChild[]) {
+  return children.map(outputOf);
+}

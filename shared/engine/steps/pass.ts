@@ -1,0 +1,12 @@
+import type { PassStep } from '../plan.ts';
+import type { StepBehaviour } from '../step-behaviour.ts';
+
+/*
+ *   start  --> COMPLETED with its result   | EXPRESSION_ERROR, DATA_LIMIT
+ */
+export const pass: StepBehaviour<PassStep> = {
+  start(flow, step, attempt) {
+    const result = flow.evaluate(attempt, step.result, 'result');
+    if (result !== null) flow.complete(attempt, result.value);
+  },
+};

@@ -1,0 +1,91 @@
+import type { ChildWorkflowStep } from '../plan.ts';
+import { workflowKey } from '../state.ts';
+import type { StepBehaviour } from '../step-behaviour.ts';
+
+/*
+ *   start      --> a child run inserted, RUNNING until it ends    | WORKFLOW_NOT_FOUND, NESTING_LIMIT, EXPRESSION_ERROR, DATA_LIMIT
+ *                  it does not wait                               --> COMPLETED with {run_id}
+ *   answered   --> COMPLETED with the child's output | FAILED with its error
+ *   woken      --> past its deadline                              --> the child cancelled, TIMEOUT
+ *                  earlier                                        --> NOT_DUE
+ *   cancelled  --> the child cancelled
+ *   resumed    --> the child goes on where it failed              | it did not fail by itself: tried anew
+ */
+export const workflow: StepBehaviour<ChildWorkflowStep> = {
+  start(flow, step, attempt) {
+    const { draft, plan } = flow;
+    const { name, version } = step.workflow;
+    const found = draft.loaded.workflows.get(workflowKey(name, version));
+    const depth = draft.run.depth + 1;
+    if (!found) {
+      const which = version === null ? '' : ` with a version ${version}`;
+      const message = `There is no workflow "${name}"${which} that this run may start`;
+      flow.fail(attempt, { code: 'WORKFLOW_NOT_FOUND', message, retryable: false });
+      return;
+    }
+    if (depth > plan.settings.maxRunDepth) {
+      const message = `Workflows start workflows ${depth} deep; the limit is ${plan.settings.maxRunDepth}`;
+      flow.fail(attempt, { code: 'NESTING_LIMIT', message, retryable: false });
+      return;
+    }
+    const input =
+      attempt.inputData === null ? flow.evaluate(attempt, step.input, 'input') : { value: attempt.inputData };
+    if (input === null) return;
+    const childRunId = `run-${draft.draws.id()}`;
+    const started = { ...attempt, inputData: input.value, childRunId };
+    draft.effects.push({
+      type: 'start_child',
+      childRunId,
+      workflow: found,
+      inputData: input.value,
+      depth,
+      parentStepExecutionId: step.waits ? attempt.stepExecutionId : null,
+    });
+    if (!step.waits) {
+      flow.complete(started, { run_id: childRunId });
+      return;
+    }
+    const deadlineAt = attempt.timeoutMs === null ? null : draft.now + attempt.timeoutMs;
+    const waiting = { ...started, deadlineAt, wakeAt: deadlineAt };
+    draft.put(waiting);
+    draft.announce(waiting);
+  },
+
+  answered(flow, _step, attempt, { outcome, logs }) {
+    if (outcome.status === 'completed') flow.complete(attempt, outcome.output, { logs });
+    else flow.fail(attempt, outcome.error, logs);
+  },
+
+  woken(flow, _step, attempt, at) {
+    const { deadlineAt, childRunId } = attempt;
+    if (deadlineAt === null || deadlineAt > at) return 'NOT_DUE';
+    const message = `The run ${childRunId} did not end by ${new Date(deadlineAt).toISOString()}`;
+    if (childRunId !== null) flow.draft.effects.push({ type: 'cancel_child', childRunId, reason: message });
+    flow.fail(attempt, { code: 'TIMEOUT', message, retryable: true });
+    return null;
+  },
+
+  cancelled(flow, _step, { childRunId }) {
+    if (childRunId === null) return;
+    const reason = `The run ${flow.draft.run.runId}, which started it, went on without it`;
+    flow.draft.effects.push({ type: 'cancel_child', childRunId, reason });
+  },
+
+  resumed(flow, _step, failed) {
+    const { childRunId, status, error } = failed;
+    if (childRunId === null || status !== 'FAILED' || error?.code === 'TIMEOUT') return false;
+    const { draft } = flow;
+    const waiting = flow.again(failed, {
+      status: 'RUNNING',
+      startedAt: draft.now,
+      childRunId,
+      inputData: failed.inputData,
+    });
+    draft.put(waiting);
+    draft.announce(waiting);
+    draft.effects.push({ type: 'retry_child', childRunId, stepExecutionId: waiting.stepExecutionId });
+    return true;
+  },
+
+  needsToStart: ({ workflow }) => ({ workflows: [workflow] }),
+};
