@@ -12,6 +12,7 @@ import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
+import { createAgentCalls } from '../../shared/persistence/agent-calls.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
 import { createAuditLog } from '../../shared/persistence/audit-log.ts';
@@ -60,7 +61,7 @@ export function createApiServices(
     executions: createExecutionQueries(database),
     nodes: createNodeQueries(database),
     runBatches: createRunBatches(database),
-    changeRun: createChangeRun(decideBatch),
+    changeRun: createChangeRun(decideBatch, createAgentCalls(database)),
     agents,
     manageAgents: createManageAgents(agents, {
       generate: generateSecret,

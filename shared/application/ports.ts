@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../engine/json.ts';
 import type { Needs } from '../engine/needs.ts';
 import type { Attempt, Child, Join, Run, Signal, State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
+import type { VersionChange } from './batch.ts';
 
 /** What the application needs of the outside. Each port is implemented by one driver. */
 
@@ -57,11 +58,13 @@ export interface AttemptQuery {
   readonly openOf: readonly string[];
   /** Joins of which every open attempt inside is needed, at any depth. */
   readonly openWithin: readonly { readonly runId: string; readonly path: string }[];
+  /** Joins of which the container's attempt is needed; of a run all, with their inputs, where the path is null. */
+  readonly containers: readonly { readonly runId: string; readonly path: string | null }[];
   /** Signals by name, each with how many of the attempts that wait for it are needed: the first. */
   readonly waiting: readonly { readonly runId: string; readonly name: string; readonly count: number }[];
   /** Runs of which the last attempt at the top is needed, and that of each branch and item that began and did not complete. */
   readonly lastOf: readonly string[];
-  /** Steps of which the last attempt is needed: in one scope, or, where that is null, in any. */
+  /** Steps of which the last attempt is needed: in a scope and those within, or, where that is null, in any. */
   readonly steps: readonly {
     readonly runId: string;
     readonly scope: string | null;
@@ -112,8 +115,8 @@ export interface AgentName {
 export interface RunChange {
   readonly run: Run;
   readonly versionId: string | null;
-  /** Where a retry goes on with another version: its number and the run's `workflow_id` of it. */
-  readonly version?: { readonly number: number; readonly workflowId: string } | undefined;
+  /** Where a retry goes on with another version. */
+  readonly version?: VersionChange | undefined;
 }
 
 /** A run that went a step further: nothing but its numbers are new. */
@@ -192,6 +195,8 @@ export interface RunTransaction {
   loadJoins(query: JoinQuery): Promise<ReadonlyMap<string, Join[]>>;
   /** By run. */
   loadData(asked: readonly RunNeeds[]): Promise<ReadonlyMap<string, RunData>>;
+  /** By run: the steps that have completed in it, each once. */
+  loadCompletedSteps(runIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
   loadVersions(
     versionIds: readonly string[],
   ): Promise<ReadonlyMap<string, { definition: WorkflowDefinition }>>;

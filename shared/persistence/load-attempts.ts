@@ -51,7 +51,7 @@ export async function loadAttempts(
 }
 
 interface Other {
-  readonly kind: 'open' | 'within' | 'waiting' | 'last' | 'step';
+  readonly kind: 'open' | 'within' | 'container' | 'waiting' | 'last' | 'step';
   readonly run_id: string;
   readonly path?: string | null;
   readonly name?: string;
@@ -61,6 +61,7 @@ interface Other {
 function othersOf({
   openOf,
   openWithin,
+  containers,
   waiting,
   lastOf,
   steps,
@@ -68,6 +69,7 @@ function othersOf({
   return [
     ...openOf.map((runId): Other => ({ kind: 'open', run_id: runId })),
     ...openWithin.map(({ runId, path }): Other => ({ kind: 'within', run_id: runId, path })),
+    ...containers.map(({ runId, path }): Other => ({ kind: 'container', run_id: runId, path })),
     ...waiting.map(
       ({ runId, name, count }): Other => ({ kind: 'waiting', run_id: runId, name, number: count }),
     ),

@@ -24,11 +24,22 @@ function runTransaction(statements: Statements): RunTransaction {
     loadAttempts: (query) => loadAttempts(statements, query),
     loadJoins: (query) => loadJoins(statements, query),
     loadData: (asked) => loadRunData(statements, asked),
+    loadCompletedSteps: (runIds) => loadCompletedSteps(statements, runIds),
     loadVersions: (versionIds) => loadVersions(statements, versionIds),
     loadAgentRoutes: (names) => loadAgentRoutes(statements, names),
     storeInlinePlans: (definitions) => storeInlinePlans(statements, definitions),
     save: (changes, outbox) => saveChanges(statements, changes, outbox),
   };
+}
+
+/** Reads all that the runs did: only for one that is to go on with another version. */
+async function loadCompletedSteps(statements: Statements, runIds: readonly string[]) {
+  const rows = await statements.many<{ run_id: string; step_ids: string[] }>(
+    `select run_id, array_agg(distinct step_id::text order by step_id::text) as step_ids
+       from step_executions where run_id = any($1) and status = 'COMPLETED' group by run_id`,
+    [runIds],
+  );
+  return new Map(rows.map(({ run_id, step_ids }) => [run_id, step_ids]));
 }
 
 async function storeInlinePlans(

@@ -38,7 +38,12 @@ export async function saveChanges(
       rows(changes.changed, changedRow),
       rows(changes.joins, joinRow),
       rows(changes.children, childRow),
-      rows(changes.data, ({ runId, scope, variables, error }) => ({ run_id: runId, scope, variables, error })),
+      rows(changes.data, ({ runId, scope, variables, error }) => ({
+        run_id: runId,
+        scope,
+        variables,
+        error,
+      })),
       rows(changes.signalsKept, ({ runId, signal: { id, name, payload, receivedAt, takenBy } }) => ({
         run_id: runId,
         id,
@@ -94,6 +99,7 @@ function continuedRow(attempt: Attempt) {
     started_at: iso(attempt.startedAt),
     due_at: iso(attempt.dueAt),
     deadline_at: iso(attempt.deadlineAt),
+    heartbeat_ms: attempt.heartbeatMs,
     heartbeat_due_at: iso(attempt.heartbeatDueAt),
     republished_at: iso(attempt.republishedAt),
     signal_name: attempt.signalName,

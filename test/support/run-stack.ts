@@ -95,8 +95,8 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
   };
   await startConsumers();
   const timekeepers = Array.from({ length: options.timekeepers ?? 1 }, () => {
-    const { database, producer } = servicesOf('timekeeper');
-    return startTimekeeper({ database, producer, stepRequestsTopic: topics.stepRequests });
+    const { database, producer, routeTasks } = servicesOf('timekeeper');
+    return startTimekeeper({ database, producer, routeTasks, stepRequestsTopic: topics.stepRequests });
   });
 
   const indexOfTopic = (topic: TopicName) =>

@@ -1,10 +1,11 @@
 -- What a batch's events are about: attempts by id (those of `with_input` with their input), and others that `others` asks for,
 -- each an object with its `kind` and `run_id`:
---   open      every open attempt
---   within    every open attempt within `path`, a join, at any depth
---   waiting   the first `number` attempts that wait for the signal `name`
---   last      the last attempt at the top, and of each branch and item that began and did not complete
---   step      the last attempt of the step `name`, in the scope `path` or, where that is null, in any
+--   open       every open attempt
+--   within     every open attempt within `path`, a join, at any depth
+--   container  the attempt that opened the join `path` or, where that is null, those of all the run's joins, with their inputs
+--   waiting    the first `number` attempts that wait for the signal `name`
+--   last       the last attempt at the top, and of each branch and item that began and did not complete
+--   step       the last attempt of the step `name`: in any scope or, where `path` is given, in that one and those within
 -- Those of the last two kinds that started a run come with their input: where that run goes on, it stays.
 -- Each is found by the head of an index, one after the other: a plan that Postgres keeps was made when tables had other sizes.
 create or replace function load_attempts(ids text[], with_input text[], others json) returns table (
@@ -20,6 +21,7 @@ as $$
 declare
     asked record;
     wanted text[] := ids;
+    inputs text[] := with_input;
     resumable text[] := '{}';
 begin
     if others is not null then
@@ -41,6 +43,14 @@ begin
                     select s.step_execution_id::text from step_executions s
                      where s.run_id = asked.run_id and s.signal_name = asked.name and s.status = 'RUNNING'
                      order by s.created_at, s.id limit asked.number);
+            when 'container' then
+                if asked.path is null then
+                    inputs := inputs || array(
+                        select j.step_execution_id::text from scopes j where j.run_id = asked.run_id);
+                else
+                    wanted := wanted || array(
+                        select j.step_execution_id::text from scopes j where j.run_id = asked.run_id and j.path = asked.path);
+                end if;
             when 'last' then
                 resumable := resumable || array(
                     select last.step_execution_id::text
@@ -71,8 +81,9 @@ begin
                 else
                     resumable := resumable || array(
                         select s.step_execution_id::text from step_executions s
-                         where s.run_id = asked.run_id and s.scope = asked.path and s.step_id = asked.name
-                         order by s.visit desc, s.attempt desc limit 1);
+                         where s.run_id = asked.run_id and s.scope >= asked.path and s.scope < asked.path || '0'
+                           and (s.scope = asked.path or s.scope >= asked.path || '/') and s.step_id = asked.name
+                         order by s.created_at desc, s.id desc limit 1);
                 end if;
             end case;
         end loop;
@@ -83,8 +94,8 @@ begin
            s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.heartbeat_ms,
            s.heartbeat_due_at, s.republished_at, s.signal_name, s.child_run_id,
            s.wake_at, s.error_code,
-           case when s.step_execution_id = any(with_input)
+           case when s.step_execution_id = any(inputs)
                      or s.child_run_id is not null and s.step_execution_id = any(resumable) then s.input_data end
-      from step_executions s where s.step_execution_id = any(wanted || resumable);
+      from step_executions s where s.step_execution_id = any(wanted || inputs || resumable);
 end
 $$;

@@ -34,12 +34,13 @@ begin
     if continued is not null then
         for change in select * from json_to_recordset(continued) as v (
             id uuid, status text, input_data jsonb, started_at timestamptz, due_at timestamptz, deadline_at timestamptz,
-            heartbeat_due_at timestamptz, republished_at timestamptz, signal_name text, child_run_id text, wake_at timestamptz
+            heartbeat_ms bigint, heartbeat_due_at timestamptz, republished_at timestamptz, signal_name text, child_run_id text,
+            wake_at timestamptz
         ) loop
             update step_executions as s
                set status = change.status, input_data = coalesce(s.input_data, change.input_data),
                    started_at = change.started_at, due_at = change.due_at, deadline_at = change.deadline_at,
-                   heartbeat_due_at = change.heartbeat_due_at, republished_at = change.republished_at,
+                   heartbeat_ms = change.heartbeat_ms, heartbeat_due_at = change.heartbeat_due_at, republished_at = change.republished_at,
                    signal_name = change.signal_name, child_run_id = change.child_run_id, wake_at = change.wake_at
              where s.id = change.id
                and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
