@@ -17,6 +17,7 @@ import type { Environment } from '../../shared/config/environment.ts';
 import { eventSourcesOf } from '../../shared/config/event-sources.ts';
 import { limits } from '../../shared/config/limits.ts';
 import { readConsumerLag } from '../../shared/kafka/consumer-lag.ts';
+import { createAgentCalls } from '../../shared/persistence/agent-calls.ts';
 import { createAgentExamples } from '../../shared/persistence/agent-examples.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
@@ -100,7 +101,7 @@ export function createApiServices(
     executions: createExecutionQueries(database, searches),
     nodes: createNodeQueries(database),
     runBatches: createRunBatches(database, searches),
-    changeRun: createChangeRun(decideBatch),
+    changeRun: createChangeRun(decideBatch, createAgentCalls(database)),
     agents,
     manageAgents: createManageAgents(agents, {
       generate: generateSecret,
