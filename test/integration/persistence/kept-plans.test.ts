@@ -147,9 +147,12 @@ describe.each([
 ])('a connection that began on $tables tables', ({ rows }) => {
   let fresh: FreshDatabase;
   let connection: RecordingDatabase;
+  let pid: number;
+  const pidOf = async () => (await connection.one<{ pid: number }>('select pg_backend_pid() as pid')).pid;
   beforeAll(async () => {
     fresh = await createFreshDatabase(inject('databaseUrl'));
     connection = recordStatements(openDatabase({ url: fresh.url }));
+    pid = await pidOf();
     const other = openDatabase({ url: fresh.url });
     // What is analysed is planned anew: it must not happen by itself.
     for (const table of TABLES) await other.execute(`alter table ${table} set (autovacuum_enabled = false)`);
@@ -164,7 +167,9 @@ describe.each([
     const controls = ['falls_in', 'reads_an_index'].map((name) => callOf(name));
     for (let i = 0; i < CALLS; i++)
       for (const call of [...Object.values(CALL_OF), ...controls]) await tried(connection, call);
-    await fill(rows + 1, ROWS);
+    // The pool ends a connection that is idle for long, and its plans with it.
+    const kept = setInterval(() => void connection.many('select 1'), 1_000);
+    await fill(rows + 1, ROWS).finally(() => clearInterval(kept));
     // What this one read must not be counted later.
     await other.many('select pg_stat_force_next_flush()');
     await other.close();
@@ -188,6 +193,10 @@ describe.each([
     const readsAnIndex = await readsDuring(connection, () => callOf('reads_an_index')(connection, ROWS / 2));
     expect(readsAnIndex.wholeTables).toEqual([]);
     expect(readsAnIndex.blocks).toBeGreaterThan(FEW_BLOCKS);
+  });
+
+  it('(and it is still the same connection)', async () => {
+    expect(await pidOf()).toBe(pid);
   });
 
   it('(and every function is among them)', async () => {
