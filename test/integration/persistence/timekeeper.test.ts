@@ -302,7 +302,7 @@ describe('what invocations left behind', () => {
 
   it('is left to the invocation that is about to publish it', async () => {
     await unpublishedRuns(1);
-    await age(4);
+    await age(3);
     expect(await publishLeftBehind(timekeeper().deps)).toBe(0);
     expect(await outboxRows()).toBe(1);
   });
