@@ -22,6 +22,12 @@ export interface PlainAnswer extends Pick<Answer, 'status' | 'headers' | 'isFina
   readonly plain: unknown;
 }
 
+/** A success that is no JSON. */
+export interface TextAnswer extends Pick<Answer, 'status' | 'headers' | 'isFinal'> {
+  readonly text: string;
+  readonly contentType: string;
+}
+
 // Answers are JSON about one caller's data: no browser is to render, frame, sniff or store them.
 const HEADERS = {
   'Content-Type': 'application/json; charset=utf-8',
@@ -38,11 +44,15 @@ const FINAL_HEADERS = { 'Cache-Control': 'private, no-cache', Vary: 'Authorizati
 
 /** @param ifNoneMatch the request's header: an answer that its sender has already is 304, without a body. */
 export function resultOf(
-  answer: Answer | PlainAnswer,
+  answer: Answer | PlainAnswer | TextAnswer,
   requestId: string,
   ifNoneMatch?: string,
 ): APIGatewayProxyResult {
   const { status, headers, isFinal } = answer;
+  if ('text' in answer) {
+    const typed = { 'Content-Type': answer.contentType, ...headers };
+    return { ...result(status, null, requestId, typed), body: answer.text };
+  }
   const body = 'plain' in answer ? answer.plain : envelopeOf(answer);
   if (!isFinal) return result(status, body, requestId, headers);
   const text = JSON.stringify(body);

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
 import { checkAgentUrl } from '../../shared/agents/check-agent-url.ts';
 import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/agents/secrets.ts';
 import { createChangeRun } from '../../shared/application/change-run.ts';
+import { createDryRun } from '../../shared/application/dry-run/dry-run.ts';
 import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import { createManageAgents } from '../../shared/application/manage-agents.ts';
 import { createCreateApiKey } from '../../shared/application/manage-api-keys.ts';
@@ -13,26 +15,47 @@ import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
 import { createAgentCalls } from '../../shared/persistence/agent-calls.ts';
+import { eventSourcesOf } from '../../shared/config/event-sources.ts';
+import { limits } from '../../shared/config/limits.ts';
+import { readConsumerLag } from '../../shared/kafka/consumer-lag.ts';
+import { createAgentExamples } from '../../shared/persistence/agent-examples.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
 import { createAuditLog } from '../../shared/persistence/audit-log.ts';
+import { readBacklog, readBacklogSizes } from '../../shared/persistence/backlog.ts';
+import { readRunDurations } from '../../shared/persistence/closed-run-counts.ts';
+import { readDeadLetterCounts } from '../../shared/persistence/dead-letter-counts.ts';
 import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
+import { limitTime } from '../../shared/persistence/limit-time.ts';
 import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
 import { createRateLimits } from '../../shared/persistence/rate-limits.ts';
 import { createRunBatches } from '../../shared/persistence/run-batches.ts';
 import { createRunQueries } from '../../shared/persistence/run-queries.ts';
 import { createWorkflowGrants } from '../../shared/persistence/workflow-grants.ts';
+import { createWorkflowMetrics } from '../../shared/persistence/workflow-metrics.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
 import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
 import type { ApiServices, ErrorLog } from './services.ts';
 
-type Engine = Pick<EngineServices, 'database' | 'producer' | 'tokens' | 'decideBatch' | 'startRun'>;
+type Engine = Pick<
+  EngineServices,
+  'database' | 'producer' | 'tokens' | 'clock' | 'plans' | 'decideBatch' | 'startRun'
+>;
 type Settings = Pick<
   Environment,
-  'authMode' | 'jwt' | 'jwtRateLimit' | 'corsAllowedOrigins' | 'secretKey' | 'agentAllowedCidrs'
+  | 'authMode'
+  | 'jwt'
+  | 'jwtRateLimit'
+  | 'corsAllowedOrigins'
+  | 'secretKey'
+  | 'agentAllowedCidrs'
+  | 'kafkaBrokers'
+  | 'kafkaGroupId'
+  | 'topics'
 >;
 
 const KAFKA_CHECK_TIMEOUT_MS = 1_000;
+const CONSUMER_LAG_TIMEOUT_MS = 5_000;
 
 export function createApiServices(
   engine: Engine,
@@ -40,8 +63,13 @@ export function createApiServices(
   log: ErrorLog,
   aaa: AaaLog,
 ): ApiServices {
-  const { database, producer, tokens, decideBatch, startRun } = engine;
+  const { database, producer, tokens, clock, plans, decideBatch, startRun } = engine;
   const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs } = settings;
+  const kafka = { brokers: settings.kafkaBrokers, clientId: 'stepline-api' };
+  const consumers = eventSourcesOf(settings.topics, settings.kafkaGroupId).map(
+    ({ consumerGroupId: groupId, topic }) => ({ groupId, topic }),
+  );
+  const searches = limitTime(database, limits.maxSearchMs);
   const workflows = createWorkflows(database);
   const agents = createAgents(database);
   const apiKeys = createApiKeys(database);
@@ -57,10 +85,22 @@ export function createApiServices(
     registerWorkflow: createRegisterWorkflow(workflows),
     grants: createWorkflowGrants(database),
     executeWorkflow: createExecuteWorkflow(startRun, (text) => createHash('sha256').update(text).digest()),
-    runs: createRunQueries(database),
-    executions: createExecutionQueries(database),
+    dryRun: createDryRun({
+      plans,
+      examples: createAgentExamples(database),
+      clock,
+      nextId: () => uuidv7(),
+      limits: {
+        maxSteps: limits.maxDryRunSteps,
+        maxTimeMs: limits.maxDryRunTimeMs,
+        maxDataLength: limits.maxDryRunDataLength,
+        maxExamplesBytes: limits.maxDryRunExamplesBytes,
+      },
+    }),
+    runs: createRunQueries(database, searches),
+    executions: createExecutionQueries(database, searches),
     nodes: createNodeQueries(database),
-    runBatches: createRunBatches(database),
+    runBatches: createRunBatches(database, searches),
     changeRun: createChangeRun(decideBatch, createAgentCalls(database)),
     agents,
     manageAgents: createManageAgents(agents, {
@@ -77,6 +117,14 @@ export function createApiServices(
     healthChecks: {
       database: () => database.one('select 1 as one'),
       kafka: () => producer.check(KAFKA_CHECK_TIMEOUT_MS),
+    },
+    workflowMetrics: createWorkflowMetrics(database),
+    operations: {
+      readBacklog: () => readBacklog(database),
+      readBacklogSizes: () => readBacklogSizes(database),
+      readRunDurations: () => readRunDurations(database),
+      readDeadLetterCounts: () => readDeadLetterCounts(database),
+      readConsumerLag: () => readConsumerLag(kafka, consumers, CONSUMER_LAG_TIMEOUT_MS),
     },
     audit: createAuditLog(database),
     aaa,

@@ -1,13 +1,14 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { auditEntryOf, communityOf, logChange, logRefusal } from './accounting.ts';
-import { admit } from './admission.ts';
+import { admit, countFailure } from './admission.ts';
 import {
   type Answer,
   emptyResult,
   type PlainAnswer,
   resultOf,
   resultOfError,
+  type TextAnswer,
   withHeaders,
 } from './answer.ts';
 import { ApiError, badRequest, errorCodes, notFound } from './api-error.ts';
@@ -98,7 +99,11 @@ interface Asked {
   readonly params: Readonly<Record<string, string>>;
 }
 
-async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<Answer | PlainAnswer> {
+async function answerOf(
+  route: AnyRoute,
+  asked: Asked,
+  services: ApiServices,
+): Promise<Answer | PlainAnswer | TextAnswer> {
   const { event, exchange } = asked;
   const { caller } = exchange;
   const subjectNotFound = () =>
@@ -115,17 +120,21 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
     throw badRequest([...params.problems, ...(request.ok ? [] : request.problems)]);
   }
   const subject = await route.find?.({ caller, params: params.value }, services);
-  if (subject === null) throw subjectNotFound();
-  const request = readRequest(event, route, services);
+  if (subject === null) {
+    // The path carries what authenticates it.
+    if (route.authentication === 'none') await countFailure(services, exchange);
+    throw subjectNotFound();
+  }
+  const request = readRequest(event, route, services, subject);
   if (!request.ok) throw badRequest(request.problems);
   const { query, idempotencyKey, body } = request.value;
-  exchange.community = communityOf(caller, body, query);
+  exchange.community = communityOf(caller, { body, query, subject });
   const audit = auditEntryOf(route, exchange);
   const answer = await route.handle(
     { caller, params: params.value, query, body, subject, idempotencyKey, audit },
     services,
   );
-  if (!answer.changesNothing) logChange(route, audit, services);
+  if (!('changesNothing' in answer && answer.changesNothing)) logChange(route, audit, services);
   return answer;
 }
 

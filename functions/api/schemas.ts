@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { limits } from '../../shared/config/limits.ts';
-import type { JsonObject } from '../../shared/engine/json.ts';
+import type { Json, JsonObject } from '../../shared/engine/json.ts';
 import type { ExecutionStatus } from '../../shared/persistence/execution-queries.ts';
 import type { Problem } from './api-error.ts';
 
@@ -13,6 +13,9 @@ export const jsonObject = z.looseObject(
   {},
   { error: 'expected an object' },
 ) as unknown as z.ZodType<JsonObject>;
+
+/** Any value: what is no JSON was refused with the body. */
+export const json = z.unknown() as unknown as z.ZodType<Json>;
 
 export const name = z
   .string({ error: 'expected text' })
@@ -28,15 +31,23 @@ export const userId = z
   .max(255, 'expected at most 255 characters')
   .refine((text) => text.trim() !== '', 'expected more than spaces');
 
+/** Of a parameter that is missing, what it should be is told. */
+const parameter = (expected: string) =>
+  z.string({ error: ({ input }) => (input === undefined ? expected : 'expected to be given once') });
+
 /** Text of a parameter: given once, and such as a column can hold. */
-export const parameterText = z
-  .string({ error: 'expected to be given once' })
+export const parameterText = parameter('expected text')
   .min(1, 'expected at least one character')
   .max(255, 'expected at most 255 characters')
   .refine(
     (text) => !text.includes('\u0000') && text.isWellFormed(),
     'expected well-formed text without U+0000',
   );
+
+/** What lists of runs are searched for. */
+export const searchedWords = parameterText
+  .regex(/[\p{L}\p{N}]/u, 'expected at least one letter or digit')
+  .describe('Words, in whatever case: all of them in one error, or in the log lines of one attempt.');
 
 export const idParam = z.strictObject({ id: z.guid('expected a UUID') });
 export const executionIdParam = z.strictObject({ id: z.guid('expected a UUID') });
@@ -50,8 +61,7 @@ export function pageLimit(fallback: number, max: number) {
 
 export function integerParameter(min: number, max: number) {
   const message = expectedInteger(min, max);
-  return z
-    .string({ error: 'expected to be given once' })
+  return parameter(message)
     .regex(/^\d{1,9}$/, message)
     .transform(Number)
     .pipe(z.number().min(min, message).max(max, message));
@@ -66,8 +76,7 @@ export const communityId = z.int({
   error: expectedInteger(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
 });
 
-export const communityIdParameter = z
-  .string({ error: 'expected to be given once' })
+export const communityIdParameter = parameter('expected a whole number')
   .regex(/^-?\d{1,16}$/, 'expected a whole number')
   .transform(Number)
   .pipe(communityId);
@@ -90,8 +99,7 @@ const dateTime = z.iso.datetime({ offset: true });
 const date = z.iso.date();
 
 /** A moment as a parameter; a date alone is its first moment in UTC. */
-export const moment = z
-  .string({ error: 'expected to be given once' })
+export const moment = parameter(MOMENT)
   .transform((text) => (date.safeParse(text).success ? `${text}T00:00:00Z` : text))
   // Postgres counts years from 1.
   .refine((text) => dateTime.safeParse(text).success && !text.startsWith('0000'), MOMENT);

@@ -29,7 +29,7 @@ export function parseDefinition(input: unknown): ParsedWorkflow {
 
   const hintOf = createHints();
   const parsed = workflowDefinition.safeParse(judged);
-  const fields = parsed.success ? [] : problemsOf(workflowDefinition, judged, parsed.error, hintOf);
+  const fields = parsed.success ? [] : problemsOf(workflowDefinition, judged, parsed.error, { hintOf });
   const wrong = new Set([...unstorable, ...fields].map(({ path }) => path));
   const graph = readStepGraph(judged, (path) => wrong.has(path));
   const hasSteps = graph.steps.size > 0;

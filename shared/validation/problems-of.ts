@@ -4,19 +4,25 @@ import { knownFields, valueAt } from './known-fields.ts';
 import type { HintOf } from './nearest-name.ts';
 import type { Problem } from './problem.ts';
 
+export interface ProblemWords {
+  readonly hintOf: HintOf;
+  /** What something is that the schema does not know. Default: `unknown field`. */
+  readonly unknown?: string | undefined;
+}
+
 /** What a schema finds wrong with an input, each where it is; an unknown field with the name that was probably meant. */
 export function problemsOf(
   schema: z.core.$ZodType,
   input: unknown,
   { issues }: z.core.$ZodError,
-  hintOf: HintOf,
+  { hintOf, unknown = 'unknown field' }: ProblemWords,
 ): readonly Problem[] {
   const unknownField = (path: readonly PropertyKey[], key: string) => {
     const given = path.reduce(valueAt, input);
     const free = knownFields(schema, input, path).filter(
       (name) => !isJsonObject(given) || !Object.hasOwn(given, name),
     );
-    return `unknown field${hintOf(key, free)}`;
+    return `${unknown}${hintOf(key, free)}`;
   };
   const problemsAt = (issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Problem[] => {
     const place = [...above, ...issue.path];

@@ -439,6 +439,7 @@ export class World {
       },
       verifyResultToken: (id, token) => token === `token-of-${id}`,
       deadLetterTopic: topics.deadLetter,
+      countDeadLetters: async () => {},
       clock: { now: () => this.now },
       log: { debug() {}, warn() {} },
     });

@@ -1,4 +1,4 @@
-import type { AgentKind, RegisteredAgent } from '../../../shared/application/manage-agents.ts';
+import type { AgentDetails, AgentKind, RegisteredAgent } from '../../../shared/application/manage-agents.ts';
 
 /** The field that says where an agent of each kind is. */
 export const addressField = { http: 'url', lambda: 'function_arn', kafka: 'topic' } as const satisfies Record<
@@ -6,7 +6,18 @@ export const addressField = { http: 'url', lambda: 'function_arn', kafka: 'topic
   string
 >;
 
-export function presentAgent(agent: RegisteredAgent, secret: string | null = null) {
+export function presentAgent(agent: AgentDetails, secret: string | null = null) {
+  const { created_at, updated_at, ...listed } = presentListedAgent(agent);
+  return {
+    ...listed,
+    example_output: agent.exampleOutput,
+    ...(secret !== null && { secret }),
+    created_at,
+    updated_at,
+  };
+}
+
+export function presentListedAgent(agent: RegisteredAgent) {
   const { id, owner, name, kind, address, timeoutSeconds, createdAt, updatedAt } = agent;
   return {
     id,
@@ -15,7 +26,6 @@ export function presentAgent(agent: RegisteredAgent, secret: string | null = nul
     [addressField[kind]]: address,
     timeout_seconds: timeoutSeconds,
     owner,
-    ...(secret !== null && { secret }),
     created_at: createdAt.toISOString(),
     updated_at: updatedAt.toISOString(),
   };

@@ -5,7 +5,7 @@ import { agentBody, agentRequestOf, newAgentBody } from '../agent-body.ts';
 import type { Answer } from '../answer.ts';
 import { ApiError, badRequest, notFound } from '../api-error.ts';
 import { encodeCursor, nameCursor } from '../cursor.ts';
-import { presentAgent } from '../presenters/agent.ts';
+import { presentAgent, presentListedAgent } from '../presenters/agent.ts';
 import { defineRoute } from '../route.ts';
 import { pageLimit, parameterText } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -55,7 +55,7 @@ export const agentRoutes = [
       return {
         status: 200,
         message: 'Agents retrieved',
-        data: page.items.map((agent) => presentAgent(agent)),
+        data: page.items.map(presentListedAgent),
         meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
       };
     },

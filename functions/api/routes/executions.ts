@@ -23,6 +23,7 @@ import {
   integerParameter,
   moment,
   pageLimit,
+  searchedWords,
 } from '../schemas.ts';
 import { cancelBody, cancellationOf } from './run-actions.ts';
 
@@ -106,6 +107,7 @@ export const executionRoutes = [
       status: executionStatusFilter.optional(),
       started_after: moment.optional().describe('From this moment on.'),
       started_before: moment.optional().describe('Before this moment.'),
+      q: searchedWords.optional(),
       page: integerParameter(1, MAX_PAGE).default(1),
       per_page: pageLimit(20, 100),
       sort_by: z
@@ -126,7 +128,12 @@ export const executionRoutes = [
       const { total, items } = await executions.listExecutions(
         caller,
         { workflowId: params.id.toLowerCase(), communityId: query.community_id },
-        { statuses: query.status, startedAfter: query.started_after, startedBefore: query.started_before },
+        {
+          statuses: query.status,
+          startedAfter: query.started_after,
+          startedBefore: query.started_before,
+          mentions: query.q,
+        },
         page,
       );
       return {

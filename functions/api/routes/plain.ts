@@ -17,6 +17,7 @@ import {
   oversizedFields,
   pageLimit,
   parameterText,
+  searchedWords,
 } from '../schemas.ts';
 
 /*
@@ -84,11 +85,12 @@ export const plainRoutes = [
       status_filter: executionStatusFilter.optional(),
       started_after: moment.optional().describe('From this moment on.'),
       started_before: moment.optional().describe('Before this moment.'),
+      q: searchedWords.optional(),
       limit: pageLimit(20, 100),
       offset,
     }),
     async handle({ caller, query }, { executions }) {
-      const { workflow_id, status_filter, started_after, started_before, limit, offset } = query;
+      const { workflow_id, status_filter, started_after, started_before, q, limit, offset } = query;
       const { rows, hasMore } = await executions.listOwnExecutions(
         caller,
         {
@@ -96,6 +98,7 @@ export const plainRoutes = [
           statuses: status_filter,
           startedAfter: started_after,
           startedBefore: started_before,
+          mentions: q,
         },
         { limit, offset },
       );
@@ -105,6 +108,7 @@ export const plainRoutes = [
         status_filter: status_filter?.join(',').toLowerCase(),
         started_after,
         started_before,
+        q,
         limit,
         offset: offset + items.length,
       };

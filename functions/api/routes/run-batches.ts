@@ -89,6 +89,7 @@ export const runBatchRoutes = [
           createdBefore: filter.created_before,
           startedAfter: filter.started_after,
           startedBefore: filter.started_before,
+          mentions: filter.q,
         },
         MAX_CANCELLED,
       );

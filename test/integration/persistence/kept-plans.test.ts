@@ -88,7 +88,7 @@ function attemptOf(stepExecutionId: string, given: Partial<Attempt> = {}): Attem
 const save =
   (changes: (n: number) => Partial<Changes>): Call =>
   (statements, n) => {
-    const nothing = { advanced: [], changed: [], opened: [], started: [], closed: [] };
+    const nothing = { advanced: [], changed: [], opened: [], started: [], closed: [], audited: [] };
     return saveChanges(statements, { ...nothing, ...changes(n) }, { id: uuidv7(), messages: [] });
   };
 
