@@ -64,7 +64,7 @@ export function createEngineServices(
     routeTasks,
     decideBatch: createDecideBatch({
       store,
-      plans: new PlanCache(planDefaults),
+      plans: new PlanCache({ ...planDefaults, ...environment.runLimits }),
       topics,
       tokens,
       clock,
