@@ -4,7 +4,7 @@ import type { Scope } from '../engine/plan.ts';
 import { comparisons } from './choice-comparisons.ts';
 import type { ExpressionCompiler } from './expression.ts';
 import { isPath } from './path.ts';
-import { path } from './step-fields.ts';
+import { path, whereFieldsAreRight } from './step-fields.ts';
 import type { FoundExpression } from './step-type.ts';
 
 /** `variable` with one comparison, or several conditions by `and`, `or` or `not`. */
@@ -31,7 +31,10 @@ export const conditionFields = {
   not: condition.optional().describe('This does not hold.'),
 };
 
-const conditionSchema = z.strictObject(conditionFields).superRefine(checkCondition);
+const conditionSchema = z
+  .strictObject(conditionFields)
+  .superRefine(checkCondition, whereFieldsAreRight)
+  .meta({ id: 'ChoiceCondition' });
 
 function describe(comparison: string): string {
   if (comparison.startsWith('is_')) return `Whether it is (true) or is not (false) ${comparison.slice(3)}.`;

@@ -47,6 +47,11 @@ export const nextStep = name
   .default(null)
   .describe('The step after this one; null, or absent: it is the last of its scope.');
 
+/** For checks across fields, which would only repeat in other words what is wrong with one. */
+export const whereFieldsAreRight = {
+  when: ({ issues }: { readonly issues: readonly unknown[] }) => issues.length === 0,
+};
+
 /** How a step's result is kept. */
 export const results = {
   output_mapping: json

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { valueAt } from '../validation/known-fields.ts';
 import { nearestFirst } from '../validation/nearest-name.ts';
 import { type RetryDefinition, retry } from './retry.ts';
 import { name, seconds } from './step-fields.ts';
@@ -60,12 +61,11 @@ const typeNames = types.flatMap(({ shape }) => {
   return [...(type instanceof z.ZodOptional ? type.unwrap() : type).values];
 });
 
-const step = z.discriminatedUnion('type', types, {
-  error: (issue) => {
-    const { type } = Object(issue.input);
-    return issue.code === 'invalid_union' ? unknownType(type) : undefined;
-  },
-});
+const step = z
+  .discriminatedUnion('type', types, {
+    error: ({ code, input }) => (code === 'invalid_union' ? unknownType(valueAt(input, 'type')) : undefined),
+  })
+  .meta({ id: 'WorkflowStep' });
 
 function unknownType(type: unknown): string {
   const known = typeof type === 'string' ? nearestFirst(type, typeNames) : typeNames;
@@ -86,7 +86,7 @@ const steps = z
       Object.entries(byId).map(([id, step]): [string, typeof step] => [id, { ...step, id }]),
     ),
   )
-  .describe("By id; an id is a step's own in the whole workflow.");
+  .meta({ id: 'WorkflowSteps', description: "By id; an id is a step's own in the whole workflow." });
 
 export const workflowDefinition = z.strictObject({
   name: name.describe('Unique per owner: registering it again adds a version.'),

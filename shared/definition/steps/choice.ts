@@ -10,7 +10,7 @@ import {
   pathsInCondition,
 } from '../choice-condition.ts';
 import type { ExpressionCompiler } from '../expression.ts';
-import { heading, id, name } from '../step-fields.ts';
+import { heading, id, name, whereFieldsAreRight } from '../step-fields.ts';
 import type { ExpressionFinder, OwnPart } from '../step-type.ts';
 
 interface Rule extends Condition {
@@ -22,7 +22,7 @@ const rule: z.ZodType<Rule> = z
     ...conditionFields,
     next_step: name.describe('The step that follows where the condition holds.'),
   })
-  .superRefine(checkCondition);
+  .superRefine(checkCondition, whereFieldsAreRight);
 
 /** The first rule that holds says what follows. */
 export const choiceSchema = z.strictObject({

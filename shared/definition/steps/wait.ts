@@ -3,7 +3,15 @@ import type { WaitStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
 import type { ExpressionCompiler } from '../expression.ts';
 import { isPath } from '../path.ts';
-import { heading, id, MAX_DURATION_SECONDS, nextStep, path, results } from '../step-fields.ts';
+import {
+  heading,
+  id,
+  MAX_DURATION_SECONDS,
+  nextStep,
+  path,
+  results,
+  whereFieldsAreRight,
+} from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
 import { parseTimestamp } from '../timestamp.ts';
 
@@ -29,10 +37,10 @@ export const waitSchema = z
     id,
     next_step: nextStep,
   })
-  .refine(
-    ({ seconds, until }) => (seconds === undefined) !== (until === undefined),
-    'expected either "seconds" or "until"',
-  );
+  .refine(({ seconds, until }) => (seconds === undefined) !== (until === undefined), {
+    ...whereFieldsAreRight,
+    error: 'expected either "seconds" or "until"',
+  });
 
 export type WaitDefinition = z.infer<typeof waitSchema>;
 
