@@ -143,8 +143,12 @@ function wake(flow: Flow, stepExecutionId: string | null, at: number): RefusalCo
       return null;
     }
     const step = flow.stepOf(attempt.stepId);
-    const { woken } = flow.behaviourOf(step);
-    return woken === undefined ? 'NOT_DUE' : flow.settling(() => woken(flow, step, attempt, at));
+    const { opensScopes, woken } = flow.behaviourOf(step);
+    if (woken === undefined) return 'NOT_DUE';
+    // What follows a container is requested: gathering its outputs is enough for one record.
+    return opensScopes
+      ? woken(flow, step, attempt, at)
+      : flow.settling(() => woken(flow, step, attempt, at));
   });
 }
 
