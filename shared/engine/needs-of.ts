@@ -44,7 +44,7 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
   const answersWell = event.type !== 'agent_answered' || event.outcome.status === 'completed';
   for (const attempt of attemptsAbout(state, event)) {
     if (attempt.status === 'PENDING') needs.startingAttempt(attempt);
-    else if (isContainer(plan, attempt)) needs.settlingContainer(attempt);
+    else if (isContainer(plan, attempt)) needs.settlingContainer(attempt, event.type === 'woken');
     else if (attempt.status === 'RUNNING') needs.settling(attempt, answersWell ? null : codeOf(event));
   }
   return needs.needs();
@@ -102,6 +102,7 @@ class NeedsCollector {
   readonly #visits = new Map<string, StepInScope>();
   readonly #children = new Set<string>();
   readonly #gathered = new Set<string>();
+  readonly #openWithin = new Set<string>();
   readonly #signalNames = new Set<string>();
   readonly #signalIds = new Set<string>();
   readonly #workflows: { name: string; version: number | null }[] = [];
@@ -139,13 +140,17 @@ class NeedsCollector {
     if (step.next !== null) this.starting(step.next, attempt.scope, step.id);
   }
 
-  settlingContainer(attempt: Attempt): void {
+  settlingContainer(attempt: Attempt, mayTimeOut: boolean): void {
     const step = stepOf(this.#plan, attempt.stepId);
+    const path = joinPathOf(attempt);
+    const isOver = this.#state.joins.get(path)?.isOver ?? false;
+    if (isOver || mayTimeOut) this.#openWithin.add(path);
+    // Not before the join is over: what an earlier event of the same batch adds to it would be missed.
+    if (isOver) this.#gathered.add(path);
     this.#leaving(step, attempt.scope);
     this.#reads(step, attempt.scope, step.settleReads, null);
     if (step.assign !== null) this.#chain(this.#variables, attempt.scope);
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), attempt.scope);
-    this.#gathered.add(joinPathOf(attempt));
   }
 
   needs(): Needs {
@@ -157,7 +162,7 @@ class NeedsCollector {
       visits: [...this.#visits.values()],
       children: [...this.#children],
       gathered: [...this.#gathered],
-      openWithin: [...this.#gathered],
+      openWithin: [...this.#openWithin],
       signalNames: [...this.#signalNames],
       signalIds: [...this.#signalIds],
       workflows: this.#workflows,
