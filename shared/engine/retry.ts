@@ -29,6 +29,7 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
   if (fromStep === null && status === 'COMPLETED') return 'RUN_COMPLETED';
   const target = fromStep === null ? null : latestOf(flow, fromStep, event.fromScope ?? null);
   if (target === undefined) return 'STEP_NOT_REACHED';
+  if (target === null && isAtEnd(flow)) return 'RUN_COMPLETED';
   reopen(flow, asked, fromStep !== null);
   const given = event.inputData === undefined ? {} : { inputData: event.inputData };
   if (target !== null) goBack(flow, target, given);
@@ -121,6 +122,12 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
     draft.putChild({ ...child, status: 'PENDING', output: null, error: null });
   for (const { scope } of unfinished) resumeScope(flow, scope);
   if (isOver) flow.ask(running);
+}
+
+/** Its last step completed, whatever else was written to it: only by another producer. */
+function isAtEnd(flow: Flow): boolean {
+  const last = lastIn(flow, '');
+  return last?.status === 'COMPLETED' && flow.stepOf(last.stepId).next === null;
 }
 
 function request(flow: Flow, last: Attempt, given: Partial<Attempt>): void {
