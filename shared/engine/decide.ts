@@ -1,3 +1,4 @@
+import { joinPathOf } from './container.ts';
 import type { Decision, RefusalCode } from './decision.ts';
 import { Draft, type Draws } from './draft.ts';
 import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
@@ -197,8 +198,10 @@ function resume(flow: Flow): RefusalCode | null {
   draft.announce(null);
   for (const attempt of draft.attempts.values()) {
     if (!isOpenAttempt(attempt)) continue;
-    const { requested } = flow.behaviourOf(flow.stepOf(attempt.stepId));
-    const isHeld = attempt.status === 'PENDING' ? attempt.dueAt === null : requested !== undefined;
+    const isHeld =
+      attempt.status === 'PENDING'
+        ? attempt.dueAt === null
+        : draft.joins.get(joinPathOf(attempt))?.isOver === true;
     if (isHeld) flow.ask(attempt);
     else if (isPast(attempt, now)) draft.put({ ...attempt, wakeAt: now });
   }

@@ -17,6 +17,8 @@ import { behaviours } from './steps/all.ts';
 export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | readonly string[] {
   if (event.type === 'retry_requested') return 'all';
   const paths = new Set<string>();
+  if (event.type === 'resume_requested')
+    for (const attempt of state.attempts.values()) if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
   for (const attempt of attemptsAbout(state, event)) {
     const around = joinOf(attempt.scope);
     if (around !== null) paths.add(around);
