@@ -147,9 +147,7 @@ function wake(flow: Flow, stepExecutionId: string | null, at: number): RefusalCo
     const { opensScopes, woken } = flow.behaviourOf(step);
     if (woken === undefined) return 'NOT_DUE';
     // What follows a container is requested: gathering its outputs is enough for one record.
-    return opensScopes
-      ? woken(flow, step, attempt, at)
-      : flow.settling(() => woken(flow, step, attempt, at));
+    return opensScopes ? woken(flow, step, attempt, at) : flow.settling(() => woken(flow, step, attempt, at));
   });
 }
 

@@ -1,8 +1,9 @@
 import { joinPathOf } from './container.ts';
-import type { EngineEvent } from './event.ts';
+import type { EngineEvent, RetryRequested } from './event.ts';
 import { catchFor, itemScope, scopeSeen, stepOf } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
+import { stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State } from './state.ts';
 import type { StepBehaviour } from './step-behaviour.ts';
@@ -18,7 +19,8 @@ export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | r
   if (event.type === 'retry_requested') return 'all';
   const paths = new Set<string>();
   if (event.type === 'resume_requested')
-    for (const attempt of state.attempts.values()) if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
+    for (const attempt of state.attempts.values())
+      if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
   for (const attempt of attemptsAbout(state, event)) {
     const around = joinOf(attempt.scope);
     if (around !== null) paths.add(around);
@@ -28,7 +30,7 @@ export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | r
 }
 
 export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
-  if (event.type === 'retry_requested') return retryNeeds(plan, state, event.fromStep ?? null);
+  if (event.type === 'retry_requested') return retryNeeds(state, event);
   if (!isOpenRun(state.run)) return NO_NEEDS;
   const needs = new NeedsCollector(plan, state);
   switch (event.type) {
@@ -84,14 +86,13 @@ function isContainer(plan: Plan, { stepId }: Attempt): boolean {
   return behaviourOf(stepOf(plan, stepId)).opensScopes ?? false;
 }
 
-function retryNeeds(plan: Plan, state: State, fromStep: string | null): Needs {
-  const visits: StepInScope[] = [];
-  const step = fromStep === null ? undefined : plan.steps.get(fromStep);
-  if (step) {
-    for (const { stepId, scope } of state.attempts.values())
-      if (stepId === step.id) visits.push({ scope, stepId });
-  }
-  return { ...NO_NEEDS, visits, unfinishedChildren: true };
+function retryNeeds(state: State, event: RetryRequested): Needs {
+  const target = stepToRetry(state.attempts.values(), event);
+  if (!target) return { ...NO_NEEDS, unfinishedChildren: true };
+  const { scope, stepId } = target;
+  // The scopes that it goes back into, which may have completed.
+  const children = scopesAround(scope).filter((each) => each !== '');
+  return { ...NO_NEEDS, visits: [{ scope, stepId }], children, unfinishedChildren: true };
 }
 
 class NeedsCollector {
