@@ -4,6 +4,7 @@ import type { Caller } from '../../shared/auth/caller.ts';
 import type { Scope } from '../../shared/config/scopes.ts';
 import type { Answer, PlainAnswer } from './answer.ts';
 import type { Problem } from './api-error.ts';
+import type { Operation } from './operation.ts';
 import type { ApiServices } from './services.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -11,6 +12,8 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 /** What a body may be. The schema also documents it. */
 export interface BodySpec<Body> {
   readonly schema: z.ZodType<Body>;
+  /** The schema of what reads the body, where `schema` lets everything through to it. */
+  readonly documentedBy?: z.ZodType;
   /** JSON text, in UTF-8 bytes. */
   readonly maxBytes: number;
   /** Without a body the schema gets `{}`. */
@@ -44,6 +47,7 @@ export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subj
   readonly path: string;
   readonly operationId: string;
   readonly summary: string;
+  readonly operation?: Operation;
   readonly authentication: Auth;
   /** `itself`: its handler writes the audit record with what it does. Default: the pipeline does, but for the scope `read`. */
   readonly audited?: 'itself' | 'never';
