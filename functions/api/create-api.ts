@@ -16,7 +16,7 @@ import { corsHeaders, preflightHeaders } from './cors.ts';
 import { apiErrorOf } from './error-of.ts';
 import type { Exchange } from './exchange.ts';
 import { headerOf, readBody, readIdempotencyKey, readParams, readQuery } from './read-request.ts';
-import type { AnyRoute } from './route.ts';
+import { type AnyRoute, isPlainPath } from './route.ts';
 import { createRouter } from './router.ts';
 import { allRoutes } from './routes/all-routes.ts';
 import type { ApiServices } from './services.ts';
@@ -126,7 +126,7 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
 }
 
 function isPlain({ path }: APIGatewayProxyEvent): boolean {
-  return /^\/api\/workflows(\/|$)/.test(path ?? '');
+  return isPlainPath(path ?? '');
 }
 
 function requestIdOf(event: APIGatewayProxyEvent): string {

@@ -6,7 +6,8 @@ import type { ErrorCode } from './api-error.ts';
 export const tags = {
   runs: 'Envelope `{success, message, data, meta}`, statuses in UPPERCASE, ids as `run-<uuid>`.',
   executions: 'Envelope `{success, message, data, meta}`, statuses in lowercase, ids as UUIDs.',
-  plain: "Bare objects, errors as `{detail, error_code}`, statuses in lowercase; of everything one's own only.",
+  plain:
+    "Bare objects, errors as `{detail, error_code}`, statuses in lowercase; of everything one's own only.",
   management: 'Agents, API keys, permissions and the audit log.',
   callbacks: 'For agents that answer later, by the `callback_url` that their call carried.',
   service: 'Health and documents.',
@@ -23,7 +24,7 @@ export interface Operation {
   readonly answers: Readonly<Partial<Record<200 | 201 | 202, AnswerSpec>>>;
   /** Answers about what has ended carry an `ETag`, and `If-None-Match` gets 304. */
   readonly hasETag?: boolean;
-  /** When it refuses, by code, besides what follows from the route's parts (`openapi/refusals-of.ts`). */
+  /** When it refuses, by code, besides what follows from the route's parts (`documents/refusals-of.ts`). */
   readonly refusals?: Readonly<Partial<Record<ErrorCode, string>>>;
   /** Bodies as clients send them, by a name. Default: one put together from the schema. */
   readonly bodyExamples?: Readonly<Record<string, Json>>;
@@ -54,7 +55,7 @@ export function envelope(
 ): AnswerSpec {
   const schema = z.strictObject({
     success: z.literal(true),
-    message: z.string(),
+    message: z.string().meta({ examples: ['Done'] }),
     data,
     meta,
     ...beside,

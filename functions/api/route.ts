@@ -47,7 +47,8 @@ export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subj
   readonly path: string;
   readonly operationId: string;
   readonly summary: string;
-  readonly operation?: Operation;
+  /** What it answers, and what else its documents say. */
+  readonly operation: Operation;
   readonly authentication: Auth;
   /** `itself`: its handler writes the audit record with what it does. Default: the pipeline does, but for the scope `read`. */
   readonly audited?: 'itself' | 'never';
@@ -77,6 +78,11 @@ export type AnyRoute = Route<any, any, any, any, any>;
 
 export function scopeOf({ scope, method }: Pick<AnyRoute, 'scope' | 'method'>): Scope {
   return scope ?? (method === 'GET' ? 'read' : 'manage');
+}
+
+/** On the plain face, whose answers and errors have no envelope. */
+export function isPlainPath(path: string): boolean {
+  return /^\/api\/workflows(\/|$)/.test(path);
 }
 
 /** Checks a route's parts against each other, and forgets their types, so that routes go into one list. */

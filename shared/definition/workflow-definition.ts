@@ -65,6 +65,11 @@ export const workflowDefinition = z.strictObject({
   retry: retry.optional().describe('For steps that have none of their own.'),
 });
 
+/** A step as it is stored and shown: `normalise` has filled in what may be left out. */
+export const storedStep = step
+  .required({ id: true, next_step: true, input_mapping: true })
+  .meta({ id: 'StepDefinition' });
+
 type ParsedDefinition = z.infer<typeof workflowDefinition>;
 
 /** As stored and sent: every step carries its `id`, `next_step` and `input_mapping`. */

@@ -1,7 +1,15 @@
+import { z } from 'zod';
 import { unavailable } from '../api-error.ts';
+import { envelope } from '../operation.ts';
 import { defineRoute } from '../route.ts';
 
 const CHECK_TIMEOUT_MS = 1_500;
+
+const health = z.strictObject({
+  status: z.literal('healthy'),
+  database: z.literal('up'),
+  kafka: z.literal('up'),
+});
 
 export const healthRoutes = [
   defineRoute({
@@ -9,6 +17,11 @@ export const healthRoutes = [
     path: '/health',
     operationId: 'getHealth',
     summary: 'Whether the API reaches the database and Kafka',
+    operation: {
+      tags: ['service'],
+      answers: { 200: envelope(health, { beside: { status: z.literal('healthy') } }) },
+      refusals: { SERVICE_UNAVAILABLE: 'Something is not reachable; `details` says what.' },
+    },
     authentication: 'none',
     async handle(_request, { healthChecks }) {
       const [database, kafka] = await Promise.all([

@@ -34,6 +34,7 @@ function apiDoing(
     path: '/things/{id}',
     operationId: 'doThing',
     summary: '',
+    operation: { tags: ['service'], answers: {} },
     authentication: 'caller',
     query: z.strictObject({ limit: z.string().optional() }),
     body: { schema: z.strictObject({ a: z.number().optional() }), maxBytes: 100, isOptional: true },
@@ -44,6 +45,7 @@ function apiDoing(
     path: '/things',
     operationId: 'getThings',
     summary: '',
+    operation: { tags: ['service'], answers: {} },
     authentication: 'none',
     handle,
   });
