@@ -3,7 +3,7 @@ import type { AuditEntry } from '../../shared/application/audit.ts';
 import type { Caller } from '../../shared/auth/caller.ts';
 import { isJsonObject } from '../../shared/engine/json.ts';
 import type { AaaEvent } from '../../shared/telemetry/aaa-log.ts';
-import type { Answer, PlainAnswer } from './answer.ts';
+import type { AnyAnswer } from './answer.ts';
 import { type ApiError, errorCodes } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
 import { type AnyRoute, scopeOf } from './route.ts';
@@ -62,7 +62,7 @@ export async function accountFor(
 }
 
 /** The id of what a request changed: what it made, else what its path names. */
-export function resourceOf(answer: Answer | PlainAnswer, params: unknown): string | null {
+export function resourceOf(answer: AnyAnswer, params: unknown): string | null {
   const beside = 'beside' in answer ? answer.beside : undefined;
   const named = isJsonObject(params)
     ? (params.permission_id ?? params.run_id ?? params.id ?? params.agent ?? params.step_execution_id)

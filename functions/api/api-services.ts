@@ -23,12 +23,14 @@ import { createRunQueries } from '../../shared/persistence/run-queries.ts';
 import { createWorkflowGrants } from '../../shared/persistence/workflow-grants.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
 import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
+import { createApiDocuments } from './documents/api-documents.ts';
+import { allRoutes } from './routes/all-routes.ts';
 import type { ApiServices, ErrorLog } from './services.ts';
 
 type Engine = Pick<EngineServices, 'database' | 'producer' | 'tokens' | 'decideBatch' | 'startRun'>;
 type Settings = Pick<
   Environment,
-  'authMode' | 'jwt' | 'jwtRateLimit' | 'corsAllowedOrigins' | 'secretKey' | 'agentAllowedCidrs'
+  'authMode' | 'jwt' | 'jwtRateLimit' | 'corsAllowedOrigins' | 'secretKey' | 'agentAllowedCidrs' | 'publicUrl'
 >;
 
 const KAFKA_CHECK_TIMEOUT_MS = 1_000;
@@ -40,7 +42,8 @@ export function createApiServices(
   aaa: AaaLog,
 ): ApiServices {
   const { database, producer, tokens, decideBatch, startRun } = engine;
-  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs } = settings;
+  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs, publicUrl } =
+    settings;
   const workflows = createWorkflows(database);
   const agents = createAgents(database);
   const apiKeys = createApiKeys(database);
@@ -77,6 +80,7 @@ export function createApiServices(
       database: () => database.one('select 1 as one'),
       kafka: () => producer.check(KAFKA_CHECK_TIMEOUT_MS),
     },
+    documents: createApiDocuments(allRoutes, publicUrl),
     audit: createAuditLog(database),
     aaa,
     log,

@@ -3,14 +3,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-l
 import { v4 as uuidv4 } from 'uuid';
 import { accountFor, auditEntryOf, communityOf, logRefusal, resourceOf } from './accounting.ts';
 import { admit } from './admission.ts';
-import {
-  type Answer,
-  emptyResult,
-  type PlainAnswer,
-  resultOf,
-  resultOfError,
-  withHeaders,
-} from './answer.ts';
+import { type AnyAnswer, emptyResult, resultOf, resultOfError, withHeaders } from './answer.ts';
 import { ApiError, errorCodes, notFound } from './api-error.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import { apiErrorOf } from './error-of.ts';
@@ -96,7 +89,7 @@ interface Asked {
   readonly params: Readonly<Record<string, string>>;
 }
 
-async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<Answer | PlainAnswer> {
+async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<AnyAnswer> {
   const { event, exchange } = asked;
   const { caller } = exchange;
   const subjectNotFound = () =>

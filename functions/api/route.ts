@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { AuditEntry } from '../../shared/application/audit.ts';
 import type { Caller } from '../../shared/auth/caller.ts';
 import type { Scope } from '../../shared/config/scopes.ts';
-import type { Answer, PlainAnswer } from './answer.ts';
+import type { AnyAnswer } from './answer.ts';
 import type { Problem } from './api-error.ts';
 import type { Operation } from './operation.ts';
 import type { ApiServices } from './services.ts';
@@ -70,7 +70,7 @@ export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subj
   readonly handle: (
     request: RouteRequest<Auth, Params, Query, Body, Subject>,
     services: ApiServices,
-  ) => Promise<Answer | PlainAnswer>;
+  ) => Promise<AnyAnswer>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: routes of different shapes in one list; each was checked where it was defined

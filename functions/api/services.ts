@@ -13,6 +13,7 @@ import type { RunBatches } from '../../shared/persistence/run-batches.ts';
 import type { RunQueries } from '../../shared/persistence/run-queries.ts';
 import type { Workflows } from '../../shared/persistence/workflows.ts';
 import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
+import type { ApiDocuments } from './documents/api-documents.ts';
 
 /** What the routes call. */
 export interface ApiServices {
@@ -39,6 +40,7 @@ export interface ApiServices {
     readonly database: () => Promise<unknown>;
     readonly kafka: () => Promise<unknown>;
   };
+  readonly documents: ApiDocuments;
   readonly audit: AuditLog;
   readonly aaa: AaaLog;
   readonly log: ErrorLog;

@@ -4,6 +4,7 @@ import { apiKeyRoutes } from './api-keys.ts';
 import { auditRoutes } from './audit.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { comparisonRoutes } from './compare-executions.ts';
+import { documentRoutes } from './documents.ts';
 import { executeRoutes } from './execute.ts';
 import { executionRoutes } from './executions.ts';
 import { healthRoutes } from './health.ts';
@@ -29,4 +30,5 @@ export const allRoutes: readonly AnyRoute[] = [
   ...auditRoutes,
   ...callbackRoutes,
   ...healthRoutes,
+  ...documentRoutes,
 ];

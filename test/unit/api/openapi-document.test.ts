@@ -61,15 +61,17 @@ describe('every schema', () => {
     },
   );
 
-  it.each(operations.map(({ operation }) => [operation.operationId, operation] as const))(
-    "of %s's answers lets no other field through",
-    (_, { responses }) => {
-      for (const response of Object.values(responses)) {
-        const media = 'content' in response ? response.content?.['application/json'] : undefined;
-        if (!media?.examples) continue;
-        const [{ value }] = Object.values(media.examples) as [{ value: unknown }];
-        if (Array.isArray(value) || typeof value !== 'object') continue;
-        expect(validatorOf(media.schema)({ ...value, surplus: 1 })).toBe(false);
+  // They answer with documents, whose shape is another standard's.
+  const documents = ['getOpenApi', 'getWorkflowSchema', 'getDocs'];
+  const strict = operations.filter(({ operation }) => !documents.includes(operation.operationId));
+
+  it.each(strict.map(({ operation }) => [operation.operationId, operation] as const))(
+    'of an answer of %s lets no other field through',
+    (_, operation) => {
+      for (const [status, { schema, examples = {} }] of contents(operation)) {
+        const value = Object.values(examples)[0]?.value;
+        if (status.startsWith('request') || typeof value !== 'object' || Array.isArray(value)) continue;
+        expect([status, validatorOf(schema)({ ...value, surplus: 1 })]).toEqual([status, false]);
       }
     },
   );
