@@ -37,7 +37,6 @@ export const workflowRoutes = [
       description:
         'The definition is checked: dangling and unreachable steps, loops without a way out, mappings that read what cannot be there, paths that do not parse.',
       answers: { 201: envelope(workflow, { beside: { id: uuid }, headers: ['Location'] }) },
-      refusals: { CONFLICT: 'Another workflow of this owner got the name meanwhile.' },
       bodyExamples: definitionExamples,
     },
     authentication: 'caller',
