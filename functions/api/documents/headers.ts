@@ -5,12 +5,12 @@ export const headers = {
   'RateLimit-Policy': {
     description:
       "The caller's tier, its requests (`q`) and its window in seconds (`w`); absent where there is no limit.",
-    schema: { type: 'string', pattern: '^"[a-z]+";q=\\d+;w=\\d+$', examples: ['"standard";q=100;w=60'] },
+    schema: { type: 'string', pattern: '^"[a-z-]+";q=\\d+;w=\\d+$', examples: ['"standard";q=100;w=60'] },
   },
   RateLimit: {
     description:
       'How many requests remain (`r`), and the seconds until all are back (`t`); absent where there is no limit.',
-    schema: { type: 'string', pattern: '^"[a-z]+";r=\\d+;t=\\d+$', examples: ['"standard";r=99;t=1'] },
+    schema: { type: 'string', pattern: '^"[a-z-]+";r=\\d+;t=\\d+$', examples: ['"standard";r=99;t=1'] },
   },
   'Retry-After': {
     description: 'Seconds to wait before the request is worth sending again.',

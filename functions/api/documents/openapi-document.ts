@@ -35,10 +35,12 @@ export function openApiDocument(routes: readonly AnyRoute[], publicUrl: string):
     const operation = operationObject(route, components);
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation };
   }
-  const everywhere = errorResponses(
-    { NOT_FOUND: 'The path names nothing.', METHOD_NOT_ALLOWED: 'The path has other methods.' },
-    { isPlain: false, headers: ['X-Request-Id'] },
-    components,
+  const [shared, plain] = [false, true].map((isPlain) =>
+    errorResponses(
+      { NOT_FOUND: 'The path names nothing.', METHOD_NOT_ALLOWED: 'The path has other methods.' },
+      { isPlain, headers: ['X-Request-Id'] },
+      components,
+    ),
   );
   return {
     openapi: '3.1.1',
@@ -54,7 +56,13 @@ export function openApiDocument(routes: readonly AnyRoute[], publicUrl: string):
     paths,
     components: {
       schemas: Object.fromEntries(Object.entries(components.schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
-      responses: { PathNotFound: everywhere[404]!, MethodNotAllowed: everywhere[405]! },
+      // Of no operation, but of every path.
+      responses: {
+        PathNotFound: shared![404]!,
+        MethodNotAllowed: shared![405]!,
+        PlainPathNotFound: plain![404]!,
+        PlainMethodNotAllowed: plain![405]!,
+      },
       parameters: headerParameters,
       headers,
       securitySchemes: {

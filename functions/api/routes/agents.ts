@@ -43,7 +43,7 @@ export const agentRoutes = [
       },
       bodyExamples: {
         http: { name: 'my-agent', kind: 'http', url: 'https://agents.example.com/mine', timeout_seconds: 30 },
-        kafka: { name: 'my-agent', kind: 'kafka', topic: 'agent.mine' },
+        kafka: { name: 'my-kafka-agent', kind: 'kafka', topic: 'agent.mine' },
       },
     },
     authentication: 'caller',

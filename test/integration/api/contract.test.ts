@@ -31,6 +31,7 @@ beforeAll(async () => {
   keys.owner = await makeApiKey(stack.database, 'ann');
   keys.reader = await makeApiKey(stack.database, 'ann', { scopes: ['read'] });
   keys.executor = await makeApiKey(stack.database, 'ann', { scopes: ['execute'] });
+  keys.admin = await makeApiKey(stack.database, 'root', { roles: ['admin'] });
   // Of somebody else: what is let through before the limit is reached changes nothing of ann's.
   keys.hurried = await makeApiKey(stack.database, 'tom', { tier: 'standard' });
   const response = await fetch(`${stack.url}/openapi.json`);
@@ -90,13 +91,13 @@ describe('success', () => {
       const examples = operation.requestBody?.content['application/json']?.examples ?? {};
       return Object.entries(examples).map(([name, { value }]) => [id, name, value] as const);
     }),
-  )('of %s with the example %s', async (id, name, body) => {
-    // The example is of an admin: others register http agents only.
-    if (id === 'registerAgent' && name === 'kafka') return;
-    const { statuses } = operations.find((one) => one.id === id)!;
+  )('of %s with the example %s', async (id, _name, body) => {
+    const { statuses, operation } = operations.find((one) => one.id === id)!;
     const { params } = await right(id);
     const status = statuses.find((one) => one < 300)!;
-    await contract.call(id, as('owner', { ...(params && { params }), body }), status);
+    // The plain face is about one's own; elsewhere an admin may send each, and has none of the names yet.
+    const sender = operation.tags.includes('plain') ? 'owner' : 'admin';
+    await contract.call(id, as(sender, { ...(params && { params }), body }), status);
   });
 });
 
@@ -239,9 +240,7 @@ describe('409', () => {
     async (id) => {
       const my = await makeApiThings(stack);
       await contract.call('completeCallback', requests.completeCallback!(my), 200);
-      await contract.call(id, requests[id]!(my), id === 'completeCallback' ? 200 : 409);
-      await contract.call('cancelRun', as('owner', { params: { run_id: my.runId } }), 400);
-      if (id === 'completeCallback') await contract.call('failCallback', requests.failCallback!(my), 409);
+      await contract.call(id, requests[id]!(my), 409);
     },
   );
 
