@@ -20,7 +20,7 @@ export const json = z
   .custom<Json>((value) => value !== undefined)
   .meta({ examples: [{ message: 'Hello, World!' }] });
 
-export const jsonObjectOf = z.record(z.string(), json).meta({ examples: [{ message: 'Hello, World!' }] });
+export const jsonRecord = z.record(z.string(), json).meta({ examples: [{ message: 'Hello, World!' }] });
 
 export const textOrNull = z
   .string()

@@ -13,7 +13,6 @@ import type { RunBatches } from '../../shared/persistence/run-batches.ts';
 import type { RunQueries } from '../../shared/persistence/run-queries.ts';
 import type { Workflows } from '../../shared/persistence/workflows.ts';
 import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
-import type { ApiDocuments } from './documents/api-documents.ts';
 
 /** What the routes call. */
 export interface ApiServices {
@@ -44,6 +43,13 @@ export interface ApiServices {
   readonly audit: AuditLog;
   readonly aaa: AaaLog;
   readonly log: ErrorLog;
+}
+
+/** Texts that are the same for everybody, each made when it is first asked for. */
+export interface ApiDocuments {
+  openApi(): string;
+  page(): string;
+  workflowSchema(): string;
 }
 
 /** What is wrong with an address or a secret, or null. */

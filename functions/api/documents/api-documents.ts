@@ -1,14 +1,8 @@
 import { workflowJsonSchema } from '../../../shared/definition/workflow-json-schema.ts';
 import type { AnyRoute } from '../route.ts';
+import type { ApiDocuments } from '../services.ts';
 import { docsPage } from './docs-page.ts';
 import { openApiDocument } from './openapi-document.ts';
-
-/** Texts, each made when it is first asked for. */
-export interface ApiDocuments {
-  openApi(): string;
-  page(): string;
-  workflowSchema(): string;
-}
 
 /** @param publicUrl where clients reach this API, without a slash at the end */
 export function createApiDocuments(routes: readonly AnyRoute[], publicUrl: string): ApiDocuments {

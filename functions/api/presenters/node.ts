@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ExecutionStatus } from '../../../shared/persistence/execution-queries.ts';
 import type { Node } from '../../../shared/persistence/node-queries.ts';
-import { count, json, jsonObjectOf, textOrNull, timestamp } from '../response-fields.ts';
+import { count, json, jsonRecord, textOrNull, timestamp } from '../response-fields.ts';
 import { isoOf } from './run.ts';
 
 /** One answer shows no more nodes than these, and says so. */
@@ -32,7 +32,7 @@ const nodeState = z
     logs: z.array(z.string()).meta({ examples: [['Node execution started']] }),
     error: textOrNull,
     error_type: textOrNull,
-    metadata: jsonObjectOf.meta({ examples: [{}] }),
+    metadata: jsonRecord.meta({ examples: [{}] }),
   })
   .meta({ id: 'NodeState' });
 

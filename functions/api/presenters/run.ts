@@ -3,7 +3,7 @@ import type { RunDetails, RunSummary } from '../../../shared/persistence/run-que
 import {
   count,
   json,
-  jsonObjectOf,
+  jsonRecord,
   runId,
   runStatus,
   textOrNull,
@@ -57,8 +57,8 @@ export const run = z
     ...summaryFields,
     input_data: json.describe('Null where it came as `variables`.'),
     output_data: json.describe('Of its last step.'),
-    variables: jsonObjectOf.nullable().meta({ examples: [null] }),
-    metadata: jsonObjectOf.nullable().meta({ examples: [null] }),
+    variables: jsonRecord.nullable().meta({ examples: [null] }),
+    metadata: jsonRecord.nullable().meta({ examples: [null] }),
   })
   .meta({ id: 'Run' });
 
