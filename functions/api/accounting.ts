@@ -61,6 +61,17 @@ export async function accountFor(
     .catch((error: unknown) => log.error('An audit record was not stored', { ...entry, resource, error }));
 }
 
+/** A test leaves its result in the log and nowhere else; a failed one is an error besides (workflow-execution-api-keys, Test). */
+export function accountForTest(
+  { communityId: community, userId: user, action }: AuditEntry,
+  hasPassed: boolean,
+  { aaa }: Pick<ApiServices, 'aaa'>,
+): void {
+  const result = hasPassed ? 'SUCCESS' : 'FAILURE';
+  aaa.write({ type: 'AUDIT', level: 'INFO', community, user, action, result });
+  if (!hasPassed) aaa.write({ type: 'ERROR', level: 'WARN', community, user, action, result });
+}
+
 /** The id of what a request changed: what it made, else what its path names. */
 export function resourceOf(answer: AnyAnswer, params: unknown): string | null {
   const beside = 'beside' in answer ? answer.beside : undefined;

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
 import { checkAgentUrl } from '../../shared/agents/check-agent-url.ts';
 import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/agents/secrets.ts';
 import { createChangeRun } from '../../shared/application/change-run.ts';
+import { createDryRun } from '../../shared/application/dry-run/dry-run.ts';
 import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import { createManageAgents } from '../../shared/application/manage-agents.ts';
 import { createCreateApiKey } from '../../shared/application/manage-api-keys.ts';
@@ -12,6 +14,8 @@ import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
+import { limits } from '../../shared/config/limits.ts';
+import { createAgentExamples } from '../../shared/persistence/agent-examples.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
 import { createAuditLog } from '../../shared/persistence/audit-log.ts';
@@ -27,7 +31,10 @@ import { createApiDocuments } from './documents/api-documents.ts';
 import { allRoutes } from './routes/all-routes.ts';
 import type { ApiServices, ErrorLog } from './services.ts';
 
-type Engine = Pick<EngineServices, 'database' | 'producer' | 'tokens' | 'decideBatch' | 'startRun'>;
+type Engine = Pick<
+  EngineServices,
+  'database' | 'producer' | 'tokens' | 'clock' | 'plans' | 'decideBatch' | 'startRun'
+>;
 type Settings = Pick<
   Environment,
   'authMode' | 'jwt' | 'jwtRateLimit' | 'corsAllowedOrigins' | 'secretKey' | 'agentAllowedCidrs' | 'publicUrl'
@@ -41,7 +48,7 @@ export function createApiServices(
   log: ErrorLog,
   aaa: AaaLog,
 ): ApiServices {
-  const { database, producer, tokens, decideBatch, startRun } = engine;
+  const { database, producer, tokens, clock, plans, decideBatch, startRun } = engine;
   const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs, publicUrl } =
     settings;
   const workflows = createWorkflows(database);
@@ -59,6 +66,18 @@ export function createApiServices(
     registerWorkflow: createRegisterWorkflow(workflows),
     grants: createWorkflowGrants(database),
     executeWorkflow: createExecuteWorkflow(startRun, (text) => createHash('sha256').update(text).digest()),
+    dryRun: createDryRun({
+      plans,
+      examples: createAgentExamples(database),
+      clock,
+      nextId: () => uuidv7(),
+      limits: {
+        maxSteps: limits.maxDryRunSteps,
+        maxTimeMs: limits.maxDryRunTimeMs,
+        maxDataLength: limits.maxDryRunDataLength,
+        maxExamplesBytes: limits.maxDryRunExamplesBytes,
+      },
+    }),
     runs: createRunQueries(database),
     executions: createExecutionQueries(database),
     nodes: createNodeQueries(database),

@@ -107,7 +107,7 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
   if (subject === null) throw subjectNotFound();
   const query = route.query ? readQuery(event, route.query) : {};
   const idempotencyKey = route.takesIdempotencyKey ? readIdempotencyKey(event) : null;
-  const body = route.body ? readBody(event, route.body, services) : undefined;
+  const body = route.body ? readBody(event, route.body, services, subject) : undefined;
   exchange.community = communityOf(caller, body, query);
   const audit = auditEntryOf(route, event, requestIdOf(event), exchange);
   const answer = await route.handle(

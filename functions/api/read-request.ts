@@ -51,10 +51,11 @@ export function readIdempotencyKey(event: APIGatewayProxyEvent): string | null {
 }
 
 /** @throws ApiError 400 naming every field that is wrong, 413 or 415. */
-export function readBody<Body>(
+export function readBody<Body, Subject>(
   event: APIGatewayProxyEvent,
-  spec: BodySpec<Body>,
+  spec: BodySpec<Body, Subject>,
   services: ApiServices,
+  subject: Subject,
 ): Body {
   const text = bodyText(event, spec.maxBytes);
   if (text.trim() === '' && spec.isOptional) return spec.schema.parse({});
@@ -66,7 +67,7 @@ export function readBody<Body>(
     throw badRequest([{ path, message }]);
   }
   const parsed = validate(spec.schema, payload.value);
-  const more = spec.findProblems?.(payload.value, services) ?? [];
+  const more = spec.findProblems?.(payload.value, services, subject) ?? [];
   if (!parsed.ok || more.length > 0) throw badRequest([...(parsed.ok ? [] : parsed.problems), ...more]);
   const oversized = spec.findOversized?.(parsed.value) ?? [];
   if (oversized.length > 0) throw tooLarge(oversized);
@@ -119,5 +120,16 @@ function problemsOf(issue: z.core.$ZodIssue): Problem[] {
       message: 'unknown field',
     }));
   }
+  if (issue.code === 'invalid_union') {
+    // Of several forms, the one that was meant is the one whose outermost type fits.
+    const meant = issue.errors.filter((issues) => !issues.some(isOfAnotherType));
+    if (meant.length === 1) {
+      return meant[0]!.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }));
+    }
+  }
   return [{ path, message: issue.message.replace(/^Invalid (input|option): /, '') }];
+}
+
+function isOfAnotherType({ code, path }: z.core.$ZodIssue): boolean {
+  return code === 'invalid_type' && path.length === 0;
 }

@@ -10,7 +10,7 @@ import type { ApiServices } from './services.ts';
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /** What a body may be. The schema also documents it. */
-export interface BodySpec<Body> {
+export interface BodySpec<Body, Subject = unknown> {
   readonly schema: z.ZodType<Body>;
   /** The schema of what reads the body, where `schema` lets everything through to it. */
   readonly documentedBy?: z.ZodType;
@@ -18,8 +18,11 @@ export interface BodySpec<Body> {
   readonly maxBytes: number;
   /** Without a body the schema gets `{}`. */
   readonly isOptional?: boolean;
-  /** What a schema cannot say of the JSON as it came, valid or not: rules between fields, rules that need the settings. */
-  readonly findProblems?: (json: unknown, services: ApiServices) => readonly Problem[];
+  /**
+   * What a schema cannot say of the JSON as it came, valid or not: rules between fields, rules that need the settings or what
+   * the path is about.
+   */
+  readonly findProblems?: (json: unknown, services: ApiServices, subject: Subject) => readonly Problem[];
   /** Parts that are too large by themselves. */
   readonly findOversized?: (body: Body) => readonly Problem[];
 }
@@ -57,7 +60,7 @@ export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subj
   /** What does not match names nothing: 404; on the plain face it is 400. */
   readonly params?: z.ZodType<Params>;
   readonly query?: z.ZodType<Query>;
-  readonly body?: BodySpec<Body>;
+  readonly body?: BodySpec<Body, Subject>;
   /** The header `Idempotency-Key`: the same key and request again are answered alike, and done once. */
   readonly takesIdempotencyKey?: boolean;
   /** What the path is about; null where there is none that the caller may see. */

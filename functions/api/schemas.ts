@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../../shared/config/limits.ts';
 import { shownAs } from '../../shared/documents/json-schema.ts';
-import type { JsonObject } from '../../shared/engine/json.ts';
+import type { Json, JsonObject } from '../../shared/engine/json.ts';
 import type { ExecutionStatus } from '../../shared/persistence/execution-queries.ts';
 import type { Problem } from './api-error.ts';
 
@@ -14,6 +14,9 @@ export const jsonObject = z.looseObject(
   {},
   { error: 'expected an object' },
 ) as unknown as z.ZodType<JsonObject>;
+
+/** Any value: what is no JSON was refused with the body. */
+export const json = z.unknown() as unknown as z.ZodType<Json>;
 
 export const name = z
   .string({ error: 'expected text' })

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../../shared/application/audit.ts';
 import type { ChangeRun } from '../../shared/application/change-run.ts';
+import type { DryRun } from '../../shared/application/dry-run/dry-run.ts';
 import type { ExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import type { Agents, ManageAgents } from '../../shared/application/manage-agents.ts';
 import type { CreateApiKey, ManagedApiKeys } from '../../shared/application/manage-api-keys.ts';
@@ -23,6 +24,7 @@ export interface ApiServices {
   readonly registerWorkflow: RegisterWorkflow;
   readonly grants: WorkflowGrants;
   readonly executeWorkflow: ExecuteWorkflow;
+  readonly dryRun: DryRun;
   readonly runs: RunQueries;
   readonly executions: ExecutionQueries;
   readonly nodes: NodeQueries;

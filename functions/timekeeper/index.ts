@@ -8,8 +8,13 @@ import { fireDueTimes, publishLeftBehind, type TimekeeperDeps } from './timekeep
 
 const environment = readEnvironment();
 const log = createLogger({ service: 'timekeeper', level: environment.logLevel });
-const { database, producer } = createEngineServices(environment, 'timekeeper');
-const deps: TimekeeperDeps = { database, producer, stepRequestsTopic: environment.topics.stepRequests };
+const { database, producer, routeTasks } = createEngineServices(environment, 'timekeeper');
+const deps: TimekeeperDeps = {
+  database,
+  producer,
+  routeTasks,
+  stepRequestsTopic: environment.topics.stepRequests,
+};
 
 /** EventBridge fires once a minute, timers to the second: an invocation looks again and again until the next one comes. */
 const LOOK_FOR_MS = 60_000;

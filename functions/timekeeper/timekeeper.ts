@@ -1,8 +1,10 @@
 import type { OutboxEntry, OutgoingMessage } from '../../shared/application/ports.ts';
 import { withPlans } from '../../shared/application/publish-entries.ts';
+import { agentsOf, type RouteTasks } from '../../shared/application/route-tasks.ts';
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { OutgoingRecord, RecordProducer } from '../../shared/kafka/producer.ts';
 import type { Wake } from '../../shared/messages/messages.ts';
+import { loadAgentRoutes } from '../../shared/persistence/agent-routes.ts';
 import type { Database, Statements } from '../../shared/persistence/database.ts';
 import { claimDueTimes, type DueRow } from '../../shared/persistence/due-times.ts';
 import { loadVersions } from '../../shared/persistence/load-versions.ts';
@@ -11,6 +13,7 @@ import { claimLeftBehind, postponeOutbox, removeOutbox } from '../../shared/pers
 export interface TimekeeperDeps {
   readonly database: Database;
   readonly producer: Pick<RecordProducer, 'publish' | 'check'>;
+  readonly routeTasks: RouteTasks;
   readonly stepRequestsTopic: string;
 }
 
@@ -47,7 +50,7 @@ export async function fireDueTimes({
  * while it is there, as a message to a topic that does not exist, is tried again later, and the rest does not wait for it.
  * @throws PublishError when the broker is away, or at the end when a message was refused
  */
-export async function publishLeftBehind({ database, producer }: TimekeeperDeps): Promise<number> {
+export async function publishLeftBehind({ database, producer, routeTasks }: TimekeeperDeps): Promise<number> {
   let published = 0;
   const refusals: Error[] = [];
   for (;;) {
@@ -55,10 +58,13 @@ export async function publishLeftBehind({ database, producer }: TimekeeperDeps):
       const entries = await claimLeftBehind(statements, { olderThanMs: LEFT_BEHIND_MS, limit: OUTBOX_BATCH });
       if (entries.length === 0) return { claimed: 0, removed: 0 };
       const definitions = await definitionsFor(statements, entries);
-      const recordsOf = (entry: OutboxEntry) => withPlans(entry, definitions).messages;
+      const agents = agentsOf(entries);
+      const routes = agents.length === 0 ? new Map() : await loadAgentRoutes(statements, agents);
+      const recordsOf = async (some: readonly OutboxEntry[]) =>
+        (await routeTasks(some, routes)).flatMap((entry) => withPlans(entry, definitions).messages);
       let done: readonly OutboxEntry[] = entries;
       try {
-        await producer.publish(entries.flatMap(recordsOf));
+        await producer.publish(await recordsOf(entries));
       } catch {
         await producer.check();
         const { whole, partial } = await publishApart(producer, entries, recordsOf, refusals);
@@ -82,7 +88,7 @@ export async function publishLeftBehind({ database, producer }: TimekeeperDeps):
 async function publishApart(
   producer: Pick<RecordProducer, 'publish'>,
   entries: readonly OutboxEntry[],
-  recordsOf: (entry: OutboxEntry) => readonly OutgoingRecord[],
+  recordsOf: (entries: readonly OutboxEntry[]) => Promise<readonly OutgoingRecord[]>,
   refusals: Error[],
 ): Promise<{ whole: OutboxEntry[]; partial: OutboxEntry[] }> {
   const whole: OutboxEntry[] = [];
@@ -94,7 +100,7 @@ async function publishApart(
     for (const message of entry.messages) {
       try {
         if (refused < MAX_REFUSED_AT_ONCE)
-          await producer.publish(recordsOf({ ...entry, messages: [message] }));
+          await producer.publish(await recordsOf([{ ...entry, messages: [message] }]));
         else left.push(message);
       } catch (error) {
         refused++;

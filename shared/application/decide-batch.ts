@@ -3,7 +3,7 @@ import type { Topics } from '../config/topics.ts';
 import { type DefinitionProblem, parseWorkflowPlan } from '../definition/parse-definition.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import { decide, needsOf } from '../engine/decide.ts';
-import type { Decision, Effect } from '../engine/decision.ts';
+import type { Decision } from '../engine/decision.ts';
 import type { Draws } from '../engine/draft.ts';
 import type { EngineEvent } from '../engine/event.ts';
 import type { JsonObject } from '../engine/json.ts';
@@ -15,28 +15,26 @@ import { changesOf, type DecidedRun } from './changes-of.ts';
 import { dataQueryFor } from './data-query.ts';
 import { messagesOf } from './messages-of.ts';
 import type { PlanCache } from './plan-cache.ts';
-import {
-  type AgentRegistry,
-  type AgentRoute,
-  agentKey,
-  type Clock,
-  type LockedRun,
-  type OutboxEntry,
-  type ResultTokens,
-  type RunStore,
-  type RunTransaction,
+import type {
+  AgentRoute,
+  Clock,
+  LockedRun,
+  OutboxEntry,
+  ResultTokens,
+  RunStore,
+  RunTransaction,
 } from './ports.ts';
+import { agentsOf } from './route-tasks.ts';
 
 export interface DecideBatchDeps {
   readonly store: RunStore;
   readonly plans: PlanCache;
-  readonly registry: AgentRegistry | null;
   readonly topics: Topics;
   readonly tokens: ResultTokens;
   readonly clock: Clock;
   readonly draws: Draws;
   /** Publishes what was committed, bounded in time; what is left behind the timekeeper publishes. Never throws. */
-  readonly publishCommitted: (entry: OutboxEntry) => Promise<void>;
+  readonly publishCommitted: (entry: OutboxEntry, routes: ReadonlyMap<string, AgentRoute>) => Promise<void>;
 }
 
 export type DecideBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
@@ -48,27 +46,17 @@ export type DecideBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
  */
 export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
   const decideAll = async (items: readonly BatchItem[]): Promise<Outcome[]> => {
-    // A registry that cannot be asked now is asked once: the HTTP bridge asks it again, and tells the run.
-    const askedFor = new Set<string>();
     for (let conflicts = 0; ; ) {
       try {
-        const { outcomes, entry } = await deps.store.transaction((tx) =>
-          decideWithin(deps, tx, items, askedFor),
-        );
-        if (entry !== null) await deps.publishCommitted(entry);
+        const { outcomes, committed } = await deps.store.transaction((tx) => decideWithin(deps, tx, items));
+        if (committed !== null) await deps.publishCommitted(committed.entry, await committed.routes);
         return outcomes;
       } catch (error) {
-        if (error instanceof RegistryLookUpNeeded) await lookUp(error.names, askedFor);
-        else if (codeOf(error) === 'TRANSACTION_CONFLICT' && conflicts++ < MAX_CONFLICTS) continue;
-        else if (codeOf(error) === 'VALUE_REFUSED') return isolate(items, error as Error);
-        else throw error;
+        if (codeOf(error) === 'TRANSACTION_CONFLICT' && conflicts++ < MAX_CONFLICTS) continue;
+        if (codeOf(error) === 'VALUE_REFUSED') return isolate(items, error as Error);
+        throw error;
       }
     }
-  };
-
-  const lookUp = async (names: readonly string[], askedFor: Set<string>) => {
-    for (const name of names) askedFor.add(name);
-    await deps.registry?.lookUp(names);
   };
 
   /** Halves the batch until the item that carries the refused value stands alone; its neighbours go on. */
@@ -91,25 +79,11 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
 
 const MAX_CONFLICTS = 5;
 
-/** The rows need an agent's route that only the registry has; asking it must not hold their locks. */
-class RegistryLookUpNeeded extends Error {
-  readonly names: readonly string[];
-  constructor(names: readonly string[]) {
-    super('An agent must be looked up');
-    this.names = names;
-  }
-}
-
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : null;
 }
 
-async function decideWithin(
-  deps: DecideBatchDeps,
-  tx: RunTransaction,
-  items: readonly BatchItem[],
-  askedFor: ReadonlySet<string>,
-) {
+async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: readonly BatchItem[]) {
   const now = deps.clock.now();
   const runIds = [...new Set(items.map(({ runId }) => runId))];
   // Issued together: one round trip where the driver pipelines.
@@ -158,28 +132,23 @@ async function decideWithin(
     return { outcome: 'decided', status: decision.state.run.status };
   });
 
-  if (decided.size === 0) return { outcomes, entry: null };
+  if (decided.size === 0) return { outcomes, committed: null };
   const all = [...decided.values()];
-  // The rows are written while the agents' routes are on their way.
-  const entry = outboxEntry(deps, tx, all, { now, askedFor });
-  await tx.save(changesOf(all), entry);
-  return { outcomes, entry: await entry };
+  const { topics, tokens, draws } = deps;
+  const entry: OutboxEntry = {
+    id: draws.id(),
+    messages: all.flatMap(({ locked, effects }) => messagesOf(locked, effects, { topics, tokens, now })),
+  };
+  // Not awaited: they travel with the commit, in one round trip where the driver pipelines, and it fails if they do.
+  const routes = loadRoutes(tx, entry);
+  routes.catch(() => {});
+  tx.save(changesOf(all), entry).catch(() => {});
+  return { outcomes, committed: { entry, routes } };
 }
 
-async function outboxEntry(
-  deps: DecideBatchDeps,
-  tx: RunTransaction,
-  decided: readonly DecidedRun[],
-  { now, askedFor }: { readonly now: number; readonly askedFor: ReadonlySet<string> },
-): Promise<OutboxEntry> {
-  const routes = await routesFor(deps, tx, decided, askedFor);
-  const { topics, tokens, draws } = deps;
-  return {
-    id: draws.id(),
-    messages: decided.flatMap(({ locked, effects }) =>
-      messagesOf(locked, effects, { topics, tokens, now, routeOf: (name) => routes(locked.owner, name) }),
-    ),
-  };
+async function loadRoutes(tx: RunTransaction, entry: OutboxEntry): Promise<ReadonlyMap<string, AgentRoute>> {
+  const agents = agentsOf([entry]);
+  return agents.length === 0 ? new Map() : tx.loadAgentRoutes(agents);
 }
 
 interface Planned {
@@ -272,29 +241,4 @@ async function loadData(
       outputs: data?.outputs.get(runId) ?? new Map(),
     }),
   };
-}
-
-async function routesFor(
-  { registry }: DecideBatchDeps,
-  tx: RunTransaction,
-  decided: readonly DecidedRun[],
-  askedFor: ReadonlySet<string>,
-): Promise<(owner: string | null, name: string) => AgentRoute | undefined> {
-  const isDispatch = (effect: Effect) => effect.type === 'dispatch_task';
-  const names = new Map(
-    decided.flatMap(({ locked, effects }) =>
-      effects.filter(isDispatch).map(({ agentName: name }) => {
-        const agent = { owner: locked.owner, name };
-        return [agentKey(agent), agent] as const;
-      }),
-    ),
-  );
-  if (names.size === 0) return () => undefined;
-  const routes = await tx.loadAgentRoutes([...names.values()]);
-  if (registry !== null) {
-    const unknown = [...names].filter(([key]) => !routes.has(key)).map(([, { name }]) => name);
-    const unasked = unknown.filter((name) => registry.known(name) === undefined && !askedFor.has(name));
-    if (unasked.length > 0) throw new RegistryLookUpNeeded([...new Set(unasked)]);
-  }
-  return (owner, name) => routes.get(agentKey({ owner, name })) ?? registry?.known(name) ?? undefined;
 }

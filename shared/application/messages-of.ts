@@ -1,14 +1,12 @@
 import type { Topics } from '../config/topics.ts';
 import type { Effect } from '../engine/decision.ts';
 import type { AgentTask, CancellationRequest, MonitoringUpdate, StepRequest } from '../messages/messages.ts';
-import type { AgentRoute, LockedRun, OutgoingMessage, ResultTokens } from './ports.ts';
+import type { LockedRun, OutgoingMessage, ResultTokens } from './ports.ts';
 
 export interface MessageContext {
   readonly topics: Topics;
   readonly tokens: ResultTokens;
   readonly now: number;
-  /** Undefined for an agent that nobody knows: the HTTP bridge says so to the run. */
-  routeOf(agentName: string): AgentRoute | undefined;
 }
 
 /** What a decision's effects are on Kafka (design §4). */
@@ -22,12 +20,11 @@ export function messagesOf(
 }
 
 function messageOf(
-  { run: { runId }, workflowId }: LockedRun,
+  { run: { runId }, workflowId, owner }: LockedRun,
   effect: Effect,
   timestamp: string,
-  context: MessageContext,
+  { topics, tokens }: MessageContext,
 ): OutgoingMessage {
-  const { topics } = context;
   switch (effect.type) {
     case 'dispatch_task': {
       const value = {
@@ -40,11 +37,17 @@ function messageOf(
         input_data: effect.inputData,
         idempotency_key: effect.idempotencyKey,
         deadline: new Date(effect.deadlineAt).toISOString(),
-        result_token: context.tokens.resultToken(effect.stepExecutionId),
+        result_token: tokens.resultToken(effect.stepExecutionId),
         timestamp,
       } satisfies AgentTask;
-      // By attempt, so that a wide fan-out spreads over the partitions.
-      return { topic: taskTopic(context, effect.agentName), key: effect.stepExecutionId, value };
+      return {
+        // An agent that nobody knows is the HTTP bridge's to tell the run of.
+        topic: topics.httpTasks,
+        // By attempt, so that a wide fan-out spreads over the partitions.
+        key: effect.stepExecutionId,
+        value,
+        taskOf: { owner, name: effect.agentName },
+      };
     }
     case 'request_step': {
       const value = {
@@ -81,10 +84,4 @@ function messageOf(
       return { topic: topics.monitoringUpdates, key: runId, value };
     }
   }
-}
-
-function taskTopic({ topics, routeOf }: MessageContext, agentName: string): string {
-  const route = routeOf(agentName);
-  if (route?.kind === 'kafka') return route.address;
-  return route?.kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks;
 }

@@ -11,11 +11,14 @@ export interface Clock {
 
 /** A message that a decision causes: committed with it, published after it. */
 export interface OutgoingMessage {
+  /** Where it goes; a task of an agent that nobody knows goes there too. */
   readonly topic: string;
   readonly key: string;
   readonly value: JsonObject;
   /** The version whose plan is put in as `workflow_plan` at publishing, instead of being copied into each row. */
   readonly planOf?: string;
+  /** The agent whose task it is: where that is registered at publishing decides the topic. */
+  readonly taskOf?: AgentName;
 }
 
 /** What one transaction has to publish: one outbox row. */
@@ -120,11 +123,8 @@ export interface RunTransaction {
   loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>>;
   /** Stores plans that came inline, each once, and returns their versions' ids in the same order. Two statements. */
   storeInlinePlans(definitions: readonly JsonObject[]): Promise<string[]>;
-  /**
-   * One statement, and one for the outbox. What is to be published may still wait for where it goes while the rows are written.
-   * @throws StaleDecisionError when a row is not as it was loaded.
-   */
-  save(changes: Changes, outbox: Promise<OutboxEntry>): Promise<void>;
+  /** One statement. Need not be awaited: the commit fails where it does. @throws StaleDecisionError when a row is not as it was loaded. */
+  save(changes: Changes, outbox: OutboxEntry): Promise<void>;
 }
 
 export interface RunStore {

@@ -5,6 +5,7 @@ import { createDecideBatch, type DecideBatch } from '../application/decide-batch
 import { PlanCache } from '../application/plan-cache.ts';
 import type { Clock, Outbox, RunStore } from '../application/ports.ts';
 import { createPublishEntries, type PublishEntries } from '../application/publish-entries.ts';
+import { createRouteTasks, type RouteTasks } from '../application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../application/start-run.ts';
 import type { Environment } from '../config/environment.ts';
 import { planDefaults } from '../config/plan-defaults.ts';
@@ -20,9 +21,11 @@ export interface EngineServices {
   readonly producer: RecordProducer;
   readonly tokens: Tokens;
   readonly clock: Clock;
+  readonly plans: PlanCache;
   readonly decideBatch: DecideBatch;
   readonly startRun: StartRun;
   readonly publishEntries: PublishEntries;
+  readonly routeTasks: RouteTasks;
   close(): Promise<void>;
 }
 
@@ -50,6 +53,8 @@ export function createEngineServices(
   const publishEntries = createPublishEntries({ publisher: producer, outbox });
   const registryUrl = environment.agentRegistryUrl;
   const registry = registryUrl === null ? null : createAgentRegistry({ url: registryUrl, clock: clock.now });
+  const routeTasks = createRouteTasks({ registry, topics });
+  const plans = new PlanCache(planDefaults);
   const draws = { id: () => uuidv7(), jitter: () => Math.random() };
 
   return {
@@ -57,16 +62,18 @@ export function createEngineServices(
     producer,
     tokens,
     clock,
+    plans,
     publishEntries,
+    routeTasks,
     decideBatch: createDecideBatch({
       store,
-      plans: new PlanCache(planDefaults),
-      registry,
+      plans,
       topics,
       tokens,
       clock,
       draws,
-      publishCommitted: async (entry) => void (await publishEntries([entry])),
+      publishCommitted: async (entry, routes) =>
+        void (await publishEntries(await routeTasks([entry], routes))),
     }),
     startRun: createStartRun({
       runs: createNewRuns(database),

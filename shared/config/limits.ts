@@ -18,6 +18,18 @@ export const limits = {
   maxLogLineLength: 2_000,
   /** Stored error messages are cut here, in characters. */
   maxErrorMessageLength: 4_000,
+  /** Outputs and errors that a dry run may be given, over all steps. */
+  maxMocks: 5_000,
+  /** JSON text of all of them, in UTF-8 bytes. */
+  maxMocksBytes: 2 * 1024 * 1024,
+  /** Attempts of steps in one dry run. */
+  maxDryRunSteps: 25_000,
+  /** JSON text of what a dry run's steps get and give, in characters: it is all in memory. */
+  maxDryRunDataLength: 64 * 1024 * 1024,
+  /** JSON text of the example outputs of a workflow's agents together, in UTF-8 bytes. */
+  maxDryRunExamplesBytes: 16 * 1024 * 1024,
+  /** Far below the 29 seconds after which API Gateway answers by itself. */
+  maxDryRunTimeMs: 5_000,
 } as const;
 
 export type Limits = { readonly [K in keyof typeof limits]: number };

@@ -54,23 +54,7 @@ interface CallRow {
 export function createAgentCalls(database: Database): AgentCalls {
   return {
     async loadCalls(stepExecutionIds) {
-      // The owner's own agent comes before everybody's (design §4, Agents). Two branches, each of one row by the whole index:
-      // with `or` in one, all agents of that name would be read, whoever they belong to.
-      const rows = await database.many<CallRow>(
-        `select s.step_execution_id, s.run_id, r.status as run_status, s.status as attempt_status,
-                s.accepted_at is not null as accepted, s.timeout_ms, s.agent_name,
-                a.kind, a.address, a.timeout_seconds, a.secret_encrypted
-           from step_executions s
-           join workflow_runs r on r.run_id = s.run_id
-           left join lateral (
-             select own.* from agents own where own.name = s.agent_name and own.owner = r.owner
-             union all
-             select everybodys.* from agents everybodys where everybodys.name = s.agent_name and everybodys.owner is null
-             order by owner nulls last limit 1
-           ) as a on true
-          where s.step_execution_id = any($1::text[])`,
-        [stepExecutionIds],
-      );
+      const rows = await database.many<CallRow>('select * from load_agent_calls($1)', [stepExecutionIds]);
       return new Map(rows.map((row) => [row.step_execution_id, callOf(row)]));
     },
 

@@ -13,13 +13,10 @@ export async function loadAgentRoutes(
   statements: Statements,
   names: readonly AgentName[],
 ): Promise<ReadonlyMap<string, AgentRoute>> {
-  // Two look-ups in the index: an "or" would read every agent of that name, whoever owns it.
-  const rows = await statements.many<RouteRow>(
-    `select owner, name, kind, address from agents where name = any($1::text[]) and owner = any($2::text[])
-     union all
-     select owner, name, kind, address from agents where name = any($1::text[]) and owner is null`,
-    [[...new Set(names.map(({ name }) => name))], [...new Set(names.map(({ owner }) => owner))]],
-  );
+  const rows = await statements.many<RouteRow>('select * from load_agent_routes($1, $2)', [
+    [...new Set(names.map(({ name }) => name))],
+    [...new Set(names.map(({ owner }) => owner))],
+  ]);
   const found = new Map(rows.map(({ kind, address, ...agent }) => [agentKey(agent), { kind, address }]));
   const routes = new Map<string, AgentRoute>();
   for (const agent of names) {

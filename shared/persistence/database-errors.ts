@@ -25,6 +25,11 @@ export class DatabaseUnavailableError extends Error {
   readonly code = 'DATABASE_UNAVAILABLE';
 }
 
+/** A row is not as the transaction loaded it under lock: a defect, or somebody who writes without the lock. */
+export class StaleDecisionError extends Error {
+  readonly code = 'STALE_DECISION';
+}
+
 const UNREACHABLE = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -51,6 +56,8 @@ export function translateDatabaseError(error: unknown): unknown {
     if (state.startsWith('08') || state.startsWith('57P') || state.startsWith('53')) {
       return new DatabaseUnavailableError(`The database is not available: ${error.message}`, cause);
     }
+    // Raised by our own functions (functions/save_decisions.sql).
+    if (state === 'SL001') return new StaleDecisionError(error.message, cause);
     return error;
   }
   const socketCode = 'code' in error ? String(error.code) : '';

@@ -24,48 +24,18 @@ interface AttemptRow {
   wake_at: Date | null;
 }
 
-const COLUMNS = `s.run_id, s.step_execution_id, s.step_id, s.scope, s.visit, s.attempt, s.policy_attempt, s.status,
-  s.created_at, s.started_at, s.completed_at, s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.republished_at, s.wake_at`;
-
-/**
- * What a batch's events are about, by run: attempts by id, a run's open ones, a run's last. One statement of the branches that
- * are asked for, each on its index; most batches ask for the first alone.
- */
+/** What a batch's events are about, by run: attempts by id, a run's open ones, a run's last. */
 export async function loadAttempts(
   statements: Statements,
   { ids, withInput, openOf, lastOf }: AttemptQuery,
 ): Promise<ReadonlyMap<string, Attempt[]>> {
-  const branches: string[] = [];
-  const values: unknown[] = [];
-  const parameter = (value: unknown) => `$${values.push(value)}::text[]`;
-  if (ids.length > 0) {
-    const input =
-      withInput.length === 0
-        ? 'null::jsonb'
-        : `case when s.step_execution_id = any(${parameter(withInput)}) then s.input_data end`;
-    branches.push(
-      `select ${COLUMNS}, ${input} as input_data from step_executions s where s.step_execution_id = any(${parameter(ids)})`,
-    );
-  }
-  if (openOf.length > 0) {
-    branches.push(
-      `select ${COLUMNS}, null::jsonb as input_data from step_executions s
-        where s.run_id = any(${parameter(openOf)}) and s.status in ('PENDING', 'RUNNING')
-          and s.step_execution_id <> all(${parameter(ids)})`,
-    );
-  }
-  if (lastOf.length > 0) {
-    branches.push(
-      `select last.* from unnest(${parameter(lastOf)}) as asked (run_id)
-        cross join lateral (
-          select ${COLUMNS}, null::jsonb as input_data from step_executions s
-           where s.run_id = asked.run_id order by s.created_at desc, s.id desc limit 1
-        ) as last
-        where last.step_execution_id <> all(${parameter(ids)})`,
-    );
-  }
-  if (branches.length === 0) return new Map();
-  const rows = await statements.many<AttemptRow>(branches.join(' union all '), values);
+  if (ids.length + openOf.length + lastOf.length === 0) return new Map();
+  const rows = await statements.many<AttemptRow>('select * from load_attempts($1, $2, $3, $4)', [
+    ids,
+    withInput,
+    openOf,
+    lastOf,
+  ]);
   const byRun = new Map<string, Attempt[]>();
   for (const row of rows) {
     const attempts = byRun.get(row.run_id);

@@ -22,14 +22,8 @@ interface RunRow {
   workflow_version_id: string | null;
 }
 
-/** Always in `run_id` order, so that two batches with runs in common wait for each other instead of deadlocking. */
 export async function lockRuns(statements: Statements, runIds: readonly string[]): Promise<LockedRun[]> {
-  const rows = await statements.many<RunRow>(
-    `select run_id, status, sequence, started_at, completed_at, error_code, error_message, error_step_id, error_attempt,
-            cancelled_at, cancelled_by, cancel_reason, retried_at, wake_at, owner, workflow_id, workflow_version_id
-       from workflow_runs where run_id = any($1::text[]) order by run_id for update`,
-    [runIds],
-  );
+  const rows = await statements.many<RunRow>('select * from lock_runs($1)', [runIds]);
   return rows.map((row) => ({
     run: runOf(row),
     owner: row.owner,

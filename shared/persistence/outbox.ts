@@ -1,25 +1,10 @@
 import type { Outbox, OutboxEntry } from '../application/ports.ts';
 import type { Database, Statements } from './database.ts';
 
-export function insertOutbox(statements: Statements, { id, messages }: OutboxEntry): Promise<number> {
-  return statements.execute('insert into outbox (id, messages) values ($1, $2)', [
-    id,
-    JSON.stringify(messages),
-  ]);
-}
-
 export function createOutbox(database: Database): Outbox {
   return {
-    /**
-     * The commit does not wait for the disk: a delete that is lost only costs a duplicate (design §3). The setting holds for
-     * this one statement, which is its own transaction: a round trip instead of four.
-     */
     async remove(ids) {
-      await database.execute(
-        `with lazily as materialized (select set_config('synchronous_commit', 'off', true))
-         delete from outbox using lazily where id = any($1::uuid[])`,
-        [ids],
-      );
+      await database.execute('select remove_outbox($1)', [ids]);
     },
   };
 }

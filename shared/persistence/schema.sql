@@ -44,6 +44,8 @@ create table agents (
     secret_encrypted bytea,
     created_at timestamp with time zone default now() not null,
     updated_at timestamp with time zone default now() not null,
+    example_output jsonb,
+    example_output_bytes integer default octet_length((example_output)::text),
     constraint agents_kind_check CHECK (((kind)::text = ANY ((ARRAY['http'::character varying, 'lambda'::character varying, 'kafka'::character varying])::text[]))),
     constraint agents_timeout_seconds_check CHECK ((timeout_seconds > 0)),
     constraint agents_pkey PRIMARY KEY (id),

@@ -30,6 +30,6 @@ export async function measureLatency(stack: BenchStack, runs: number): Promise<L
   return { startP50Ms: median(starts), runP50Ms: median(ends) };
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
 }

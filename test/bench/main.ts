@@ -7,7 +7,14 @@ import { formatTable } from '../../localstack/cli/table.ts';
 import { startKafka } from '../../localstack/kafka.ts';
 import { startPostgres } from '../../localstack/postgres.ts';
 import { generateSecret } from '../../shared/agents/secrets.ts';
-import { type BenchOptions, type BenchServers, STEPS, startBenchStack } from './bench-stack.ts';
+import { measureBareHops } from './bare-hops.ts';
+import {
+  type BenchOptions,
+  type BenchServers,
+  type HttpAgent,
+  STEPS,
+  startBenchStack,
+} from './bench-stack.ts';
 import { measureCommitRate } from './commit-rate.ts';
 import { measureLatency } from './latency.ts';
 import { countStatements } from './statement-count.ts';
@@ -46,7 +53,7 @@ async function main(): Promise<void> {
   const agents = await startAgents({ secret, log: console.error });
   const servers = { databaseUrl: postgres.url, kafkaBrokers: kafka.brokers };
   const pids = { postgres: postgres.pid, broker: kafka.pid, agents: agents.pid };
-  const http: Agent = { kind: 'http', url: agents.urls['echo-agent'] as string, secret };
+  const http: HttpAgent = { kind: 'http', url: agents.urls['echo-agent'] as string, secret };
   try {
     console.log(
       `${cpus().length} cores, Node ${process.version}; broker, database and agents run on them too.\n`,
@@ -71,6 +78,7 @@ async function main(): Promise<void> {
       await latencyOf(servers, { kind: 'in-process' }),
       await latencyOf(servers, http),
     ] as const;
+    const bareHopsMs = await measureBareHops(servers, http, 600);
 
     const commitRate = rates.toSorted((a, b) => a - b)[rates.length >> 1] as number;
     console.log(
@@ -83,6 +91,10 @@ async function main(): Promise<void> {
         ['agents', 'run p50', 'start p50'],
         latencies.map(({ agent, runP50Ms, startP50Ms }) => [agent, ms(runP50Ms), ms(startP50Ms)]),
       ),
+    );
+    console.log(
+      `The same hops with no engine on them (Kafka, one small commit, HTTP): ${ms(bareHopsMs)}; ` +
+        `the HTTP run takes ${(latencies[1].runP50Ms / bareHopsMs).toFixed(2)} × that.`,
     );
     const ratioAt100 = (kind: Agent['kind']) => {
       const found = measured.find(({ agent, batchSize }) => agent === kind && batchSize === 100);

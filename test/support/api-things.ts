@@ -43,8 +43,8 @@ export async function makeApiThings({
   const name = randomUUID();
   const definition = {
     name,
-    start_step: 'wait',
-    steps: { wait: { agent_name: AGENT, input_mapping: { message: '$.workflow_input.message' } } },
+    start_step: 'step1',
+    steps: { step1: { agent_name: AGENT, input_mapping: { message: '$.workflow_input.message' } } },
   };
   const { id: workflowId } = await send('POST', '/api/v1/workflows', definition);
   const path = `/api/v1/workflows/${workflowId}`;

@@ -114,7 +114,9 @@ export class MemoryStore implements RunStore, NewRuns {
     this.versions = new Map(before.versions);
     try {
       this.#at('begin');
-      const result = await work(this.#statements());
+      const saved: Promise<void>[] = [];
+      const result = await work(this.#statements(saved));
+      await Promise.all(saved);
       this.#at('commit');
       return result;
     } catch (error) {
@@ -130,7 +132,7 @@ export class MemoryStore implements RunStore, NewRuns {
     this.onPoint(point);
   }
 
-  #statements(): RunTransaction {
+  #statements(saved: Promise<void>[]): RunTransaction {
     const store = this;
     return {
       async lockRuns(runIds) {
@@ -211,10 +213,15 @@ export class MemoryStore implements RunStore, NewRuns {
           return id;
         });
       },
-      async save(changes, outbox) {
-        const entry = await outbox;
-        store.#at('save');
-        store.#save(changes, entry);
+      save(changes, outbox) {
+        const save = async () => {
+          store.#at('save');
+          store.#save(changes, outbox);
+        };
+        // A transaction commits what it does not await, or fails with it.
+        const saving = save();
+        saved.push(saving);
+        return saving;
       },
     };
   }

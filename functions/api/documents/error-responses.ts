@@ -88,6 +88,7 @@ const messages: Readonly<Record<ErrorCode, string>> = {
   RATE_LIMITED: 'Too many requests: at most 100 a minute',
   INTERNAL_ERROR: 'Something went wrong here; the request id finds it in the log',
   SERVICE_UNAVAILABLE: 'The database is not available; try again',
+  EXECUTION_TIMEOUT: 'The test did not end within 25000 steps',
 };
 
 const details: Readonly<Partial<Record<ErrorCode, unknown>>> = {
@@ -95,6 +96,7 @@ const details: Readonly<Partial<Record<ErrorCode, unknown>>> = {
   PAYLOAD_TOO_LARGE: [{ path: 'input_data', message: 'expected at most 262144 bytes of JSON, got 300000' }],
   RATE_LIMITED: { retry_after_seconds: 1 },
   CONFLICT: { reason: 'IDEMPOTENCY_KEY_REUSED' },
+  EXECUTION_TIMEOUT: { reason: 'step_limit' },
 };
 
 function exampleOf(code: ErrorCode, isPlain: boolean): Example {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { AgentKind, RegisteredAgent } from '../../../shared/application/manage-agents.ts';
-import { count, textOrNull, timestamp, uuid } from '../response-fields.ts';
+import type { AgentDetails, AgentKind, RegisteredAgent } from '../../../shared/application/manage-agents.ts';
+import { count, json, textOrNull, timestamp, uuid } from '../response-fields.ts';
 
 /** The field that says where an agent of each kind is. */
 export const addressField = { http: 'url', lambda: 'function_arn', kafka: 'topic' } as const satisfies Record<
@@ -25,11 +25,20 @@ const fields = {
   updated_at: timestamp,
 };
 
-export const agent = z.strictObject(fields).meta({ id: 'Agent' });
+export const listedAgent = z.strictObject(fields).meta({ id: 'ListedAgent' });
+
+const detailedFields = {
+  ...fields,
+  example_output: json
+    .describe('What a test of a workflow takes for its answer; null: it answers its input.')
+    .meta({ examples: [null] }),
+};
+
+export const agent = z.strictObject(detailedFields).meta({ id: 'Agent' });
 
 export const managedAgent = z
   .strictObject({
-    ...fields,
+    ...detailedFields,
     secret: z
       .string()
       .optional()
@@ -39,9 +48,20 @@ export const managedAgent = z
   .meta({ id: 'ManagedAgent' });
 
 export function presentAgent(
-  agent: RegisteredAgent,
+  details: AgentDetails,
   secret: string | null = null,
 ): z.infer<typeof managedAgent> {
+  const { created_at, updated_at, ...listed } = presentListedAgent(details);
+  return {
+    ...listed,
+    example_output: details.exampleOutput,
+    ...(secret !== null && { secret }),
+    created_at,
+    updated_at,
+  };
+}
+
+export function presentListedAgent(agent: RegisteredAgent): z.infer<typeof listedAgent> {
   const { id, owner, name, kind, address, timeoutSeconds, createdAt, updatedAt } = agent;
   return {
     id,
@@ -50,7 +70,6 @@ export function presentAgent(
     [addressField[kind]]: address,
     timeout_seconds: timeoutSeconds,
     owner,
-    ...(secret !== null && { secret }),
     created_at: createdAt.toISOString(),
     updated_at: updatedAt.toISOString(),
   };

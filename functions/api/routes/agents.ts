@@ -6,7 +6,7 @@ import type { Answer } from '../answer.ts';
 import { ApiError, badRequest, notFound } from '../api-error.ts';
 import { encodeCursor, nameCursor } from '../cursor.ts';
 import { envelope, pageOf } from '../operation.ts';
-import { agent, managedAgent, presentAgent } from '../presenters/agent.ts';
+import { agent, listedAgent, managedAgent, presentAgent, presentListedAgent } from '../presenters/agent.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { pageLimit, parameterText } from '../schemas.ts';
@@ -58,7 +58,7 @@ export const agentRoutes = [
     path: '/api/v1/agents',
     operationId: 'listAgents',
     summary: "One's own agents and everybody's, by name",
-    operation: { tags: ['management'], answers: { 200: pageOf(agent) } },
+    operation: { tags: ['management'], answers: { 200: pageOf(listedAgent) } },
     authentication: 'caller',
     query: z.strictObject({
       kind: z.enum(['http', 'lambda', 'kafka'], { error: 'expected one of http, lambda, kafka' }).optional(),
@@ -70,7 +70,7 @@ export const agentRoutes = [
       return {
         status: 200,
         message: 'Agents retrieved',
-        data: page.items.map((item) => presentAgent(item)),
+        data: page.items.map(presentListedAgent),
         meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
       };
     },

@@ -13,12 +13,14 @@ import { plainRoutes } from './plain.ts';
 import { runActionRoutes } from './run-actions.ts';
 import { runBatchRoutes } from './run-batches.ts';
 import { runRoutes } from './runs.ts';
+import { testWorkflowRoutes } from './test-workflow.ts';
 import { workflowRoutes } from './workflows.ts';
 
 export const allRoutes: readonly AnyRoute[] = [
   ...workflowRoutes,
   ...permissionRoutes,
   ...executeRoutes,
+  ...testWorkflowRoutes,
   ...executionRoutes,
   ...comparisonRoutes,
   ...plainRoutes,

@@ -10,12 +10,13 @@ import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { communityId, idParam, jsonObject, oversizedFields } from '../schemas.ts';
 
-const executeBody = z.strictObject({
+/** What a run starts with, for real or as a test. */
+export const runInput = {
   input_data: jsonObject.nullish().describe('What mappings read as `$.workflow_input`.'),
   variables: jsonObject.nullish().describe('Instead of `input_data`, with `community_id`.'),
   community_id: communityId.nullish(),
   metadata: jsonObject.nullish().describe('Kept with the run as it is.'),
-});
+};
 
 export const executeRoutes = [
   defineRoute({
@@ -41,7 +42,7 @@ export const executeRoutes = [
     scope: 'execute',
     params: idParam,
     body: {
-      schema: executeBody,
+      schema: z.strictObject(runInput),
       // One of input_data and variables, metadata, and room for the rest.
       maxBytes: 3 * limits.maxPayloadBytes,
       isOptional: true,
@@ -81,7 +82,7 @@ export const executeRoutes = [
 ];
 
 /** The two forms of the body: `input_data`, or `variables` with the community that they are for. */
-function findFormProblems(json: unknown): Problem[] {
+export function findFormProblems(json: unknown): Problem[] {
   if (!isJsonObject(json)) return [];
   const isThere = (field: string) => json[field] !== undefined && json[field] !== null;
   if (!isThere('variables')) return [];

@@ -7,6 +7,7 @@ import type { ApiKeyRecord } from '../../../shared/application/manage-api-keys.t
 import { generateApiKey } from '../../../shared/auth/api-key.ts';
 import { createEngineServices, type EngineServices } from '../../../shared/composition/engine-services.ts';
 import { readEnvironment } from '../../../shared/config/environment.ts';
+import type { Topics } from '../../../shared/config/topics.ts';
 import { createTopics } from '../../../shared/kafka/create-topics.ts';
 import { insertApiKey } from '../../../shared/persistence/api-keys.ts';
 import { createTextAaaLog } from '../../../shared/telemetry/aaa-log.ts';
@@ -28,6 +29,7 @@ export interface ApiHarness {
   as(userId: string, claims?: Record<string, unknown>): (request: ApiRequest) => Promise<ApiResponse>;
   readonly databaseUrl: string;
   readonly secretKey: Buffer;
+  readonly topics: Topics;
   readonly engine: EngineServices;
   readonly services: ApiServices;
   readonly logged: { message: string; fields: Readonly<Record<string, unknown>> }[];
@@ -90,6 +92,7 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     },
     databaseUrl: database.url,
     secretKey: environment.secretKey,
+    topics: environment.topics,
     engine,
     services,
     logged,

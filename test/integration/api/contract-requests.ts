@@ -27,6 +27,7 @@ export const requests: Readonly<Record<string, (my: ApiThings) => ContractReques
     body: { input_data: { message: 'Hello' } },
     headers: { 'Idempotency-Key': randomUUID() },
   }),
+  testWorkflow: (my) => ({ params: { id: my.workflowId }, body: { input_data: { message: 'Hello' } } }),
   getExecution: (my) => ({ params: { id: my.endedExecutionId }, query: '?include_metrics=true' }),
   cancelExecution: (my) => ({ params: { id: my.executionId }, body: { reason: 'not needed' } }),
   listExecutions: (my) => ({ params: { id: my.workflowId }, query: `?community_id=${COMMUNITY}` }),

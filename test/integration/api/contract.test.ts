@@ -285,6 +285,20 @@ describe('429', () => {
   });
 });
 
+describe('504', () => {
+  it('of a test that has more data than it may', async () => {
+    const ids = Array.from({ length: 1_000 }, (_, i) => `s${i}`);
+    const steps = ids.map((id, i) => {
+      const input_mapping = { message: '$.workflow_input.message' };
+      return [id, { agent_name: 'echo', next_step: ids[i + 1] ?? null, input_mapping }];
+    });
+    const definition = { name: randomUUID(), start_step: 's0', steps: Object.fromEntries(steps) };
+    const id = await stack.client.createWorkflow(definition);
+    const body = { input_data: { message: 'x'.repeat(250_000) } };
+    await contract.call('testWorkflow', as('owner', { params: { id }, body }), 504);
+  });
+});
+
 describe('503', () => {
   let away: Awaited<ReturnType<typeof startApiWithoutDatabase>>;
   let broken: Contract;

@@ -134,6 +134,7 @@ const cases: Record<string, Case> = {
     path: `${OWN}/${my.workflowId}/permissions/${my.permissionId}`,
   })),
   executeWorkflow: of([202, 403, 202, 404, 202], (my) => ({ path: `${OWN}/${my.workflowId}/execute` })),
+  testWorkflow: of([200, 403, 200, 404, 200], (my) => ({ path: `${OWN}/${my.workflowId}/test` })),
   getExecution: of([200, 200, 200, 404, 200], (my) => ({ path: `${OWN}/executions/${my.executionId}` })),
   cancelExecution: of([200, 403, 200, 404, 200], (my) => ({
     path: `${OWN}/executions/${my.executionId}/cancel`,

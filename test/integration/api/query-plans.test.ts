@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createAgentExamples } from '../../../shared/persistence/agent-examples.ts';
 import { createAgents } from '../../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../../shared/persistence/api-keys.ts';
 import { createAuditLog } from '../../../shared/persistence/audit-log.ts';
@@ -198,6 +199,10 @@ describe('on 100,000 rows no statement reads a whole table', () => {
     ['an agent by id', (s) => createAgents(s).maybeFindAgent(user, id)],
     ['agents', (s) => createAgents(s).listAgents(user, {}, laterName)],
     ['all agents', (s) => createAgents(s).listAgents(admin, {}, first)],
+    [
+      'the examples of agents',
+      (s) => createAgentExamples(s).loadExamples('user7', ['agent7', 'agent57', 'agent8'], 1_000),
+    ],
     ['an agent to delete', (s) => createAgents(s).deleteAgent(user, id)],
   ])('%s', async (_what, work) => {
     const plans = await plansOf(work);

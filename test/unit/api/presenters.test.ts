@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { presentAgent } from '../../../functions/api/presenters/agent.ts';
+import { presentAgent, presentListedAgent } from '../../../functions/api/presenters/agent.ts';
 import { presentRun, presentRunSummary } from '../../../functions/api/presenters/run.ts';
 import { presentStep } from '../../../functions/api/presenters/step.ts';
 import type { RunDetails, StepDetails } from '../../../shared/persistence/run-queries.ts';
@@ -105,6 +105,7 @@ describe('an agent', () => {
     owner: null,
     name: 'echo',
     timeoutSeconds: 30,
+    exampleOutput: { rows: 3 },
     createdAt: at(0),
     updatedAt: at(0),
   };
@@ -126,5 +127,12 @@ describe('an agent', () => {
     ]);
     expect(presented).not.toHaveProperty('secret');
     expect(presentAgent({ ...agent, kind, address }, 'shh')).toHaveProperty('secret', 'shh');
+  });
+
+  it('shows its example output where it stands alone, and not in a list', () => {
+    const http = { ...agent, kind: 'http', address: 'https://agents.example.com' } as const;
+    expect(presentAgent(http)).toHaveProperty('example_output', { rows: 3 });
+    const { example_output: _none, ...rest } = presentAgent(http);
+    expect(presentListedAgent(http)).toEqual(rest);
   });
 });

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import type { Mock, Mocks } from '../../shared/application/dry-run/mocked-agents.ts';
+import type { ExecutableWorkflow } from '../../shared/application/execute-workflow.ts';
+import { limits } from '../../shared/config/limits.ts';
+import { isJsonObject } from '../../shared/engine/json.ts';
+import type { Problem } from './api-error.ts';
+import { nearest } from './nearest.ts';
+import type { BodySpec } from './route.ts';
+import { findFormProblems, runInput } from './routes/execute.ts';
+import { json, oversizedFields } from './schemas.ts';
+import type { ApiServices } from './services.ts';
+
+const ONE_OF = 'expected {output} or {error}';
+const expectedText = 'expected text';
+const expectedOne = 'expected at least one character';
+
+const mockError = z.strictObject(
+  {
+    code: z
+      .string({ error: expectedText })
+      .min(1, expectedOne)
+      .max(255, 'expected at most 255 characters')
+      .describe('What retry policies match.'),
+    message: z
+      .string({ error: expectedText })
+      .max(limits.maxErrorMessageLength, `expected at most ${limits.maxErrorMessageLength} characters`),
+    retryable: z.boolean({ error: 'expected true or false' }).default(true),
+  },
+  { error: (issue) => (issue.code === 'invalid_type' ? 'expected {code, message, retryable?}' : undefined) },
+);
+
+const mock = z
+  .strictObject({
+    output: json.optional().describe('Any JSON, null too.'),
+    error: mockError.optional(),
+    logs: z
+      .array(
+        z
+          .string({ error: expectedText })
+          .max(limits.maxLogLineLength, `expected at most ${limits.maxLogLineLength} characters`),
+        { error: 'expected a list of lines' },
+      )
+      .max(limits.maxLogLines, `expected at most ${limits.maxLogLines} lines`)
+      .optional(),
+  })
+  .refine((given) => Object.hasOwn(given, 'output') !== Object.hasOwn(given, 'error'), ONE_OF);
+
+const mocks = z.record(
+  z.string(),
+  z.union([mock, z.array(mock).min(1, 'expected at least one answer')], {
+    error: `${ONE_OF}, or a list of them`,
+  }),
+  { error: 'expected an object of answers by step id' },
+);
+
+const dryRunSchema = z.strictObject({
+  ...runInput,
+  mocks: mocks
+    .nullish()
+    .describe(
+      "What steps' agents answer, by step id; a list has one answer for each call, the last for all later ones.",
+    ),
+});
+
+type DryRunBody = z.infer<typeof dryRunSchema>;
+
+export const dryRunBody: BodySpec<DryRunBody, ExecutableWorkflow> = {
+  schema: dryRunSchema,
+  // The mocks, one of input_data and variables, metadata, and room for the rest.
+  maxBytes: limits.maxMocksBytes + 3 * limits.maxPayloadBytes,
+  isOptional: true,
+  findProblems: (given, services, workflow) => [
+    ...findFormProblems(given),
+    ...findMockProblems(given, services, workflow),
+  ],
+  findOversized: ({ input_data, variables, metadata, mocks }) =>
+    oversizedFields({ input_data, variables, metadata, ...outputsOf(mocks) }),
+};
+
+export function mocksOf({ mocks }: DryRunBody): Mocks {
+  return new Map(Object.entries(mocks ?? {}).map(([stepId, given]) => [stepId, [given].flat().map(mockOf)]));
+}
+
+function mockOf({ output, error, logs: given }: z.infer<typeof mock>): Mock {
+  const logs = given ?? null;
+  return error === undefined
+    ? { outcome: { status: 'completed', output: output ?? null }, logs }
+    : { outcome: { status: 'failed', error }, logs };
+}
+
+/** Beyond these, a misspelt id gets no hint: each is compared with every step. */
+const MAX_HINTS = 3;
+
+function findMockProblems(given: unknown, { dryRun }: ApiServices, workflow: ExecutableWorkflow): Problem[] {
+  if (!isJsonObject(given) || !isJsonObject(given.mocks)) return [];
+  const stepIds = dryRun.stepIdsOf(workflow);
+  const unknown = Object.keys(given.mocks).filter((id) => !stepIds.has(id));
+  const problems = unknown.map((id, i): Problem => {
+    const meant = i < MAX_HINTS ? nearest(id, stepIds) : null;
+    const hint = meant === null ? '' : `; did you mean "${meant}"?`;
+    return { path: `mocks.${id}`, message: `expected the id of a step of this workflow${hint}` };
+  });
+  const count = Object.values(given.mocks).reduce<number>(
+    (sum, answers) => sum + (Array.isArray(answers) ? answers.length : 1),
+    0,
+  );
+  if (count > limits.maxMocks) {
+    problems.push({
+      path: 'mocks',
+      message: `expected at most ${limits.maxMocks} answers in all, got ${count}`,
+    });
+  }
+  return problems;
+}
+
+/** By where they stand in the body. */
+function outputsOf(mocks: DryRunBody['mocks']): Record<string, unknown> {
+  const entries = Object.entries(mocks ?? {}).flatMap(([stepId, given]) =>
+    Array.isArray(given)
+      ? given.map(({ output }, i) => [`mocks.${stepId}.${i}.output`, output] as const)
+      : [[`mocks.${stepId}.output`, given.output] as const],
+  );
+  return Object.fromEntries(entries);
+}

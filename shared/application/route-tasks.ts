@@ -1,0 +1,46 @@
+import type { Topics } from '../config/topics.ts';
+import { type AgentName, type AgentRegistry, type AgentRoute, agentKey, type OutboxEntry } from './ports.ts';
+
+/**
+ * Puts in where each task goes: by its agent's row in the table, else by what the registry says, which is asked once for all that
+ * it has not told yet. After the commit, so that no lock waits for a registry. Never throws.
+ */
+export type RouteTasks = (
+  entries: readonly OutboxEntry[],
+  routes: ReadonlyMap<string, AgentRoute>,
+) => Promise<OutboxEntry[]>;
+
+export function createRouteTasks({
+  registry,
+  topics,
+}: {
+  readonly registry: AgentRegistry | null;
+  readonly topics: Pick<Topics, 'httpTasks' | 'lambdaTasks'>;
+}): RouteTasks {
+  const topicOf = ({ kind, address }: AgentRoute) => {
+    if (kind === 'kafka') return address;
+    return kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks;
+  };
+  return async (entries, routes) => {
+    if (registry !== null) {
+      const unknown = agentsOf(entries).filter((agent) => !routes.has(agentKey(agent)));
+      const unasked = unknown.filter(({ name }) => registry.known(name) === undefined);
+      if (unasked.length > 0) await registry.lookUp([...new Set(unasked.map(({ name }) => name))]);
+    }
+    return entries.map((entry) => ({
+      ...entry,
+      messages: entry.messages.map(({ taskOf, ...message }) => {
+        const route = taskOf && (routes.get(agentKey(taskOf)) ?? registry?.known(taskOf.name));
+        return route ? { ...message, topic: topicOf(route) } : message;
+      }),
+    }));
+  };
+}
+
+/** The agents whose tasks are to be published, each once. */
+export function agentsOf(entries: readonly OutboxEntry[]): AgentName[] {
+  const agents = new Map<string, AgentName>();
+  for (const { messages } of entries)
+    for (const { taskOf } of messages) if (taskOf) agents.set(agentKey(taskOf), taskOf);
+  return [...agents.values()];
+}
