@@ -29,7 +29,7 @@ export const choiceSchema = z.strictObject({
   ...heading(z.literal('choice')),
   choices: z
     .array(rule, { error: 'expected a list of rules' })
-    .min(1)
+    .min(1, 'expected at least one rule')
     .superRefine(checkConditions)
     .describe(
       'Rules, in their order: `variable` and one comparison, or `and`, `or`, `not`; and `next_step`.',
