@@ -10,7 +10,7 @@ import {
   pathsInCondition,
 } from '../choice-condition.ts';
 import type { ExpressionCompiler } from '../expression.ts';
-import { heading, id, name, whereFieldsAreRight } from '../step-fields.ts';
+import { heading, name, whereFieldsAreRight } from '../step-fields.ts';
 import type { ExpressionFinder, OwnPart } from '../step-type.ts';
 
 interface Rule extends Condition {
@@ -38,7 +38,6 @@ export const choiceSchema = z.strictObject({
     .optional()
     .describe('The step that follows where no rule holds; absent: that is the error NO_CHOICE_MATCHED.'),
   catch: catchField,
-  id,
 });
 
 export type ChoiceDefinition = z.infer<typeof choiceSchema>;
