@@ -13,7 +13,7 @@ export const failSchema = z.strictObject({
     .string({ error: 'expected text' })
     .max(limits.maxErrorMessageLength)
     .optional()
-    .describe('Text, or a path to it; default: the name of the step.'),
+    .describe('Text, or a path to it; default: at which step the workflow failed.'),
 });
 
 export type FailDefinition = z.infer<typeof failSchema>;
