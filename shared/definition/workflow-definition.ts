@@ -83,10 +83,19 @@ const steps = z
   )
   .overwrite((byId) =>
     Object.fromEntries(
-      Object.entries(byId).map(([id, step]): [string, typeof step] => [id, { ...step, id }]),
+      Object.entries(byId).map(([id, step]) => [id, step.id === undefined ? withId(step, id) : step]),
     ),
   )
   .meta({ id: 'WorkflowSteps', description: "By id; an id is a step's own in the whole workflow." });
+
+/** A step that does not say its id gets it where it is stored in definitions since the first: before what comes last. */
+function withId<Step extends object>(step: Step, id: string): Step {
+  const last = ['next_step', 'input_mapping', 'retry'];
+  const fields = Object.entries(step);
+  const isLast = ([field]: [string, unknown]) => last.includes(field);
+  const ordered = [...fields.filter((field) => !isLast(field)), ['id', id], ...fields.filter(isLast)];
+  return Object.fromEntries(ordered);
+}
 
 export const workflowDefinition = z.strictObject({
   name: name.describe('Unique per owner: registering it again adds a version.'),

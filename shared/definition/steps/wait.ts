@@ -5,7 +5,6 @@ import type { ExpressionCompiler } from '../expression.ts';
 import { isPath } from '../path.ts';
 import {
   heading,
-  id,
   MAX_DURATION_SECONDS,
   nextStep,
   path,
@@ -34,7 +33,6 @@ export const waitSchema = z
       .describe('Until when: an RFC 3339 timestamp, or a path to one.'),
     catch: catchField,
     ...results,
-    id,
     next_step: nextStep,
   })
   .refine(({ seconds, until }) => (seconds === undefined) !== (until === undefined), {
