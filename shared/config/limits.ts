@@ -10,7 +10,15 @@ export const limits = {
   maxJsonDepth: 100,
   /** Object keys and array items in one payload, all levels together. */
   maxJsonEntries: 50_000,
+  /** In all branches and maps together. */
   maxStepsPerDefinition: 5_000,
+  /** Parallel and map steps inside one another. */
+  maxNesting: 10,
+  /** Steps that one run may start, loops included; those of map items count apart, each item for itself. */
+  maxStepsPerRun: 25_000,
+  /** Workflows that start one another. */
+  maxRunDepth: 10,
+  maxMapItems: 10_000,
   /** Step ids, workflow names, agent names, in characters. */
   maxNameLength: 128,
   /** Log lines an agent may send with an answer, and the length of each in characters. */

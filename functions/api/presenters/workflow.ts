@@ -15,6 +15,13 @@ export function presentWorkflowSummary(workflow: Workflow) {
 }
 
 /** With the definition's own fields, in the form in which it was registered. */
-export function presentWorkflow(workflow: Workflow, { start_step, steps, retry }: WorkflowDefinition) {
-  return { ...presentWorkflowSummary(workflow), start_step, steps, ...(retry && { retry }) };
+export function presentWorkflow(workflow: Workflow, definition: WorkflowDefinition) {
+  const { start_step, steps, retry, timeout_seconds } = definition;
+  return {
+    ...presentWorkflowSummary(workflow),
+    start_step,
+    steps,
+    ...(retry && { retry }),
+    ...(timeout_seconds !== undefined && { timeout_seconds }),
+  };
 }
