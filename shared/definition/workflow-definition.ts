@@ -101,6 +101,9 @@ export const workflowDefinition = z.strictObject({
   timeout_seconds: seconds.optional().describe('How long a run may take; longer fails it with TIMEOUT.'),
 });
 
+/** A step as it is stored and shown: `normalise` has filled in what may be left out. */
+export const storedStep = step;
+
 /** As stored and sent: every step carries its `id`, and its `next_step` and `input_mapping` where its type has them. */
 export interface WorkflowDefinition {
   readonly name: string;

@@ -138,11 +138,12 @@ export class Flow {
   }
 
   cancel(attempt: Attempt): void {
-    const step = this.stepOf(attempt.stepId);
     const cancelled = closed(this.draft, attempt, 'CANCELLED', null);
     this.draft.put(cancelled);
     this.draft.announce(cancelled);
-    this.behaviourOf(step).cancelled?.(this, step, attempt);
+    // A run that another producer inserted may be cancelled before it has a plan.
+    const step = this.plan.steps.get(attempt.stepId);
+    if (step !== undefined) this.behaviourOf(step).cancelled?.(this, step, attempt);
   }
 
   /** Closes what is open inside a join. */
