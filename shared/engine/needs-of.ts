@@ -3,7 +3,7 @@ import type { EngineEvent, RetryRequested } from './event.ts';
 import { catchFor, itemScope, scopeSeen, stepOf } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
-import { stepToRetry } from './retry.ts';
+import { latest, stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State } from './state.ts';
 import type { StepBehaviour } from './step-behaviour.ts';
@@ -88,11 +88,18 @@ function isContainer(plan: Plan, { stepId }: Attempt): boolean {
 
 function retryNeeds(state: State, event: RetryRequested): Needs {
   const target = stepToRetry(state.attempts.values(), event);
-  if (!target) return { ...NO_NEEDS, unfinishedChildren: true };
+  if (!target) return { ...NO_NEEDS, outputs: outputToAnswer(state, event), unfinishedChildren: true };
   const { scope, stepId } = target;
   // The scopes that it goes back into, which may have completed.
   const children = scopesAround(scope).filter((each) => each !== '');
   return { ...NO_NEEDS, visits: [{ scope, stepId }], children, unfinishedChildren: true };
+}
+
+/** The output of a run that has completed is that of its last step. */
+function outputToAnswer({ attempts, run }: State, { parentStepExecutionId }: RetryRequested): StepInScope[] {
+  if (run.status !== 'COMPLETED' || !parentStepExecutionId) return [];
+  const last = latest([...attempts.values()].filter(({ scope }) => scope === ''));
+  return last === undefined ? [] : [last];
 }
 
 class NeedsCollector {
