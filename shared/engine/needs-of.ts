@@ -1,6 +1,6 @@
 import { joinPathOf } from './container.ts';
 import type { EngineEvent, RetryRequested } from './event.ts';
-import { catchFor, itemScope, scopeSeen, stepOf } from './flow.ts';
+import { itemScope, STEPS_TO_CATCH_WITH, scopeSeen, stepOf } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
 import { latest, stepToRetry } from './retry.ts';
@@ -49,7 +49,7 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
   for (const attempt of attemptsAbout(state, event)) {
     if (attempt.status === 'PENDING') needs.startingAttempt(attempt);
     else if (isContainer(plan, attempt)) needs.settlingContainer(attempt, event.type === 'woken');
-    else if (attempt.status === 'RUNNING') needs.settling(attempt, answersWell ? null : codeOf(event));
+    else needs.settling(attempt, answersWell);
   }
   return needs.needs();
 }
@@ -70,12 +70,6 @@ function attemptsAbout(state: State, event: EngineEvent): Attempt[] {
     default:
       return [];
   }
-}
-
-function codeOf(event: EngineEvent): string | null {
-  return event.type === 'agent_answered' && event.outcome.status === 'failed'
-    ? event.outcome.error.code
-    : null;
 }
 
 function behaviourOf(step: PlanStep): StepBehaviour {
@@ -99,7 +93,7 @@ function retryNeeds(state: State, event: RetryRequested): Needs {
 function outputToAnswer({ attempts, run }: State, { parentStepExecutionId }: RetryRequested): StepInScope[] {
   if (run.status !== 'COMPLETED' || !parentStepExecutionId) return [];
   const last = latest([...attempts.values()].filter(({ scope }) => scope === ''));
-  return last === undefined ? [] : [last];
+  return last === undefined ? [] : [{ scope: '', stepId: last.stepId }];
 }
 
 class NeedsCollector {
@@ -139,12 +133,11 @@ class NeedsCollector {
     this.#start(step, scope, null, inputData !== null);
   }
 
-  /** @param failedWith the error's code where an agent failed, else null */
-  settling(attempt: Attempt, failedWith: string | null): void {
+  /** @param mayComplete false where the event says that it failed */
+  settling(attempt: Attempt, mayComplete: boolean): void {
     const step = stepOf(this.#plan, attempt.stepId);
     this.#leaving(step, attempt.scope);
-    if (failedWith !== null && catchFor(step, failedWith) === undefined) return;
-    if (failedWith !== null) return;
+    if (!mayComplete) return;
     this.#reads(step, attempt.scope, step.settleReads, null);
     if (step.assign !== null) this.#chain(this.#variables, attempt.scope);
     if (step.next !== null) this.starting(step.next, attempt.scope, step.id);
@@ -189,6 +182,10 @@ class NeedsCollector {
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), scope);
     const { needsToStart, leadsTo } = behaviourOf(step);
     for (const stepId of leadsTo?.(step) ?? []) this.#visit(stepOf(this.#plan, stepId), scope);
+    const { settings } = this.#plan;
+    // Whether it is what catches STEP_LIMIT.
+    if (this.#state.run.stepsStarted > settings.maxStepsPerRun - STEPS_TO_CATCH_WITH)
+      this.#chain(this.#errors, scope);
     const { signalNames = [], workflows = [] } = needsToStart?.(step) ?? {};
     for (const name of signalNames) this.#signalNames.add(name);
     this.#workflows.push(...workflows);
