@@ -130,7 +130,7 @@ class NeedsCollector {
   /** A PENDING attempt: its visit is counted. */
   startingAttempt({ stepId, scope, inputData }: Attempt): void {
     const step = stepOf(this.#plan, stepId);
-    this.#start(step, scope, null, inputData !== null);
+    this.#start(step, scope, null, inputData !== null && behaviourOf(step).takesInput);
   }
 
   /** @param mayComplete false where the event says that it failed */

@@ -30,6 +30,7 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
   const target = stepToRetry(draft.attempts.values(), event);
   if (target === null && (status === 'COMPLETED' || isAtEnd(flow))) return 'RUN_COMPLETED';
   if (target === undefined || (target && !flow.plan.steps.has(target.stepId))) return 'STEP_NOT_REACHED';
+  if (event.inputData !== undefined && !takesInput(flow, target)) return 'INPUT_NOT_TAKEN';
   reopen(flow, target !== null);
   const given = event.inputData === undefined ? {} : { inputData: event.inputData };
   if (target !== null) goBack(flow, target, given);
@@ -148,6 +149,12 @@ function without(join: Join, child: Child | undefined): Join {
   if (child?.status !== 'COMPLETED') return open;
   const outputBytes = join.outputBytes - jsonBytes(child.output);
   return { ...open, completed: join.completed - 1, outputBytes };
+}
+
+/** @param target null: where the run ended */
+function takesInput(flow: Flow, target: Attempt | null): boolean {
+  const { stepId } = target ?? lastIn(flow, '') ?? { stepId: flow.plan.startStep };
+  return flow.behaviourOf(flow.stepOf(stepId)).takesInput ?? false;
 }
 
 /** Its last step completed, whatever else was written to it: only by another producer. */
