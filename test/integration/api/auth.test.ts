@@ -16,7 +16,7 @@ const requestOf = ({ method, path }: { method: string; path: string }) => ({
   path: path.replaceAll(/\{\w+\}/g, '01933cf0-0000-7000-8000-000000000000'),
 });
 const guarded = allRoutes.filter(({ authentication }) => authentication === 'caller');
-const open = allRoutes.filter(({ authentication }) => authentication === 'none');
+const open = allRoutes.filter(({ authentication }) => authentication !== 'caller');
 
 let sent = 0;
 

@@ -304,6 +304,13 @@ describe('415', () => {
   });
 });
 
+it('415 of a body that is compressed says what is accepted', async () => {
+  const request = as('owner', { body: '{}' });
+  const headers = { ...request.headers, 'Content-Encoding': 'gzip' };
+  const answer = await contract.call('registerWorkflow', { ...request, headers }, 415);
+  expect(answer.headers.get('accept-encoding')).toBe('identity');
+});
+
 describe('429', () => {
   it.each(answering(429))('of %s', async (id, { route }) => {
     // What is counted by its address are wrong callback tokens.
