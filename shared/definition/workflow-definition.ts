@@ -23,7 +23,12 @@ const json = z.custom<Json>((value) => value !== undefined, 'expected JSON');
 const retryPolicy = z.strictObject({
   max_attempts: z.int().min(1).max(100).default(3).describe('The first call counts.'),
   initial_interval_ms: z.int().min(0).max(MAX_INTERVAL_MS).default(1_000),
-  backoff_rate: z.number().min(1).max(100).default(2),
+  backoff_rate: z
+    .number()
+    .min(1)
+    .max(100)
+    .default(2)
+    .describe('Each interval is so many times the one before it.'),
   max_interval_ms: z.int().min(0).max(MAX_INTERVAL_MS).default(60_000),
   jitter: z.enum(['full', 'none']).default('full'),
   codes: z
@@ -39,31 +44,47 @@ export const retry = z.union([retryPolicy, z.array(retryPolicy)], {
 
 const step = z.strictObject({
   id: name.optional().describe("The step's key, if given."),
-  name: name.optional(),
+  name: name.optional().describe('For people; default: the id.'),
   description: z.string().max(4_000).optional(),
   type: z.literal('agent', { error: 'expected "agent"' }).optional(),
   step_type: name.optional().describe('A label for logs; default: the type.'),
-  agent_name: name,
+  agent_name: name.describe('Who does it.'),
   next_step: name.nullish().describe('The step after this one; null at the end.'),
   input_mapping: z
     .record(z.string(), json, { error: 'expected an object' })
     .optional()
     .describe("What the agent gets; a string that starts `$.` or `$[` is a JSONPath over the run's data."),
-  retry: retry.optional(),
-  timeout_seconds: z.number().positive().max(MAX_TIMEOUT_SECONDS).optional(),
+  retry: retry.optional().describe("When it is called again; `[]` is never. Default: the workflow's."),
+  timeout_seconds: z
+    .number()
+    .positive()
+    .max(MAX_TIMEOUT_SECONDS)
+    .optional()
+    .describe("How long the agent may take from the moment it is called. Default: the agent's, else 60."),
 });
 
 export const workflowDefinition = z.strictObject({
-  name,
+  name: name.describe('Unique per owner; the same name again adds a version.'),
   description: z.string({ error: 'expected text' }).max(4_000, 'expected at most 4000 characters').nullish(),
-  start_step: name,
-  steps: z.record(
-    name.refine((id) => !RESERVED_IDS.includes(id), `expected another id than ${RESERVED_IDS.join(' or ')}`),
-    step,
-    { error: 'expected an object of steps by id' },
-  ),
+  start_step: name.describe('The id of the first step.'),
+  steps: z
+    .record(
+      name
+        .refine((id) => !RESERVED_IDS.includes(id), `expected another id than ${RESERVED_IDS.join(' or ')}`)
+        .meta({ not: { enum: RESERVED_IDS } }),
+      step,
+      { error: 'expected an object of steps by id' },
+    )
+    // Their number is checked before anything else is read (`parse-definition.ts`).
+    .meta({ minProperties: 1, maxProperties: limits.maxStepsPerDefinition })
+    .describe('By id.'),
   retry: retry.optional().describe('For steps that have none of their own.'),
 });
+
+/** A step as it is stored and shown: `normalise` has filled in what may be left out. */
+export const storedStep = step
+  .required({ id: true, next_step: true, input_mapping: true })
+  .meta({ id: 'StepDefinition' });
 
 type ParsedDefinition = z.infer<typeof workflowDefinition>;
 
