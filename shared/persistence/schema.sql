@@ -73,6 +73,137 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.load_agent_calls(ids text[])
+ RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, kind character varying, address character varying, timeout_seconds integer, secret_encrypted bytea)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+    asked text;
+begin
+    foreach asked in array ids loop
+        return query
+        select s.step_execution_id, s.run_id, r.status, s.status, s.accepted_at is not null,
+               s.timeout_ms, s.agent_name, a.kind, a.address, a.timeout_seconds, a.secret_encrypted
+          from step_executions s
+          join workflow_runs r on r.run_id = s.run_id
+          left join lateral (
+            select own.* from agents own where own.name = s.agent_name and own.owner = r.owner
+            union all
+            select everybodys.* from agents everybodys where everybodys.name = s.agent_name and everybodys.owner is null
+            order by owner nulls last limit 1
+          ) as a on true
+         where s.step_execution_id = asked;
+    end loop;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_agent_routes(names text[], owners text[])
+ RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    return query select a.owner, a.name, a.kind, a.address from agents a where a.name = any(names) and a.owner = any(owners);
+    return query select a.owner, a.name, a.kind, a.address from agents a where a.name = any(names) and a.owner is null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_attempts(ids text[], with_input text[], open_of text[], last_of text[])
+ RETURNS TABLE(run_id character varying, step_execution_id character varying, step_id character varying, scope character varying, visit integer, attempt integer, policy_attempt integer, status character varying, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, republished_at timestamp with time zone, wake_at timestamp with time zone, input_data jsonb)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    if cardinality(ids) > 0 then
+        return query
+        select s.run_id, s.step_execution_id, s.step_id, s.scope, s.visit, s.attempt,
+               s.policy_attempt, s.status, s.created_at, s.started_at, s.completed_at,
+               s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.republished_at,
+               s.wake_at, case when s.step_execution_id = any(with_input) then s.input_data end
+          from step_executions s where s.step_execution_id = any(ids);
+    end if;
+    if cardinality(open_of) > 0 then
+        return query
+        select s.run_id, s.step_execution_id, s.step_id, s.scope, s.visit, s.attempt,
+               s.policy_attempt, s.status, s.created_at, s.started_at, s.completed_at,
+               s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.republished_at,
+               s.wake_at, null::jsonb
+          from step_executions s
+         where s.run_id = any(open_of) and s.status in ('PENDING', 'RUNNING') and s.step_execution_id <> all(ids);
+    end if;
+    if cardinality(last_of) > 0 then
+        return query
+        select last.* from unnest(last_of) as asked (run_id)
+         cross join lateral (
+            select s.run_id, s.step_execution_id, s.step_id, s.scope, s.visit, s.attempt,
+                   s.policy_attempt, s.status, s.created_at, s.started_at, s.completed_at,
+                   s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.republished_at,
+                   s.wake_at, null::jsonb
+              from step_executions s
+             where s.run_id = asked.run_id order by s.created_at desc, s.id desc limit 1
+         ) as last
+         where last.step_execution_id <> all(ids);
+    end if;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_run_data(inputs_of text[], variables_of text[], outputs_of text[], step_ids text[])
+ RETURNS TABLE(kind text, run_id character varying, step_id text, data jsonb)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    if cardinality(inputs_of) > 0 then
+        return query select 'input', r.run_id, null::text, coalesce(r.input_data, r.variables)
+          from workflow_runs r where r.run_id = any(inputs_of);
+    end if;
+    if cardinality(variables_of) > 0 then
+        return query select 'variables', r.run_id, null::text, coalesce(r.variables, r.input_data)
+          from workflow_runs r where r.run_id = any(variables_of);
+    end if;
+    if cardinality(outputs_of) > 0 then
+        return query select 'output', asked.run_id::varchar, asked.step_id, latest.output_data
+          from unnest(outputs_of, step_ids) as asked (run_id, step_id)
+         cross join lateral (
+            select s.output_data from step_executions s
+             where s.run_id = asked.run_id and s.scope = '' and s.step_id = asked.step_id and s.status = 'COMPLETED'
+             order by s.visit desc, s.attempt desc limit 1
+         ) as latest;
+    end if;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.lock_runs(run_ids text[])
+ RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    return query
+    select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
+           r.error_code, r.error_message, r.error_step_id, r.error_attempt,
+           r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.wake_at,
+           r.owner, r.workflow_id, r.workflow_version_id
+      from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.most_labelled_workflows()
  RETURNS integer
  LANGUAGE sql
@@ -122,11 +253,112 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.refuse_stale(what text, id text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+    raise exception 'The % % is not as it was loaded', what, id using errcode = 'SL001';
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.remove_outbox(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    delete from outbox where id = any(ids);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.run_duration_bounds()
  RETURNS bigint[]
  LANGUAGE sql
  IMMUTABLE
 RETURN ARRAY[(50000)::bigint, (100000)::bigint, (250000)::bigint, (500000)::bigint, (1000000)::bigint, (2500000)::bigint, (5000000)::bigint, (10000000)::bigint, (30000000)::bigint, (60000000)::bigint, (300000000)::bigint, (1800000000)::bigint, '3600000000'::bigint, '21600000000'::bigint, '86400000000'::bigint]
+;
+
+CREATE OR REPLACE FUNCTION public.save_decisions(closed json, started json, opened json, advanced json, changed json, outbox_id uuid, messages json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+    change record;
+begin
+    if closed is not null then
+        for change in select * from json_to_recordset(closed) as v (
+            id uuid, status text, output_data jsonb, error_message text, error_code text, logs jsonb, completed_at timestamptz
+        ) loop
+            update step_executions as s
+               set status = change.status, output_data = change.output_data, error_message = change.error_message,
+                   error_code = change.error_code, logs = change.logs, completed_at = change.completed_at, due_at = null, wake_at = null
+             where s.id = change.id
+               and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+            if not found then perform refuse_stale('step execution', change.id::text); end if;
+        end loop;
+    end if;
+    if started is not null then
+        for change in select * from json_to_recordset(started) as v (
+            id uuid, started_at timestamptz, deadline_at timestamptz, republished_at timestamptz, wake_at timestamptz
+        ) loop
+            update step_executions as s
+               set status = 'RUNNING', started_at = change.started_at, deadline_at = change.deadline_at,
+                   republished_at = change.republished_at, wake_at = change.wake_at, due_at = null
+             where s.id = change.id
+               and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+            if not found then perform refuse_stale('step execution', change.id::text); end if;
+        end loop;
+    end if;
+    if opened is not null then
+        insert into step_executions (
+            id, step_execution_id, run_id, step_id, step_name, agent_name, step_type, status, input_data, error_message,
+            error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, timeout_ms, due_at,
+            deadline_at, wake_at
+        )
+        select v.id, v.id::text, v.run_id, v.step_id, v.step_name, v.agent_name, v.step_type, v.status, v.input_data,
+               v.error_message, v.error_code, v.created_at, v.started_at, v.completed_at, v.scope, v.visit, v.attempt,
+               v.policy_attempt, v.timeout_ms, v.due_at, v.deadline_at, v.wake_at
+          from json_to_recordset(opened) as v (
+            id uuid, run_id text, step_id text, step_name text, agent_name text, step_type text, status text, input_data jsonb,
+            error_message text, error_code text, created_at timestamptz, started_at timestamptz, completed_at timestamptz,
+            scope text, visit integer, attempt integer, policy_attempt integer, timeout_ms bigint, due_at timestamptz,
+            deadline_at timestamptz, wake_at timestamptz
+          );
+    end if;
+    if advanced is not null then
+        for change in select * from json_to_recordset(advanced) as v (run_id text, sequence bigint) loop
+            -- The sequence only grows: an update from a state that is no longer the last one touches no row.
+            update workflow_runs as r set sequence = change.sequence, updated_at = now()
+             where r.run_id = change.run_id and r.sequence < change.sequence and r.status is not distinct from 'RUNNING';
+            if not found then perform refuse_stale('run', change.run_id); end if;
+        end loop;
+    end if;
+    if changed is not null then
+        for change in select * from json_to_recordset(changed) as v (
+            run_id text, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
+            error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
+            cancelled_by text, cancel_reason text, retried_at timestamptz, wake_at timestamptz, workflow_version_id uuid
+        ) loop
+            update workflow_runs as r
+               set status = change.status, sequence = change.sequence, started_at = change.started_at, completed_at = change.completed_at,
+                   output_data = change.output_data, error_message = change.error_message, error_code = change.error_code,
+                   error_step_id = change.error_step_id, error_attempt = change.error_attempt, cancelled_at = change.cancelled_at,
+                   cancelled_by = change.cancelled_by, cancel_reason = change.cancel_reason, retried_at = change.retried_at,
+                   wake_at = change.wake_at, workflow_version_id = change.workflow_version_id, updated_at = now()
+             where r.run_id = change.run_id and r.sequence < change.sequence;
+            if not found then perform refuse_stale('run', change.run_id); end if;
+        end loop;
+    end if;
+    insert into outbox (id, messages) values (outbox_id, save_decisions.messages);
+end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION public.searchable_words(error_code text, error_message text, logs jsonb)
