@@ -13,14 +13,16 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
   /** It is about what has ended: the client may keep it, and ask with its ETag whether it still holds. */
   readonly isFinal?: boolean;
+  /** What was asked for was so already, or only counted: there is no AUDIT of it. */
+  readonly changesNothing?: boolean | undefined;
 }
 
 /** A success of the plain face, which has no envelope. */
-export interface PlainAnswer extends Pick<Answer, 'status' | 'headers' | 'isFinal'> {
+export interface PlainAnswer extends Pick<Answer, 'status' | 'headers' | 'isFinal' | 'changesNothing'> {
   readonly plain: unknown;
 }
 
-/** A success that is text of its own: a document, say. */
+/** A success that is text of its own: a document, or what a machine scrapes. */
 export interface TextAnswer extends Pick<Answer, 'status' | 'headers'> {
   readonly text: string;
   readonly contentType: string;
@@ -60,9 +62,11 @@ export function resultOf(answer: AnyAnswer, requestId: string, ifNoneMatch?: str
 
 /** @param isPlain on the plain face, whose errors are a text and a code. */
 export function resultOfError(error: ApiError, requestId: string, isPlain = false): APIGatewayProxyResult {
-  const { code, message, details, headers } = error;
+  const { code, message, headers } = error;
+  // For who has the body of an answer and not its headers.
+  const details = code === 'INTERNAL_ERROR' ? { request_id: requestId } : error.details;
   const body = isPlain
-    ? { detail: plainDetailOf(error), error_code: code }
+    ? { detail: plainDetailOf(error, requestId), error_code: code }
     : { success: false, message, error_code: code, details };
   return result(errorCodes[code], JSON.stringify(body), requestId, headers);
 }
@@ -106,7 +110,8 @@ function envelopeOf({ message, data, meta = {}, beside }: Answer) {
 }
 
 /** There is no other place for what is wrong with each field. */
-function plainDetailOf({ code, message, details }: ApiError): string {
+function plainDetailOf({ code, message, details }: ApiError, requestId: string): string {
+  if (code === 'INTERNAL_ERROR') return `${message} (request id: ${requestId})`;
   if (code !== 'BAD_REQUEST' || !Array.isArray(details) || details.length === 0) return message;
   const named = details.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
   return `Invalid request: ${named.join('; ')}`;

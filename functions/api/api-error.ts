@@ -1,9 +1,7 @@
-/** One thing that is wrong with a request: where, and what was expected. */
-export interface Problem {
-  /** Dotted from the root of the body, or the parameter's name; `''` is the whole body. */
-  readonly path: string;
-  readonly message: string;
-}
+import { MAX_PROBLEMS, type Problem } from '../../shared/validation/problem.ts';
+
+/** The path is dotted from the root of the body, or a parameter's or header's name; `''` is the whole body. */
+export type { Problem };
 
 export const errorCodes = {
   BAD_REQUEST: 400,
@@ -42,8 +40,6 @@ export class ApiError extends Error {
     this.headers = headers;
   }
 }
-
-const MAX_PROBLEMS = 100;
 
 export function badRequest(problems: readonly Problem[], { cause }: ErrorOptions = {}): ApiError {
   const named = problems

@@ -14,17 +14,24 @@ import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
+import { eventSourcesOf } from '../../shared/config/event-sources.ts';
 import { limits } from '../../shared/config/limits.ts';
+import { readConsumerLag } from '../../shared/kafka/consumer-lag.ts';
 import { createAgentExamples } from '../../shared/persistence/agent-examples.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
 import { createAuditLog } from '../../shared/persistence/audit-log.ts';
+import { readBacklog, readBacklogSizes } from '../../shared/persistence/backlog.ts';
+import { readRunDurations } from '../../shared/persistence/closed-run-counts.ts';
+import { readDeadLetterCounts } from '../../shared/persistence/dead-letter-counts.ts';
 import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
+import { limitTime } from '../../shared/persistence/limit-time.ts';
 import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
 import { createRateLimits } from '../../shared/persistence/rate-limits.ts';
 import { createRunBatches } from '../../shared/persistence/run-batches.ts';
 import { createRunQueries } from '../../shared/persistence/run-queries.ts';
 import { createWorkflowGrants } from '../../shared/persistence/workflow-grants.ts';
+import { createWorkflowMetrics } from '../../shared/persistence/workflow-metrics.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
 import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
 import { createApiDocuments } from './documents/api-documents.ts';
@@ -37,10 +44,20 @@ type Engine = Pick<
 >;
 type Settings = Pick<
   Environment,
-  'authMode' | 'jwt' | 'jwtRateLimit' | 'corsAllowedOrigins' | 'secretKey' | 'agentAllowedCidrs' | 'publicUrl'
+  | 'authMode'
+  | 'jwt'
+  | 'jwtRateLimit'
+  | 'corsAllowedOrigins'
+  | 'secretKey'
+  | 'agentAllowedCidrs'
+  | 'kafkaBrokers'
+  | 'kafkaGroupId'
+  | 'topics'
+  | 'publicUrl'
 >;
 
 const KAFKA_CHECK_TIMEOUT_MS = 1_000;
+const CONSUMER_LAG_TIMEOUT_MS = 5_000;
 
 export function createApiServices(
   engine: Engine,
@@ -49,8 +66,12 @@ export function createApiServices(
   aaa: AaaLog,
 ): ApiServices {
   const { database, producer, tokens, clock, plans, decideBatch, startRun } = engine;
-  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs, publicUrl } =
-    settings;
+  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs } = settings;
+  const kafka = { brokers: settings.kafkaBrokers, clientId: 'stepline-api' };
+  const consumers = eventSourcesOf(settings.topics, settings.kafkaGroupId).map(
+    ({ consumerGroupId: groupId, topic }) => ({ groupId, topic }),
+  );
+  const searches = limitTime(database, limits.maxSearchMs);
   const workflows = createWorkflows(database);
   const agents = createAgents(database);
   const apiKeys = createApiKeys(database);
@@ -78,10 +99,10 @@ export function createApiServices(
         maxExamplesBytes: limits.maxDryRunExamplesBytes,
       },
     }),
-    runs: createRunQueries(database),
-    executions: createExecutionQueries(database),
+    runs: createRunQueries(database, searches),
+    executions: createExecutionQueries(database, searches),
     nodes: createNodeQueries(database),
-    runBatches: createRunBatches(database),
+    runBatches: createRunBatches(database, searches),
     changeRun: createChangeRun(decideBatch),
     agents,
     manageAgents: createManageAgents(agents, {
@@ -99,7 +120,15 @@ export function createApiServices(
       database: () => database.one('select 1 as one'),
       kafka: () => producer.check(KAFKA_CHECK_TIMEOUT_MS),
     },
-    documents: createApiDocuments(allRoutes, publicUrl),
+    documents: createApiDocuments(allRoutes, settings.publicUrl),
+    workflowMetrics: createWorkflowMetrics(database),
+    operations: {
+      readBacklog: () => readBacklog(database),
+      readBacklogSizes: () => readBacklogSizes(database),
+      readRunDurations: () => readRunDurations(database),
+      readDeadLetterCounts: () => readDeadLetterCounts(database),
+      readConsumerLag: () => readConsumerLag(kafka, consumers, CONSUMER_LAG_TIMEOUT_MS),
+    },
     audit: createAuditLog(database),
     aaa,
     log,

@@ -1,8 +1,9 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { headerOf } from './read-request.ts';
+import { headerOf } from './header-of.ts';
 
 const EXPOSED = 'ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id';
-const REQUEST_HEADERS = 'Authorization, Content-Type, Idempotency-Key, If-None-Match, X-API-Key';
+const REQUEST_HEADERS =
+  'Authorization, Content-Type, Idempotency-Key, If-None-Match, X-API-Key, X-Request-Id';
 const PREFLIGHT_KEPT_SECONDS = 600;
 
 /**

@@ -1,14 +1,14 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
-import { v4 as uuidv4 } from 'uuid';
-import { accountFor, auditEntryOf, communityOf, logRefusal, resourceOf } from './accounting.ts';
-import { admit } from './admission.ts';
+import { auditEntryOf, communityOf, logChange, logRefusal } from './accounting.ts';
+import { admit, countFailure } from './admission.ts';
 import { type AnyAnswer, emptyResult, resultOf, resultOfError, withHeaders } from './answer.ts';
-import { ApiError, errorCodes, notFound } from './api-error.ts';
-import { corsHeaders, preflightHeaders } from './cors.ts';
+import { ApiError, badRequest, errorCodes, notFound } from './api-error.ts';
+import { preflightHeaders } from './cors.ts';
 import { apiErrorOf } from './error-of.ts';
-import type { Exchange } from './exchange.ts';
-import { headerOf, readBody, readIdempotencyKey, readParams, readQuery } from './read-request.ts';
+import { type Exchange, newExchange } from './exchange.ts';
+import { headerOf } from './header-of.ts';
+import { type Read, readParams, readRequest } from './read-request.ts';
 import { type AnyRoute, isPlainPath } from './route.ts';
 import { createRouter } from './router.ts';
 import { allRoutes } from './routes/all-routes.ts';
@@ -26,42 +26,47 @@ class OutOfTimeError extends Error {
 /** The handler of a REST API's proxy events. It never throws: each request has an answer, in the envelope. */
 export function createApi(services: ApiServices, routes: readonly AnyRoute[] = allRoutes): ApiHandler {
   const match = createRouter(routes);
+  const exchanges = new WeakMap<APIGatewayProxyEvent, Exchange>();
 
   async function serve(event: APIGatewayProxyEvent, exchange: Exchange): Promise<APIGatewayProxyResult> {
     const matched = match(event.httpMethod, event.path);
     if (matched.kind === 'not_found') throw notFound('Path');
     if (matched.kind === 'method_not_allowed') {
       if (event.httpMethod === 'OPTIONS') {
-        return emptyResult(requestIdOf(event), preflightHeaders(exchange.headers, matched.allow));
+        return emptyResult(exchange.requestId, preflightHeaders(exchange.headers, matched.allow));
       }
       const headers = { Allow: matched.allow };
       throw new ApiError('METHOD_NOT_ALLOWED', `Expected one of ${matched.allow} here`, { headers });
     }
     const { route, params } = matched;
     exchange.route = route;
-    const afterwards = await admit(route, event, services, exchange);
+    await admit(route, event, services, exchange);
     const answer = await answerOf(route, { event, exchange, params }, services);
-    // Not waited for: the time of a key's last use is worth no client's time.
-    afterwards?.().catch((error: unknown) =>
-      services.log.error('The use of an API key was not recorded', { error }),
-    );
-    return resultOf(answer, requestIdOf(event), headerOf(event, 'if-none-match'));
+    return resultOf(answer, exchange.requestId, headerOf(event, 'if-none-match'));
   }
 
   function refuse(event: APIGatewayProxyEvent, thrown: unknown, exchange: Exchange): APIGatewayProxyResult {
     const error = apiErrorOf(thrown);
-    const requestId = requestIdOf(event);
     if (errorCodes[error.code] >= 500) {
-      const fields = { request_id: requestId, method: event.httpMethod, error: error.cause ?? error };
-      services.log.error(error.message, fields);
+      services.log.error(error.message, {
+        request_id: exchange.requestId,
+        gateway_request_id: event.requestContext?.requestId,
+        method: event.httpMethod,
+        error: error.cause ?? error,
+      });
     }
     logRefusal(exchange, error, services);
-    return resultOfError(error, requestId, isPlain(event));
+    return resultOfError(error, exchange.requestId, isPlain(event, exchange));
   }
 
   async function respond(event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> {
-    const exchange = newExchange(corsHeaders(event, services.corsAllowedOrigins));
+    const exchange = newExchange(event, services);
+    exchanges.set(event, exchange);
     const result = await serve(event, exchange).catch((error: unknown) => refuse(event, error, exchange));
+    // Not waited for: the time of a key's last use is worth no client's time.
+    exchange
+      .afterwards?.()
+      .catch((error: unknown) => services.log.error('The use of an API key was not recorded', { error }));
     return withoutBodyOfHead(event, withHeaders(result, exchange.headers));
   }
 
@@ -72,15 +77,12 @@ export function createApi(services: ApiServices, routes: readonly AnyRoute[] = a
     },
   })
     .onError((request) => {
-      const exchange = newExchange(corsHeaders(request.event, services.corsAllowedOrigins));
-      const result = refuse(request.event, request.error, exchange);
-      request.response = withoutBodyOfHead(request.event, withHeaders(result, exchange.headers));
+      const { event, error } = request;
+      const exchange = exchanges.get(event) ?? newExchange(event, services);
+      const result = refuse(event, error, exchange);
+      request.response = withoutBodyOfHead(event, withHeaders(result, exchange.headers));
     })
     .handler(respond);
-}
-
-function newExchange(headers: Exchange['headers']): Exchange {
-  return { route: null, caller: null, community: null, headers };
 }
 
 interface Asked {
@@ -97,33 +99,36 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
       route.subjectName ?? 'Path',
       route.subjectName === 'Workflow' ? 'WORKFLOW_NOT_FOUND' : 'NOT_FOUND',
     );
-  const parsedParams = route.params?.safeParse(asked.params);
-  if (route.params && !parsedParams?.success) {
-    if (isPlain(event)) readParams(asked.params, route.params);
+  const params: Read<unknown> = route.params
+    ? readParams(asked.params, route.params)
+    : { ok: true, value: {} };
+  if (!params.ok) {
+    if (!isPlain(event, exchange)) throw subjectNotFound();
+    const request = readRequest(event, route, services);
+    throw badRequest([...params.problems, ...(request.ok ? [] : request.problems)]);
+  }
+  const subject = await route.find?.({ caller, params: params.value }, services);
+  if (subject === null) {
+    // The path carries what authenticates it.
+    if (route.authentication === 'none') await countFailure(services, exchange);
     throw subjectNotFound();
   }
-  const params = parsedParams?.data ?? {};
-  const subject = await route.find?.({ caller, params }, services);
-  if (subject === null) throw subjectNotFound();
-  const query = route.query ? readQuery(event, route.query) : {};
-  const idempotencyKey = route.takesIdempotencyKey ? readIdempotencyKey(event) : null;
-  const body = route.body ? readBody(event, route.body, services, subject) : undefined;
-  exchange.community = communityOf(caller, body, query);
-  const audit = auditEntryOf(route, event, requestIdOf(event), exchange);
+  const request = readRequest(event, route, services, subject);
+  if (!request.ok) throw badRequest(request.problems);
+  const { query, idempotencyKey, body } = request.value;
+  exchange.community = communityOf(caller, { body, query, subject });
+  const audit = auditEntryOf(route, exchange);
   const answer = await route.handle(
-    { caller, params, query, body, subject, idempotencyKey, audit },
+    { caller, params: params.value, query, body, subject, idempotencyKey, audit },
     services,
   );
-  await accountFor(route, audit, resourceOf(answer, params), services);
+  if (!('changesNothing' in answer && answer.changesNothing)) logChange(route, audit, services);
   return answer;
 }
 
-function isPlain({ path }: APIGatewayProxyEvent): boolean {
-  return isPlainPath(path ?? '');
-}
-
-function requestIdOf(event: APIGatewayProxyEvent): string {
-  return event.requestContext?.requestId ?? uuidv4();
+/** By the route, whose path may have been spelt otherwise; by the path where there is none. */
+function isPlain({ path }: APIGatewayProxyEvent, { route }: Exchange): boolean {
+  return isPlainPath(route?.path ?? path ?? '');
 }
 
 function withoutBodyOfHead(

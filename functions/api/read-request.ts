@@ -1,16 +1,50 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { limits } from '../../shared/config/limits.ts';
-import { parsePayload } from '../../shared/messages/payload.ts';
-import { ApiError, badRequest, type Problem, tooLarge } from './api-error.ts';
-import type { BodySpec } from './route.ts';
+import type { Json } from '../../shared/engine/json.ts';
+import { findParsingLosses } from '../../shared/messages/parsing-losses.ts';
+import { findPayloadProblems, parseJson } from '../../shared/messages/payload.ts';
+import { createHints } from '../../shared/validation/nearest-name.ts';
+import { problemsOf } from '../../shared/validation/problems-of.ts';
+import { type Problem, tooLarge } from './api-error.ts';
+import { bodyText, refuseOtherMediaTypes } from './body-text.ts';
+import { headerOf } from './header-of.ts';
+import type { AnyRoute, BodySpec } from './route.ts';
 import type { ApiServices } from './services.ts';
 
-/** Header names come as the client wrote them. An empty value counts as sent. */
-export function headerOf(event: APIGatewayProxyEvent, name: string): string | undefined {
-  const wanted = name.toLowerCase();
-  const entry = Object.entries(event.headers ?? {}).find(([key]) => key.toLowerCase() === wanted);
-  return entry?.[1];
+/** What could be read, or all that is wrong with it. */
+export type Read<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export interface RequestInput {
+  readonly query: unknown;
+  readonly idempotencyKey: string | null;
+  readonly body: unknown;
+}
+
+const noParameters = z.strictObject({});
+
+/**
+ * Everything that a route takes besides its path: what is wrong with any of it is told at once. A parameter that the route does
+ * not know is wrong: who misspells a filter must not get everything. Callers without credentials (probes, agents' callbacks) may
+ * send what they like.
+ * @throws ApiError 413 or 415: the body is not looked at
+ */
+export function readRequest(
+  event: APIGatewayProxyEvent,
+  route: AnyRoute,
+  services: ApiServices,
+  subject: unknown = null,
+): Read<RequestInput> {
+  const isAgents = route.authentication === 'none';
+  const querySchema = route.query ?? (isAgents ? z.unknown() : noParameters);
+  const query = validate<unknown>(querySchema, queryOf(event), 'unknown parameter');
+  const key = route.takesIdempotencyKey ? readIdempotencyKey(event) : valid(null);
+  const body = route.body ? readBody(event, route.body, { services, isAgents, subject }) : valid(undefined);
+  const problems = [query, key, body].flatMap((part) => (part.ok ? [] : part.problems));
+  if (!query.ok || !key.ok || !body.ok) return { ok: false, problems };
+  return valid({ query: query.value, idempotencyKey: key.value, body: body.value });
 }
 
 /** A parameter that comes once is a text; one that comes more than once is a list of them. */
@@ -26,110 +60,81 @@ export function queryOf(event: APIGatewayProxyEvent): Record<string, string | st
   return query;
 }
 
-/** @throws ApiError 400 naming every parameter that is wrong. */
-export function readQuery<Query>(event: APIGatewayProxyEvent, schema: z.ZodType<Query>): Query {
-  const parsed = validate(schema, queryOf(event));
-  if (!parsed.ok) throw badRequest(parsed.problems);
-  return parsed.value;
-}
-
-/** @throws ApiError 400 naming every part of the path that is wrong. */
-export function readParams<Params>(params: unknown, schema: z.ZodType<Params>): Params {
-  const parsed = validate(schema, params);
-  if (!parsed.ok) throw badRequest(parsed.problems);
-  return parsed.value;
+export function readParams<Params>(params: unknown, schema: z.ZodType<Params>): Read<Params> {
+  return validate(schema, params);
 }
 
 const IDEMPOTENCY_KEY = /^[^\p{C}]{1,255}$/u;
 
-/** @throws ApiError 400 where it is there and not 1 to 255 characters. */
-export function readIdempotencyKey(event: APIGatewayProxyEvent): string | null {
+function readIdempotencyKey(event: APIGatewayProxyEvent): Read<string | null> {
   const key = headerOf(event, 'idempotency-key');
-  if (key === undefined) return null;
-  if (IDEMPOTENCY_KEY.test(key)) return key;
-  throw badRequest([{ path: 'Idempotency-Key', message: 'expected 1 to 255 characters' }]);
+  if (key === undefined || IDEMPOTENCY_KEY.test(key)) return valid(key ?? null);
+  return wrong({ path: 'Idempotency-Key', message: 'expected 1 to 255 characters' });
 }
 
-/** @throws ApiError 400 naming every field that is wrong, 413 or 415. */
-export function readBody<Body, Subject>(
+interface Reader {
+  readonly services: ApiServices;
+  /** What the path names; null where that is wrong. */
+  readonly subject: unknown;
+  /** Whether agents call the route, which have no credentials. */
+  readonly isAgents: boolean;
+}
+
+function readBody<Body>(
   event: APIGatewayProxyEvent,
-  spec: BodySpec<Body, Subject>,
-  services: ApiServices,
-  subject: Subject,
-): Body {
+  spec: BodySpec<Body, unknown>,
+  reader: Reader,
+): Read<Body> {
   const text = bodyText(event, spec.maxBytes);
-  if (text.trim() === '' && spec.isOptional) return spec.schema.parse({});
-  refuseOtherMediaTypes(headerOf(event, 'content-type'));
-  const payload = parsePayload(text, { ...limits, maxBytes: spec.maxBytes });
-  if (!payload.ok) {
-    const { code, path, message } = payload.problem;
+  if (text === null) return wrong({ path: '', message: 'expected JSON in UTF-8' });
+  if (text.trim() === '') {
+    return spec.isOptional ? validate(spec.schema, {}) : wrong({ path: '', message: 'expected a JSON body' });
+  }
+  refuseOtherMediaTypes(event);
+  const json = parseJson(text, spec.maxBytes);
+  if (!json.ok) {
+    const { code, path, message } = json.problem;
     if (code === 'TOO_LARGE') throw tooLarge([{ path, message }]);
-    throw badRequest([{ path, message }]);
+    return wrong({ path, message });
   }
-  const parsed = validate(spec.schema, payload.value);
-  const more = spec.findProblems?.(payload.value, services, subject) ?? [];
-  if (!parsed.ok || more.length > 0) throw badRequest([...(parsed.ok ? [] : parsed.problems), ...more]);
-  const oversized = spec.findOversized?.(parsed.value) ?? [];
+  return readJson({ json: json.value, text }, spec, reader);
+}
+
+function readJson<Body>(
+  { json, text }: { readonly json: Json; readonly text: string },
+  spec: BodySpec<Body, unknown>,
+  { services, isAgents, subject }: Reader,
+): Read<Body> {
+  const unstorable = findPayloadProblems(json, limits).map(({ code, ...problem }) => ({ code, problem }));
+  const refused = unstorable.map(({ problem }) => problem);
+  // Nothing recurses into what is too deep or too much.
+  if (unstorable.some(({ code }) => code !== 'UNSTORABLE')) return { ok: false, problems: refused };
+  // What an agent answers is taken the same way, whether it answers a call or calls back.
+  if (!isAgents) refused.push(...findParsingLosses(text));
+  const told = new Set(refused.map(({ path }) => path));
+  const parsed = validate(spec.schema, json);
+  const found = [
+    ...(parsed.ok ? [] : parsed.problems),
+    ...(subject === null ? [] : (spec.findProblems?.(json, services, subject) ?? [])),
+  ];
+  const problems = [...refused, ...found.filter(({ path }) => !told.has(path))];
+  const oversized = parsed.ok ? (spec.findOversized?.(parsed.value) ?? []) : [];
+  if (!parsed.ok || problems.length > 0) return { ok: false, problems: [...problems, ...oversized] };
   if (oversized.length > 0) throw tooLarge(oversized);
-  return parsed.value;
+  return parsed;
 }
 
-function bodyText({ body, isBase64Encoded }: APIGatewayProxyEvent, maxBytes: number): string {
-  if (!body) return '';
-  if (!isBase64Encoded) return body;
-  const bytes = Buffer.from(body, 'base64');
-  if (bytes.length > maxBytes) {
-    throw tooLarge([
-      { path: '', message: `expected at most ${maxBytes} bytes of JSON, got ${bytes.length}` },
-    ]);
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw badRequest([{ path: '', message: 'expected JSON in UTF-8' }], { cause });
-  }
-}
-
-/** `application/json` and its kin (`application/problem+json`); a body without a type is taken for JSON. */
-function refuseOtherMediaTypes(contentType: string | undefined): void {
-  if (contentType === undefined || contentType.trim() === '') return;
-  const type = contentType.split(';')[0]!.trim().toLowerCase();
-  if (type === 'application/json' || /^application\/[\w.+-]+\+json$/.test(type)) return;
-  throw new ApiError(
-    'UNSUPPORTED_MEDIA_TYPE',
-    `Expected Content-Type: application/json, got ${JSON.stringify(type.slice(0, 100))}`,
-  );
-}
-
-type Validated<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
-
-function validate<T>(schema: z.ZodType<T>, input: unknown): Validated<T> {
+function validate<T>(schema: z.ZodType<T>, input: unknown, unknown?: string): Read<T> {
   const parsed = schema.safeParse(input);
   return parsed.success
-    ? { ok: true, value: parsed.data }
-    : { ok: false, problems: parsed.error.issues.flatMap(problemsOf) };
+    ? valid(parsed.data)
+    : { ok: false, problems: problemsOf(schema, input, parsed.error, { hintOf: createHints(), unknown }) };
 }
 
-function problemsOf(issue: z.core.$ZodIssue): Problem[] {
-  const path = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: path === '' ? key : `${path}.${key}`,
-      message: 'unknown field',
-    }));
-  }
-  if (issue.code === 'invalid_union') {
-    // Of several forms, the one that was meant is the one whose outermost type fits.
-    const meant = issue.errors.filter((issues) => !issues.some(isOfAnotherType));
-    if (meant.length === 1) {
-      return meant[0]!.flatMap((inner) => problemsOf({ ...inner, path: [...issue.path, ...inner.path] }));
-    }
-  }
-  return [{ path, message: issue.message.replace(/^Invalid (input|option): /, '') }];
+function valid<T>(value: T): Read<T> {
+  return { ok: true, value };
 }
 
-function isOfAnotherType({ code, path }: z.core.$ZodIssue): boolean {
-  return code === 'invalid_type' && path.length === 0;
+function wrong(problem: Problem): { readonly ok: false; readonly problems: readonly Problem[] } {
+  return { ok: false, problems: [problem] };
 }

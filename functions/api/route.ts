@@ -27,16 +27,25 @@ export interface BodySpec<Body, Subject = unknown> {
   readonly findOversized?: (body: Body) => readonly Problem[];
 }
 
-export interface RouteRequest<Auth extends 'caller' | 'none', Params, Query, Body, Subject> {
-  /** Null on routes that need no credentials. */
-  readonly caller: Auth extends 'caller' ? Caller : null;
+/** `optional`: credentials are asked for where `needsCredentials` says so, and looked at nowhere else. */
+export type Authentication = 'caller' | 'optional' | 'none';
+
+type CallerOf<Auth extends Authentication> = Auth extends 'caller'
+  ? Caller
+  : Auth extends 'optional'
+    ? Caller | null
+    : null;
+
+export interface RouteRequest<Auth extends Authentication, Params, Query, Body, Subject> {
+  /** Null where the request needed no credentials. */
+  readonly caller: CallerOf<Auth>;
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
   readonly subject: Subject;
   /** Null where none was sent, and on routes that take none. */
   readonly idempotencyKey: string | null;
-  /** Who asks for what, for the audit log. */
+  /** Who asks for what: a handler that changes something has it stored in the transaction of the change. */
   readonly audit: AuditEntry;
 }
 
@@ -44,7 +53,7 @@ export interface RouteRequest<Auth extends 'caller' | 'none', Params, Query, Bod
  * One operation of the API, as data: the router matches it, the pipeline validates by its schemas, documents are made of it.
  * Order: credentials, scope, `find`, query, body, `handle`. So nobody learns from a 400 what a 404 would have hidden.
  */
-export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subject> {
+export interface Route<Auth extends Authentication, Params, Query, Body, Subject> {
   readonly method: Method;
   /** `{name}` stands for one segment. */
   readonly path: string;
@@ -53,8 +62,10 @@ export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subj
   /** What it answers, and what else its documents say. */
   readonly operation: Operation;
   readonly authentication: Auth;
-  /** `itself`: its handler writes the audit record with what it does. Default: the pipeline does, but for the scope `read`. */
-  readonly audited?: 'itself' | 'never';
+  /** Of an `optional` route: which queries, as they came, ask for what is not everybody's. */
+  readonly needsCredentials?: (query: Readonly<Record<string, string | string[]>>) => boolean;
+  /** Such a call leaves no AUDIT. Default: only what needs no more than the scope `read`. */
+  readonly audited?: 'never';
   /** What a narrowed key must have. Default: `read` to GET, `manage` to everything else. */
   readonly scope?: Scope;
   /** What does not match names nothing: 404; on the plain face it is 400. */
@@ -65,7 +76,7 @@ export interface Route<Auth extends 'caller' | 'none', Params, Query, Body, Subj
   readonly takesIdempotencyKey?: boolean;
   /** What the path is about; null where there is none that the caller may see. */
   readonly find?: (
-    request: { readonly caller: Auth extends 'caller' ? Caller : null; readonly params: Params },
+    request: { readonly caller: CallerOf<Auth>; readonly params: Params },
     services: ApiServices,
   ) => Promise<Subject | null>;
   /** Named in the 404: `Workflow not found`. */
@@ -90,7 +101,7 @@ export function isPlainPath(path: string): boolean {
 
 /** Checks a route's parts against each other, and forgets their types, so that routes go into one list. */
 export function defineRoute<
-  const Auth extends 'caller' | 'none',
+  const Auth extends Authentication,
   Params = Readonly<Record<never, never>>,
   Query = Readonly<Record<never, never>>,
   Body = undefined,

@@ -57,7 +57,7 @@ function fits({ segments: wanted }: Pattern, given: readonly string[]): boolean 
 }
 
 function allowOf({ routes }: Pattern): string {
-  const methods: string[] = [...routes.keys()];
+  const methods: string[] = [...routes.keys(), 'OPTIONS'];
   if (routes.has('GET')) methods.push('HEAD');
   return methods.sort().join(', ');
 }

@@ -32,15 +32,23 @@ export const userId = z
   .max(255, 'expected at most 255 characters')
   .refine((text) => text.trim() !== '', 'expected more than spaces');
 
+/** Of a parameter that is missing, what it should be is told. */
+const parameter = (expected: string) =>
+  z.string({ error: ({ input }) => (input === undefined ? expected : 'expected to be given once') });
+
 /** Text of a parameter: given once, and such as a column can hold. */
-export const parameterText = z
-  .string({ error: 'expected to be given once' })
+export const parameterText = parameter('expected text')
   .min(1, 'expected at least one character')
   .max(255, 'expected at most 255 characters')
   .refine(
     (text) => !text.includes('\u0000') && text.isWellFormed(),
     'expected well-formed text without U+0000',
   );
+
+/** What lists of runs are searched for. */
+export const searchedWords = parameterText
+  .regex(/[\p{L}\p{N}]/u, 'expected at least one letter or digit')
+  .describe('Words, in whatever case: all of them in one error, or in the log lines of one attempt.');
 
 /** In a path, a query or a body; in whatever case. */
 export const uuidParameter = shownAs(z.guid('expected a UUID'), { type: 'string', format: 'uuid' });
@@ -57,8 +65,7 @@ export function pageLimit(fallback: number, max: number) {
 
 export function integerParameter(min: number, max: number) {
   const message = expectedInteger(min, max);
-  const schema = z
-    .string({ error: 'expected to be given once' })
+  const schema = parameter(message)
     .regex(/^\d{1,9}$/, message)
     .transform(Number)
     .pipe(z.number().min(min, message).max(max, message));
@@ -76,8 +83,7 @@ export const communityId = z.int({
 });
 
 export const communityIdParameter = shownAs(
-  z
-    .string({ error: 'expected to be given once' })
+  parameter('expected a whole number')
     .regex(/^-?\d{1,16}$/, 'expected a whole number')
     .transform(Number)
     .pipe(communityId),
@@ -106,8 +112,7 @@ const date = z.iso.date();
 
 /** A moment as a parameter; a date alone is its first moment in UTC. */
 export const moment = shownAs(
-  z
-    .string({ error: 'expected to be given once' })
+  parameter(MOMENT)
     .transform((text) => (date.safeParse(text).success ? `${text}T00:00:00Z` : text))
     // Postgres counts years from 1.
     .refine((text) => dateTime.safeParse(text).success && !text.startsWith('0000'), MOMENT),

@@ -8,10 +8,14 @@ import type { RegisterWorkflow } from '../../shared/application/register-workflo
 import type { WorkflowGrants } from '../../shared/application/workflow-grants.ts';
 import type { Authenticate } from '../../shared/auth/authenticate.ts';
 import type { RateLimiter } from '../../shared/auth/rate-limiter.ts';
+import type { ConsumerLag } from '../../shared/kafka/consumer-lag.ts';
+import type { Backlog, BacklogSizes } from '../../shared/persistence/backlog.ts';
+import type { RunDurations } from '../../shared/persistence/closed-run-counts.ts';
 import type { ExecutionQueries } from '../../shared/persistence/execution-queries.ts';
 import type { NodeQueries } from '../../shared/persistence/node-queries.ts';
 import type { RunBatches } from '../../shared/persistence/run-batches.ts';
 import type { RunQueries } from '../../shared/persistence/run-queries.ts';
+import type { WorkflowMetrics } from '../../shared/persistence/workflow-metrics.ts';
 import type { Workflows } from '../../shared/persistence/workflows.ts';
 import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
 
@@ -42,6 +46,8 @@ export interface ApiServices {
     readonly kafka: () => Promise<unknown>;
   };
   readonly documents: ApiDocuments;
+  readonly workflowMetrics: WorkflowMetrics;
+  readonly operations: Operations;
   readonly audit: AuditLog;
   readonly aaa: AaaLog;
   readonly log: ErrorLog;
@@ -52,6 +58,16 @@ export interface ApiDocuments {
   openApi(): string;
   page(): string;
   workflowSchema(): string;
+}
+
+/** What operators ask of the system. */
+export interface Operations {
+  readBacklog(): Promise<Backlog>;
+  readBacklogSizes(): Promise<BacklogSizes>;
+  readRunDurations(): Promise<RunDurations>;
+  readDeadLetterCounts(): Promise<readonly { readonly topic: string; readonly letters: number }[]>;
+  /** Of each event source's group. @throws when Kafka does not tell in time. */
+  readConsumerLag(): Promise<readonly ConsumerLag[]>;
 }
 
 /** What is wrong with an address or a secret, or null. */

@@ -1,4 +1,3 @@
-import { deadLetterOf } from '../kafka/dead-letter-of.ts';
 import { type MskEvent, type MskRecord, recordsOf } from '../kafka/msk-event.ts';
 import { parseRecord } from '../kafka/parse-record.ts';
 import { type AgentTask, agentTask } from '../messages/messages.ts';
@@ -25,8 +24,7 @@ export function createAgentBridge(ports: AgentBridgePorts): AgentBridge {
   return {
     async handleRecords(event, invocation) {
       const outbound = new Outbound(ports, invocation);
-      const refuse = (record: MskRecord, reason: string) =>
-        outbound.publish(deadLetterOf(record, reason, ports.topics.deadLetter, ports.clock()));
+      const refuse = (record: MskRecord, reason: string) => outbound.refuse(record, reason);
       const tasks = new Map<string, { task: AgentTask; record: MskRecord }>();
       for (const record of recordsOf(event)) {
         const parsed = parseRecord(agentTask, record);

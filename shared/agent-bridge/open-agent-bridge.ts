@@ -6,6 +6,7 @@ import type { Environment } from '../config/environment.ts';
 import { createProducer } from '../kafka/producer.ts';
 import { createAgentCalls } from '../persistence/agent-calls.ts';
 import { openDatabase } from '../persistence/database.ts';
+import { createCountDeadLetters } from '../persistence/dead-letter-counts.ts';
 import { type AgentBridge, createAgentBridge } from './agent-bridge.ts';
 import { createSelfInvoker } from './invoke-self.ts';
 import type { AgentBridgePorts } from './ports.ts';
@@ -38,6 +39,7 @@ export function openAgentBridge(
     topics: environment.topics,
     publish: producer.publish,
     ...createAgentCalls(database),
+    countDeadLetters: createCountDeadLetters(database),
     callAgent: caller.call,
     lookupRegistry: registry?.lookup ?? null,
     readSecret: createSecretReader(secretKey),

@@ -1,4 +1,6 @@
 import type { CallOutcome } from '../agents/call-outcome.ts';
+import { deadLetterOf } from '../kafka/dead-letter-of.ts';
+import type { MskRecord } from '../kafka/msk-event.ts';
 import type { OutgoingRecord } from '../kafka/producer.ts';
 import type { AgentError, AgentResult, AgentTask } from '../messages/messages.ts';
 import type { DeadlineExtension } from '../persistence/agent-calls.ts';
@@ -6,7 +8,10 @@ import { allDone } from './all-done.ts';
 import { MicroBatcher } from './micro-batcher.ts';
 import type { AgentBridgePorts, Invocation } from './ports.ts';
 
-type OutboundPorts = Pick<AgentBridgePorts, 'publish' | 'extendDeadlines' | 'topics' | 'clock' | 'warn'>;
+type OutboundPorts = Pick<
+  AgentBridgePorts,
+  'publish' | 'extendDeadlines' | 'countDeadLetters' | 'topics' | 'clock' | 'warn'
+>;
 
 /** An answer is precious, an agent would have to be called again for it: so long is tried to hand it on. */
 const MAX_PATIENCE_MS = 10_000;
@@ -18,18 +23,28 @@ export class Outbound {
   readonly #invocation: Invocation;
   readonly #records: MicroBatcher<OutgoingRecord>;
   readonly #extensions: MicroBatcher<DeadlineExtension>;
+  readonly #refused: MskRecord[] = [];
 
   constructor(ports: OutboundPorts, invocation: Invocation) {
     this.#ports = ports;
     this.#invocation = invocation;
-    this.#records = new MicroBatcher((records) => this.#persist('publish', () => ports.publish(records)));
+    this.#records = new MicroBatcher((records) =>
+      this.#persist('publish answers of agents', () => ports.publish(records)),
+    );
     this.#extensions = new MicroBatcher((extensions) =>
-      this.#persist('extend', () => ports.extendDeadlines(extensions)),
+      this.#persist('extend the time of agents', () => ports.extendDeadlines(extensions)),
     );
   }
 
   publish(record: OutgoingRecord): void {
     this.#records.add(record);
+  }
+
+  /** A dead letter. */
+  refuse(record: MskRecord, reason: string): void {
+    const { topics, clock } = this.#ports;
+    this.#refused.push(record);
+    this.publish(deadLetterOf(record, reason, topics.deadLetter, clock()));
   }
 
   answer(task: AgentTask, outcome: Exclude<CallOutcome, { status: 'accepted' }>): void {
@@ -58,6 +73,10 @@ export class Outbound {
   /** @throws the first error of what could not be handed on. */
   async drain(): Promise<void> {
     await allDone([this.#records.drain(), this.#extensions.drain()]);
+    // All at once: they are not refused in the order of their offsets.
+    if (this.#refused.length > 0) {
+      await this.#persist('count dead letters', () => this.#ports.countDeadLetters(this.#refused));
+    }
   }
 
   async #persist(what: string, work: () => Promise<unknown>): Promise<void> {
@@ -68,7 +87,7 @@ export class Outbound {
         return;
       } catch (error) {
         if (this.#ports.clock() + PAUSE_MS > giveUpAt) throw error;
-        this.#ports.warn(`Could not ${what} answers of agents, trying again`, {
+        this.#ports.warn(`Could not ${what}, trying again`, {
           error: (error as Error).message,
         });
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

@@ -1,6 +1,6 @@
 import type { Page, PageRequest, Viewer } from './viewer.ts';
 
-/** One call that changes something. */
+/** One call that changes something. Whoever makes the change stores it in the same transaction: neither is there without the other. */
 export interface AuditEntry {
   /** Null where an attempt's token, not a user, authenticated the call. */
   readonly userId: string | null;
@@ -34,7 +34,6 @@ export interface AuditFilter {
 }
 
 export interface AuditLog {
-  append(record: AuditRecord): Promise<void>;
   /** Newest first; what the viewer did, or everybody to an admin. */
   list(viewer: Viewer, filter: AuditFilter, page: PageRequest): Promise<Page<StoredAuditRecord>>;
 }

@@ -2,6 +2,7 @@ import type { RefusalCode } from '../engine/decision.ts';
 import type { EngineEvent } from '../engine/event.ts';
 import type { JsonObject } from '../engine/json.ts';
 import type { RunStatus } from '../engine/state.ts';
+import type { AuditEntry } from './audit.ts';
 
 /** An event about one run. */
 export interface BatchItem {
@@ -9,6 +10,8 @@ export interface BatchItem {
   readonly event: EngineEvent;
   /** The plan that an execution request carries: for a run that another producer inserted without one. */
   readonly inlinePlan?: JsonObject;
+  /** Who asked for it by a call: stored with what is decided, and not where it is refused. */
+  readonly audit?: AuditEntry;
 }
 
 /** What became of an item. Refusals are normal: records come more than once, and late. */

@@ -2,6 +2,7 @@ import type { Effect } from '../engine/decision.ts';
 import type { Plan } from '../engine/plan.ts';
 import { type Attempt, isOpenAttempt, type State } from '../engine/state.ts';
 import { stepOf } from '../engine/step-attempt.ts';
+import type { AuditRecord } from './audit.ts';
 import type { AttemptOpened, Changes, LockedRun } from './ports.ts';
 
 /** A run with all the decisions that a batch made of it. */
@@ -17,7 +18,7 @@ export interface DecidedRun {
 }
 
 /** What is to be written: each row once, however many decisions touched it. */
-export function changesOf(decided: readonly DecidedRun[]): Changes {
+export function changesOf(decided: readonly DecidedRun[], audited: readonly AuditRecord[]): Changes {
   const opened: AttemptOpened[] = [];
   const started: Attempt[] = [];
   const closed: Attempt[] = [];
@@ -42,6 +43,7 @@ export function changesOf(decided: readonly DecidedRun[]): Changes {
     opened,
     started,
     closed,
+    audited,
   };
 }
 

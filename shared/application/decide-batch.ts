@@ -10,6 +10,7 @@ import type { JsonObject } from '../engine/json.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Attempt, State } from '../engine/state.ts';
 import { attemptQueryFor } from './attempt-query.ts';
+import type { AuditRecord } from './audit.ts';
 import type { BatchItem, Outcome } from './batch.ts';
 import { changesOf, type DecidedRun } from './changes-of.ts';
 import { dataQueryFor } from './data-query.ts';
@@ -102,7 +103,8 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
   const data = await loadData(tx, ready);
 
   const decided = new Map<string, DecidedRun>();
-  const outcomes = items.map(({ runId, event: asked }): Outcome => {
+  const audited: AuditRecord[] = [];
+  const outcomes = items.map(({ runId, event: asked, audit }): Outcome => {
     const run = runs.get(runId);
     if (run === undefined) return { outcome: 'unknown_run' };
     const { plan, versionId, refusal } = planned.get(runId) ?? {};
@@ -129,6 +131,7 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
       state: decision.state,
       effects: before ? [...before.effects, ...decision.effects] : decision.effects,
     });
+    if (audit) audited.push({ ...audit, result: 'SUCCESS', resource: runId });
     return { outcome: 'decided', status: decision.state.run.status };
   });
 
@@ -142,7 +145,7 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
   // Not awaited: they travel with the commit, in one round trip where the driver pipelines, and it fails if they do.
   const routes = loadRoutes(tx, entry);
   routes.catch(() => {});
-  tx.save(changesOf(all), entry).catch(() => {});
+  tx.save(changesOf(all, audited), entry).catch(() => {});
   return { outcomes, committed: { entry, routes } };
 }
 

@@ -1,4 +1,5 @@
 import type { Json } from '../engine/json.ts';
+import type { AuditEntry } from './audit.ts';
 import type { Page, PageRequest, Viewer } from './viewer.ts';
 
 export type AgentKind = 'http' | 'lambda' | 'kafka';
@@ -37,6 +38,7 @@ export interface Agents {
       readonly name: string;
       readonly secretEncrypted: Buffer | null;
     },
+    audit: AuditEntry,
   ): Promise<AgentDetails>;
   /** By id or by name; of several, the viewer's own comes first, then everybody's. */
   maybeFindAgent(viewer: Viewer, idOrName: string): Promise<AgentDetails | null>;
@@ -51,8 +53,9 @@ export interface Agents {
     viewer: Viewer,
     id: string,
     settings: AgentSettings & { readonly secretEncrypted: Buffer | null | undefined },
+    audit: AuditEntry,
   ): Promise<AgentDetails | null>;
-  deleteAgent(viewer: Viewer, id: string): Promise<boolean>;
+  deleteAgent(viewer: Viewer, id: string, audit: AuditEntry): Promise<boolean>;
 }
 
 export interface AgentSecrets {
@@ -71,8 +74,13 @@ export type ManagedAgent =
   | { readonly ok: false; readonly code: 'NAME_TAKEN' | 'KIND_NOT_PERMITTED' | 'UNKNOWN_AGENT' };
 
 export interface ManageAgents {
-  register(caller: Viewer, name: string, request: AgentRequest): Promise<ManagedAgent>;
-  update(caller: Viewer, agent: RegisteredAgent, request: AgentRequest): Promise<ManagedAgent>;
+  register(caller: Viewer, name: string, request: AgentRequest, audit: AuditEntry): Promise<ManagedAgent>;
+  update(
+    caller: Viewer,
+    agent: RegisteredAgent,
+    request: AgentRequest,
+    audit: AuditEntry,
+  ): Promise<ManagedAgent>;
 }
 
 /**
@@ -81,27 +89,27 @@ export interface ManageAgents {
  */
 export function createManageAgents(agents: Agents, secrets: AgentSecrets): ManageAgents {
   return {
-    async register(caller, name, { secret: given, ...settings }) {
+    async register(caller, name, { secret: given, ...settings }, audit) {
       if (!isKindPermitted(caller, settings)) return { ok: false, code: 'KIND_NOT_PERMITTED' };
       const secret = isSigned(settings) ? (given ?? secrets.generate()) : null;
       const secretEncrypted = secret === null ? null : secrets.encrypt(secret);
       try {
         const owner = caller.isAdmin ? null : caller.userId;
-        const agent = await agents.insertAgent({ ...settings, owner, name, secretEncrypted });
+        const agent = await agents.insertAgent({ ...settings, owner, name, secretEncrypted }, audit);
         return { ok: true, agent, secret: given === undefined ? secret : null };
       } catch (error) {
         if (isUniqueViolation(error)) return { ok: false, code: 'NAME_TAKEN' };
         throw error;
       }
     },
-    async update(caller, { id, kind: kindBefore }, { secret: given, ...settings }) {
+    async update(caller, { id, kind: kindBefore }, { secret: given, ...settings }, audit) {
       if (!isKindPermitted(caller, settings)) return { ok: false, code: 'KIND_NOT_PERMITTED' };
       // An agent of another kind has no secret to keep when it becomes one of kind http.
       const made = given === undefined && kindBefore !== 'http' && isSigned(settings);
       const secret = made ? secrets.generate() : given;
       const kept = secret === undefined ? undefined : secrets.encrypt(secret);
       const secretEncrypted = isSigned(settings) ? kept : null;
-      const agent = await agents.updateAgent(caller, id, { ...settings, secretEncrypted });
+      const agent = await agents.updateAgent(caller, id, { ...settings, secretEncrypted }, audit);
       if (!agent) return { ok: false, code: 'UNKNOWN_AGENT' };
       return { ok: true, agent, secret: made ? (secret ?? null) : null };
     },

@@ -1,5 +1,6 @@
 import type { Tier } from '../config/rate-limits.ts';
 import { scopes as allScopes, type Scope } from '../config/scopes.ts';
+import type { AuditEntry } from './audit.ts';
 import type { Page, PageRequest, Viewer } from './viewer.ts';
 
 /** A key as its owner sees it: by its prefix; the key itself is not kept. */
@@ -32,12 +33,12 @@ export interface ApiKeyRecord {
 }
 
 export interface ManagedApiKeys {
-  insertApiKey(record: ApiKeyRecord): Promise<ManagedApiKey>;
+  insertApiKey(record: ApiKeyRecord, audit: AuditEntry): Promise<ManagedApiKey>;
   maybeFindManagedApiKey(viewer: Viewer, id: string): Promise<ManagedApiKey | null>;
   /** Of one user, newest first; revoked and expired ones too. */
   listApiKeys(userId: string, page: PageRequest): Promise<Page<ManagedApiKey>>;
-  /** From then on it is refused. A key that is revoked already stays as it is. Null where the viewer has no such key. */
-  revokeApiKey(viewer: Viewer, id: string): Promise<ManagedApiKey | null>;
+  /** From then on it is refused. Null where the viewer has no such key that is not revoked already. */
+  revokeApiKey(viewer: Viewer, id: string, audit: AuditEntry): Promise<ManagedApiKey | null>;
 }
 
 export interface ApiKeyRequest {
@@ -70,7 +71,11 @@ export type CreatedApiKey =
         | 'SCOPES_NOT_PERMITTED';
     };
 
-export type CreateApiKey = (maker: ApiKeyMaker, request: ApiKeyRequest) => Promise<CreatedApiKey>;
+export type CreateApiKey = (
+  maker: ApiKeyMaker,
+  request: ApiKeyRequest,
+  audit: AuditEntry,
+) => Promise<CreatedApiKey>;
 
 /** The one role that the API knows. */
 const ADMIN = 'admin';
@@ -83,7 +88,7 @@ export function createCreateApiKey(
   keys: Pick<ManagedApiKeys, 'insertApiKey'>,
   generate: () => { readonly key: string; readonly hash: Buffer; readonly prefix: string },
 ): CreateApiKey {
-  return async (maker, request) => {
+  return async (maker, request, audit) => {
     const { name, tier, expiresAt, userId = maker.userId } = request;
     const isOwn = userId === maker.userId;
     const own = { roles: maker.isAdmin ? [ADMIN] : [], communities: maker.communities };
@@ -101,7 +106,7 @@ export function createCreateApiKey(
     }
     const { key, hash, prefix } = generate();
     const record = { hash, prefix, name, userId, roles, communities, tier, scopes, expiresAt };
-    return { ok: true, apiKey: await keys.insertApiKey(record), key };
+    return { ok: true, apiKey: await keys.insertApiKey(record, audit), key };
   };
 }
 

@@ -1,6 +1,7 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 import type { Attempt, Run } from '../engine/state.ts';
+import type { AuditRecord } from './audit.ts';
 
 /** What the application needs of the outside. Each port is implemented by one driver. */
 
@@ -107,6 +108,8 @@ export interface Changes {
   /** PENDING attempts that began, and tasks that were published once more. */
   readonly started: readonly Attempt[];
   readonly closed: readonly Attempt[];
+  /** The calls that asked for all this. */
+  readonly audited: readonly AuditRecord[];
 }
 
 /** One transaction over a batch of runs. Each method is one statement, whatever the batch's size. */

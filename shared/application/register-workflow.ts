@@ -1,5 +1,5 @@
-import { type DefinitionProblem, parseDefinition } from '../definition/parse-definition.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
+import type { AuditEntry } from './audit.ts';
 import type { Viewer } from './viewer.ts';
 
 export interface Workflow {
@@ -18,42 +18,46 @@ export interface WorkflowWriter {
    * Version 1 of a new workflow, or the next version of the one that this owner has by this name, archived or not.
    * Concurrent calls get consecutive versions.
    */
-  addVersionByName(owner: string, definition: WorkflowDefinition, createdBy: string): Promise<Workflow>;
+  addVersionByName(
+    owner: string,
+    definition: WorkflowDefinition,
+    createdBy: string,
+    audit: AuditEntry,
+  ): Promise<Workflow>;
   /** Null where the viewer has no such workflow. @throws with `code` UNIQUE_VIOLATION when the owner has another of that name. */
-  addVersionById(viewer: Viewer, id: string, definition: WorkflowDefinition): Promise<Workflow | null>;
+  addVersionById(
+    viewer: Viewer,
+    id: string,
+    definition: WorkflowDefinition,
+    audit: AuditEntry,
+  ): Promise<Workflow | null>;
 }
 
 export type RegisteredWorkflow =
-  | { readonly ok: true; readonly workflow: Workflow; readonly definition: WorkflowDefinition }
-  | {
-      readonly ok: false;
-      readonly code: 'INVALID_DEFINITION';
-      readonly problems: readonly DefinitionProblem[];
-    }
+  | { readonly ok: true; readonly workflow: Workflow }
   | { readonly ok: false; readonly code: 'UNKNOWN_WORKFLOW' | 'NAME_TAKEN' };
 
 export interface RegisterWorkflow {
-  register(caller: Viewer, definition: unknown): Promise<RegisteredWorkflow>;
+  register(caller: Viewer, definition: WorkflowDefinition, audit: AuditEntry): Promise<RegisteredWorkflow>;
   /** The definition may bring a new name: the workflow is renamed, its earlier runs keep their `workflow_id`. */
-  replace(caller: Viewer, id: string, definition: unknown): Promise<RegisteredWorkflow>;
+  replace(
+    caller: Viewer,
+    id: string,
+    definition: WorkflowDefinition,
+    audit: AuditEntry,
+  ): Promise<RegisteredWorkflow>;
 }
 
 export function createRegisterWorkflow(workflows: WorkflowWriter): RegisterWorkflow {
   return {
-    async register(caller, input) {
-      const parsed = parseDefinition(input);
-      if (!parsed.ok) return { ok: false, code: 'INVALID_DEFINITION', problems: parsed.problems };
-      const { definition } = parsed;
-      const workflow = await workflows.addVersionByName(caller.userId, definition, caller.userId);
-      return { ok: true, workflow, definition };
+    async register(caller, definition, audit) {
+      const workflow = await workflows.addVersionByName(caller.userId, definition, caller.userId, audit);
+      return { ok: true, workflow };
     },
-    async replace(caller, id, input) {
-      const parsed = parseDefinition(input);
-      if (!parsed.ok) return { ok: false, code: 'INVALID_DEFINITION', problems: parsed.problems };
-      const { definition } = parsed;
+    async replace(caller, id, definition, audit) {
       try {
-        const workflow = await workflows.addVersionById(caller, id, definition);
-        return workflow ? { ok: true, workflow, definition } : { ok: false, code: 'UNKNOWN_WORKFLOW' };
+        const workflow = await workflows.addVersionById(caller, id, definition, audit);
+        return workflow ? { ok: true, workflow } : { ok: false, code: 'UNKNOWN_WORKFLOW' };
       } catch (error) {
         if (isUniqueViolation(error)) return { ok: false, code: 'NAME_TAKEN' };
         throw error;

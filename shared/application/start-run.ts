@@ -89,6 +89,8 @@ export interface StartedRun {
   readonly runId: string;
   readonly executionId: string;
   readonly createdAt: Date;
+  /** Started by an earlier request under the same key. */
+  readonly isRepeat?: true;
 }
 
 /** @throws IdempotencyKeyReusedError where the caller has asked for something else under the same key. */
@@ -117,7 +119,7 @@ export function createStartRun(deps: StartRunDeps): StartRun {
 
 /** What the caller was answered the first time; its request was published then, or is the timekeeper's. */
 function repeated({ idempotency }: NewRun, { requestHash, ...started }: EarlierRun): StartedRun {
-  if (idempotency?.requestHash.equals(requestHash)) return started;
+  if (idempotency?.requestHash.equals(requestHash)) return { ...started, isRepeat: true };
   throw new IdempotencyKeyReusedError('Use a new Idempotency-Key: this one came with another request before');
 }
 

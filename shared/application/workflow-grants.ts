@@ -1,3 +1,4 @@
+import type { AuditEntry } from './audit.ts';
 import type { Page, PageRequest } from './viewer.ts';
 
 /** What a user, or every member of a community, may do with somebody else's workflow. */
@@ -23,9 +24,9 @@ export type GrantRequest = Pick<
 /** For callers who may manage the workflow; that is decided before. */
 export interface WorkflowGrants {
   /** Replaces what this user or community had. */
-  putGrant(request: GrantRequest): Promise<WorkflowGrant>;
+  putGrant(request: GrantRequest, audit: AuditEntry): Promise<WorkflowGrant>;
   /** Newest first. */
   listGrants(workflowId: string, page: PageRequest): Promise<Page<WorkflowGrant>>;
   /** Null where the workflow has no such grant. */
-  deleteGrant(workflowId: string, id: string): Promise<WorkflowGrant | null>;
+  deleteGrant(workflowId: string, id: string, audit: AuditEntry): Promise<WorkflowGrant | null>;
 }

@@ -1,4 +1,4 @@
-import { requestsPerMinute, type Tier } from '../config/rate-limits.ts';
+import { failedAuthenticationsPerMinute, requestsPerMinute, type Tier } from '../config/rate-limits.ts';
 import type { Caller } from './caller.ts';
 
 export interface RateLimits {
@@ -12,10 +12,10 @@ export interface RateLimits {
 /** Where a bucket stands after a request. */
 export interface RateState {
   readonly policy: string;
-  /** Tokens, and so requests a minute. */
-  readonly capacity: number;
-  /** Whole requests that are left. */
-  readonly remaining: number;
+  /** Tokens, and so requests a minute; null: no limit. */
+  readonly capacity: number | null;
+  /** Whole requests that are left; null: no limit. */
+  readonly remaining: number | null;
   /** Until the bucket is full again. */
   readonly resetSeconds: number;
   /** Null where the request was admitted. */
@@ -23,10 +23,12 @@ export interface RateState {
 }
 
 export interface RateLimiter {
-  /** Null for callers without a limit: they cost no statement. */
-  admit(caller: Caller): Promise<RateState | null>;
+  /** Callers without a limit cost no statement. */
+  admit(caller: Caller): Promise<RateState>;
   /** Counts credentials that were wrong, by the address that they came from. */
   admitFailure(sourceAddress: string): Promise<RateState>;
+  /** What holds for an address whose credentials nobody has looked at, as far as it is known here; costs no statement. */
+  stateOfAddress(sourceAddress: string): RateState;
 }
 
 export interface RateLimiterDeps {
@@ -36,29 +38,28 @@ export interface RateLimiterDeps {
   readonly nowMs?: () => number;
 }
 
-/** Only what was sent and wrong counts, and right credentials pass whatever their neighbours behind the same address do. */
-const FAILURES_PER_MINUTE = 100;
+const FAILURES = 'failed-authentications';
 const MAX_REMEMBERED = 10_000;
 
 /** One bucket for each key and each user of a JWT, in the database and so the same for every Lambda. */
 export function createRateLimiter(deps: RateLimiterDeps): RateLimiter {
   const { limits, jwtTier, nowMs = () => Date.now() } = deps;
-  // An empty bucket has nothing to give until then, so that a flood of refused requests costs no statements.
-  const emptyUntil = new Map<string, number>();
+  // Others may have taken tokens since: a bucket holds what it refilled since then at the most. So one that must be empty still
+  // is not asked, and a flood of refused requests costs no statements.
+  const lastSeen = new Map<string, { readonly tokens: number; readonly atMs: number }>();
+
+  function tokensAtMost(bucket: string, capacity: number): number {
+    const seen = lastSeen.get(bucket);
+    if (!seen) return capacity;
+    return Math.min(capacity, seen.tokens + ((nowMs() - seen.atMs) / 60_000) * capacity);
+  }
 
   async function take(bucket: string, policy: string, capacity: number): Promise<RateState> {
-    const perSecond = capacity / 60;
-    const blockedMs = (emptyUntil.get(bucket) ?? 0) - nowMs();
-    if (blockedMs > 0) {
-      const missing = (blockedMs / 1_000) * perSecond;
-      return stateOf(policy, capacity, { tokens: 1 - missing, admitted: false });
-    }
-    emptyUntil.delete(bucket);
+    const tokens = tokensAtMost(bucket, capacity);
+    if (tokens < 1) return stateOf(policy, capacity, { tokens, admitted: false });
     const taken = await limits.take(bucket, capacity);
-    if (!taken.admitted) {
-      if (emptyUntil.size >= MAX_REMEMBERED) emptyUntil.clear();
-      emptyUntil.set(bucket, nowMs() + ((1 - taken.tokens) / perSecond) * 1_000);
-    }
+    if (lastSeen.size >= MAX_REMEMBERED) lastSeen.clear();
+    lastSeen.set(bucket, { tokens: taken.tokens, atMs: nowMs() });
     return stateOf(policy, capacity, taken);
   }
 
@@ -66,13 +67,24 @@ export function createRateLimiter(deps: RateLimiterDeps): RateLimiter {
     async admit({ key, via, userId }) {
       const tier = via === 'anonymous' ? 'unlimited' : (key?.tier ?? jwtTier);
       const capacity = requestsPerMinute[tier];
-      if (capacity === null) return null;
+      if (capacity === null) return unlimited;
       return take(key ? `key:${key.id}` : `jwt:${userId}`, tier, capacity);
     },
-    admitFailure: (sourceAddress) =>
-      take(`address:${networkOf(sourceAddress)}`, 'failed-authentications', FAILURES_PER_MINUTE),
+    admitFailure: (sourceAddress) => take(bucketOf(sourceAddress), FAILURES, failedAuthenticationsPerMinute),
+    stateOfAddress(sourceAddress) {
+      const tokens = tokensAtMost(bucketOf(sourceAddress), failedAuthenticationsPerMinute);
+      return stateOf(FAILURES, failedAuthenticationsPerMinute, { tokens, admitted: true });
+    },
   };
 }
+
+const unlimited: RateState = {
+  policy: 'unlimited',
+  capacity: null,
+  remaining: null,
+  resetSeconds: 0,
+  retryAfterSeconds: null,
+};
 
 function stateOf(
   policy: string,
@@ -87,6 +99,10 @@ function stateOf(
     resetSeconds: Math.ceil((capacity - tokens) / perSecond),
     retryAfterSeconds: admitted ? null : Math.max(1, Math.ceil((1 - tokens) / perSecond)),
   };
+}
+
+function bucketOf(sourceAddress: string): string {
+  return `address:${networkOf(sourceAddress)}`;
 }
 
 /** An IPv6 host has 2^64 addresses of its own to come from: its network counts. */

@@ -11,6 +11,7 @@ import type { Environment } from '../config/environment.ts';
 import { planDefaults } from '../config/plan-defaults.ts';
 import { createProducer, type RecordProducer } from '../kafka/producer.ts';
 import { type Database, openDatabase } from '../persistence/database.ts';
+import { type CountDeadLetters, createCountDeadLetters } from '../persistence/dead-letter-counts.ts';
 import { createNewRuns } from '../persistence/new-runs.ts';
 import { createOutbox } from '../persistence/outbox.ts';
 import { createRunStore } from '../persistence/run-store.ts';
@@ -26,6 +27,7 @@ export interface EngineServices {
   readonly startRun: StartRun;
   readonly publishEntries: PublishEntries;
   readonly routeTasks: RouteTasks;
+  readonly countDeadLetters: CountDeadLetters;
   close(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export function createEngineServices(
     plans,
     publishEntries,
     routeTasks,
+    countDeadLetters: createCountDeadLetters(database),
     decideBatch: createDecideBatch({
       store,
       plans,

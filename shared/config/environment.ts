@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JwtSettings } from '../auth/jwt.ts';
 import { type Tier, tiers } from './rate-limits.ts';
+import { retention } from './retention.ts';
 import { type Topics, topicsFor } from './topics.ts';
 
 const list = z.string().transform((text) =>
@@ -52,6 +53,13 @@ const schema = z.object({
     .url()
     .default('http://127.0.0.1:8000')
     .transform((url) => url.replace(/\/+$/, '')),
+  /** Audit records are removed after so many days. */
+  AUDIT_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d{1,5}$/, 'expected a whole number of days')
+    .transform(Number)
+    .refine((days) => days >= retention.minAuditDays, `expected at least ${retention.minAuditDays}`)
+    .default(retention.auditDays),
   LOG_LEVEL: z.enum(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL', 'SILENT']).default('INFO'),
   LOG_FORMAT: z.enum(['json', 'text']).default('json'),
 });
@@ -70,6 +78,7 @@ export interface Environment {
   readonly agentRegistryUrl: string | null;
   readonly agentAllowedCidrs: readonly string[];
   readonly publicUrl: string;
+  readonly auditRetentionDays: number;
   readonly logLevel: string;
   readonly logFormat: 'json' | 'text';
 }
@@ -112,6 +121,7 @@ export function readEnvironment(variables: Record<string, string | undefined> = 
     agentRegistryUrl: env.AGENT_REGISTRY_URL,
     agentAllowedCidrs: env.AGENT_ALLOWED_CIDRS,
     publicUrl: env.PUBLIC_URL,
+    auditRetentionDays: env.AUDIT_RETENTION_DAYS,
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
   };

@@ -30,6 +30,8 @@ export const limits = {
   maxDryRunExamplesBytes: 16 * 1024 * 1024,
   /** Far below the 29 seconds after which API Gateway answers by itself. */
   maxDryRunTimeMs: 5_000,
+  /** A search in errors and logs, in milliseconds: words that half of all logs have would be looked at in half of all logs. */
+  maxSearchMs: 3_000,
 } as const;
 
 export type Limits = { readonly [K in keyof typeof limits]: number };

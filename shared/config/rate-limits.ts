@@ -5,6 +5,9 @@ export const requestsPerMinute = {
   unlimited: null,
 } as const;
 
+/** Credentials that were wrong, by the address that they came from. Right ones pass whatever their neighbours behind it do. */
+export const failedAuthenticationsPerMinute = 100;
+
 export type Tier = keyof typeof requestsPerMinute;
 
 export const tiers = ['standard', 'premium', 'unlimited'] as const satisfies readonly Tier[];

@@ -1,5 +1,6 @@
 import type { Limits } from '../config/limits.ts';
 import type { Json } from '../engine/json.ts';
+import { MAX_PROBLEMS } from '../validation/problem.ts';
 
 export type PayloadProblemCode = 'NOT_JSON' | 'TOO_LARGE' | 'TOO_DEEP' | 'TOO_MANY_ENTRIES' | 'UNSTORABLE';
 
@@ -19,26 +20,49 @@ type PayloadLimits = Pick<Limits, 'maxJsonDepth' | 'maxJsonEntries'>;
 export function parsePayload(
   text: string,
   { maxBytes, ...limits }: PayloadLimits & { readonly maxBytes: number },
-): { ok: true; value: Json } | { ok: false; problem: PayloadProblem } {
+): ParsedJson {
+  const parsed = parseJson(text, maxBytes);
+  if (!parsed.ok) return parsed;
+  const problem = findPayloadProblem(parsed.value, limits);
+  return problem ? { ok: false, problem } : parsed;
+}
+
+export type ParsedJson =
+  | { readonly ok: true; readonly value: Json }
+  | { readonly ok: false; readonly problem: PayloadProblem };
+
+/** Of what comes out, nothing but its size is checked. */
+export function parseJson(text: string, maxBytes: number): ParsedJson {
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes) {
     const message = `expected at most ${maxBytes} bytes of JSON, got ${bytes}`;
     return { ok: false, problem: { code: 'TOO_LARGE', path: '', message } };
   }
-  let value: Json;
   try {
-    value = JSON.parse(text) as Json;
+    return { ok: true, value: JSON.parse(text) as Json };
   } catch (error) {
     const message = `expected JSON: ${(error as Error).message}`;
     return { ok: false, problem: { code: 'NOT_JSON', path: '', message } };
   }
-  const problem = findPayloadProblem(value, limits);
-  return problem ? { ok: false, problem } : { ok: true, value };
 }
 
-/** The first problem in a parsed value, or null. Walks without recursion: depth is the attacker's choice. */
+/** The first problem in a parsed value, or null. */
 export function findPayloadProblem(root: unknown, limits: PayloadLimits): PayloadProblem | null {
-  if (typeof root !== 'object' || root === null) return problemOfScalar(root, '');
+  return payloadProblems(root, limits).next().value ?? null;
+}
+
+/** All of them, up to what an answer lists. What is too deep or too much is the last. */
+export function findPayloadProblems(root: unknown, limits: PayloadLimits): readonly PayloadProblem[] {
+  return [...payloadProblems(root, limits).take(MAX_PROBLEMS)];
+}
+
+/** Walks without recursion: depth is the attacker's choice. */
+function* payloadProblems(root: unknown, limits: PayloadLimits): Generator<PayloadProblem, undefined> {
+  if (typeof root !== 'object' || root === null) {
+    const problem = problemOfScalar(root, '');
+    if (problem) yield problem;
+    return;
+  }
   interface Frame {
     readonly value: object;
     readonly path: string;
@@ -49,35 +73,33 @@ export function findPayloadProblem(root: unknown, limits: PayloadLimits): Payloa
   for (let frame = stack.pop(); frame !== undefined; frame = stack.pop()) {
     const { value, path, depth } = frame;
     if (depth > limits.maxJsonDepth) {
-      return { code: 'TOO_DEEP', path, message: `expected at most ${limits.maxJsonDepth} levels of nesting` };
+      yield { code: 'TOO_DEEP', path, message: `expected at most ${limits.maxJsonDepth} levels of nesting` };
+      return;
     }
     const isArray = Array.isArray(value);
     const keys = isArray ? null : Object.keys(value);
     const count = isArray ? value.length : keys!.length;
     entries += count;
     if (entries > limits.maxJsonEntries) {
-      return {
-        code: 'TOO_MANY_ENTRIES',
-        path,
-        message: `expected at most ${limits.maxJsonEntries} keys and items in all`,
-      };
+      const message = `expected at most ${limits.maxJsonEntries} keys and items in all`;
+      yield { code: 'TOO_MANY_ENTRIES', path, message };
+      return;
     }
     for (let i = 0; i < count; i++) {
       const key = keys ? keys[i]! : i;
       const child: unknown = (value as Record<string | number, unknown>)[key];
       if (keys) {
         const keyProblem = problemOfKey(key as string, path);
-        if (keyProblem) return keyProblem;
+        if (keyProblem) yield keyProblem;
       }
       if (typeof child === 'object' && child !== null) {
         stack.push({ value: child, path: join(path, key), depth: depth + 1 });
       } else if (typeof child === 'string' || typeof child === 'number') {
         const problem = problemOfScalar(child, '');
-        if (problem) return { ...problem, path: join(path, key) };
+        if (problem) yield { ...problem, path: join(path, key) };
       }
     }
   }
-  return null;
 }
 
 function join(path: string, key: string | number): string {

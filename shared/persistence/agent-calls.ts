@@ -1,4 +1,4 @@
-import type { Database } from './database.ts';
+import type { Statements } from './database.ts';
 
 /** What a bridge needs to know of an attempt before it calls the agent. */
 export interface AttemptCall {
@@ -51,17 +51,17 @@ interface CallRow {
   secret_encrypted: Buffer | null;
 }
 
-export function createAgentCalls(database: Database): AgentCalls {
+export function createAgentCalls(statements: Statements): AgentCalls {
   return {
     async loadCalls(stepExecutionIds) {
-      const rows = await database.many<CallRow>('select * from load_agent_calls($1)', [stepExecutionIds]);
+      const rows = await statements.many<CallRow>('select * from load_agent_calls($1)', [stepExecutionIds]);
       return new Map(rows.map((row) => [row.step_execution_id, callOf(row)]));
     },
 
     // Under the runs' locks, taken in the order that every batch takes them: a decision that is being made on these attempts
     // neither deadlocks with this nor overwrites it.
     extendDeadlines: (extensions) =>
-      database.execute(
+      statements.execute(
         `with locked as materialized (
            select run_id from workflow_runs where run_id = any($2::text[]) order by run_id for update
          )

@@ -1,6 +1,7 @@
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import type { AgentDetails, AgentKind, Agents, RegisteredAgent } from '../application/manage-agents.ts';
 import type { Json } from '../engine/json.ts';
+import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { isBeyond, pageOf } from './page.ts';
 import { canManageAgent, canViewAgent, Parameters } from './visibility.ts';
@@ -26,12 +27,26 @@ const ALL_COLUMNS = `${COLUMNS}, a.example_output`;
 /** The API's agents. What a run needs of them is read elsewhere. */
 export function createAgents(database: Statements): Agents {
   return {
-    async insertAgent({ owner, name, kind, address, timeoutSeconds, exampleOutput, secretEncrypted }) {
+    async insertAgent({ owner, name, kind, address, timeoutSeconds, exampleOutput, secretEncrypted }, audit) {
+      const parameters = new Parameters();
+      const values = [
+        uuidv7(),
+        owner,
+        name,
+        kind,
+        address,
+        timeoutSeconds,
+        jsonbOf(exampleOutput),
+        secretEncrypted,
+      ];
       const row = await database.one<AgentDetailsRow>(
-        `insert into agents as a (id, owner, name, kind, address, timeout_seconds, example_output, secret_encrypted)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
-         returning ${ALL_COLUMNS}`,
-        [uuidv7(), owner, name, kind, address, timeoutSeconds, jsonbOf(exampleOutput), secretEncrypted],
+        `with agent as (
+           insert into agents as a (id, owner, name, kind, address, timeout_seconds, example_output, secret_encrypted)
+           values (${values.map((value) => parameters.add(value)).join(', ')})
+           returning ${ALL_COLUMNS}
+         ), ${auditPart(audit, 'agent', 'id', parameters)}
+         select * from agent`,
+        parameters.values,
       );
       return detailsOf(row);
     },
@@ -65,27 +80,33 @@ export function createAgents(database: Statements): Agents {
       );
       return pageOf(rows, page, (row) => ({ key: row.name, id: row.id }), agentOf);
     },
-    async updateAgent(viewer, id, { kind, address, timeoutSeconds, exampleOutput, secretEncrypted }) {
+    async updateAgent(viewer, id, { kind, address, timeoutSeconds, exampleOutput, secretEncrypted }, audit) {
       const parameters = new Parameters();
       const row = await database.maybeOne<AgentDetailsRow>(
-        `update agents as a
-         set kind = ${parameters.add(kind)}, address = ${parameters.add(address)},
-             timeout_seconds = ${parameters.add(timeoutSeconds)},
-             example_output = ${parameters.add(jsonbOf(exampleOutput))}, updated_at = now()
-             ${secretEncrypted === undefined ? '' : `, secret_encrypted = ${parameters.add(secretEncrypted)}`}
-         where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}
-         returning ${ALL_COLUMNS}`,
+        `with agent as (
+           update agents as a
+           set kind = ${parameters.add(kind)}, address = ${parameters.add(address)},
+               timeout_seconds = ${parameters.add(timeoutSeconds)},
+                example_output = ${parameters.add(jsonbOf(exampleOutput))}, updated_at = now()
+               ${secretEncrypted === undefined ? '' : `, secret_encrypted = ${parameters.add(secretEncrypted)}`}
+           where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}
+           returning ${ALL_COLUMNS}
+         ), ${auditPart(audit, 'agent', 'id', parameters)}
+         select * from agent`,
         parameters.values,
       );
       return row && detailsOf(row);
     },
-    async deleteAgent(viewer, id) {
+    async deleteAgent(viewer, id, audit) {
       const parameters = new Parameters();
-      const deleted = await database.execute(
-        `delete from agents a where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}`,
+      const deleted = await database.maybeOne<{ id: string }>(
+        `with agent as (
+           delete from agents a where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)} returning a.id
+         ), ${auditPart(audit, 'agent', 'id', parameters)}
+         select id from agent`,
         parameters.values,
       );
-      return deleted === 1;
+      return deleted !== null;
     },
   };
 }

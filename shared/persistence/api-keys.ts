@@ -1,8 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { AuditEntry } from '../application/audit.ts';
 import type { ApiKeyRecord, ManagedApiKey, ManagedApiKeys } from '../application/manage-api-keys.ts';
 import type { ApiKeys } from '../auth/authenticate.ts';
 import type { Tier } from '../config/rate-limits.ts';
 import type { Scope } from '../config/scopes.ts';
+import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
 import { canManageApiKey, Parameters } from './visibility.ts';
@@ -47,7 +49,7 @@ export function createApiKeys(database: Statements): ApiKeys & ManagedApiKeys {
         [id],
       );
     },
-    insertApiKey: (record) => insertApiKey(database, record),
+    insertApiKey: (record, audit) => insertApiKey(database, record, audit),
     async maybeFindManagedApiKey(viewer, id) {
       const parameters = new Parameters();
       const row = await database.maybeOne<ManagedKeyRow>(
@@ -69,12 +71,15 @@ export function createApiKeys(database: Statements): ApiKeys & ManagedApiKeys {
       );
       return pageOf(rows, page, (row) => ({ key: row.position_key, id: row.id }), managedKeyOf);
     },
-    async revokeApiKey(viewer, id) {
+    async revokeApiKey(viewer, id, audit) {
       const parameters = new Parameters();
       const row = await database.maybeOne<ManagedKeyRow>(
-        `update api_keys k set revoked_at = coalesce(k.revoked_at, now())
-         where k.id = ${parameters.add(id)} and ${canManageApiKey(viewer, parameters)}
-         returning ${COLUMNS}`,
+        `with revoked as (
+           update api_keys k set revoked_at = now()
+           where k.id = ${parameters.add(id)} and k.revoked_at is null and ${canManageApiKey(viewer, parameters)}
+           returning ${COLUMNS}
+         ), ${auditPart(audit, 'revoked', 'id', parameters)}
+         select * from revoked`,
         parameters.values,
       );
       return row && managedKeyOf(row);
@@ -82,13 +87,23 @@ export function createApiKeys(database: Statements): ApiKeys & ManagedApiKeys {
   };
 }
 
-export async function insertApiKey(database: Statements, record: ApiKeyRecord): Promise<ManagedApiKey> {
+/** @param audit who asks for it; without it the deployment does */
+export async function insertApiKey(
+  database: Statements,
+  record: ApiKeyRecord,
+  audit?: AuditEntry,
+): Promise<ManagedApiKey> {
   const { hash, prefix, name, userId, roles, communities, tier, scopes, expiresAt } = record;
+  const parameters = new Parameters();
+  const values = [uuidv7(), hash, prefix, name, userId, roles, communities, tier, scopes, expiresAt];
   const row = await database.one<ManagedKeyRow>(
-    `insert into api_keys as k (id, key_hash, prefix, name, user_id, roles, communities, tier, scopes, expires_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-     returning ${COLUMNS}`,
-    [uuidv7(), hash, prefix, name, userId, roles, communities, tier, scopes, expiresAt],
+    `with made as (
+       insert into api_keys as k (id, key_hash, prefix, name, user_id, roles, communities, tier, scopes, expires_at)
+       values (${values.map((value) => parameters.add(value)).join(', ')})
+       returning ${COLUMNS}
+     ) ${audit ? `, ${auditPart(audit, 'made', 'id', parameters)}` : ''}
+     select * from made`,
+    parameters.values,
   );
   return managedKeyOf(row);
 }

@@ -1,7 +1,14 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { AuditFilter, AuditLog, AuditRecord, StoredAuditRecord } from '../application/audit.ts';
+import type {
+  AuditEntry,
+  AuditFilter,
+  AuditLog,
+  AuditRecord,
+  StoredAuditRecord,
+} from '../application/audit.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
+import { type Parameter, rowSource } from './row-source.ts';
 import { canViewAudit, Parameters } from './visibility.ts';
 
 interface AuditRow {
@@ -22,13 +29,6 @@ const COLUMNS =
 
 export function createAuditLog(database: Statements): AuditLog {
   return {
-    async append(record) {
-      const parameters = new Parameters();
-      await database.execute(
-        `insert into audit_log (${AUDIT_COLUMNS}) values (${auditValues(record, parameters)})`,
-        parameters.values,
-      );
-    },
     async list(viewer, filter, page) {
       const parameters = new Parameters();
       const key = { key: 'l.at', keyType: 'timestamptz', id: 'l.id' };
@@ -45,23 +45,53 @@ export function createAuditLog(database: Statements): AuditLog {
   };
 }
 
-/** For statements that do something and say so at once. */
-export const AUDIT_COLUMNS =
-  'id, user_id, api_key_id, community_id, action, result, resource, request_id, source_address';
+/*
+ * Records are parts of the statements that make the changes they tell of: one transaction, and no round trip more.
+ */
 
-export function auditValues(record: AuditRecord, parameters: Parameters): string {
-  const values = [
-    uuidv7(),
-    record.userId,
-    record.apiKeyId,
-    record.communityId,
-    record.action,
-    record.result,
-    record.resource?.slice(0, 255) ?? null,
-    record.requestId.slice(0, 255),
-    record.sourceAddress,
-  ];
-  return values.map((value) => parameters.add(value)).join(', ');
+/** A part of a `with`: a record for each row that its part `changed` gives, about that row's `resource`. */
+export function auditPart(
+  audit: AuditEntry,
+  changed: string,
+  resource: string,
+  parameters: Parameters,
+): string {
+  const { resource: _given, ...values } = rowOf({ ...audit, result: 'SUCCESS', resource: null });
+  const placeholders = Object.values(values).map((value) => parameters.add(value));
+  const columns = [...Object.keys(values), 'resource'].join(', ');
+  return `audit as (
+    insert into audit_log (${columns}) select ${placeholders.join(', ')}, ${resource}::text from ${changed})`;
+}
+
+const RECORD = {
+  id: 'uuid',
+  user_id: 'text',
+  api_key_id: 'uuid',
+  community_id: 'bigint',
+  action: 'text',
+  result: 'text',
+  resource: 'text',
+  request_id: 'text',
+  source_address: 'text',
+};
+
+export function insertRecords(records: readonly AuditRecord[], parameter: Parameter): string {
+  const columns = Object.keys(RECORD).join(', ');
+  return `insert into audit_log (${columns}) select ${columns} from ${rowSource(RECORD, records.map(rowOf), parameter)}`;
+}
+
+function rowOf(record: AuditRecord): Record<keyof typeof RECORD, unknown> {
+  return {
+    id: uuidv7(),
+    user_id: record.userId,
+    api_key_id: record.apiKeyId,
+    community_id: record.communityId,
+    action: record.action,
+    result: record.result,
+    resource: record.resource?.slice(0, 255) ?? null,
+    request_id: record.requestId.slice(0, 255),
+    source_address: record.sourceAddress,
+  };
 }
 
 function conditionsOf(filter: AuditFilter, parameters: Parameters): string[] {

@@ -19,7 +19,10 @@ export interface RunBatches {
   ): Promise<{ readonly total: number; readonly runIds: readonly string[] }>;
 }
 
-export function createRunBatches(database: Statements): RunBatches {
+/** @param searches what `mentions` asks: its time has a limit, since the words decide how long it takes. */
+export function createRunBatches(database: Statements, searches = database): RunBatches {
+  const askedOf = ({ mentions }: { readonly mentions?: string | undefined }) =>
+    mentions === undefined ? database : searches;
   return {
     findRuns(viewer, ids) {
       const parameters = new Parameters();
@@ -40,7 +43,7 @@ export function createRunBatches(database: Statements): RunBatches {
         canExecuteRun(viewer, parameters),
         ...runConditions(filter, parameters),
       ];
-      const rows = await database.many<{ run_id: string; total: number }>(
+      const rows = await askedOf(filter).many<{ run_id: string; total: number }>(
         `select r.run_id, count(*) over () as total from workflow_runs r
          where ${conditions.join(' and ')}
          order by r.created_at, r.id limit ${parameters.add(limit)}`,

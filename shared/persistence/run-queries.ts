@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../engine/json.ts';
 import type { AttemptStatus, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
+import { mentions } from './searched-text.ts';
 import { canExecuteRun, canViewRun, grantedWorkflows, ownsRun, Parameters } from './visibility.ts';
 
 /** A run without what may be large. Null columns may be another producer's. */
@@ -76,6 +77,8 @@ export interface RunFilter {
   /** Of the start, or of the creation where it has not started. */
   readonly startedAfter?: string | undefined;
   readonly startedBefore?: string | undefined;
+  /** Words of one error, or of one attempt's log lines. */
+  readonly mentions?: string | undefined;
 }
 
 export interface StepPiece {
@@ -84,8 +87,13 @@ export interface StepPiece {
   readonly isWhole: boolean;
 }
 
-export interface RunRights {
+/** What a call that changes a run needs to know of it. */
+export interface ChangeableRun {
   readonly runId: string;
+  readonly communityId: number | null;
+}
+
+export interface RunRights extends ChangeableRun {
   /** May cancel and retry it. */
   readonly mayExecute: boolean;
 }
@@ -113,7 +121,10 @@ const STEP = `s.id, s.step_execution_id, s.run_id, s.step_id, s.step_name, s.age
 /** Of the columns as stored. Compression saves a factor of 100 at the most, so that a piece stays below 50 MB of JSON. */
 const MAX_STORED_BYTES = 512 * 1024;
 
-export function createRunQueries(database: Statements): RunQueries {
+/** @param searches what `mentions` asks: its time has a limit, since the words decide how long it takes. */
+export function createRunQueries(database: Statements, searches = database): RunQueries {
+  const askedOf = ({ mentions }: { readonly mentions?: string | undefined }) =>
+    mentions === undefined ? database : searches;
   return {
     maybeFindRun(viewer, runId) {
       const parameters = new Parameters();
@@ -136,13 +147,17 @@ export function createRunQueries(database: Statements): RunQueries {
     },
     async maybeFindRunRights(viewer, runId) {
       const parameters = new Parameters();
-      const row = await database.maybeOne<{ run_id: string; may_execute: boolean }>(
-        `select r.run_id, coalesce(${canExecuteRun(viewer, parameters)}, false) as may_execute
+      const row = await database.maybeOne<{
+        run_id: string;
+        community_id: number | null;
+        may_execute: boolean;
+      }>(
+        `select r.run_id, r.community_id, coalesce(${canExecuteRun(viewer, parameters)}, false) as may_execute
          from workflow_runs r
          where r.run_id = ${parameters.add(runId)} and ${canViewRun(viewer, parameters)}`,
         parameters.values,
       );
-      return row && { runId: row.run_id, mayExecute: row.may_execute };
+      return row && { runId: row.run_id, communityId: row.community_id, mayExecute: row.may_execute };
     },
     async listRuns(viewer, filter, page) {
       const parameters = new Parameters();
@@ -155,7 +170,7 @@ export function createRunQueries(database: Statements): RunQueries {
          limit ${limit}`;
       const conditions = [isBeyond(page.after, key, '<', parameters), ...runConditions(filter, parameters)];
       const limit = parameters.add(page.limit + 1);
-      const rows = await database.many<RunSummary & { position_key: string }>(
+      const rows = await askedOf(filter).many<RunSummary & { position_key: string }>(
         viewer.isAdmin
           ? listed('true')
           : // Each workflow by its own index: one condition for all would read every tenant's rows in the order of time.
@@ -230,5 +245,6 @@ export function runConditions(filter: RunFilter, parameters: Parameters): string
   where((value) => `r.created_at < ${value}::timestamptz`, filter.createdBefore);
   where((value) => `r.begun_at >= ${value}::timestamptz`, filter.startedAfter);
   where((value) => `r.begun_at < ${value}::timestamptz`, filter.startedBefore);
+  if (filter.mentions !== undefined) conditions.push(mentions(filter.mentions, parameters));
   return conditions;
 }

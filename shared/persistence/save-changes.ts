@@ -1,5 +1,7 @@
 import type { Changes, OutboxEntry } from '../application/ports.ts';
+import { insertRecords } from './audit-log.ts';
 import type { Statements } from './database.ts';
+import type { Parameter } from './row-source.ts';
 
 /**
  * Writes a batch's decisions and what they publish, by one call of `save_decisions` (functions/save_decisions.sql): every write
@@ -8,10 +10,10 @@ import type { Statements } from './database.ts';
  */
 export async function saveChanges(
   statements: Statements,
-  { closed, started, opened, advanced, changed }: Changes,
+  { closed, started, opened, advanced, changed, audited }: Changes,
   outbox: OutboxEntry,
 ): Promise<void> {
-  await statements.execute('select save_decisions($1, $2, $3, $4, $5, $6, $7)', [
+  const saved = statements.execute('select save_decisions($1, $2, $3, $4, $5, $6, $7)', [
     rows(closed, ({ stepExecutionId, status, outputData, error, logs, completedAt }) => ({
       id: stepExecutionId,
       status,
@@ -73,6 +75,14 @@ export async function saveChanges(
     outbox.id,
     JSON.stringify(outbox.messages),
   ]);
+  await Promise.all([saved, audited.length === 0 ? null : insertAudit(statements, audited)]);
+}
+
+/** Only calls of the API are audited: what records cause costs no statement for it. */
+function insertAudit(statements: Statements, audited: Changes['audited']): Promise<number> {
+  const values: unknown[] = [];
+  const parameter: Parameter = (value) => `$${values.push(value)}`;
+  return statements.execute(insertRecords(audited, parameter), values);
 }
 
 /** A JSON array, or null where there is nothing to write. */

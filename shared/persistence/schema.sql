@@ -1,5 +1,40 @@
 -- What the migrations come to. Written by `npm run schema`.
 
+CREATE OR REPLACE FUNCTION public.count_closed_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public'
+AS $function$
+declare
+    my_shard constant integer := pg_backend_pid() % 32;
+    -- A retried run ends again: since the retry.
+    took constant interval := greatest(interval '0', new.completed_at - coalesce(new.retried_at, new.begun_at));
+    label varchar(255);
+begin
+    -- That of count_run: with one lock for both, whichever is first, two transactions cannot wait for each other.
+    perform pg_advisory_xact_lock(7312010, my_shard);
+    select workflow_definition_id into label from labelled_workflows
+     where workflow_definition_id = new.workflow_definition_id;
+    -- One at a time gives places away, and nobody waits for one.
+    if label is null and new.workflow_definition_id is not null and pg_try_advisory_xact_lock(7312011, 0) then
+        insert into labelled_workflows (workflow_definition_id, workflow_name)
+        select new.workflow_definition_id, new.workflow_name
+         where (select count(*) from labelled_workflows) < most_labelled_workflows()
+            on conflict do nothing
+        returning workflow_definition_id into label;
+    end if;
+    insert into closed_run_counts as c (workflow_definition_id, status, bucket, shard, runs, seconds, counted_at)
+    values (coalesce(label, ''), new.status,
+            width_bucket((extract(epoch from took) * 1000000)::bigint - 1, run_duration_bounds()), my_shard, 1,
+            extract(epoch from took), now())
+        on conflict (workflow_definition_id, status, bucket, shard)
+        do update set runs = c.runs + 1, seconds = c.seconds + excluded.seconds, counted_at = excluded.counted_at;
+    return null;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.count_run()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -24,6 +59,58 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.keep_audit_record()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if tg_op = 'DELETE' and current_setting('stepline.purging_audit_log', true) = 'on' and old.at < now() - interval '30 days' then
+        return old;
+    end if;
+    raise exception '% rows are never changed', tg_table_name using errcode = 'integrity_constraint_violation';
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.most_labelled_workflows()
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+RETURN 100
+;
+
+CREATE OR REPLACE FUNCTION public.purge_audit_log(keep_days integer, at_most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public'
+ SET "stepline.purging_audit_log" TO 'on'
+AS $function$
+declare
+    removed integer;
+    newest timestamptz;
+begin
+    if keep_days < 30 then
+        raise exception 'audit records are kept for at least 30 days, not %', keep_days using errcode = 'invalid_parameter_value';
+    end if;
+    with past as materialized (
+        select id from audit_log where at < now() - keep_days * interval '1 day'
+         order by at, id limit at_most for update skip locked
+    ), gone as (
+        delete from audit_log using past where audit_log.id = past.id returning audit_log.at
+    )
+    select count(*), max(at) into removed, newest from gone;
+    if removed > 0 then
+        insert into audit_log (id, action, result, resource, request_id)
+        values (gen_random_uuid(), 'purge_audit_log', 'SUCCESS',
+                format('%s records up to %s, kept for %s days', removed, to_char(newest at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), keep_days),
+                'timekeeper');
+    end if;
+    return removed;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.refuse_change()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -32,6 +119,28 @@ begin
     raise exception '% rows are never changed', tg_table_name using errcode = 'integrity_constraint_violation';
 end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION public.run_duration_bounds()
+ RETURNS bigint[]
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ARRAY[(50000)::bigint, (100000)::bigint, (250000)::bigint, (500000)::bigint, (1000000)::bigint, (2500000)::bigint, (5000000)::bigint, (10000000)::bigint, (30000000)::bigint, (60000000)::bigint, (300000000)::bigint, (1800000000)::bigint, '3600000000'::bigint, '21600000000'::bigint, '86400000000'::bigint]
+;
+
+CREATE OR REPLACE FUNCTION public.searchable_words(error_code text, error_message text, logs jsonb)
+ RETURNS tsvector
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE COST 10000
+ SET search_path TO 'public'
+RETURN to_tsvector('simple'::regconfig, words_of("left"(((((COALESCE(error_code, ''::text) || ' '::text) || COALESCE(error_message, ''::text)) || ' '::text) || COALESCE(regexp_replace("left"((logs)::text, 50000), '\\(u[0-9a-f]{4}|.)'::text, ' '::text, 'g'::text), ''::text)), 50000)))
+;
+
+CREATE OR REPLACE FUNCTION public.words_of(given text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN regexp_replace(given, '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+'::text, ' '::text, 'g'::text)
 ;
 
 create table agents (
@@ -90,9 +199,28 @@ CREATE INDEX audit_log_newest ON public.audit_log USING btree (at DESC, id DESC)
 
 CREATE INDEX audit_log_newest_of_user ON public.audit_log USING btree (user_id, at DESC, id DESC);
 
-CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION keep_audit_record();
 
 CREATE TRIGGER audit_log_is_never_emptied BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+create table closed_run_counts (
+    workflow_definition_id character varying(255) not null,
+    status character varying(50) not null,
+    bucket smallint not null,
+    shard smallint not null,
+    runs bigint not null,
+    seconds double precision not null,
+    counted_at timestamp with time zone not null,
+    constraint closed_run_counts_pkey PRIMARY KEY (workflow_definition_id, status, bucket, shard)
+) with (fillfactor=70);
+
+create table dead_letter_counts (
+    topic character varying(255) not null,
+    partition integer not null,
+    letters bigint not null,
+    last_offset bigint not null,
+    constraint dead_letter_counts_pkey PRIMARY KEY (topic, partition)
+) with (fillfactor=70);
 
 create table idempotency_keys (
     user_id character varying(255) not null,
@@ -101,6 +229,14 @@ create table idempotency_keys (
     run_id character varying(255) not null,
     created_at timestamp with time zone default now() not null,
     constraint idempotency_keys_pkey PRIMARY KEY (user_id, key)
+);
+
+CREATE INDEX idempotency_keys_oldest ON public.idempotency_keys USING btree (created_at);
+
+create table labelled_workflows (
+    workflow_definition_id character varying(255) not null,
+    workflow_name character varying(255) not null,
+    constraint labelled_workflows_pkey PRIMARY KEY (workflow_definition_id)
 );
 
 create table outbox (
@@ -169,6 +305,15 @@ create table step_executions (
 );
 
 CREATE INDEX step_executions_due ON public.step_executions USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])));
+
+CREATE INDEX step_executions_words ON public.step_executions USING gin (searchable_words((error_code)::text, error_message, logs)) WHERE ((error_message IS NOT NULL) OR (logs IS NOT NULL));
+
+create table timekeeper_tick (
+    only_row boolean default true not null,
+    ticked_at timestamp with time zone,
+    constraint timekeeper_tick_only_row_check CHECK (only_row),
+    constraint timekeeper_tick_pkey PRIMARY KEY (only_row)
+) with (fillfactor=50);
 
 create table workflow_grants (
     id uuid not null,
@@ -245,6 +390,8 @@ CREATE INDEX workflow_runs_executions_by_time ON public.workflow_runs USING btre
 
 CREATE INDEX workflow_runs_latest_of_owner ON public.workflow_runs USING btree (owner, begun_at, id);
 
+CREATE INDEX workflow_runs_metrics_by_start ON public.workflow_runs USING btree (workflow_definition_id, begun_at) INCLUDE (version, execution_status, execution_time, owner);
+
 CREATE INDEX workflow_runs_newest ON public.workflow_runs USING btree (created_at DESC, id DESC);
 
 CREATE INDEX workflow_runs_newest_of_owner ON public.workflow_runs USING btree (owner, created_at DESC, id DESC);
@@ -255,7 +402,13 @@ CREATE INDEX workflow_runs_newest_open ON public.workflow_runs USING btree (crea
 
 CREATE INDEX workflow_runs_newest_unsuccessful ON public.workflow_runs USING btree (created_at DESC, id DESC) WHERE ((status)::text = ANY ((ARRAY['FAILED'::character varying, 'CANCELLED'::character varying])::text[]));
 
+CREATE INDEX workflow_runs_pending ON public.workflow_runs USING btree (created_at) WHERE ((status)::text = 'PENDING'::text);
+
+CREATE INDEX workflow_runs_words ON public.workflow_runs USING gin (searchable_words((error_code)::text, error_message, NULL::jsonb)) WHERE (error_message IS NOT NULL);
+
 CREATE TRIGGER count_changed_run AFTER UPDATE OF status, paused_at, workflow_definition_id, community_id, owner ON public.workflow_runs FOR EACH ROW WHEN (((((((old.workflow_definition_id)::text IS DISTINCT FROM (new.workflow_definition_id)::text) OR (old.community_id IS DISTINCT FROM new.community_id)) OR ((old.owner)::text IS DISTINCT FROM (new.owner)::text)) OR ((old.execution_status)::text IS DISTINCT FROM (new.execution_status)::text)) AND ((old.community_id IS NOT NULL) OR (new.community_id IS NOT NULL)))) EXECUTE FUNCTION count_run();
+
+CREATE TRIGGER count_closed_run AFTER UPDATE OF status ON public.workflow_runs FOR EACH ROW WHEN ((((old.status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])) AND ((new.status)::text = ANY ((ARRAY['COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[])) AND (new.completed_at IS NOT NULL))) EXECUTE FUNCTION count_closed_run();
 
 CREATE TRIGGER count_deleted_run AFTER DELETE ON public.workflow_runs FOR EACH ROW WHEN ((old.community_id IS NOT NULL)) EXECUTE FUNCTION count_run();
 

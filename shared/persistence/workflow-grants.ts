@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { WorkflowGrant, WorkflowGrants } from '../application/workflow-grants.ts';
+import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
 import { Parameters } from './visibility.ts';
@@ -20,15 +21,20 @@ const COLUMNS = `g.id, g.workflow_id, g.user_id, g.community_id, g.can_view, g.c
 
 export function createWorkflowGrants(database: Statements): WorkflowGrants {
   return {
-    async putGrant({ workflowId, userId, communityId, canView, canExecute, grantedBy }) {
+    async putGrant({ workflowId, userId, communityId, canView, canExecute, grantedBy }, audit) {
+      const parameters = new Parameters();
+      const values = [uuidv7(), workflowId, userId, communityId, canView, canExecute, grantedBy];
       const row = await database.one<GrantRow>(
-        `insert into workflow_grants as g (id, workflow_id, user_id, community_id, can_view, can_execute, granted_by)
-         values ($1, $2, $3, $4, $5, $6, $7)
-         on conflict (workflow_id, user_id, community_id) do update
-         set can_view = excluded.can_view, can_execute = excluded.can_execute, granted_by = excluded.granted_by,
-             updated_at = now()
-         returning ${COLUMNS}`,
-        [uuidv7(), workflowId, userId, communityId, canView, canExecute, grantedBy],
+        `with granted as (
+           insert into workflow_grants as g (id, workflow_id, user_id, community_id, can_view, can_execute, granted_by)
+           values (${values.map((value) => parameters.add(value)).join(', ')})
+           on conflict (workflow_id, user_id, community_id) do update
+           set can_view = excluded.can_view, can_execute = excluded.can_execute, granted_by = excluded.granted_by,
+               updated_at = now()
+           returning ${COLUMNS}
+         ), ${auditPart(audit, 'granted', 'id', parameters)}
+         select * from granted`,
+        parameters.values,
       );
       return grantOf(row);
     },
@@ -45,10 +51,15 @@ export function createWorkflowGrants(database: Statements): WorkflowGrants {
       );
       return pageOf(rows, page, (row) => ({ key: row.position_key, id: row.id }), grantOf);
     },
-    async deleteGrant(workflowId, id) {
+    async deleteGrant(workflowId, id, audit) {
+      const parameters = new Parameters();
       const row = await database.maybeOne<GrantRow>(
-        `delete from workflow_grants g where g.id = $1 and g.workflow_id = $2 returning ${COLUMNS}`,
-        [id, workflowId],
+        `with revoked as (
+           delete from workflow_grants g where g.id = ${parameters.add(id)} and g.workflow_id = ${parameters.add(workflowId)}
+           returning ${COLUMNS}
+         ), ${auditPart(audit, 'revoked', 'id', parameters)}
+         select * from revoked`,
+        parameters.values,
       );
       return row && grantOf(row);
     },

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import type { AuditEntry } from '../application/audit.ts';
 import type { ExecutableWorkflow } from '../application/execute-workflow.ts';
 import type { Workflow, WorkflowWriter } from '../application/register-workflow.ts';
 import type { Page, PageRequest, Viewer } from '../application/viewer.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
+import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { DefinitionCache } from './definition-cache.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
@@ -41,7 +43,7 @@ export interface Workflows extends WorkflowWriter {
     page: PageRequest,
   ): Promise<Page<Workflow>>;
   /** Runs stay, and go on. @returns when, or null where the viewer has no such workflow. */
-  archiveWorkflow(viewer: Viewer, id: string): Promise<Date | null>;
+  archiveWorkflow(viewer: Viewer, id: string, audit: AuditEntry): Promise<Date | null>;
 }
 
 interface WorkflowRow {
@@ -60,7 +62,7 @@ export function createWorkflows(database: Statements): Workflows {
   const definitions = new DefinitionCache();
   return {
     // One statement: the upsert locks the workflow's row, so that concurrent registrations count on from one another.
-    async addVersionByName(owner, definition, createdBy) {
+    async addVersionByName(owner, definition, createdBy, audit) {
       const { name, description } = definition;
       const parameters = new Parameters();
       const values = [uuidv7(), owner, name, description].map((value) => parameters.add(value)).join(', ');
@@ -71,13 +73,13 @@ export function createWorkflows(database: Statements): Workflows {
            on conflict (owner, name) do update
            set description = excluded.description, latest_version = w.latest_version + 1, updated_at = now(), archived_at = null
            returning ${COLUMNS}
-         ), version as (${insertVersion(definition, createdBy, parameters)})
+         ), version as (${insertVersion(definition, createdBy, parameters)}), ${auditPart(audit, 'workflow', 'id', parameters)}
          select * from workflow`,
         parameters.values,
       );
       return workflowOf(row);
     },
-    async addVersionById(viewer, id, definition) {
+    async addVersionById(viewer, id, definition, audit) {
       const parameters = new Parameters();
       const row = await database.maybeOne<WorkflowRow>(
         `with workflow as (
@@ -86,7 +88,7 @@ export function createWorkflows(database: Statements): Workflows {
                latest_version = w.latest_version + 1, updated_at = now()
            where w.id = ${parameters.add(id)} and w.archived_at is null and ${canManageWorkflow(viewer, parameters)}
            returning ${COLUMNS}
-         ), version as (${insertVersion(definition, viewer.userId, parameters)})
+         ), version as (${insertVersion(definition, viewer.userId, parameters)}), ${auditPart(audit, 'workflow', 'id', parameters)}
          select * from workflow`,
         parameters.values,
       );
@@ -157,12 +159,15 @@ export function createWorkflows(database: Statements): Workflows {
       );
       return pageOf(rows, page, (row) => ({ key: row.position_key, id: row.id }), workflowOf);
     },
-    async archiveWorkflow(viewer, id) {
+    async archiveWorkflow(viewer, id, audit) {
       const parameters = new Parameters();
       const row = await database.maybeOne<{ archived_at: Date }>(
-        `update workflows w set archived_at = now(), updated_at = now()
-         where w.id = ${parameters.add(id)} and w.archived_at is null and ${canManageWorkflow(viewer, parameters)}
-         returning w.archived_at`,
+        `with archived as (
+           update workflows w set archived_at = now(), updated_at = now()
+           where w.id = ${parameters.add(id)} and w.archived_at is null and ${canManageWorkflow(viewer, parameters)}
+           returning w.id, w.archived_at
+         ), ${auditPart(audit, 'archived', 'id', parameters)}
+         select archived_at from archived`,
         parameters.values,
       );
       return row?.archived_at ?? null;

@@ -97,12 +97,13 @@ export async function startBenchStack({
     createHandler: () => {
       const own = createEngineServices(environment, 'step-executor');
       closers.push(own.close);
-      const { decideBatch, producer, tokens, clock } = own;
+      const { decideBatch, producer, tokens, clock, countDeadLetters } = own;
       return createStepExecutor({
         decideBatch: ended.watch(decideBatch),
         producer,
         verifyResultToken: tokens.verifyResultToken,
         deadLetterTopic: topics.deadLetter,
+        countDeadLetters,
         clock,
         log: { debug: () => {}, warn: (message, fields) => console.error(message, fields) },
       }) as LambdaHandler;

@@ -5,6 +5,7 @@ import { createDecideBatch, type DecideBatch } from '../../shared/application/de
 import { PlanCache } from '../../shared/application/plan-cache.ts';
 import type { AgentRegistry } from '../../shared/application/ports.ts';
 import { createPublishEntries } from '../../shared/application/publish-entries.ts';
+import { createRouteTasks, type RouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import { topicsFor } from '../../shared/config/topics.ts';
@@ -16,6 +17,7 @@ import { createNewRuns } from '../../shared/persistence/new-runs.ts';
 import { createOutbox } from '../../shared/persistence/outbox.ts';
 import { createRunStore } from '../../shared/persistence/run-store.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
+import { auditEntry } from './audit-entry.ts';
 import { createFreshDatabase } from './fresh-database.ts';
 import { type RecordingDatabase, recordStatements } from './recording-database.ts';
 
@@ -30,6 +32,7 @@ export interface Environment {
   readonly database: RecordingDatabase;
   readonly decideBatch: DecideBatch;
   readonly startRun: StartRun;
+  readonly routeTasks: RouteTasks;
   /** One event of one run. */
   decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject): Promise<Outcome>;
   /** How far this environment's clock is from the real one. */
@@ -40,7 +43,7 @@ export interface EngineHarness extends Environment {
   readonly databaseUrl: string;
   readonly broker: { isAway: boolean; readonly published: Published[] };
   /** Another environment on the same database and broker. */
-  environment(options?: { pipeline?: boolean; registry?: AgentRegistry }): Environment;
+  environment(options?: { pipeline?: boolean; registry?: AgentRegistry; databaseUrl?: string }): Environment;
   registerWorkflow(definition: object, owner?: string): Promise<{ workflowId: string; versionId: string }>;
   /** @returns the run's id. */
   start(workflowId: string, given?: { input?: Json; variables?: JsonObject }): Promise<string>;
@@ -85,8 +88,12 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
   const environments: Environment[] = [];
   const broker: EngineHarness['broker'] = { isAway: false, published: [] };
 
-  const environment: EngineHarness['environment'] = ({ pipeline = false, registry } = {}) => {
-    const database = recordStatements(openDatabase({ url: fresh.url, pipeline }));
+  const environment: EngineHarness['environment'] = ({
+    pipeline = false,
+    registry,
+    databaseUrl = fresh.url,
+  } = {}) => {
+    const database = recordStatements(openDatabase({ url: databaseUrl, pipeline }));
     const publishEntries = createPublishEntries({
       publisher: {
         async publish(messages) {
@@ -98,15 +105,16 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
     });
     const self = { clockOffsetMs: 0 };
     const clock = { now: () => Date.now() + self.clockOffsetMs };
+    const routeTasks = createRouteTasks({ registry: registry ?? null, topics });
     const decideBatch = createDecideBatch({
       store: createRunStore(database),
       plans: new PlanCache(planDefaults),
-      registry: registry ?? null,
       topics,
       tokens: { resultToken: (id) => `token-of-${id}` },
       clock,
       draws: { id: () => uuidv7(), jitter: () => 0.5 },
-      publishCommitted: async (entry) => void (await publishEntries([entry])),
+      publishCommitted: async (entry, routes) =>
+        void (await publishEntries(await routeTasks([entry], routes))),
     });
     const startRun = createStartRun({
       runs: createNewRuns(database),
@@ -120,6 +128,7 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
       database,
       decideBatch,
       startRun,
+      routeTasks,
       async decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject) {
         const item: BatchItem = { runId, event, ...(inlinePlan && { inlinePlan }) };
         const [outcome] = (await decideBatch([item])) as [Outcome];
@@ -150,7 +159,7 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
     async registerWorkflow(input: object, owner: string = OWNER) {
       const parsed = parseDefinition(input);
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-      const workflow = await workflows.addVersionByName(owner, parsed.definition, owner);
+      const workflow = await workflows.addVersionByName(owner, parsed.definition, owner, auditEntry);
       const executable = await workflows.maybeFindExecutable(viewer, workflow.id);
       return { workflowId: workflow.id, versionId: executable!.workflow.versionId };
     },

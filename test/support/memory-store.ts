@@ -1,4 +1,5 @@
 import type {
+  AgentName,
   AgentRoute,
   AttemptOpened,
   Changes,
@@ -114,9 +115,9 @@ export class MemoryStore implements RunStore, NewRuns {
     this.versions = new Map(before.versions);
     try {
       this.#at('begin');
-      const saved: Promise<void>[] = [];
-      const result = await work(this.#statements(saved));
-      await Promise.all(saved);
+      const left: Promise<unknown>[] = [];
+      const result = await work(this.#statements(left));
+      await Promise.all(left);
       this.#at('commit');
       return result;
     } catch (error) {
@@ -132,8 +133,13 @@ export class MemoryStore implements RunStore, NewRuns {
     this.onPoint(point);
   }
 
-  #statements(saved: Promise<void>[]): RunTransaction {
+  #statements(left: Promise<unknown>[]): RunTransaction {
     const store = this;
+    /** What the work need not await: the transaction commits with it, or fails with it. */
+    const leave = <T>(statement: Promise<T>): Promise<T> => {
+      left.push(statement);
+      return statement;
+    };
     return {
       async lockRuns(runIds) {
         store.#at('lockRuns');
@@ -195,16 +201,7 @@ export class MemoryStore implements RunStore, NewRuns {
           versionIds.flatMap((id) => (store.versions.has(id) ? [[id, store.versions.get(id)!]] : [])),
         );
       },
-      async loadAgentRoutes(names) {
-        store.#at('loadAgentRoutes');
-        const routes = new Map<string, AgentRoute>();
-        for (const agent of names) {
-          const route =
-            store.routes.get(agentKey(agent)) ?? store.routes.get(agentKey({ ...agent, owner: null }));
-          if (route !== undefined) routes.set(agentKey(agent), route);
-        }
-        return routes;
-      },
+      loadAgentRoutes: (names) => leave(store.#loadAgentRoutes(names)),
       async storeInlinePlans(definitions: readonly JsonObject[]) {
         store.#at('storeInlinePlans');
         return definitions.map((definition) => {
@@ -213,20 +210,22 @@ export class MemoryStore implements RunStore, NewRuns {
           return id;
         });
       },
-      save(changes, outbox) {
-        const save = async () => {
-          store.#at('save');
-          store.#save(changes, outbox);
-        };
-        // A transaction commits what it does not await, or fails with it.
-        const saving = save();
-        saved.push(saving);
-        return saving;
-      },
+      save: (changes, outbox) => leave(store.#save(changes, outbox)),
     };
   }
 
-  #save({ advanced, changed, opened, started, closed }: Changes, outbox: OutboxEntry): void {
+  async #loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>> {
+    this.#at('loadAgentRoutes');
+    const routes = new Map<string, AgentRoute>();
+    for (const agent of names) {
+      const route = this.routes.get(agentKey(agent)) ?? this.routes.get(agentKey({ ...agent, owner: null }));
+      if (route !== undefined) routes.set(agentKey(agent), route);
+    }
+    return routes;
+  }
+
+  async #save({ advanced, changed, opened, started, closed }: Changes, outbox: OutboxEntry): Promise<void> {
+    this.#at('save');
     if (JSON.stringify([opened, closed, changed]).includes('\\u0000')) throw failure('VALUE_REFUSED');
     const openRow = (id: string) => {
       const row = this.attempts.get(id);

@@ -59,11 +59,12 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
     'step-executor': inProcessFunction({
       functionName: 'step-executor',
       createHandler: () => {
-        const { decideBatch, producer, tokens, clock } = servicesOf('step-executor');
+        const { decideBatch, producer, tokens, clock, countDeadLetters } = servicesOf('step-executor');
         const log = { debug: () => {}, warn: () => {} };
         const { verifyResultToken } = tokens;
         const deadLetterTopic = topics.deadLetter;
-        const deps = { decideBatch, producer, verifyResultToken, deadLetterTopic, clock, log };
+        const counted = { deadLetterTopic, countDeadLetters };
+        const deps = { decideBatch, producer, verifyResultToken, ...counted, clock, log };
         return createStepExecutor(deps) as LambdaHandler;
       },
     }),
@@ -110,8 +111,8 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
   };
   await startConsumers();
   const timekeepers = Array.from({ length: options.timekeepers ?? 1 }, () => {
-    const { database, producer } = servicesOf('timekeeper');
-    return startTimekeeper({ database, producer, stepRequestsTopic: topics.stepRequests });
+    const { database, producer, routeTasks } = servicesOf('timekeeper');
+    return startTimekeeper({ database, producer, routeTasks, stepRequestsTopic: topics.stepRequests });
   });
 
   const indexOfTopic = (topic: TopicName) =>

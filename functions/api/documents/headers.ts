@@ -1,15 +1,17 @@
 import type { Header, Parameter, Reference } from './openapi-types.ts';
 
 export const headers = {
-  'X-Request-Id': { description: 'Finds this request in the logs.', schema: { type: 'string' } },
+  'X-Request-Id': {
+    description: "The request's own, where it sent one: it finds this request in the logs.",
+    schema: { type: 'string' },
+  },
   'RateLimit-Policy': {
     description:
-      "The caller's tier, its requests (`q`) and its window in seconds (`w`); absent where there is no limit.",
+      "The caller's tier, its requests (`q`) and its window in seconds (`w`); no limit is 999999999999999.",
     schema: { type: 'string', pattern: '^"[a-z-]+";q=\\d+;w=\\d+$', examples: ['"standard";q=100;w=60'] },
   },
   RateLimit: {
-    description:
-      'How many requests remain (`r`), and the seconds until all are back (`t`); absent where there is no limit.',
+    description: 'How many requests remain (`r`), and the seconds until all are back (`t`).',
     schema: { type: 'string', pattern: '^"[a-z-]+";r=\\d+;t=\\d+$', examples: ['"standard";r=99;t=1'] },
   },
   'Retry-After': {
@@ -23,7 +25,15 @@ export const headers = {
   },
   Allow: {
     description: 'The methods that the path has.',
-    schema: { type: 'string', examples: ['GET, HEAD, POST'] },
+    schema: { type: 'string', examples: ['GET, HEAD, OPTIONS, POST'] },
+  },
+  Accept: {
+    description: 'What a body may be, where it was something else.',
+    schema: { type: 'string', examples: ['application/json'] },
+  },
+  'Accept-Encoding': {
+    description: 'How a body may come, where it came compressed.',
+    schema: { type: 'string', examples: ['identity'] },
   },
   Location: { description: 'Where what was made is.', schema: { type: 'string' } },
   Link: {
@@ -50,6 +60,13 @@ export const headerParameters = {
     description:
       'The same key and request again are answered alike and done once; the key with another request is 409. Keys are the caller’s own.',
     schema: { type: 'string', minLength: 1, maxLength: 255 },
+  },
+  RequestId: {
+    name: 'X-Request-Id',
+    in: 'header',
+    required: false,
+    description: 'Is in the answer and in the logs, so that yours and ours can be read together.',
+    schema: { type: 'string', pattern: '^[\\w.:-]{1,128}$' },
   },
   IfNoneMatch: {
     name: 'If-None-Match',

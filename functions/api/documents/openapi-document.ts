@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { version } from '../../../shared/config/version.ts';
 import type { JsonSchema } from '../../../shared/documents/json-schema.ts';
 import { type AnswerSpec, type Operation, tags } from '../operation.ts';
-import { type AnyRoute, type BodySpec, isPlainPath } from '../route.ts';
+import { type AnyRoute, type Authentication, type BodySpec, isPlainPath } from '../route.ts';
 import { errorResponses } from './error-responses.ts';
 import { exampleOf } from './example-of.ts';
 import { type HeaderName, headerParameters, headerReferences, headers } from './headers.ts';
@@ -38,7 +38,7 @@ export function openApiDocument(routes: readonly AnyRoute[], publicUrl: string):
   const [shared, plain] = [false, true].map((isPlain) =>
     errorResponses(
       { NOT_FOUND: 'The path names nothing.', METHOD_NOT_ALLOWED: 'The path has other methods.' },
-      { isPlain, headers: ['X-Request-Id'] },
+      { isPlain, headers: common },
       components,
     ),
   );
@@ -83,24 +83,30 @@ export function openApiDocument(routes: readonly AnyRoute[], publicUrl: string):
   };
 }
 
+/** What every answer has. */
+const common: readonly HeaderName[] = ['X-Request-Id', 'RateLimit', 'RateLimit-Policy'];
+
+const credentials = [{ apiKey: [] }, { bearer: [] }];
+const securityOf: Readonly<Record<Authentication, OperationObject['security']>> = {
+  caller: credentials,
+  optional: [{}, ...credentials],
+  none: [],
+};
+
 function operationObject(route: AnyRoute, components: SchemaComponents): OperationObject {
   const { operationId, summary, authentication, operation, body } = route;
-  const common: HeaderName[] = [
-    'X-Request-Id',
-    ...(authentication === 'caller' ? (['RateLimit', 'RateLimit-Policy'] as const) : []),
-  ];
   return {
     operationId,
     summary,
     ...(operation.description !== undefined && { description: operation.description }),
     tags: operation.tags,
-    security: authentication === 'caller' ? [{ apiKey: [] }, { bearer: [] }] : [],
+    security: securityOf[authentication as Authentication],
     parameters: parametersOf(route, operation, components),
     ...(body && {
       requestBody: { required: !body.isOptional, content: bodyContent(body, operation, components) },
     }),
     responses: {
-      ...successes(operation, common, components),
+      ...successes(operation, components),
       ...errorResponses(refusalsOf(route), { isPlain: isPlainPath(route.path), headers: common }, components),
     },
   };
@@ -116,6 +122,7 @@ function parametersOf(
     ...(query ? parametersIn('query', query, components) : []),
     ...(takesIdempotencyKey ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
     ...(hasETag ? [{ $ref: '#/components/parameters/IfNoneMatch' }] : []),
+    { $ref: '#/components/parameters/RequestId' },
   ];
 }
 
@@ -149,11 +156,7 @@ function bodyContent(
   };
 }
 
-function successes(
-  { answers, hasETag }: Operation,
-  common: readonly HeaderName[],
-  components: SchemaComponents,
-): Record<string, Response> {
+function successes({ answers, hasETag }: Operation, components: SchemaComponents): Record<string, Response> {
   const kept: HeaderName[] = hasETag ? [...common, 'ETag'] : [...common];
   const given = Object.entries(answers).map(([status, answer]: [string, AnswerSpec]) => {
     const schema = components.add(answer.schema, 'output');

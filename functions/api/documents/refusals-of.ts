@@ -11,18 +11,23 @@ export function refusalsOf(route: AnyRoute): Refusals {
   const notFoundCode = subjectName === 'Workflow' ? 'WORKFLOW_NOT_FOUND' : 'NOT_FOUND';
   const derived: Refusals = {
     ...((readsInput || isBadId) && { BAD_REQUEST: 'A parameter or a field is wrong; each is named.' }),
-    ...(authentication === 'caller' && {
+    ...(authentication !== 'none' && {
       UNAUTHORIZED: 'Credentials are missing, wrong, revoked or expired.',
       PERMISSION_DENIED: `The API key lacks the scope \`${scopeOf(route)}\`.`,
       RATE_LIMITED: 'More requests than the tier allows; `Retry-After` says when to come back.',
     }),
+    // The path carries what authenticates the request: wrong ones are counted.
+    ...(authentication === 'none' &&
+      find && {
+        RATE_LIMITED: 'Too much that was wrong came from this address; `Retry-After` says when to come back.',
+      }),
     ...((params || find) && {
       [notFoundCode]: `${subjectName ?? 'What the path names'} is not there, or not for the caller to see.`,
     }),
     ...(takesIdempotencyKey && { CONFLICT: 'The `Idempotency-Key` came with another request before.' }),
     ...(body && {
       PAYLOAD_TOO_LARGE: `More than ${body.maxBytes} bytes of JSON, or a part that is too large by itself.`,
-      UNSUPPORTED_MEDIA_TYPE: 'The body is not JSON.',
+      UNSUPPORTED_MEDIA_TYPE: 'The body is not JSON, or is compressed.',
     }),
     INTERNAL_ERROR: 'A fault here; `X-Request-Id` finds it in the log.',
     SERVICE_UNAVAILABLE: 'Something that the API needs is away; try again after `Retry-After`.',

@@ -48,8 +48,8 @@ export const agentRoutes = [
     },
     authentication: 'caller',
     body: newAgentBody,
-    async handle({ caller, body }, { manageAgents }) {
-      const managed = await manageAgents.register(caller, body.name, agentRequestOf(body));
+    async handle({ caller, body, audit }, { manageAgents }) {
+      const managed = await manageAgents.register(caller, body.name, agentRequestOf(body), audit);
       return managedAnswer(managed, { status: 201, message: 'Agent registered' });
     },
   }),
@@ -97,12 +97,12 @@ export const agentRoutes = [
       bodyExamples: { http: { kind: 'http', url: 'https://agents.example.com/mine', timeout_seconds: 30 } },
     },
     body: agentBody,
-    async handle({ caller, subject, body }, { manageAgents }) {
+    async handle({ caller, subject, body, audit }, { manageAgents }) {
       refuseIfEverybodys(caller, subject);
       if (body.name !== undefined && body.name !== subject.name) {
         throw badRequest([{ path: 'name', message: `expected ${subject.name}: steps know the agent by it` }]);
       }
-      const managed = await manageAgents.update(caller, subject, agentRequestOf(body));
+      const managed = await manageAgents.update(caller, subject, agentRequestOf(body), audit);
       return managedAnswer(managed, { status: 200, message: 'Agent updated' });
     },
   }),
@@ -116,9 +116,9 @@ export const agentRoutes = [
       answers: { 200: envelope(z.strictObject({ id: uuid, name: z.string() })) },
       refusals: { PERMISSION_DENIED: `${NOT_YOURS}.` },
     },
-    async handle({ caller, subject }, { agents }) {
+    async handle({ caller, subject, audit }, { agents }) {
       refuseIfEverybodys(caller, subject);
-      if (!(await agents.deleteAgent(caller, subject.id))) throw notFound('Agent');
+      if (!(await agents.deleteAgent(caller, subject.id, audit))) throw notFound('Agent');
       return { status: 200, message: 'Agent deleted', data: { id: subject.id, name: subject.name } };
     },
   }),

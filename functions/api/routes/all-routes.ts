@@ -8,16 +8,19 @@ import { documentRoutes } from './documents.ts';
 import { executeRoutes } from './execute.ts';
 import { executionRoutes } from './executions.ts';
 import { healthRoutes } from './health.ts';
+import { operatorMetricsRoutes } from './operator-metrics.ts';
 import { permissionRoutes } from './permissions.ts';
 import { plainRoutes } from './plain.ts';
 import { runActionRoutes } from './run-actions.ts';
 import { runBatchRoutes } from './run-batches.ts';
 import { runRoutes } from './runs.ts';
 import { testWorkflowRoutes } from './test-workflow.ts';
+import { workflowMetricsRoutes } from './workflow-metrics.ts';
 import { workflowRoutes } from './workflows.ts';
 
 export const allRoutes: readonly AnyRoute[] = [
   ...workflowRoutes,
+  ...workflowMetricsRoutes,
   ...permissionRoutes,
   ...executeRoutes,
   ...testWorkflowRoutes,
@@ -33,4 +36,5 @@ export const allRoutes: readonly AnyRoute[] = [
   ...callbackRoutes,
   ...healthRoutes,
   ...documentRoutes,
+  ...operatorMetricsRoutes,
 ];

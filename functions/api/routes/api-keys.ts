@@ -75,8 +75,8 @@ export const apiKeyRoutes = [
     },
     authentication: 'caller',
     body: { schema: newApiKey, maxBytes: limits.maxPayloadBytes },
-    async handle({ caller, body }, { createApiKey }) {
-      const created = await createApiKey(makerOf(caller), {
+    async handle({ caller, body, audit }, { createApiKey }) {
+      const request = {
         name: body.name,
         userId: body.user_id,
         tier: body.tier,
@@ -84,7 +84,8 @@ export const apiKeyRoutes = [
         roles: body.roles,
         communities: body.communities,
         expiresAt: body.expires_at ?? null,
-      });
+      };
+      const created = await createApiKey(makerOf(caller), request, audit);
       if (!created.ok) throw new ApiError('PERMISSION_DENIED', refusals[created.code]);
       const { apiKey, key } = created;
       return {
@@ -141,10 +142,13 @@ export const apiKeyRoutes = [
     operationId: 'revokeApiKey',
     summary: 'Revokes an API key: it is refused at once',
     operation: { tags: ['management'], answers: { 200: envelope(shownApiKey) } },
-    async handle({ caller, subject }, { apiKeys }) {
-      const revoked = await apiKeys.revokeApiKey(caller, subject.id);
-      if (!revoked) throw notFound('API key');
-      return { status: 200, message: 'API key revoked', data: presentApiKey(revoked) };
+    async handle({ caller, subject, audit }, { apiKeys }) {
+      const revoked = await apiKeys.revokeApiKey(caller, subject.id, audit);
+      if (revoked) return { status: 200, message: 'API key revoked', data: presentApiKey(revoked) };
+      const found = await apiKeys.maybeFindManagedApiKey(caller, subject.id);
+      if (!found) throw notFound('API key');
+      const message = 'API key revoked before';
+      return { status: 200, message, data: presentApiKey(found), changesNothing: true };
     },
   }),
 ];

@@ -58,11 +58,11 @@ export const callbackRoutes = [
       bodyExamples: { output: { rows: 3 } },
     },
     body: { schema: z.unknown(), maxBytes: limits.maxPayloadBytes },
-    async handle({ params, subject, body }, { changeRun }) {
+    async handle({ params, subject, body, audit }, { changeRun }) {
       const { step_execution_id } = params;
       return settledAnswer(
         step_execution_id,
-        await changeRun.complete(subject.runId, step_execution_id, body as Json),
+        await changeRun.complete(subject.runId, step_execution_id, body as Json, audit),
       );
     },
   }),
@@ -80,12 +80,15 @@ export const callbackRoutes = [
       },
     },
     body: { schema: failureBody, maxBytes: limits.maxPayloadBytes },
-    async handle({ params, subject, body }, { changeRun }) {
+    async handle({ params, subject, body, audit }, { changeRun }) {
       const { step_execution_id } = params;
       const { code, retryable, retry_after_ms } = body;
       const message = body.message.slice(0, limits.maxErrorMessageLength).toWellFormed();
       const error = { code, message, retryable, retryAfterMs: retry_after_ms };
-      return settledAnswer(step_execution_id, await changeRun.fail(subject.runId, step_execution_id, error));
+      return settledAnswer(
+        step_execution_id,
+        await changeRun.fail(subject.runId, step_execution_id, error, audit),
+      );
     },
   }),
   defineRoute({

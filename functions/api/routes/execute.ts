@@ -53,7 +53,6 @@ export const executeRoutes = [
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     takesIdempotencyKey: true,
-    audited: 'itself',
     async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
       const started = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
@@ -76,6 +75,7 @@ export const executeRoutes = [
         },
         beside: { run_id: started.runId, status: 'PENDING' },
         headers: { Location: `/api/v1/runs/${started.runId}` },
+        changesNothing: started.isRepeat,
       };
     },
   }),

@@ -29,8 +29,9 @@ import {
   integerParameter,
   moment,
   pageLimit,
+  searchedWords,
 } from '../schemas.ts';
-import { cancelBody } from './run-actions.ts';
+import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_PAGE = 999_999_999;
 
@@ -118,9 +119,8 @@ export const executionRoutes = [
       const found = await services.executions.maybeFindExecutionRun(caller, params.id, 'visible');
       return found && findChangeableRun(caller, found.runId, services);
     },
-    async handle({ caller, params, subject, body }, { changeRun, executions }) {
-      const by = body.cancelled_by ?? caller.userId;
-      const changed = await changeRun.cancel(subject.runId, by, body.reason ?? null);
+    async handle({ caller, params, subject, body, audit }, { changeRun, executions }) {
+      const changed = await changeRun.cancel(subject.runId, cancellationOf(caller, body), audit);
       if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
       const run = await executions.maybeFindExecution(caller, params.id, 'visible');
       if (!run) throw notFound('Execution');
@@ -153,6 +153,7 @@ export const executionRoutes = [
       status: executionStatusFilter.optional(),
       started_after: moment.optional().describe('From this moment on.'),
       started_before: moment.optional().describe('Before this moment.'),
+      q: searchedWords.optional(),
       page: integerParameter(1, MAX_PAGE).default(1),
       per_page: pageLimit(20, 100),
       sort_by: z
@@ -173,7 +174,12 @@ export const executionRoutes = [
       const { total, items } = await executions.listExecutions(
         caller,
         { workflowId: params.id.toLowerCase(), communityId: query.community_id },
-        { statuses: query.status, startedAfter: query.started_after, startedBefore: query.started_before },
+        {
+          statuses: query.status,
+          startedAfter: query.started_after,
+          startedBefore: query.started_before,
+          mentions: query.q,
+        },
         page,
       );
       return {

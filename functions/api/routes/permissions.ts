@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AuditEntry } from '../../../shared/application/audit.ts';
 import type { Caller } from '../../../shared/auth/caller.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
@@ -55,21 +56,23 @@ interface GrantRequest {
   readonly caller: Caller;
   readonly subject: { readonly id: string };
   readonly body: z.infer<typeof permissionBody>;
+  readonly audit: AuditEntry;
 }
 
 async function put(
-  { caller, subject, body }: GrantRequest,
+  { caller, subject, body, audit }: GrantRequest,
   { grants }: ApiServices,
   status: 200 | 201,
 ): Promise<Answer> {
-  const granted = await grants.putGrant({
+  const request = {
     workflowId: subject.id,
     userId: body.user_id ?? null,
     communityId: body.community_id ?? null,
     canView: body.can_view,
     canExecute: body.can_execute,
     grantedBy: caller.userId,
-  });
+  };
+  const granted = await grants.putGrant(request, audit);
   const data = presentPermission(granted);
   return { status, message: 'Permission granted', data, beside: { id: granted.id } };
 }
@@ -130,8 +133,8 @@ export const permissionRoutes = [
       answers: { 200: envelope(permission) },
       refusals: { ...ownerOnly, NOT_FOUND: 'The workflow has no such permission.' },
     },
-    async handle({ subject, params }, { grants }) {
-      const revoked = await grants.deleteGrant(subject.id, params.permission_id);
+    async handle({ subject, params, audit }, { grants }) {
+      const revoked = await grants.deleteGrant(subject.id, params.permission_id, audit);
       if (!revoked) throw notFound('Permission');
       return { status: 200, message: 'Permission revoked', data: presentPermission(revoked) };
     },

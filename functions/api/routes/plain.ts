@@ -25,6 +25,7 @@ import {
   oversizedFields,
   pageLimit,
   parameterText,
+  searchedWords,
   uuidParameter,
 } from '../schemas.ts';
 
@@ -75,9 +76,8 @@ export const plainRoutes = [
       return found?.workflow.owner === caller.userId ? found.workflow : null;
     },
     takesIdempotencyKey: true,
-    audited: 'itself',
     async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
-      const { executionId } = await executeWorkflow(caller, subject, {
+      const { executionId, isRepeat } = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: undefined,
         communityId: null,
@@ -94,6 +94,7 @@ export const plainRoutes = [
           error_message: null,
         }),
         headers: { Location: `${executionsPath}/${executionId}` },
+        changesNothing: isRepeat,
       };
     },
   }),
@@ -109,11 +110,12 @@ export const plainRoutes = [
       status_filter: executionStatusFilter.optional(),
       started_after: moment.optional().describe('From this moment on.'),
       started_before: moment.optional().describe('Before this moment.'),
+      q: searchedWords.optional(),
       limit: pageLimit(20, 100),
       offset,
     }),
     async handle({ caller, query }, { executions }) {
-      const { workflow_id, status_filter, started_after, started_before, limit, offset } = query;
+      const { workflow_id, status_filter, started_after, started_before, q, limit, offset } = query;
       const { rows, hasMore } = await executions.listOwnExecutions(
         caller,
         {
@@ -121,6 +123,7 @@ export const plainRoutes = [
           statuses: status_filter,
           startedAfter: started_after,
           startedBefore: started_before,
+          mentions: q,
         },
         { limit, offset },
       );
@@ -130,6 +133,7 @@ export const plainRoutes = [
         status_filter: status_filter?.join(',').toLowerCase(),
         started_after,
         started_before,
+        q,
         limit,
         offset: offset + items.length,
       };
@@ -206,8 +210,8 @@ export const plainRoutes = [
     body: { schema: z.strictObject({}), maxBytes: limits.maxPayloadBytes, isOptional: true },
     subjectName: 'Execution',
     find: ({ caller, params }, { executions }) => executions.maybeFindExecutionRun(caller, params.id, 'own'),
-    async handle({ caller, params, subject }, { changeRun, executions }) {
-      const changed = await changeRun.cancel(subject.runId, caller.userId, null);
+    async handle({ caller, params, subject, audit }, { changeRun, executions }) {
+      const changed = await changeRun.cancel(subject.runId, { by: caller.userId, reason: null }, audit);
       if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
       const run = await executions.maybeFindExecution(caller, params.id, 'own');
       if (!run) throw notFound('Execution');

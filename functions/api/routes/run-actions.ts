@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Cancellation } from '../../../shared/application/change-run.ts';
 import type { Viewer } from '../../../shared/application/viewer.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import type { Answer } from '../answer.ts';
@@ -26,6 +27,13 @@ export const cancelBody = z.strictObject({
     .describe('Default: who asks.'),
 });
 
+export function cancellationOf(
+  caller: Viewer,
+  { cancelled_by, reason }: z.infer<typeof cancelBody>,
+): Cancellation {
+  return { by: cancelled_by ?? caller.userId, reason: reason ?? null };
+}
+
 export const runActionRoutes = [
   defineRoute({
     method: 'POST',
@@ -47,9 +55,8 @@ export const runActionRoutes = [
     body: { schema: cancelBody, maxBytes: limits.maxPayloadBytes, isOptional: true },
     subjectName: 'Run',
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
-    async handle({ caller, subject, body }, services) {
-      const by = body.cancelled_by ?? caller.userId;
-      const changed = await services.changeRun.cancel(subject.runId, by, body.reason ?? null);
+    async handle({ caller, subject, body, audit }, services) {
+      const changed = await services.changeRun.cancel(subject.runId, cancellationOf(caller, body), audit);
       if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
       return runAnswer(caller, subject.runId, services, { status: 200, message: 'Run cancelled' });
     },
@@ -73,8 +80,8 @@ export const runActionRoutes = [
     body: { schema: z.strictObject({}), maxBytes: limits.maxPayloadBytes, isOptional: true },
     subjectName: 'Run',
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
-    async handle({ caller, subject }, services) {
-      const changed = await services.changeRun.retry(subject.runId);
+    async handle({ caller, subject, audit }, services) {
+      const changed = await services.changeRun.retry(subject.runId, audit);
       if (!changed.ok) throw refusalError(changed.refusal);
       return runAnswer(caller, subject.runId, services, { status: 202, message: 'Run resumed' });
     },

@@ -7,7 +7,7 @@ import { count } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { runFilterFields } from '../run-filter-fields.ts';
 import { communityId, parameterText } from '../schemas.ts';
-import { cancelBody } from './run-actions.ts';
+import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_IDS = 1_000;
 const MAX_CANCELLED = 1_000;
@@ -108,8 +108,8 @@ export const runBatchRoutes = [
           ? [{ path: 'filter', message: 'expected at least one field' }]
           : [],
     },
-    async handle({ caller, body }, { runBatches, changeRun }) {
-      const { filter, dry_run, cancelled_by, reason } = body;
+    async handle({ caller, body, audit }, { runBatches, changeRun }) {
+      const { filter, dry_run } = body;
       const { total, runIds } = await runBatches.findOpenRuns(
         caller,
         {
@@ -122,18 +122,24 @@ export const runBatchRoutes = [
           createdBefore: filter.created_before,
           startedAfter: filter.started_after,
           startedBefore: filter.started_before,
+          mentions: filter.q,
         },
         MAX_CANCELLED,
       );
       if (dry_run) {
         const data = { dry_run, matched: total, cancelled: 0, remaining: total };
-        return { status: 200, message: `${total} runs would be cancelled`, data };
+        return { status: 200, message: `${total} runs would be cancelled`, data, changesNothing: true };
       }
-      const changes = await changeRun.cancelAll(runIds, cancelled_by ?? caller.userId, reason ?? null);
+      const changes = await changeRun.cancelAll(runIds, cancellationOf(caller, body), audit);
       const cancelled = changes.filter(({ ok }) => ok).length;
       // Those that ended by themselves meanwhile are neither cancelled nor left.
       const data = { dry_run, matched: total, cancelled, remaining: total - runIds.length };
-      return { status: 200, message: `${cancelled} runs cancelled`, data };
+      return {
+        status: 200,
+        message: `${cancelled} runs cancelled`,
+        data,
+        changesNothing: cancelled === 0,
+      };
     },
   }),
 ];

@@ -63,6 +63,7 @@ export const runRoutes = [
           createdBefore: filter.created_before,
           startedAfter: filter.started_after,
           startedBefore: filter.started_before,
+          mentions: filter.q,
         },
         { after: cursor ?? null, limit },
       );

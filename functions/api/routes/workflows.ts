@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { RegisteredWorkflow } from '../../../shared/application/register-workflow.ts';
-import { limits } from '../../../shared/config/limits.ts';
-import { workflowDefinition } from '../../../shared/definition/workflow-definition.ts';
+import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import type { Answer } from '../answer.ts';
-import { ApiError, badRequest, notFound } from '../api-error.ts';
+import { ApiError, notFound } from '../api-error.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
+import { definitionBody } from '../definition-body.ts';
 import { definitionExamples } from '../examples.ts';
 import { envelope, pageOf } from '../operation.ts';
 import { findManageable } from '../permissions.ts';
@@ -18,13 +18,6 @@ import {
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { idParam, pageLimit, parameterText } from '../schemas.ts';
-
-// The definition's own reader finds what is wrong with it, and where.
-const definitionBody = {
-  schema: z.unknown(),
-  documentedBy: workflowDefinition,
-  maxBytes: limits.maxDefinitionBytes,
-};
 
 export const workflowRoutes = [
   defineRoute({
@@ -41,9 +34,9 @@ export const workflowRoutes = [
     },
     authentication: 'caller',
     body: definitionBody,
-    async handle({ caller, body }, { registerWorkflow }) {
-      const registered = await registerWorkflow.register(caller, body);
-      return registeredAnswer(registered, 201);
+    async handle({ caller, body, audit }, { registerWorkflow }) {
+      const registered = await registerWorkflow.register(caller, body, audit);
+      return registeredAnswer(registered, body, 201);
     },
   }),
   defineRoute({
@@ -102,9 +95,9 @@ export const workflowRoutes = [
     body: definitionBody,
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findManageable(caller, params.id, services),
-    async handle({ caller, params, body }, { registerWorkflow }) {
-      const registered = await registerWorkflow.replace(caller, params.id, body);
-      return registeredAnswer(registered, 200);
+    async handle({ caller, params, body, audit }, { registerWorkflow }) {
+      const registered = await registerWorkflow.replace(caller, params.id, body, audit);
+      return registeredAnswer(registered, body, 200);
     },
   }),
   defineRoute({
@@ -121,8 +114,8 @@ export const workflowRoutes = [
     params: idParam,
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findManageable(caller, params.id, services),
-    async handle({ caller, params }, { workflows }) {
-      const archivedAt = await workflows.archiveWorkflow(caller, params.id);
+    async handle({ caller, params, audit }, { workflows }) {
+      const archivedAt = await workflows.archiveWorkflow(caller, params.id, audit);
       if (!archivedAt) throw notFound('Workflow', 'WORKFLOW_NOT_FOUND');
       const data = { id: params.id, archived_at: archivedAt.toISOString() };
       return { status: 200, message: 'Workflow deleted', data, beside: { id: params.id } };
@@ -130,18 +123,19 @@ export const workflowRoutes = [
   }),
 ];
 
-function registeredAnswer(registered: RegisteredWorkflow, status: 200 | 201): Answer {
+function registeredAnswer(
+  registered: RegisteredWorkflow,
+  definition: WorkflowDefinition,
+  status: 200 | 201,
+): Answer {
   if (!registered.ok) {
     switch (registered.code) {
-      case 'INVALID_DEFINITION':
-        throw badRequest(registered.problems);
       case 'UNKNOWN_WORKFLOW':
         throw notFound('Workflow', 'WORKFLOW_NOT_FOUND');
       case 'NAME_TAKEN':
         throw new ApiError('CONFLICT', 'Another workflow of this owner has this name');
     }
   }
-  const { definition } = registered;
   const { id, version } = registered.workflow;
   return {
     status,

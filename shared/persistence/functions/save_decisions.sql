@@ -7,7 +7,7 @@
 create or replace function save_decisions(
     closed json, started json, opened json, advanced json, changed json, outbox_id uuid, messages json
 ) returns void language plpgsql
-set enable_seqscan = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 declare
     change record;

@@ -41,6 +41,8 @@ export interface ApiHarness {
     roles?: readonly string[],
     more?: Partial<ApiKeyRecord>,
   ): Promise<{ id: string; key: string }>;
+  /** The same API in another execution environment: with a connection of its own, and a memory of its own. */
+  another(): Promise<Pick<ApiHarness, 'send' | 'as' | 'close'>>;
   close(): Promise<void>;
 }
 
@@ -81,14 +83,24 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     },
     createTextAaaLog({ module: 'test_api', level: 'INFO', write: (line) => void lines.push(line) }),
   );
-  const api = createApi(services);
-  const send = async (request: ApiRequest) => responseOf(await api(apiEvent(request), apiContext));
+  const senders = (of: ApiServices): Pick<ApiHarness, 'send' | 'as'> => {
+    const api = createApi(of);
+    const send = async (request: ApiRequest) => responseOf(await api(apiEvent(request), apiContext));
+    return {
+      send,
+      as: (userId, claims = {}) => {
+        const token = signToken(userId, claims);
+        return async (request) =>
+          send({ ...request, headers: { Authorization: `Bearer ${await token}`, ...request.headers } });
+      },
+    };
+  };
   return {
-    send,
-    as: (userId, claims = {}) => {
-      const token = signToken(userId, claims);
-      return async (request) =>
-        send({ ...request, headers: { Authorization: `Bearer ${await token}`, ...request.headers } });
+    ...senders(services),
+    async another() {
+      const other = createEngineServices(environment, 'test-api');
+      const { log, aaa } = services;
+      return { ...senders(createApiServices(other, environment, log, aaa)), close: () => other.close() };
     },
     databaseUrl: database.url,
     secretKey: environment.secretKey,

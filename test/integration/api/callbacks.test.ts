@@ -33,6 +33,13 @@ describe('callbacks', () => {
     },
   );
 
+  it('take what an answer to a call may be, whose keys may come twice and integers be long', async () => {
+    const { runId, path } = await waitingStep();
+    const body = '{"a":1,"a":2,"id":9007199254740993}';
+    expect((await api.send({ method: 'POST', path: `${path}?from=here`, body })).status).toBe(200);
+    expect(await stepOf(runId)).toMatchObject({ output_data: { a: 2, id: 9007199254740992 } });
+  });
+
   it('fail the step', async () => {
     const { runId, path } = await waitingStep();
     const failure = { code: 'NO_DATA', message: 'Nothing there', retryable: false, extra: 1 };

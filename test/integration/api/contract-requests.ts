@@ -57,6 +57,8 @@ export const requests: Readonly<Record<string, (my: ApiThings) => ContractReques
   completeCallback: (my) => ({ params: callbackParams(my), body: { rows: 3 } }),
   failCallback: (my) => ({ params: callbackParams(my), body: { message: 'It broke' } }),
   heartbeatCallback: (my) => ({ params: callbackParams(my) }),
+  getWorkflowMetrics: (my) => ({ params: { id: my.workflowId }, query: '?version=1' }),
+  getMetrics: () => ({}),
   getHealth: () => ({}),
   getOpenApi: () => ({}),
   getDocs: () => ({}),

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { openApiDocument } from '../../../functions/api/documents/openapi-document.ts';
 import type { OpenApiDocument } from '../../../functions/api/documents/openapi-types.ts';
-import { scopeOf } from '../../../functions/api/route.ts';
+import { type AnyRoute, scopeOf } from '../../../functions/api/route.ts';
 import { allRoutes } from '../../../functions/api/routes/all-routes.ts';
+import { recordTick } from '../../../shared/persistence/timekeeper-tick.ts';
 import {
   type ApiThings,
   addSlowAgent,
@@ -62,10 +63,14 @@ const right = async (id: string): Promise<ContractRequest> => {
   return request(await makeApiThings(stack));
 };
 
-/** Of things that are not there. */
-const nothing = (path: string): ContractRequest => ({
+/** Of things that are not there, or what only some may ask for. */
+const nothing = ({ path, authentication }: AnyRoute): ContractRequest => ({
   params: Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, randomUUID()])),
+  ...(authentication === 'optional' && { query: '?deep=true' }),
 });
+
+/** Who may ask for it. */
+const senderOf = (id: string) => (id === 'getMetrics' ? 'admin' : 'owner');
 
 it('there is a request of every operation', () => {
   expect(Object.keys(requests).sort()).toEqual(operations.map(({ id }) => id).sort());
@@ -74,7 +79,7 @@ it('there is a request of every operation', () => {
 describe('success', () => {
   it.each(operations.map((one) => [one.id, one] as const))('of %s', async (id, { statuses, route }) => {
     const [status = 0] = statuses.filter((one) => one < 300);
-    const request = as('owner', await right(id));
+    const request = as(senderOf(id), await right(id));
     await contract.call(id, request, status);
     if (route.method === 'GET') await contract.call(id, { ...request, method: 'HEAD' }, status);
   });
@@ -178,7 +183,7 @@ describe('400', () => {
   it.each(answering(400))('of %s', async (id, { operation, route }) => {
     const request = as('owner', await right(id));
     if (operation.requestBody) await contract.call(id, { ...request, body: '{' }, 400);
-    else if (route.query) await contract.call(id, { ...request, query: '?surplus=1' }, 400);
+    else if (route.query) await contract.call(id, { ...request, query: '?surplus=1&deep=perhaps' }, 400);
     else await contract.call(id, { ...request, params: { id: 'no-uuid' } }, 400);
   });
 
@@ -194,8 +199,8 @@ describe('400', () => {
 
 describe('401', () => {
   it.each(answering(401))('of %s', async (id, { route }) => {
-    await contract.call(id, nothing(route.path), 401);
-    const wrong = { ...nothing(route.path), headers: { 'X-API-Key': 'sl_wrong' } };
+    await contract.call(id, nothing(route), 401);
+    const wrong = { ...nothing(route), headers: { 'X-API-Key': 'sl_wrong' } };
     await contract.call(id, wrong, 401);
   });
 });
@@ -203,13 +208,13 @@ describe('401', () => {
 describe('403', () => {
   it.each(answering(403))('of %s', async (id, { route }) => {
     const narrowed = scopeOf(route) === 'read' ? 'executor' : 'reader';
-    await contract.call(id, as(narrowed, nothing(route.path)), 403);
+    await contract.call(id, as(narrowed, nothing(route)), 403);
   });
 });
 
 describe('404', () => {
   it.each(answering(404))('of %s', async (id, { route }) => {
-    await contract.call(id, as('owner', nothing(route.path)), 404);
+    await contract.call(id, as('owner', nothing(route)), 404);
   });
 
   it('of a path that names nothing', async () => {
@@ -221,7 +226,7 @@ describe('404', () => {
 
 describe('405', () => {
   it.each(operations.map((one) => [one.id, one] as const))('beside %s', async (id, { route }) => {
-    await contract.callOtherMethod(id, as('owner', nothing(route.path)));
+    await contract.callOtherMethod(id, as('owner', nothing(route)));
   });
 });
 
@@ -274,14 +279,29 @@ describe('415', () => {
   });
 });
 
+describe('deep health', () => {
+  const deep = { query: '?deep=true' };
+  it('is 503 while the timekeeper has not come, and 200 once it has', async () => {
+    await contract.call('getHealth', as('admin', deep), 503);
+    await recordTick(stack.database);
+    await contract.call('getHealth', as('admin', deep), 200);
+  });
+});
+
 describe('429', () => {
   it.each(answering(429))('of %s', async (id, { route }) => {
-    // Two a second come back meanwhile.
+    // Some come back meanwhile.
+    const request = route.authentication === 'none' ? nothing(route) : as('hurried', nothing(route));
+    const [path, headers] =
+      route.authentication === 'none'
+        ? ['/api/v1/callbacks/a/b/heartbeat', {}]
+        : ['/api/v1/agents/none', request.headers];
+    const method = route.authentication === 'none' ? 'POST' : 'GET';
     for (let left = 150; left > 0; left--) {
-      const { status } = await fetch(`${stack.url}/api/v1/agents/none`, { headers: as('hurried').headers! });
+      const { status } = await fetch(stack.url + path, { method, ...(headers && { headers }) });
       if (status === 429) break;
     }
-    await contract.call(id, as('hurried', nothing(route.path)), 429);
+    await contract.call(id, request, 429);
   });
 });
 
@@ -310,7 +330,10 @@ describe('503', () => {
 
   const needsDatabase = answering(503).filter(([id]) => !DOCUMENTS.includes(id));
   it.each(needsDatabase)('of %s without the database', async (id, { route }) => {
-    const request = route.authentication === 'none' ? await right(id) : as('owner', nothing(route.path));
+    const request =
+      route.authentication === 'none'
+        ? await right(id)
+        : as('owner', nothing({ ...route, authentication: 'caller' }));
     await broken.call(id, request, 503);
   });
 });

@@ -142,6 +142,8 @@ const cases: Record<string, Case> = {
   listExecutions: of([200, 200, 200, 404, 200], (my) => ({
     path: `${OWN}/${my.workflowId}/executions?community_id=1`,
   })),
+  getWorkflowMetrics: of([200, 200, 200, 404, 200], (my) => ({ path: `${OWN}/${my.workflowId}/metrics` })),
+  getMetrics: of([403, 403, 403, 403, 200], () => ({ path: '/metrics' })),
   compareExecutions: of([200, 200, 200, 400, 200], (my) => ({
     path: `${OWN}/executions/compare?left=${my.executionId}&right=${my.executionId}`,
   })),

@@ -480,8 +480,8 @@ describe('a batch', () => {
 });
 
 describe('guards', () => {
-  const outbox = Promise.resolve({ id: '00000000-0000-7000-8000-000000000001', messages: [] });
-  const nothing = { advanced: [], changed: [], opened: [], started: [], closed: [] };
+  const outbox = { id: '00000000-0000-7000-8000-000000000001', messages: [] };
+  const nothing = { advanced: [], changed: [], opened: [], started: [], closed: [], audited: [] };
 
   it('I4: a decision from a state that is no longer the last one rolls back as a whole', async () => {
     const runId = await startedRun(['a']);

@@ -27,7 +27,7 @@ beforeEach(async () => {
 /** A timekeeper whose broker refuses what `refuses` says. */
 function timekeeper(
   refuses: (message: Published) => boolean = () => false,
-  { database } = engine as Environment,
+  { database, routeTasks } = engine as Environment,
 ) {
   const published: Published[] = [];
   const producer = {
@@ -39,7 +39,7 @@ function timekeeper(
       if (engine.broker.isAway) throw new Error('Kafka did not answer within 1000 ms');
     },
   };
-  return { deps: { database, producer, stepRequestsTopic: topics.stepRequests }, published };
+  return { deps: { database, producer, routeTasks, stepRequestsTopic: topics.stepRequests }, published };
 }
 
 async function pendingRun(): Promise<string> {

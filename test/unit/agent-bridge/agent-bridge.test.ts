@@ -262,6 +262,7 @@ describe('a batch', () => {
       value: Buffer.from('not json').toString('base64'),
       timestamp: new Date(T0).toISOString(),
     });
+    expect(ports.counted.map(({ offset }) => offset).sort()).toEqual([0, 1, 2, 3, 4]);
     for (const letter of letters) expect(deadLetter.safeParse(letter).success).toBe(true);
     expect(ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'good' }]);
   });

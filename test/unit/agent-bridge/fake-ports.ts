@@ -8,6 +8,7 @@ import type { MskEvent, MskRecord } from '../../../shared/kafka/msk-event.ts';
 import type { OutgoingRecord } from '../../../shared/kafka/producer.ts';
 import type { AgentTask } from '../../../shared/messages/messages.ts';
 import type { AttemptCall, DeadlineExtension } from '../../../shared/persistence/agent-calls.ts';
+import type { DeadLetterSource } from '../../../shared/persistence/dead-letter-counts.ts';
 
 export const tokens = createTokens(Buffer.alloc(32, 7));
 export const T0 = Date.UTC(2026, 0, 1);
@@ -59,6 +60,10 @@ export class FakePorts implements AgentBridgePorts {
     const error = this.publishError();
     if (error) throw error;
     this.published.push([...records]);
+  };
+  readonly counted: DeadLetterSource[] = [];
+  readonly countDeadLetters = async (letters: readonly DeadLetterSource[]) => {
+    this.counted.push(...letters);
   };
   readonly extendDeadlines = async (extensions: readonly DeadlineExtension[]) => {
     const error = this.extendError();

@@ -8,7 +8,9 @@ import { defineRoute } from '../../../functions/api/route.ts';
 import type { ApiServices } from '../../../functions/api/services.ts';
 import type { Authentication } from '../../../shared/auth/authenticate.ts';
 import { anonymousCaller } from '../../../shared/auth/caller.ts';
+import type { AaaEvent } from '../../../shared/telemetry/aaa-log.ts';
 import { type ApiRequest, apiContext, apiEvent, responseOf } from '../../support/api-event.ts';
+import { fullBuckets } from '../../support/full-buckets.ts';
 
 const fine: Answer = { status: 200, message: 'Fine', data: { a: 1 } };
 
@@ -19,12 +21,12 @@ function apiDoing(
   origins: readonly string[] = [],
 ) {
   const logged: { message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  const events: AaaEvent[] = [];
   const services = {
     authenticate: async () => authentication,
-    rateLimiter: { admit: async () => null, admitFailure: async () => null },
+    rateLimiter: fullBuckets,
     corsAllowedOrigins: origins,
-    aaa: { write: () => {} },
-    audit: { append: async () => {} },
+    aaa: { write: (event: AaaEvent) => void events.push(event) },
     log: {
       error: (message: string, fields: Record<string, unknown>) => void logged.push({ message, fields }),
     },
@@ -32,6 +34,7 @@ function apiDoing(
   const route = defineRoute({
     method: 'POST',
     path: '/things/{id}',
+    takesIdempotencyKey: true,
     operationId: 'doThing',
     summary: '',
     operation: { tags: ['service'], answers: {} },
@@ -49,10 +52,21 @@ function apiDoing(
     authentication: 'none',
     handle,
   });
-  const api = createApi(services, [route, reading]);
+  const plain = defineRoute({
+    method: 'POST',
+    path: '/api/workflows/{id}',
+    operationId: 'doPlainThing',
+    summary: '',
+    operation: { tags: ['service'], answers: {} },
+    authentication: 'caller',
+    params: z.strictObject({ id: z.guid('expected a UUID') }),
+    body: { schema: z.strictObject({ a: z.number() }), maxBytes: 100 },
+    handle,
+  });
+  const api = createApi(services, [route, reading, plain]);
   const send = async (request: Partial<ApiRequest> = {}, context = apiContext) =>
     responseOf(await api(apiEvent({ method: 'POST', path: '/things/7', ...request }), context));
-  return { send, logged, api };
+  return { send, logged, events, api };
 }
 
 const withCode = (code: string) => Object.assign(new Error('the secret inside'), { code });
@@ -71,7 +85,37 @@ describe('an answer', () => {
       'X-Content-Type-Options': 'nosniff',
       'X-Frame-Options': 'DENY',
       'X-Request-Id': 'request-1',
+      'RateLimit-Policy': '"unlimited";q=999999999999999;w=60',
+      RateLimit: '"unlimited";r=999999999999999;t=0',
     });
+  });
+
+  it.each(['a', 'sess_1.2:3-4', 'x'.repeat(128)])('has the id that the request came with: %s', async (id) => {
+    const { headers } = await apiDoing(async () => fine).send({ headers: { 'x-request-id': id } });
+    expect(headers['X-Request-Id']).toBe(id);
+  });
+
+  it.each(['', 'x'.repeat(129), 'a b', 'a\nb', 'ä', '<a>'])('has another id than %j', async (id) => {
+    const { headers } = await apiDoing(async () => fine).send({ headers: { 'X-Request-Id': id } });
+    expect(headers['X-Request-Id']).toBe('request-1');
+  });
+
+  it('tells what rate holds, whatever it is', async () => {
+    const nobody = { ok: false, message: 'Who are you?' } as const;
+    const asked: [string, Partial<ApiRequest>, Authentication?][] = [
+      ['unlimited', {}],
+      ['unlimited', { body: '{' }],
+      ['failed-authentications', {}, nobody],
+      ['failed-authentications', { path: '/nothing' }],
+      ['failed-authentications', { method: 'DELETE' }],
+      ['failed-authentications', { method: 'OPTIONS' }],
+      ['failed-authentications', { method: 'HEAD', path: '/things' }],
+    ];
+    for (const [policy, request, authentication] of asked) {
+      const { headers } = await apiDoing(async () => fine, authentication).send(request);
+      expect(headers['RateLimit-Policy']).toMatch(new RegExp(`^"${policy}";q=\\d+;w=60$`));
+      expect(headers.RateLimit).toMatch(new RegExp(`^"${policy}";r=\\d+;t=\\d+$`));
+    }
   });
 
   it('to HEAD has no body', async () => {
@@ -105,6 +149,24 @@ describe('an error', () => {
     },
   );
 
+  it('of ours within carries the id under which the log has it, also without an envelope', async () => {
+    const { send } = apiDoing(() => Promise.reject(new Error('the secret inside')));
+    const headers = { 'X-Request-Id': 'mine' };
+    expect((await send({ headers })).body).toEqual({
+      success: false,
+      message: 'Something went wrong here; the request id finds it in the log',
+      error_code: 'INTERNAL_ERROR',
+      details: { request_id: 'mine' },
+    });
+    const path = '/api/workflows/00000000-0000-7000-8000-000000000001';
+    for (const spelling of [path, path.replace('workflows', 'work%66lows')]) {
+      expect((await send({ path: spelling, headers, body: { a: 1 } })).body).toEqual({
+        detail: 'Something went wrong here; the request id finds it in the log (request id: mine)',
+        error_code: 'INTERNAL_ERROR',
+      });
+    }
+  });
+
   it('of ours is told as it is', async () => {
     const error = new ApiError('CONFLICT', 'Not now', {
       details: { reason: 'BUSY' },
@@ -122,9 +184,11 @@ describe('an error', () => {
   });
 
   it('comes before Lambda ends the invocation', async () => {
-    const { send } = apiDoing(() => sleep(2_000, fine));
-    const { status, body } = await send({}, { ...apiContext, getRemainingTimeInMillis: () => 150 });
+    const { send, events } = apiDoing(() => sleep(2_000, fine));
+    const { status, body, headers } = await send({}, { ...apiContext, getRemainingTimeInMillis: () => 150 });
     expect([status, body.error_code]).toEqual([503, 'SERVICE_UNAVAILABLE']);
+    expect(headers.RateLimit).toMatch(/^"unlimited"/);
+    expect(events.at(-1)).toMatchObject({ type: 'ERROR', user: 'anonymous', action: 'do_thing' });
   });
 
   it('is answered for an event with hardly anything in it', async () => {
@@ -151,9 +215,9 @@ describe('a browser', () => {
     const { status, body, headers } = await send(preflight);
     expect([status, body]).toEqual([204, null]);
     expect(headers).toMatchObject({
-      Allow: 'POST',
+      Allow: 'OPTIONS, POST',
       'Access-Control-Allow-Origin': origin.Origin,
-      'Access-Control-Allow-Methods': 'POST',
+      'Access-Control-Allow-Methods': 'OPTIONS, POST',
       'Access-Control-Allow-Headers': expect.stringContaining('X-API-Key'),
       'Access-Control-Max-Age': '600',
       Vary: 'Origin',
@@ -202,7 +266,7 @@ describe('a request', () => {
     expect([method.status, method.body.error_code, method.headers.Allow]).toEqual([
       405,
       'METHOD_NOT_ALLOWED',
-      'POST',
+      'OPTIONS, POST',
     ]);
   });
 
@@ -239,6 +303,92 @@ describe('a request', () => {
     };
     const { status, body } = responseOf(await api(event, apiContext));
     expect([status, body.details]).toEqual([400, [{ path: '', message: 'expected JSON in UTF-8' }]]);
+  });
+
+  it('is told everything that is wrong with it at once: query, key and body', async () => {
+    const { send } = apiDoing(async () => fine);
+    const answer = await send({
+      path: '/things/7?limits=1&limit=1&limit=2',
+      headers: { 'Idempotency-Key': '' },
+      body: '{"a":"1","b":"\\u0000","a":"2"}',
+    });
+    expect(answer.status).toBe(400);
+    expect(answer.body.details).toEqual([
+      { path: 'limit', message: 'expected string, received array' },
+      { path: 'limits', message: 'unknown parameter' },
+      { path: 'Idempotency-Key', message: 'expected 1 to 255 characters' },
+      { path: 'b', message: 'expected text without the character U+0000' },
+      { path: 'a', message: 'expected to be given once' },
+    ]);
+  });
+
+  it('is told everything that is wrong with it at once: path, query and body of the plain face', async () => {
+    const { send } = apiDoing(async () => fine);
+    const { status, body } = await send({ path: '/api/workflows/7?x=1', body: {} });
+    expect([status, body]).toEqual([
+      400,
+      {
+        detail:
+          'Invalid request: id: expected a UUID; x: unknown parameter; a: expected number, received undefined',
+        error_code: 'BAD_REQUEST',
+      },
+    ]);
+  });
+
+  it.each<[what: string, body: string, message: string]>([
+    ['nothing', '', 'expected a JSON body'],
+    ['spaces', ' \n', 'expected a JSON body'],
+    ['null', 'null', 'expected object, received null'],
+    ['a list', '[]', 'expected object, received array'],
+    ['a text', '"a"', 'expected object, received string'],
+    ['half an object', '{"a":', 'expected JSON: Unexpected end of JSON input'],
+    ['two objects', '{"a":1}{}', expect.stringMatching(/^expected JSON: /)],
+    ['a number past all doubles', '{"a":1e400}', 'expected a number that fits a double (below 1.8e308)'],
+    [
+      'an id with too many digits',
+      '{"a":9007199254740993}',
+      expect.stringContaining('or its digits as text'),
+    ],
+    ['a key twice', '{"a":1,"\\u0061":2}', 'expected to be given once'],
+  ])('of %s is refused', async (_what, text, message) => {
+    const { send } = apiDoing(async () => fine);
+    const path = '/api/workflows/00000000-0000-7000-8000-000000000001';
+    for (const asBase64 of [false, true]) {
+      const { status, body } = await send({ path, body: text, asBase64 });
+      expect(status).toBe(400);
+      expect(body.detail.replace(/^Invalid request: (a: )?/, '')).toEqual(message);
+    }
+  });
+
+  it('may begin with a byte order mark', async () => {
+    const { send } = apiDoing(async () => fine);
+    for (const asBase64 of [false, true]) {
+      expect((await send({ body: '\uFEFF{"a":1}', asBase64 })).status).toBe(200);
+    }
+  });
+
+  it('that is compressed is refused, and told what is not', async () => {
+    const { send } = apiDoing(async () => fine);
+    const gzip = await send({ body: 'x', headers: { 'Content-Encoding': 'gzip' } });
+    expect([gzip.status, gzip.headers['Accept-Encoding']]).toEqual([415, 'identity']);
+    expect((await send({ body: '{}', headers: { 'Content-Encoding': 'identity' } })).status).toBe(200);
+    const form = await send({ body: 'a=1', headers: { 'Content-Type': 'text/plain' } });
+    expect([form.status, form.headers.Accept]).toEqual([415, 'application/json']);
+  });
+
+  it('may carry any parameter where nobody needs to say who they are, and no unknown one elsewhere', async () => {
+    const { send } = apiDoing(async () => fine);
+    expect((await send({ method: 'GET', path: '/things?probe=7' })).status).toBe(200);
+    const path = '/api/workflows/00000000-0000-7000-8000-000000000001';
+    expect((await send({ path: `${path}?probe=7`, body: { a: 1 } })).status).toBe(400);
+  });
+
+  it('that is refused is a use of its key too', async () => {
+    let uses = 0;
+    const afterwards = async () => void uses++;
+    const { send } = apiDoing(async () => fine, { ok: true, caller: anonymousCaller, afterwards });
+    expect((await send({ body: '{' })).status).toBe(400);
+    expect(uses).toBe(1);
   });
 
   it('without credentials is refused before anything else is looked at', async () => {

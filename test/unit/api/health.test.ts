@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createApi } from '../../../functions/api/create-api.ts';
 import type { ApiServices } from '../../../functions/api/services.ts';
 import { apiContext, apiEvent, responseOf } from '../../support/api-event.ts';
+import { fullBuckets } from '../../support/full-buckets.ts';
 
 type Check = () => Promise<unknown>;
 const up: Check = async () => 1;
@@ -14,6 +15,7 @@ async function healthOf(database: Check, kafka: Check) {
     log: { error: () => {} },
     aaa: { write: () => {} },
     corsAllowedOrigins: [],
+    rateLimiter: fullBuckets,
   } as unknown as ApiServices;
   return responseOf(await createApi(services)(apiEvent({ path: '/health' }), apiContext));
 }

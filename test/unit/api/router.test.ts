@@ -60,12 +60,12 @@ describe('the router', () => {
   });
 
   it.each([
-    ['PUT', '/workflows', 'GET, HEAD, POST'],
-    ['PATCH', '/workflows/7', 'DELETE, GET, HEAD'],
-    ['GET', '/workflows/7/execute', 'POST'],
-    ['HEAD', '/workflows/7/execute', 'POST'],
-    ['OPTIONS', '/workflows/7/execute', 'POST'],
-    ['constructor', '/workflows', 'GET, HEAD, POST'],
+    ['PUT', '/workflows', 'GET, HEAD, OPTIONS, POST'],
+    ['PATCH', '/workflows/7', 'DELETE, GET, HEAD, OPTIONS'],
+    ['GET', '/workflows/7/execute', 'OPTIONS, POST'],
+    ['HEAD', '/workflows/7/execute', 'OPTIONS, POST'],
+    ['OPTIONS', '/workflows/7/execute', 'OPTIONS, POST'],
+    ['constructor', '/workflows', 'GET, HEAD, OPTIONS, POST'],
   ])('%s is no method of %s', (method, path, allow) => {
     expect(match(method, path)).toEqual({ kind: 'method_not_allowed', allow });
   });

@@ -5,6 +5,7 @@ import {
   type ApiKeyRequest,
   createCreateApiKey,
 } from '../../../shared/application/manage-api-keys.ts';
+import { auditEntry } from '../../support/audit-entry.ts';
 
 const made = { key: 'sk_secret', hash: Buffer.from('hash'), prefix: 'sk_' };
 const ann: ApiKeyMaker = { userId: 'ann', isAdmin: false, communities: [1, 2], scopes: [] };
@@ -31,7 +32,7 @@ async function create(maker: ApiKeyMaker, request: Partial<ApiKeyRequest>) {
     },
     () => made,
   );
-  const created = await createApiKey(maker, { ...plain, ...request });
+  const created = await createApiKey(maker, { ...plain, ...request }, auditEntry);
   return created.ok ? stored[0] : created.code;
 }
 

@@ -202,7 +202,7 @@ describe('startRun', () => {
     const first = { runId: 'run-1', executionId: '1', createdAt: new Date(1) };
     const { startRun, did } = setUp({ earlier: { ...first, requestHash } });
     const claim = { userId: 'bob', key: 'k', requestHash };
-    expect(await startRun({ ...command, idempotency: claim })).toEqual(first);
+    expect(await startRun({ ...command, idempotency: claim })).toEqual({ ...first, isRepeat: true });
     const other = { ...claim, requestHash: Buffer.from('b') };
     await expect(startRun({ ...command, idempotency: other })).rejects.toMatchObject({
       code: 'IDEMPOTENCY_KEY_REUSED',

@@ -42,7 +42,7 @@ describe('a caller’s bucket', () => {
     const { limiter, asked } = setUp({ jwtTier });
     const state = await limiter.admit(caller);
     expect(asked).toEqual(expected);
-    expect(state === null).toBe(expected.length === 0);
+    expect(state.capacity === null).toBe(expected.length === 0);
   });
 
   it('tells what is left, and when it is full again', async () => {
@@ -82,5 +82,26 @@ describe('failed authentications', () => {
     const { limiter, asked } = setUp();
     await limiter.admitFailure(address);
     expect(asked).toEqual([[bucket, 100]]);
+  });
+});
+
+describe('an address whose credentials nobody has looked at', () => {
+  const stateIn = ({ limiter }: ReturnType<typeof setUp>, address = '192.0.2.1') => {
+    const { policy, capacity, remaining, resetSeconds, retryAfterSeconds } = limiter.stateOfAddress(address);
+    expect([policy, capacity, retryAfterSeconds]).toEqual(['failed-authentications', 100, null]);
+    return { remaining, resetSeconds };
+  };
+
+  it('stands where its failures left it, as far as is known here, and costs no statement', async () => {
+    const world = setUp({ tokens: 40 });
+    expect(stateIn(world)).toEqual({ remaining: 100, resetSeconds: 0 });
+    await world.limiter.admitFailure('192.0.2.1');
+    expect(stateIn(world)).toEqual({ remaining: 40, resetSeconds: 36 });
+    expect(stateIn(world, '192.0.2.2')).toEqual({ remaining: 100, resetSeconds: 0 });
+    world.clock.ms = 30_000;
+    expect(stateIn(world)).toEqual({ remaining: 90, resetSeconds: 6 });
+    world.clock.ms = 300_000;
+    expect(stateIn(world)).toEqual({ remaining: 100, resetSeconds: 0 });
+    expect(world.asked).toHaveLength(1);
   });
 });

@@ -122,8 +122,8 @@ describe('parseDefinition takes', () => {
 
 describe('parseDefinition names the place and what was expected:', () => {
   it.each<[string, unknown, DefinitionProblem[]]>([
-    ['not an object', 'text', [{ path: '', message: 'Invalid input: expected object, received string' }]],
-    ['a list', [], [{ path: '', message: 'Invalid input: expected object, received array' }]],
+    ['not an object', 'text', [{ path: '', message: 'expected object, received string' }]],
+    ['a list', [], [{ path: '', message: 'expected object, received array' }]],
     [
       'nothing in it',
       {},
@@ -272,7 +272,7 @@ describe('parseDefinition names the place and what was expected:', () => {
       workflow({ a: step({ agent: 'x', next: null }) }),
       [
         { path: 'steps.a.agent', message: 'unknown field' },
-        { path: 'steps.a.next', message: 'unknown field' },
+        { path: 'steps.a.next', message: 'unknown field, did you mean "next_step"?' },
       ],
     ],
     [
@@ -317,12 +317,12 @@ describe('parseDefinition names the place and what was expected:', () => {
     [
       'a retry of no attempts',
       workflow({ a: step({ retry: { max_attempts: 0 } }) }),
-      [{ path: 'steps.a.retry.max_attempts', message: 'Too small: expected number to be >=1' }],
+      [{ path: 'steps.a.retry.max_attempts', message: 'expected number to be >=1' }],
     ],
     [
       'a timeout of no time',
       workflow({ a: step({ timeout_seconds: 0 }) }),
-      [{ path: 'steps.a.timeout_seconds', message: 'Too small: expected number to be >0' }],
+      [{ path: 'steps.a.timeout_seconds', message: 'expected number to be >0' }],
     ],
     [
       '`__proto__` in a mapping',
@@ -385,6 +385,146 @@ describe('parseDefinition names the place and what was expected:', () => {
     expect(problemsOf(workflow(steps, { start_step: 's0' }))).toHaveLength(100);
   });
 });
+
+describe('parseDefinition finds everything at once:', () => {
+  it.each<[string, unknown, string[]]>([
+    [
+      'fields, and the graph of what is right in itself',
+      {
+        nmae: 'w',
+        start_step: 'a',
+        steps: {
+          a: step({ next_step: 'bb', agent_name: 5, timeout_seconds: -1 }),
+          b: step({ id: 'B', input_mapping: { x: '$.q.output_data', y: '$.workflow_input.' } }),
+          c: { input_mapping: { z: '$.c.output_data' }, nextstep: null },
+        },
+      },
+      [
+        'name: expected text',
+        'steps.a.agent_name: expected text',
+        'steps.a.timeout_seconds: expected number to be >0',
+        'steps.c.agent_name: expected text',
+        'steps.c.nextstep: unknown field, did you mean "next_step"?',
+        'nmae: unknown field, did you mean "name"?',
+        'steps.b.id: expected its key "b", got "B"',
+        'steps.a.next_step: expected the id of a step or null, got "bb"',
+        'steps.b.input_mapping.x: expected a step that completes before "b", got "q", which is no step of this workflow',
+        'steps.b.input_mapping.y: expected a JSONPath',
+        'steps.c.input_mapping.z: expected a step that completes before "c", got "c"',
+      ],
+    ],
+    [
+      'texts that cannot be stored, each of them, and the rest',
+      json(
+        '{"name":"a\\u0000","steps":{"a":{"agent_name":"\\ud800","input_mapping":{"n":1e400,"__proto__":1}}}}',
+      ),
+      [
+        'name: expected text without the character U+0000',
+        'steps.a.agent_name: expected well-formed Unicode',
+        'steps.a.input_mapping.n: expected a number that fits a double',
+        'steps.a.input_mapping.__proto__: expected another key than __proto__',
+        'start_step: expected text',
+      ],
+    ],
+    [
+      'with the name that was probably meant',
+      workflow(
+        {
+          extract: step({ next_step: 'transfrom' }),
+          transform: step({ input_mapping: { x: '$.extrct.output_data' } }),
+        },
+        { start_step: 'Extract' },
+      ),
+      [
+        'start_step: expected the id of a step, got "Extract", did you mean "extract"?',
+        'steps.extract.next_step: expected the id of a step or null, got "transfrom", did you mean "transform"?',
+        'steps.transform.input_mapping.x: expected a step that completes before "transform", got "extrct", which is no step of this workflow, did you mean "extract"?',
+      ],
+    ],
+    [
+      'too many steps, and the rest of the definition',
+      workflow(chain(5_001), { name: '' }),
+      ['steps: expected at most 5000 steps, got 5001', 'name: expected at least one character'],
+    ],
+  ])('%s', (_, input, expected) => {
+    const found = problemsOf(input).map(({ path, message }) => `${path}: ${message}`);
+    expect(found).toEqual(expected.map((text) => expect.stringMatching(startOf(text))));
+  });
+});
+
+describe('parseDefinition tells nothing that only follows from something else:', () => {
+  it.each<[string, unknown, string[]]>([
+    [
+      'a step behind one that leads nowhere',
+      workflow({ a: step({ next_step: 'x' }), b: step({ next_step: 'c' }), c: step() }),
+      ['steps.a.next_step'],
+    ],
+    [
+      'a step behind one whose next_step is wrong in itself',
+      workflow({ a: step({ next_step: 3 }), b: step() }),
+      ['steps.a.next_step'],
+    ],
+    ['a step behind one that is none', workflow({ a: 'text', b: step() }), ['steps.a']],
+    ['any step where the start is wrong', workflow({ a: step() }, { start_step: 7 }), ['start_step']],
+    [
+      'what comes after an unreachable step',
+      workflow({ a: step(), b: step({ next_step: 'c' }), c: step({ next_step: 'd' }), d: step() }),
+      ['steps.b'],
+    ],
+    [
+      'the rest of an unreachable circle',
+      workflow({ a: step(), b: step({ next_step: 'c' }), c: step({ next_step: 'b' }) }),
+      ['steps.b'],
+    ],
+    [
+      'a step behind a loop without a way out',
+      workflow({ a: step({ next_step: 'b' }), b: step({ next_step: 'a' }), c: step() }),
+      ['steps.b.next_step'],
+    ],
+    [
+      'a mapping that reads an unreachable step',
+      workflow({ a: step({ input_mapping: { x: '$.b.output_data' } }), b: step() }),
+      ['steps.b'],
+    ],
+    [
+      'what names a step by the id that it gives itself',
+      workflow({
+        a: step({ next_step: 'B' }),
+        b: step({ id: 'B', next_step: 'c' }),
+        c: step({ input_mapping: { x: '$.B.output_data' } }),
+      }),
+      ['steps.b.id'],
+    ],
+    ['a start among no steps', workflow({}, { start_step: 'x' }), ['steps']],
+    [
+      'but a mapping that reads what no way before it leads to',
+      workflow({
+        a: step({ next_step: 'b', input_mapping: { x: '$.c.output_data' } }),
+        b: step({ next_step: 'x' }),
+        c: step(),
+      }),
+      ['steps.b.next_step', 'steps.a.input_mapping.x'],
+    ],
+  ])('%s', (_, input, expected) => {
+    expect(problemsOf(input).map(({ path }) => path)).toEqual(expected);
+  });
+
+  it('and takes no time that could be felt over the worst of definitions', () => {
+    const steps = Object.fromEntries(
+      Array.from({ length: 5_000 }, (_, i) => [
+        `s${i}`,
+        step({ next_step: `t${i}`, input_mapping: { x: `$.s${i + 1}.output_data`, y: '$.t.output_data' } }),
+      ]),
+    );
+    const before = performance.now();
+    expect(problemsOf(workflow(steps, { start_step: 's0' }))).toHaveLength(100);
+    expect(performance.now() - before).toBeLessThan(3_000);
+  });
+});
+
+function startOf(text: string): RegExp {
+  return new RegExp(`^${text.replaceAll(/[$.*+?^()[\]{}|\\]/g, '\\$&')}`);
+}
 
 describe('parseWorkflowPlan', () => {
   const plan = { workflow_id: 'wf-data-pipeline-1', version: '1', ...dataPipeline };

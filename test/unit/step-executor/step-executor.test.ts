@@ -246,6 +246,7 @@ describe('the step-executor', () => {
   function setUp(outcomes: readonly Outcome[] | Error, publish?: () => Promise<void>) {
     const decidedOf: string[] = [];
     const deadLetters: OutgoingRecord[] = [];
+    const counted: number[] = [];
     const handler = createStepExecutor({
       async decideBatch(items) {
         decidedOf.push(...items.map(({ runId }) => runId));
@@ -255,10 +256,11 @@ describe('the step-executor', () => {
       producer: { publish: publish ?? (async (records) => void deadLetters.push(...records)) },
       verifyResultToken: verify,
       deadLetterTopic: 'dead',
+      countDeadLetters: async (letters) => void counted.push(...letters.map(({ offset }) => offset)),
       clock: { now: () => T0 },
       log: { debug() {}, warn() {} },
     });
-    return { handler, decidedOf, deadLetters };
+    return { handler, decidedOf, deadLetters, counted };
   }
 
   const eventWith = (...values: unknown[]): MskEvent => ({
@@ -268,7 +270,7 @@ describe('the step-executor', () => {
   const decided: Outcome = { outcome: 'decided', status: 'RUNNING' };
 
   it('decides what it can read, and answers for the rest', async () => {
-    const { handler, decidedOf, deadLetters } = setUp([
+    const { handler, decidedOf, deadLetters, counted } = setUp([
       decided,
       { outcome: 'refused', code: 'RUN_CLOSED' },
       { outcome: 'unknown_run' },
@@ -293,6 +295,7 @@ describe('the step-executor', () => {
       ['dead', 4, 'no such value'],
       ['dead', 5, 'a bug'],
     ]);
+    expect([...counted].sort()).toEqual([1, 3, 4, 5]);
     expect(deadLetters[0]?.value).toMatchObject({
       message_type: 'dead_letter',
       topic: 'results.topic',
@@ -312,7 +315,8 @@ describe('the step-executor', () => {
   });
 
   it('throws where the dead-letter topic is away: nothing is lost', async () => {
-    const { handler } = setUp([], () => Promise.reject(new Error('no broker')));
+    const { handler, counted } = setUp([], () => Promise.reject(new Error('no broker')));
     await expect(handler(eventWith('broken'))).rejects.toThrow('no broker');
+    expect(counted).toEqual([]);
   });
 });

@@ -1,0 +1,59 @@
+import type { z } from 'zod';
+import { isJsonObject } from '../engine/json.ts';
+import { knownFields, valueAt } from './known-fields.ts';
+import type { HintOf } from './nearest-name.ts';
+import type { Problem } from './problem.ts';
+
+export interface ProblemWords {
+  readonly hintOf: HintOf;
+  /** What something is that the schema does not know. Default: `unknown field`. */
+  readonly unknown?: string | undefined;
+}
+
+/** What a schema finds wrong with an input, each where it is; an unknown field with the name that was probably meant. */
+export function problemsOf(
+  schema: z.core.$ZodType,
+  input: unknown,
+  { issues }: z.core.$ZodError,
+  { hintOf, unknown = 'unknown field' }: ProblemWords,
+): readonly Problem[] {
+  const unknownField = (path: readonly PropertyKey[], key: string) => {
+    const given = path.reduce(valueAt, input);
+    const free = knownFields(schema, input, path).filter(
+      (name) => !isJsonObject(given) || !Object.hasOwn(given, name),
+    );
+    return `${unknown}${hintOf(key, free)}`;
+  };
+  const problemsAt = (issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Problem[] => {
+    const place = [...above, ...issue.path];
+    const path = place.join('.');
+    switch (issue.code) {
+      case 'unrecognized_keys':
+        return issue.keys.map((key) => ({
+          path: [...place, key].join('.'),
+          message: unknownField(place, key),
+        }));
+      case 'invalid_key':
+        return [{ path, message: messageOf(issue.issues[0] ?? issue) }];
+      case 'invalid_union': {
+        // Of several forms, the one that was meant is the one whose outermost type fits.
+        const meant = issue.errors.filter((errors) => !errors.some(isOfAnotherType));
+        return meant.length === 1
+          ? meant[0]!.flatMap((inner) => problemsAt(inner, place))
+          : [{ path, message: messageOf(issue) }];
+      }
+      default:
+        return [{ path, message: messageOf(issue) }];
+    }
+  };
+  return issues.flatMap((issue) => problemsAt(issue, []));
+}
+
+/** Says what was expected, without the library's word for what it is instead. */
+function messageOf({ message }: { readonly message: string }): string {
+  return message.replace(/^(Invalid (input|option)|Too (small|big)): /, '');
+}
+
+function isOfAnotherType({ code, path }: z.core.$ZodIssue): boolean {
+  return code === 'invalid_type' && path.length === 0;
+}
