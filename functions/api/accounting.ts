@@ -16,7 +16,7 @@ export function changesSomething(route: AnyRoute): boolean {
   return scopeOf(route) !== 'read' && route.audited !== 'never';
 }
 
-/** The community that the request names, else that of the run that it is about, else the caller's, where there is only one. */
+/** The community that the request names, else that of the run it is about, else the caller's, where there is only one. */
 export function communityOf(
   caller: Caller | null,
   { body, query, subject }: { readonly body: unknown; readonly query: unknown; readonly subject: unknown },

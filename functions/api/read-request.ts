@@ -86,11 +86,11 @@ function readBody<Body>(
   reader: Reader,
 ): Read<Body> {
   const text = bodyText(event, spec.maxBytes);
-  if (text === null) return wrong({ path: '', message: 'expected JSON in UTF-8' });
-  if (text.trim() === '') {
+  if (text?.trim() === '') {
     return spec.isOptional ? validate(spec.schema, {}) : wrong({ path: '', message: 'expected a JSON body' });
   }
   refuseOtherMediaTypes(event);
+  if (text === null) return wrong({ path: '', message: 'expected JSON in UTF-8' });
   const json = parseJson(text, spec.maxBytes);
   if (!json.ok) {
     const { code, path, message } = json.problem;
