@@ -14,6 +14,7 @@ import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
+import { createAgentCalls } from '../../shared/persistence/agent-calls.ts';
 import { eventSourcesOf } from '../../shared/config/event-sources.ts';
 import { limits } from '../../shared/config/limits.ts';
 import { readConsumerLag } from '../../shared/kafka/consumer-lag.ts';
@@ -100,7 +101,7 @@ export function createApiServices(
     executions: createExecutionQueries(database, searches),
     nodes: createNodeQueries(database),
     runBatches: createRunBatches(database, searches),
-    changeRun: createChangeRun(decideBatch),
+    changeRun: createChangeRun(decideBatch, createAgentCalls(database)),
     agents,
     manageAgents: createManageAgents(agents, {
       generate: generateSecret,

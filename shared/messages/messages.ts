@@ -40,7 +40,7 @@ export const agentTask = z.object({
   attempt: z.number().int().min(1),
   input_data: json,
   /** Stable over the attempts of one visit of a step: an agent that keeps it answers a repeat without doing the work twice. */
-  idempotency_key: id,
+  idempotency_key: z.string().min(1).max(4_096),
   /** ISO 8601. After it the attempt is closed and an answer changes nothing. */
   deadline: timestamp,
   /** To be sent back with the answer, which is dead-lettered without it. */
@@ -61,7 +61,8 @@ export const agentResult = z.object({
   message_type: z.literal('agent_result'),
   run_id: id,
   step_execution_id: id,
-  attempt: z.number().int().min(1),
+  /** Null or absent from a child run, which knows the attempt that waits for it by its id alone. */
+  attempt: z.number().int().min(1).nullish(),
   status: z.enum(['completed', 'failed']),
   output_data: json.optional(),
   error: agentError.nullish(),
@@ -75,6 +76,18 @@ export const stepRequest = z.object({
   message_type: z.literal('step_request'),
   run_id: id,
   step_execution_id: id,
+  timestamp,
+});
+
+/** A parent run goes on, and its child is to go on with it, where it ended. */
+export const retryRequest = z.object({
+  message_type: z.literal('retry_request'),
+  /** The child. */
+  run_id: id,
+  /** The attempt of the parent that waits for it now. */
+  step_execution_id: id,
+  /** Of the two ids together: no agent is ever given it. */
+  retry_token: z.string().max(255),
   timestamp,
 });
 
@@ -95,6 +108,8 @@ export const monitoringUpdate = z.object({
   sequence: z.number().int(),
   status: z.string(),
   step_id: z.string().nullable(),
+  /** The branch or item that the step runs in; null at the top. */
+  scope: z.string().nullish(),
   step_status: z.string().nullable(),
   attempt: z.number().int().nullable(),
   error_message: z.string().nullable(),
@@ -120,6 +135,7 @@ export type AgentTask = z.infer<typeof agentTask>;
 export type AgentError = z.infer<typeof agentError>;
 export type AgentResult = z.infer<typeof agentResult>;
 export type StepRequest = z.infer<typeof stepRequest>;
+export type RetryRequest = z.infer<typeof retryRequest>;
 export type Wake = z.infer<typeof wake>;
 export type MonitoringUpdate = z.infer<typeof monitoringUpdate>;
 export type DeadLetter = z.infer<typeof deadLetter>;
@@ -130,6 +146,12 @@ export const executorMessage = z.discriminatedUnion('message_type', [
   cancellationRequest,
   agentResult,
   stepRequest,
+  retryRequest,
   wake,
 ]);
 export type ExecutorMessage = z.infer<typeof executorMessage>;
+
+/** What a `retry_token` is the token of. */
+export function retryTokenSubject(request: Pick<RetryRequest, 'run_id' | 'step_execution_id'>): string {
+  return `retry ${request.run_id} ${request.step_execution_id}`;
+}

@@ -94,7 +94,7 @@ async function maybeFindEarlier(
 }
 
 const RUN_COLUMNS = `id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
-  triggered_by, input_data, variables, community_id, metadata, created_at, updated_at, wake_at`;
+  triggered_by, input_data, variables, community_id, metadata, created_at, updated_at, wake_at, paused_at`;
 
 function runValues(run: NewRun, parameters: Parameters): string {
   const values = [
@@ -116,7 +116,9 @@ function runValues(run: NewRun, parameters: Parameters): string {
     run.createdAt,
     run.wakeAt,
   ];
-  return values.map((value) => parameters.add(value)).join(', ');
+  const pausedAt = `(select ${parameters.add(run.createdAt)}::timestamptz from workflows
+    where id = ${parameters.add(run.workflowDefinitionId)} and paused_at is not null)`;
+  return [...values.map((value) => parameters.add(value)), pausedAt].join(', ');
 }
 
 /** A further part of the `with`, or nothing. */

@@ -1,4 +1,5 @@
 import { validate as isUuid } from 'uuid';
+import type { OpenRunsOfWorkflows } from '../application/pause-workflow.ts';
 import type { Viewer } from '../application/viewer.ts';
 import type { Statements } from './database.ts';
 import { RUN_SUMMARY, type RunFilter, type RunSummary, runConditions } from './run-queries.ts';
@@ -8,7 +9,7 @@ export type BulkFilter = Omit<RunFilter, 'statuses'> & {
   readonly statuses?: readonly ('PENDING' | 'RUNNING')[] | undefined;
 };
 
-export interface RunBatches {
+export interface RunBatches extends OpenRunsOfWorkflows {
   /** By run_id or execution id, in no order; those that the viewer may not see are absent. */
   findRuns(viewer: Viewer, ids: readonly string[]): Promise<readonly RunSummary[]>;
   /** Open runs that the viewer may cancel: how many there are, and the oldest of them. */
@@ -50,6 +51,20 @@ export function createRunBatches(database: Statements, searches = database): Run
         parameters.values,
       );
       return { total: rows[0]?.total ?? 0, runIds: rows.map(({ run_id }) => run_id) };
+    },
+    async findOpenRunsOf(workflowId, { isPaused, after, limit }) {
+      const rows = await database.many<{ id: string; run_id: string }>(
+        `select id, run_id from workflow_runs
+         where workflow_definition_id = $1 and status in ('PENDING', 'RUNNING') and (paused_at is not null) = $2
+           and ($3::uuid is null or id > $3)
+         order by id limit $4`,
+        [workflowId, isPaused, after, limit],
+      );
+      const last = rows.at(-1);
+      return {
+        runIds: rows.map(({ run_id }) => run_id),
+        next: rows.length < limit || !last ? null : last.id,
+      };
     },
   };
 }

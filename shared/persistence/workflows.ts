@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { AuditEntry } from '../application/audit.ts';
 import type { ExecutableWorkflow } from '../application/execute-workflow.ts';
+import type { PausableWorkflows } from '../application/pause-workflow.ts';
 import type { Workflow, WorkflowWriter } from '../application/register-workflow.ts';
 import type { Page, PageRequest, Viewer } from '../application/viewer.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
@@ -27,7 +28,7 @@ export interface WorkflowRights {
   readonly mayManage: boolean;
 }
 
-export interface Workflows extends WorkflowWriter {
+export interface Workflows extends WorkflowWriter, PausableWorkflows {
   maybeFindWorkflow(viewer: Viewer, id: string): Promise<WorkflowWithDefinition | null>;
   /** A workflow that the viewer may see, and whether they may execute it. */
   maybeFindExecutable(
@@ -171,6 +172,20 @@ export function createWorkflows(database: Statements): Workflows {
         parameters.values,
       );
       return row?.archived_at ?? null;
+    },
+    async setPaused(viewer, id, isPaused, audit) {
+      const parameters = new Parameters();
+      const pausedAt = parameters.add(isPaused);
+      const row = await database.maybeOne(
+        `with paused as (
+           update workflows w set paused_at = case when ${pausedAt}::boolean then coalesce(w.paused_at, now()) end
+           where w.id = ${parameters.add(id)} and w.archived_at is null and ${canExecuteWorkflow(viewer, parameters)}
+           returning w.id
+         ), ${auditPart(audit, 'paused', 'id', parameters)}
+         select id from paused`,
+        parameters.values,
+      );
+      return row !== null;
     },
   };
 }

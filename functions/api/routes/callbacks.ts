@@ -76,16 +76,12 @@ export const callbackRoutes = [
     operationId: 'heartbeatCallback',
     audited: 'never',
     summary: 'Says that the agent is still at it',
-    async handle({ params, subject }) {
-      if (subject.status !== 'RUNNING') {
+    async handle({ params, subject }, { changeRun }) {
+      const { step_execution_id } = params;
+      if (!(await changeRun.heartbeat(subject.runId, step_execution_id))) {
         throw refusalError({ outcome: 'refused', code: 'ATTEMPT_CLOSED' });
       }
-      const { step_execution_id } = params;
-      return {
-        status: 200,
-        message: 'Heartbeat received',
-        data: { step_execution_id, status: subject.status },
-      };
+      return { status: 200, message: 'Heartbeat received', data: { step_execution_id, status: 'RUNNING' } };
     },
   }),
 ];

@@ -61,7 +61,7 @@ export const runActionRoutes = [
     subjectName: 'Run',
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
     async handle({ caller, subject: { runId }, audit }, services) {
-      const changed = await services.changeRun.retry(runId, audit);
+      const changed = await services.changeRun.retry(runId, {}, audit);
       if (!changed.ok) throw refusalError(changed.refusal);
       return runAnswer(caller, runId, services, { status: 202, message: 'Run resumed' });
     },

@@ -3,7 +3,9 @@ import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import { saveChanges } from '../../../shared/persistence/save-changes.ts';
+import { NO_CHANGES } from '../../support/changes.ts';
 import { type EngineHarness, openEngineHarness, sequence, topics } from '../../support/engine-harness.ts';
+import { attempt } from '../../support/engine-states.ts';
 
 let engine: EngineHarness;
 beforeAll(async () => {
@@ -481,12 +483,11 @@ describe('a batch', () => {
 
 describe('guards', () => {
   const outbox = { id: '00000000-0000-7000-8000-000000000001', messages: [] };
-  const nothing = { advanced: [], changed: [], opened: [], started: [], closed: [], audited: [] };
 
   it('I4: a decision from a state that is no longer the last one rolls back as a whole', async () => {
     const runId = await startedRun(['a']);
     const write = engine.database.transaction((statements) =>
-      saveChanges(statements, { ...nothing, advanced: [{ runId, sequence: 2 }] }, outbox),
+      saveChanges(statements, { ...NO_CHANGES, advanced: [{ runId, sequence: 2, stepsStarted: 1 }] }, outbox),
     );
     await expect(write).rejects.toMatchObject({ code: 'STALE_DECISION' });
     expect(await engine.runRow(runId)).toMatchObject({ sequence: 2 });
@@ -497,30 +498,9 @@ describe('guards', () => {
     const runId = await startedRun(['a']);
     const id = await engine.openAttempt(runId);
     await engine.answer(runId, completed('first'));
-    const closed = {
-      stepExecutionId: id,
-      stepId: 'a',
-      scope: '',
-      visit: 1,
-      attempt: 1,
-      policyAttempt: 1,
-      status: 'COMPLETED',
-      inputData: null,
-      outputData: 'second',
-      error: null,
-      logs: null,
-      createdAt: 0,
-      startedAt: 0,
-      completedAt: 0,
-      timeoutMs: null,
-      dueAt: null,
-      deadlineAt: null,
-      acceptedAt: null,
-      republishedAt: null,
-      wakeAt: null,
-    } as const;
+    const closed = attempt({ stepExecutionId: id, status: 'COMPLETED', outputData: 'second', wakeAt: null });
     const write = engine.database.transaction((statements) =>
-      saveChanges(statements, { ...nothing, closed: [closed] }, outbox),
+      saveChanges(statements, { ...NO_CHANGES, closed: [closed] }, outbox),
     );
     await expect(write).rejects.toMatchObject({ code: 'STALE_DECISION' });
     expect((await engine.attemptRows(runId))[0]).toMatchObject({ output_data: 'first' });

@@ -1,0 +1,58 @@
+import type { AuditEntry } from './audit.ts';
+import type { ChangeRun } from './change-run.ts';
+import type { Viewer } from './viewer.ts';
+
+export interface PausableWorkflows {
+  /** Runs of a paused workflow begin paused. @returns whether the viewer has such a workflow and may execute it. */
+  setPaused(viewer: Viewer, id: string, isPaused: boolean, audit: AuditEntry): Promise<boolean>;
+}
+
+export interface OpenRunsOfWorkflows {
+  /** In the order of their ids, beyond `after`. `next`: where more may be. */
+  findOpenRunsOf(
+    workflowId: string,
+    page: { readonly isPaused: boolean; readonly after: string | null; readonly limit: number },
+  ): Promise<{ readonly runIds: readonly string[]; readonly next: string | null }>;
+}
+
+export interface PauseWorkflowDeps {
+  readonly workflows: PausableWorkflows;
+  readonly runs: OpenRunsOfWorkflows;
+  readonly changeRun: Pick<ChangeRun, 'pauseAll' | 'resumeAll'>;
+}
+
+/** @returns how many open runs were paused or resumed; null where the viewer has no such workflow, or may not execute it. */
+export type SetWorkflowPaused = (
+  viewer: Viewer,
+  id: string,
+  isPaused: boolean,
+  audit: AuditEntry,
+) => Promise<{ readonly changed: number } | null>;
+
+/**
+ * Pauses or resumes a workflow and what is open of it. The workflow first, so that no run begins otherwise meanwhile. Asked for
+ * again, it goes on with what is left.
+ */
+export function createSetWorkflowPaused({
+  workflows,
+  runs,
+  changeRun,
+}: PauseWorkflowDeps): SetWorkflowPaused {
+  return async (viewer, id, isPaused, audit) => {
+    if (!(await workflows.setPaused(viewer, id, isPaused, audit))) return null;
+    const changeAll = isPaused ? changeRun.pauseAll : changeRun.resumeAll;
+    let changed = 0;
+    for (let after: string | null = null; ; ) {
+      const { runIds, next } = await runs.findOpenRunsOf(id, {
+        isPaused: !isPaused,
+        after,
+        limit: RUNS_AT_ONCE,
+      });
+      changed += (await changeAll(runIds, audit)).filter(({ ok }) => ok).length;
+      if (next === null) return { changed };
+      after = next;
+    }
+  };
+}
+
+const RUNS_AT_ONCE = 500;
