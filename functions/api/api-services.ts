@@ -35,6 +35,8 @@ import { createWorkflowGrants } from '../../shared/persistence/workflow-grants.t
 import { createWorkflowMetrics } from '../../shared/persistence/workflow-metrics.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
 import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
+import { createApiDocuments } from './documents/api-documents.ts';
+import { allRoutes } from './routes/all-routes.ts';
 import type { ApiServices, ErrorLog } from './services.ts';
 
 type Engine = Pick<
@@ -49,6 +51,7 @@ type Settings = Pick<
   | 'corsAllowedOrigins'
   | 'secretKey'
   | 'agentAllowedCidrs'
+  | 'publicUrl'
   | 'kafkaBrokers'
   | 'kafkaGroupId'
   | 'topics'
@@ -64,7 +67,8 @@ export function createApiServices(
   aaa: AaaLog,
 ): ApiServices {
   const { database, producer, tokens, clock, plans, decideBatch, startRun } = engine;
-  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs } = settings;
+  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs, publicUrl } =
+    settings;
   const kafka = { brokers: settings.kafkaBrokers, clientId: 'stepline-api' };
   const consumers = eventSourcesOf(settings.topics, settings.kafkaGroupId).map(
     ({ consumerGroupId: groupId, topic }) => ({ groupId, topic }),
@@ -126,6 +130,7 @@ export function createApiServices(
       readDeadLetterCounts: () => readDeadLetterCounts(database),
       readConsumerLag: () => readConsumerLag(kafka, consumers, CONSUMER_LAG_TIMEOUT_MS),
     },
+    documents: createApiDocuments(allRoutes, publicUrl),
     audit: createAuditLog(database),
     aaa,
     log,

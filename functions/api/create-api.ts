@@ -2,22 +2,14 @@ import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { auditEntryOf, communityOf, logChange, logRefusal } from './accounting.ts';
 import { admit, countFailure } from './admission.ts';
-import {
-  type Answer,
-  emptyResult,
-  type PlainAnswer,
-  resultOf,
-  resultOfError,
-  type TextAnswer,
-  withHeaders,
-} from './answer.ts';
+import { type AnyAnswer, emptyResult, resultOf, resultOfError, withHeaders } from './answer.ts';
 import { ApiError, badRequest, errorCodes, notFound } from './api-error.ts';
 import { preflightHeaders } from './cors.ts';
 import { apiErrorOf } from './error-of.ts';
 import { type Exchange, newExchange } from './exchange.ts';
 import { headerOf } from './header-of.ts';
 import { type Read, readParams, readRequest } from './read-request.ts';
-import type { AnyRoute } from './route.ts';
+import { type AnyRoute, isPlainPath } from './route.ts';
 import { createRouter } from './router.ts';
 import { allRoutes } from './routes/all-routes.ts';
 import type { ApiServices } from './services.ts';
@@ -99,11 +91,7 @@ interface Asked {
   readonly params: Readonly<Record<string, string>>;
 }
 
-async function answerOf(
-  route: AnyRoute,
-  asked: Asked,
-  services: ApiServices,
-): Promise<Answer | PlainAnswer | TextAnswer> {
+async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<AnyAnswer> {
   const { event, exchange } = asked;
   const { caller } = exchange;
   const subjectNotFound = () =>
@@ -140,7 +128,7 @@ async function answerOf(
 
 /** By the route, whose path may have been spelt otherwise; by the path where there is none. */
 function isPlain({ path }: APIGatewayProxyEvent, { route }: Exchange): boolean {
-  return /^\/api\/workflows(\/|$)/.test(route?.path ?? path ?? '');
+  return isPlainPath(route?.path ?? path ?? '');
 }
 
 function withoutBodyOfHead(

@@ -1,24 +1,32 @@
+import { z } from 'zod';
 import { healthThresholds } from '../../shared/config/health-thresholds.ts';
 import type { ConsumerLag } from '../../shared/kafka/consumer-lag.ts';
 import type { Backlog } from '../../shared/persistence/backlog.ts';
+import { count, seconds, timestamp } from './response-fields.ts';
 
-/** One thing that is watched. `value` is null where there is nothing to measure. */
-export interface Measured {
-  readonly value: number | null;
-  readonly threshold: number;
-  readonly is_over: boolean;
-}
+/** One thing that is watched. */
+const measuredFields = {
+  value: seconds.nullable().describe('Null where there is nothing to measure.'),
+  threshold: count.meta({ examples: [60] }),
+  is_over: z.boolean().meta({ examples: [false] }),
+};
 
-export interface DeepHealth {
-  readonly timekeeper_tick_age_seconds: Measured & { readonly last_tick_at: string | null };
-  readonly oldest_outbox_row_age_seconds: Measured;
-  readonly due_lag_seconds: Measured;
-  readonly oldest_pending_run_age_seconds: Measured;
-  /** Null: Kafka did not tell in time. */
-  readonly consumer_lag_records:
-    | readonly (Measured & { readonly group_id: string; readonly topic: string })[]
-    | null;
-}
+const age = z.strictObject(measuredFields).meta({ id: 'MeasuredAge' });
+type Measured = z.infer<typeof age>;
+
+const lag = z.strictObject({ group_id: z.string(), topic: z.string(), ...measuredFields });
+
+/** What waits, and for how long. */
+export const deepHealthFields = {
+  timekeeper_tick_age_seconds: z.strictObject({ ...measuredFields, last_tick_at: timestamp.nullable() }),
+  oldest_outbox_row_age_seconds: age,
+  due_lag_seconds: age,
+  oldest_pending_run_age_seconds: age,
+  consumer_lag_records: z.array(lag).nullable().describe('Null: Kafka did not tell in time.'),
+};
+
+const deepHealth = z.strictObject(deepHealthFields);
+export type DeepHealth = z.infer<typeof deepHealth>;
 
 /** @param lags null where Kafka did not tell. */
 export function deepHealthOf(backlog: Backlog, lags: readonly ConsumerLag[] | null): DeepHealth {

@@ -2,8 +2,9 @@ import type { z } from 'zod';
 import type { AuditEntry } from '../../shared/application/audit.ts';
 import type { Caller } from '../../shared/auth/caller.ts';
 import type { Scope } from '../../shared/config/scopes.ts';
-import type { Answer, PlainAnswer, TextAnswer } from './answer.ts';
+import type { AnyAnswer } from './answer.ts';
 import type { Problem } from './api-error.ts';
+import type { Operation } from './operation.ts';
 import type { ApiServices } from './services.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -11,6 +12,8 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 /** What a body may be. The schema also documents it. */
 export interface BodySpec<Body, Subject = unknown> {
   readonly schema: z.ZodType<Body>;
+  /** The schema of what reads the body, where `schema` lets everything through to it. */
+  readonly documentedBy?: z.ZodType;
   /** JSON text, in UTF-8 bytes. */
   readonly maxBytes: number;
   /** Without a body the schema gets `{}`. */
@@ -56,6 +59,8 @@ export interface Route<Auth extends Authentication, Params, Query, Body, Subject
   readonly path: string;
   readonly operationId: string;
   readonly summary: string;
+  /** What it answers, and what else its documents say. */
+  readonly operation: Operation;
   readonly authentication: Auth;
   /** Of an `optional` route: which queries, as they came, ask for what is not everybody's. */
   readonly needsCredentials?: (query: Readonly<Record<string, string | string[]>>) => boolean;
@@ -79,7 +84,7 @@ export interface Route<Auth extends Authentication, Params, Query, Body, Subject
   readonly handle: (
     request: RouteRequest<Auth, Params, Query, Body, Subject>,
     services: ApiServices,
-  ) => Promise<Answer | PlainAnswer | TextAnswer>;
+  ) => Promise<AnyAnswer>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: routes of different shapes in one list; each was checked where it was defined
@@ -87,6 +92,11 @@ export type AnyRoute = Route<any, any, any, any, any>;
 
 export function scopeOf({ scope, method }: Pick<AnyRoute, 'scope' | 'method'>): Scope {
   return scope ?? (method === 'GET' ? 'read' : 'manage');
+}
+
+/** On the plain face, whose answers and errors have no envelope. */
+export function isPlainPath(path: string): boolean {
+  return /^\/api\/workflows(\/|$)/.test(path);
 }
 
 /** Checks a route's parts against each other, and forgets their types, so that routes go into one list. */

@@ -31,7 +31,10 @@ export const conditionFields = {
   not: condition.optional().describe('This does not hold.'),
 };
 
-const conditionSchema = z.strictObject(conditionFields).superRefine(checkCondition);
+const conditionSchema = z
+  .strictObject(conditionFields)
+  .superRefine(checkCondition)
+  .meta({ id: 'ChoiceCondition' });
 
 function describe(comparison: string): string {
   if (comparison.startsWith('is_')) return `Whether it is (true) or is not (false) ${comparison.slice(3)}.`;

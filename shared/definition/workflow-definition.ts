@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limits } from '../config/limits.ts';
 import { nearestFirst } from '../validation/nearest-name.ts';
 import { type RetryDefinition, retry } from './retry.ts';
 import { name, seconds } from './step-fields.ts';
@@ -60,24 +61,28 @@ const typeNames = types.flatMap(({ shape }) => {
   return [...(type instanceof z.ZodOptional ? type.unwrap() : type).values];
 });
 
-const step = z.discriminatedUnion('type', types, {
-  error: (issue) => {
-    const { type } = Object(issue.input);
-    return issue.code === 'invalid_union' ? unknownType(type) : undefined;
-  },
-});
+const step = z
+  .discriminatedUnion('type', types, {
+    error: (issue) => {
+      const { type } = Object(issue.input);
+      return issue.code === 'invalid_union' ? unknownType(type) : undefined;
+    },
+  })
+  .meta({ id: 'StepDefinition' });
 
 function unknownType(type: unknown): string {
   const known = typeof type === 'string' ? nearestFirst(type, typeNames) : typeNames;
   return `expected one of the types ${known.join(', ')}`;
 }
 
-const steps = z
+export const steps = z
   .record(
-    name.refine(
-      (id) => !RESERVED_IDS.includes(id),
-      `expected another id than ${RESERVED_IDS.slice(0, -1).join(', ')} or ${RESERVED_IDS.at(-1)}`,
-    ),
+    name
+      .refine(
+        (id) => !RESERVED_IDS.includes(id),
+        `expected another id than ${RESERVED_IDS.slice(0, -1).join(', ')} or ${RESERVED_IDS.at(-1)}`,
+      )
+      .meta({ not: { enum: RESERVED_IDS } }),
     step,
     { error: 'expected an object of steps by id' },
   )
@@ -86,7 +91,10 @@ const steps = z
       Object.entries(byId).map(([id, step]): [string, typeof step] => [id, { ...step, id }]),
     ),
   )
+  // Their number is checked before anything else is read (`parse-definition.ts`).
+  .meta({ minProperties: 1, maxProperties: limits.maxStepsPerDefinition })
   .describe("By id; an id is a step's own in the whole workflow.");
+
 
 export const workflowDefinition = z.strictObject({
   name: name.describe('Unique per owner: registering it again adds a version.'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { shownAs } from '../documents/json-schema.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 
 /**
@@ -6,9 +7,12 @@ import type { Json, JsonObject } from '../engine/json.ts';
  * design §4's, in the same style. Fields that we do not know are let through: other producers may send more.
  */
 const json = z.custom<Json>((value) => value !== undefined, 'expected JSON');
-const object = z.custom<JsonObject>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  'expected an object',
+const object = shownAs(
+  z.custom<JsonObject>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'expected an object',
+  ),
+  { type: 'object' },
 );
 const id = z.string().min(1).max(255);
 const timestamp = z.string().max(64);
@@ -16,8 +20,9 @@ const timestamp = z.string().max(64);
 export const executionRequest = z.object({
   message_type: z.literal('execution_request'),
   run_id: id,
-  /** The sources' step format. Used only for a run that another producer inserted without a plan. */
-  workflow_plan: object,
+  workflow_plan: object.describe(
+    'A workflow definition, with `workflow_id` and `version`. Used only for a run that another producer inserted without one.',
+  ),
   input_data: json.optional(),
   timestamp,
 });
@@ -39,12 +44,18 @@ export const agentTask = z.object({
   agent_name: id,
   attempt: z.number().int().min(1),
   input_data: json,
-  /** Stable over the attempts of one visit of a step: an agent that keeps it answers a repeat without doing the work twice. */
-  idempotency_key: z.string().min(1).max(4_096),
-  /** ISO 8601. After it the attempt is closed and an answer changes nothing. */
-  deadline: timestamp,
-  /** To be sent back with the answer, which is dead-lettered without it. */
-  result_token: z.string().max(255),
+  idempotency_key: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .describe(
+      'Stable over the attempts of one visit of a step: an agent that keeps it answers a repeat without doing the work twice.',
+    ),
+  deadline: timestamp.describe('ISO 8601. After it the attempt is closed and an answer changes nothing.'),
+  result_token: z
+    .string()
+    .max(255)
+    .describe('To be sent back with the answer, which is dead-lettered without it.'),
   timestamp,
 });
 
@@ -53,8 +64,12 @@ export const agentError = z.object({
   code: z.string().min(1).max(255).default('AGENT_ERROR'),
   message: z.string().default('The agent failed and said no more'),
   retryable: z.boolean().default(true),
-  /** From `Retry-After`: the next attempt begins no earlier. */
-  retry_after_ms: z.number().min(0).max(86_400_000).optional(),
+  retry_after_ms: z
+    .number()
+    .min(0)
+    .max(86_400_000)
+    .optional()
+    .describe('From `Retry-After`: the next attempt begins no earlier.'),
 });
 
 export const agentResult = z.object({
@@ -82,12 +97,12 @@ export const stepRequest = z.object({
 /** A parent run goes on, and its child is to go on with it, where it ended. */
 export const retryRequest = z.object({
   message_type: z.literal('retry_request'),
-  /** The child. */
-  run_id: id,
-  /** The attempt of the parent that waits for it now. */
-  step_execution_id: id,
-  /** Of the two ids together: no agent is ever given it. */
-  retry_token: z.string().max(255),
+  run_id: id.describe('The child.'),
+  step_execution_id: id.describe('The attempt of the parent that waits for it now.'),
+  retry_token: z
+    .string()
+    .max(255)
+    .describe('Of the two ids together: no agent is ever given it.'),
   timestamp,
 });
 
@@ -96,20 +111,22 @@ export const wake = z.object({
   message_type: z.literal('wake'),
   run_id: id,
   step_execution_id: id.nullish(),
-  /** The database's clock, ISO 8601: what was due by it is due. */
-  timestamp: z.iso.datetime({ offset: true }),
+  timestamp: shownAs(z.iso.datetime({ offset: true }), { type: 'string', format: 'date-time' }).describe(
+    "The database's clock: what was due by it is due.",
+  ),
 });
 
 export const monitoringUpdate = z.object({
   message_type: z.literal('monitoring_update'),
   run_id: id,
   workflow_id: id,
-  /** One more than the update before it of the same run: a reader sees order, repeats and gaps. */
-  sequence: z.number().int(),
+  sequence: z
+    .number()
+    .int()
+    .describe('One more than the update before it of the same run: a reader sees order, repeats and gaps.'),
   status: z.string(),
   step_id: z.string().nullable(),
-  /** The branch or item that the step runs in; null at the top. */
-  scope: z.string().nullish(),
+  scope: z.string().nullish().describe('The branch or item that the step runs in; null at the top.'),
   step_status: z.string().nullable(),
   attempt: z.number().int().nullable(),
   error_message: z.string().nullable(),
@@ -119,13 +136,14 @@ export const monitoringUpdate = z.object({
 export const deadLetter = z.object({
   message_type: z.literal('dead_letter'),
   reason: z.string(),
-  /** Where it came from. */
-  topic: z.string(),
+  topic: z.string().describe('Where it came from.'),
   partition: z.number().int(),
   offset: z.number().int(),
-  /** The record as it came, base64; null where it had none. */
-  key: z.string().nullable(),
-  value: z.string().nullable(),
+  key: z.string().nullable().describe('As it came, base64; null where it had none.'),
+  value: z
+    .string()
+    .nullable()
+    .describe('As it came, base64; null where it had none, or is too large to be repeated.'),
   timestamp,
 });
 

@@ -1,7 +1,98 @@
+import { z } from 'zod';
 import type { DryRunReport } from '../../../shared/application/dry-run/dry-run.ts';
 import type { TracedNode } from '../../../shared/application/dry-run/trace.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
+import { count, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
 import { MAX_NODES } from './node.ts';
+
+const attemptStatus = z
+  .enum(['pending', 'running', 'completed', 'failed', 'cancelled'])
+  .meta({ examples: ['completed'] });
+
+const timeFields = {
+  started_at: timestamp.nullable(),
+  completed_at: timestamp.nullable(),
+};
+
+const tracedAttempt = z
+  .strictObject({
+    attempt: count.describe('From 1.').meta({ examples: [1] }),
+    status: attemptStatus,
+    ...timeFields,
+    error: textOrNull,
+    error_type: textOrNull,
+  })
+  .meta({ id: 'TestedAttempt' });
+
+const tracedNode = z
+  .strictObject({
+    node_id: z.string().meta({ examples: ['node1'] }),
+    status: attemptStatus,
+    ...timeFields,
+    duration_seconds: seconds.nullable(),
+    input: json,
+    output: z
+      .strictObject({ result: json.optional() })
+      .describe('By port; empty where it did not complete.')
+      .meta({ examples: [{ result: { message: 'success' } }] }),
+    output_source: z
+      .enum(['mock', 'example', 'echo'])
+      .nullable()
+      .describe('Whose answer it is; null where no agent was asked.'),
+    retry_count: count.meta({ examples: [0] }),
+    attempts: z.array(tracedAttempt),
+    logs: z.array(z.string()).meta({ examples: [['Node execution log 1']] }),
+    error: textOrNull,
+    error_type: textOrNull,
+    metadata: z.strictObject({
+      step_name: z.string().meta({ examples: ['node1'] }),
+      step_type: z
+        .string()
+        .nullable()
+        .meta({ examples: ['agent'] }),
+      visit: count.meta({ examples: [1] }),
+      scope: z.string().meta({ examples: [''] }),
+      data_omitted: z.literal(true).optional().describe('The trace would be more than an answer can carry.'),
+    }),
+  })
+  .meta({ id: 'TestedNode' });
+
+/** All times are virtual: those at which it would have been. */
+export const workflowTest = z
+  .strictObject({
+    execution_id: uuid.describe('Of no run that is stored.'),
+    workflow_id: uuid,
+    test_mode: z.literal(true),
+    status: z.enum(['completed', 'failed', 'cancelled']),
+    execution_time_seconds: seconds,
+    execution_path: z.array(z.string()).meta({ examples: [['node1']] }),
+    trace: z.array(tracedNode),
+    branches_not_taken: z
+      .array(z.strictObject({ from: z.string(), to: z.string() }))
+      .describe('The ways on, from a step to a step, that the run did not go.')
+      .meta({ examples: [[]] }),
+    unused_mocks: z
+      .array(z.string())
+      .describe('The steps that were not asked.')
+      .meta({ examples: [[]] }),
+    final_variables: json,
+    final_output: json,
+    error_message: textOrNull,
+    error_node_id: textOrNull,
+    summary: z.strictObject({
+      nodes_executed: count,
+      nodes_failed: count.meta({ examples: [0] }),
+      nodes_skipped: count.meta({ examples: [0] }),
+      total_duration: seconds,
+      passed: z.boolean(),
+    }),
+  })
+  .meta({ id: 'WorkflowTest' });
+
+export const workflowTestMeta = z.strictObject({
+  truncated: z.array(z.string()).optional().describe('The lists that are longer than they are shown.'),
+  limit: count.optional(),
+});
 
 /** JSON text of the trace, in bytes: an answer of a Lambda is at most 6 MB, and escaping can double a body. */
 const MAX_TRACE_BYTES = 2_000_000;
@@ -14,11 +105,11 @@ export function presentDryRun(workflowId: string, report: DryRunReport) {
   const branches = report.branchesNotTaken.slice(0, MAX_NODES);
   const unusedMocks = report.unusedMocks.slice(0, MAX_NODES);
   const seconds = secondsBetween(run.startedAt, run.completedAt) ?? 0;
-  const data = {
+  const data: z.infer<typeof workflowTest> = {
     execution_id: executionId,
     workflow_id: workflowId,
     test_mode: true,
-    status: run.status.toLowerCase(),
+    status: run.status.toLowerCase() as z.infer<typeof workflowTest>['status'],
     execution_time_seconds: seconds,
     execution_path: trace.map(({ node_id }) => node_id),
     trace,
@@ -53,12 +144,12 @@ function presentTrace(nodes: readonly TracedNode[], plan: Plan) {
   });
 }
 
-function presentNode(node: TracedNode, plan: Plan, isDataOmitted = false) {
+function presentNode(node: TracedNode, plan: Plan, isDataOmitted = false): z.infer<typeof tracedNode> {
   const { stepId, status, startedAt, completedAt, inputData, outputData, error } = node;
   const step = plan.steps.get(stepId);
   return {
     node_id: stepId,
-    status: status.toLowerCase(),
+    status: status.toLowerCase() as Lowercase<typeof status>,
     started_at: isoOf(startedAt),
     completed_at: isoOf(completedAt),
     duration_seconds: secondsBetween(startedAt, completedAt),
@@ -67,7 +158,7 @@ function presentNode(node: TracedNode, plan: Plan, isDataOmitted = false) {
     output_source: node.source,
     retry_count: node.attempts.length - 1,
     attempts: isDataOmitted ? [] : node.attempts.map(presentAttempt),
-    logs: node.logs,
+    logs: [...node.logs],
     error: error?.message ?? null,
     error_type: error?.code ?? null,
     metadata: {
@@ -80,10 +171,16 @@ function presentNode(node: TracedNode, plan: Plan, isDataOmitted = false) {
   };
 }
 
-function presentAttempt({ attempt, status, startedAt, completedAt, error }: TracedNode['attempts'][number]) {
+function presentAttempt({
+  attempt,
+  status,
+  startedAt,
+  completedAt,
+  error,
+}: TracedNode['attempts'][number]): z.infer<typeof tracedAttempt> {
   return {
     attempt,
-    status: status.toLowerCase(),
+    status: status.toLowerCase() as Lowercase<typeof status>,
     started_at: isoOf(startedAt),
     completed_at: isoOf(completedAt),
     error: error?.message ?? null,

@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import type { ExecutionStatus } from '../../../shared/persistence/execution-queries.ts';
 import type { Node } from '../../../shared/persistence/node-queries.ts';
+import { count, json, jsonRecord, textOrNull, timestamp } from '../response-fields.ts';
 import { isoOf } from './run.ts';
 
 /** One answer shows no more nodes than these, and says so. */
@@ -8,21 +10,45 @@ export const MAX_NODES = 1_000;
 /** JSON text of all nodes, in bytes: an answer of a Lambda is at most 6 MB, and escaping can double a body. */
 const MAX_NODES_BYTES = 2_000_000;
 
-type NodeStatus =
-  | 'pending'
-  | 'ready'
-  | 'running'
-  | 'completed'
-  | 'failed'
-  | 'skipped'
-  | 'cancelled'
-  | 'paused';
+const nodeStatus = z
+  .enum(['pending', 'ready', 'running', 'completed', 'failed', 'skipped', 'cancelled', 'paused'])
+  .meta({ id: 'NodeStatus', examples: ['completed'] });
 
-type NodeState = ReturnType<typeof presentNode>;
+const nodeState = z
+  .strictObject({
+    node_id: z.string().meta({ examples: ['trigger_node'] }),
+    status: nodeStatus,
+    started_at: timestamp.nullable(),
+    completed_at: timestamp.nullable(),
+    input_data: json.meta({ examples: [{}] }),
+    output_data: z
+      .strictObject({
+        result: z
+          .strictObject({ port_name: z.literal('result'), data: json, timestamp: timestamp.nullable() })
+          .optional(),
+      })
+      .describe('By port; empty where there is none.'),
+    retry_count: count.meta({ examples: [0] }),
+    logs: z.array(z.string()).meta({ examples: [['Node execution started']] }),
+    error: textOrNull,
+    error_type: textOrNull,
+    metadata: jsonRecord.meta({ examples: [{}] }),
+  })
+  .meta({ id: 'NodeState' });
 
-export interface PresentedNodes {
-  readonly execution_path: readonly string[];
-  readonly node_states: Readonly<Record<string, NodeState>>;
+export const nodeFields = {
+  execution_path: z.array(z.string()).describe('In order of execution.'),
+  node_states: z
+    .record(z.string(), nodeState)
+    .describe(
+      "By the step's id; a repeated visit's key ends in `#<visit>`, an item's begins with its scope. Steps that were not entered are there too.",
+    ),
+};
+
+type NodeStatus = z.infer<typeof nodeStatus>;
+type NodeState = z.infer<typeof nodeState>;
+
+export interface PresentedNodes extends z.infer<z.ZodObject<typeof nodeFields>> {
   readonly isTruncated: boolean;
 }
 
@@ -68,7 +94,7 @@ function keyOf({ scope, step_id, visit }: Node, taken: ReadonlySet<string>): str
   return key;
 }
 
-function presentNode(node: Node, run: ExecutionStatus, withLogs: boolean) {
+function presentNode(node: Node, run: ExecutionStatus, withLogs: boolean): NodeState {
   const { step_id, output_data, completed_at } = node;
   const timestamp = isoOf(completed_at);
   return {
@@ -80,7 +106,7 @@ function presentNode(node: Node, run: ExecutionStatus, withLogs: boolean) {
     output_data:
       output_data === null ? {} : { result: { port_name: 'result', data: output_data, timestamp } },
     retry_count: node.attempts - 1,
-    logs: withLogs ? (node.logs ?? []) : [],
+    logs: withLogs ? [...(node.logs ?? [])] : [],
     error: node.error_message,
     error_type: node.error_code,
     metadata: {
@@ -90,7 +116,7 @@ function presentNode(node: Node, run: ExecutionStatus, withLogs: boolean) {
       visit: node.visit,
       scope: node.scope,
       ...(node.is_data_omitted && { data_omitted: true }),
-    } as Readonly<Record<string, unknown>>,
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { apiKeyRoutes } from './api-keys.ts';
 import { auditRoutes } from './audit.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { comparisonRoutes } from './compare-executions.ts';
+import { documentRoutes } from './documents.ts';
 import { executeRoutes } from './execute.ts';
 import { executionRoutes } from './executions.ts';
 import { healthRoutes } from './health.ts';
@@ -35,4 +36,5 @@ export const allRoutes: readonly AnyRoute[] = [
   ...callbackRoutes,
   ...healthRoutes,
   ...operatorMetricsRoutes,
+  ...documentRoutes,
 ];

@@ -2,7 +2,11 @@ import { z } from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { Problem } from '../api-error.ts';
+import { executeExamples, startedExample } from '../examples.ts';
+import { envelope } from '../operation.ts';
 import { findExecutable } from '../permissions.ts';
+import { startedExecution } from '../presenters/execution.ts';
+import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { communityId, idParam, jsonObject, oversizedFields } from '../schemas.ts';
 
@@ -20,6 +24,20 @@ export const executeRoutes = [
     path: '/api/v1/workflows/{id}/execute',
     operationId: 'executeWorkflow',
     summary: "Starts a run of the workflow's newest version",
+    operation: {
+      tags: ['runs', 'executions'],
+      description:
+        'Answers at once. `input_data`, or `variables` with `community_id`; either stands for the other where mappings read it.',
+      answers: {
+        202: envelope(startedExecution, {
+          beside: { run_id: runId, status: runStatus },
+          headers: ['Location'],
+          example: startedExample,
+        }),
+      },
+      refusals: { PERMISSION_DENIED: '`can_execute` on this workflow is needed.' },
+      bodyExamples: executeExamples,
+    },
     authentication: 'caller',
     scope: 'execute',
     params: idParam,
@@ -36,7 +54,7 @@ export const executeRoutes = [
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     takesIdempotencyKey: true,
     async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
-      const { runId, executionId, createdAt, isRepeat } = await executeWorkflow(caller, subject, {
+      const started = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: body.variables ?? undefined,
         communityId: body.community_id ?? null,
@@ -48,16 +66,16 @@ export const executeRoutes = [
         status: 202,
         message: 'Workflow execution started',
         data: {
-          execution_id: executionId,
+          execution_id: started.executionId,
           workflow_id: subject.id,
           // As its clients were promised, though the run is still to be picked up; reads show the real status.
           status: 'running',
-          start_time: createdAt.toISOString(),
+          start_time: started.createdAt.toISOString(),
           execution_path: [],
         },
-        beside: { run_id: runId, status: 'PENDING' },
-        headers: { Location: `/api/v1/runs/${runId}` },
-        changesNothing: isRepeat,
+        beside: { run_id: started.runId, status: 'PENDING' },
+        headers: { Location: `/api/v1/runs/${started.runId}` },
+        changesNothing: started.isRepeat,
       };
     },
   }),

@@ -2,10 +2,15 @@ import { z } from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { type NumberedPage, sortKeys } from '../../../shared/persistence/execution-queries.ts';
 import { notFound } from '../api-error.ts';
+import { cancelExamples, cancelledExample, executionExample, listedExecutionsExample } from '../examples.ts';
+import { envelope } from '../operation.ts';
 import { findChangeableRun } from '../permissions.ts';
 import {
+  cancelledExecution,
+  execution,
   identityOf,
   isClosed,
+  listedExecution,
   presentExecution,
   presentListedExecution,
   presentMetrics,
@@ -13,6 +18,7 @@ import {
 import { MAX_NODES, presentNodes } from '../presenters/node.ts';
 import { isoOf } from '../presenters/run.ts';
 import { refusalError } from '../refusals.ts';
+import { count } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import {
   communityIdParameter,
@@ -29,12 +35,34 @@ import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_PAGE = 999_999_999;
 
+const nodesMeta = z.strictObject({
+  node_states_truncated: z.literal(true).optional().describe('There are more nodes than are shown.'),
+  node_states_limit: count.optional(),
+  nodes_entered: count.optional(),
+});
+
+const pagination = z
+  .strictObject({
+    page: count,
+    per_page: count,
+    total: count,
+    total_pages: count,
+    has_next: z.boolean(),
+    has_prev: z.boolean(),
+  })
+  .meta({ id: 'Pagination' });
+
 export const executionRoutes = [
   defineRoute({
     method: 'GET',
     path: '/api/v1/workflows/executions/{id}',
     operationId: 'getExecution',
     summary: 'An execution with the states of its nodes',
+    operation: {
+      tags: ['executions'],
+      answers: { 200: envelope(execution, { meta: nodesMeta, example: executionExample }) },
+      hasETag: true,
+    },
     authentication: 'caller',
     params: executionIdParam,
     query: z.strictObject({
@@ -73,6 +101,15 @@ export const executionRoutes = [
     path: '/api/v1/workflows/executions/{id}/cancel',
     operationId: 'cancelExecution',
     summary: 'Cancels an execution that has not ended',
+    operation: {
+      tags: ['executions'],
+      answers: { 200: envelope(cancelledExecution, { example: cancelledExample }) },
+      refusals: {
+        BAD_REQUEST: 'It has ended already.',
+        PERMISSION_DENIED: '`can_execute` on the workflow of this run is needed.',
+      },
+      bodyExamples: cancelExamples,
+    },
     authentication: 'caller',
     scope: 'execute',
     params: executionIdParam,
@@ -100,6 +137,15 @@ export const executionRoutes = [
     path: '/api/v1/workflows/{id}/executions',
     operationId: 'listExecutions',
     summary: "A workflow's executions in one community",
+    operation: {
+      tags: ['executions'],
+      answers: {
+        200: envelope(z.array(listedExecution), {
+          meta: z.strictObject({ pagination }),
+          example: listedExecutionsExample,
+        }),
+      },
+    },
     authentication: 'caller',
     params: idParam,
     query: z.strictObject({
@@ -146,7 +192,7 @@ export const executionRoutes = [
   }),
 ];
 
-function paginationOf({ page, perPage }: NumberedPage, total: number) {
+function paginationOf({ page, perPage }: NumberedPage, total: number): z.infer<typeof pagination> {
   const totalPages = Math.ceil(total / perPage);
   return {
     page,

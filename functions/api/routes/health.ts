@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { unavailable } from '../api-error.ts';
-import { type DeepHealth, deepHealthOf, excessesOf } from '../deep-health.ts';
+import { type DeepHealth, deepHealthFields, deepHealthOf, excessesOf } from '../deep-health.ts';
+import { envelope } from '../operation.ts';
 import { requireAdmin } from '../permissions.ts';
 import { defineRoute } from '../route.ts';
 import { flag } from '../schemas.ts';
@@ -8,12 +9,33 @@ import type { ApiServices } from '../services.ts';
 
 const CHECK_TIMEOUT_MS = 1_500;
 
+const healthFields = {
+  status: z.literal('healthy'),
+  database: z.literal('up'),
+  kafka: z.literal('up'),
+};
+
+// With `deep` all of them.
+const health = z.union([
+  z.strictObject(healthFields),
+  z.strictObject({ ...healthFields, ...deepHealthFields }),
+]);
+
 export const healthRoutes = [
   defineRoute({
     method: 'GET',
     path: '/health',
     operationId: 'getHealth',
     summary: 'Whether the API reaches the database and Kafka; with `deep`, whether the work gets done',
+    operation: {
+      tags: ['service'],
+      answers: { 200: envelope(health, { beside: { status: z.literal('healthy') } }) },
+      refusals: {
+        PERMISSION_DENIED: '`deep` is for admins.',
+        SERVICE_UNAVAILABLE:
+          'Something is not reachable, or with `deep` over its threshold; `details` says what.',
+      },
+    },
     authentication: 'optional',
     needsCredentials: ({ deep }) => deep === 'true',
     // Not strict: what load balancers ask for has sometimes more in it.

@@ -2,8 +2,16 @@ import { z } from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { notFound } from '../api-error.ts';
 import { fittingItems, nextPageLink } from '../next-page-link.ts';
+import { bare } from '../operation.ts';
 import { isClosed } from '../presenters/execution.ts';
-import { presentLogEntry, presentPlainExecution, presentPlainResult } from '../presenters/plain.ts';
+import {
+  logEntry,
+  plainExecution,
+  plainResult,
+  presentLogEntry,
+  presentPlainExecution,
+  presentPlainResult,
+} from '../presenters/plain.ts';
 import { refusalError } from '../refusals.ts';
 import { defineRoute } from '../route.ts';
 import {
@@ -18,6 +26,7 @@ import {
   pageLimit,
   parameterText,
   searchedWords,
+  uuidParameter,
 } from '../schemas.ts';
 
 /*
@@ -35,6 +44,21 @@ export const plainRoutes = [
     path: '/api/workflows/{id}/execute',
     operationId: 'executeOwnWorkflow',
     summary: "Starts a run of the newest version of one's own workflow",
+    operation: {
+      tags: ['plain'],
+      answers: {
+        202: bare(plainResult, {
+          headers: ['Location'],
+          example: {
+            execution_id: '550e8400-e29b-41d4-a716-446655440000',
+            status: 'pending',
+            output_data: null,
+            error_message: null,
+          },
+        }),
+      },
+      bodyExamples: { execute: { input_data: { message: 'Hello World' } } },
+    },
     authentication: 'caller',
     scope: 'execute',
     params: idParam,
@@ -79,9 +103,10 @@ export const plainRoutes = [
     path: executionsPath,
     operationId: 'listOwnExecutions',
     summary: "One's own executions, the latest start first",
+    operation: { tags: ['plain'], answers: { 200: bare(z.array(plainExecution), { headers: ['Link'] }) } },
     authentication: 'caller',
     query: z.strictObject({
-      workflow_id: z.guid({ error: 'expected a UUID' }).optional(),
+      workflow_id: uuidParameter.optional(),
       status_filter: executionStatusFilter.optional(),
       started_after: moment.optional().describe('From this moment on.'),
       started_before: moment.optional().describe('Before this moment.'),
@@ -121,6 +146,7 @@ export const plainRoutes = [
     path: `${executionsPath}/{id}`,
     operationId: 'getOwnExecution',
     summary: "One's own execution with its data",
+    operation: { tags: ['plain'], answers: { 200: bare(plainExecution) }, hasETag: true },
     authentication: 'caller',
     params: executionIdParam,
     subjectName: 'Execution',
@@ -134,6 +160,11 @@ export const plainRoutes = [
     path: `${executionsPath}/{id}/logs`,
     operationId: 'listOwnExecutionLogs',
     summary: "The attempts of an execution's steps, oldest first",
+    operation: {
+      tags: ['plain'],
+      answers: { 200: bare(z.array(logEntry), { headers: ['Link'] }) },
+      hasETag: true,
+    },
     authentication: 'caller',
     params: executionIdParam,
     query: z.strictObject({
@@ -168,6 +199,11 @@ export const plainRoutes = [
     path: `${executionsPath}/{id}/cancel`,
     operationId: 'cancelOwnExecution',
     summary: "Cancels one's own execution that has not ended",
+    operation: {
+      tags: ['plain'],
+      answers: { 200: bare(plainResult) },
+      refusals: { BAD_REQUEST: 'It has ended already.' },
+    },
     authentication: 'caller',
     scope: 'execute',
     params: executionIdParam,

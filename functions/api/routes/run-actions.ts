@@ -4,9 +4,12 @@ import type { Viewer } from '../../../shared/application/viewer.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import type { Answer } from '../answer.ts';
 import { notFound } from '../api-error.ts';
+import { cancelExamples } from '../examples.ts';
+import { envelope } from '../operation.ts';
 import { findChangeableRun } from '../permissions.ts';
-import { presentRun } from '../presenters/run.ts';
+import { presentRun, run } from '../presenters/run.ts';
 import { refusalError } from '../refusals.ts';
+import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { runIdParam } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -37,16 +40,25 @@ export const runActionRoutes = [
     path: '/api/v1/runs/{run_id}/cancel',
     operationId: 'cancelRun',
     summary: 'Cancels a run that has not ended',
+    operation: {
+      tags: ['runs'],
+      answers: { 200: envelope(run, { beside: { run_id: runId, status: runStatus } }) },
+      refusals: {
+        BAD_REQUEST: 'It has ended already.',
+        PERMISSION_DENIED: '`can_execute` on the workflow of this run is needed.',
+      },
+      bodyExamples: cancelExamples,
+    },
     authentication: 'caller',
     scope: 'execute',
     params: runIdParam,
     body: { schema: cancelBody, maxBytes: limits.maxPayloadBytes, isOptional: true },
     subjectName: 'Run',
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
-    async handle({ caller, subject: { runId }, body, audit }, services) {
-      const changed = await services.changeRun.cancel(runId, cancellationOf(caller, body), audit);
+    async handle({ caller, subject, body, audit }, services) {
+      const changed = await services.changeRun.cancel(subject.runId, cancellationOf(caller, body), audit);
       if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
-      return runAnswer(caller, runId, services, { status: 200, message: 'Run cancelled' });
+      return runAnswer(caller, subject.runId, services, { status: 200, message: 'Run cancelled' });
     },
   }),
   defineRoute({
@@ -54,27 +66,35 @@ export const runActionRoutes = [
     path: '/api/v1/runs/{run_id}/retry',
     operationId: 'retryRun',
     summary: 'Resumes a failed or cancelled run after its last completed step',
+    operation: {
+      tags: ['runs'],
+      answers: { 202: envelope(run, { beside: { run_id: runId, status: runStatus } }) },
+      refusals: {
+        CONFLICT: 'It has completed, or has not ended.',
+        PERMISSION_DENIED: '`can_execute` on the workflow of this run is needed.',
+      },
+    },
     authentication: 'caller',
     scope: 'execute',
     params: runIdParam,
     body: { schema: z.strictObject({}), maxBytes: limits.maxPayloadBytes, isOptional: true },
     subjectName: 'Run',
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
-    async handle({ caller, subject: { runId }, audit }, services) {
-      const changed = await services.changeRun.retry(runId, {}, audit);
+    async handle({ caller, subject, audit }, services) {
+      const changed = await services.changeRun.retry(subject.runId, {}, audit);
       if (!changed.ok) throw refusalError(changed.refusal);
-      return runAnswer(caller, runId, services, { status: 202, message: 'Run resumed' });
+      return runAnswer(caller, subject.runId, services, { status: 202, message: 'Run resumed' });
     },
   }),
 ];
 
 async function runAnswer(
   caller: Viewer,
-  runId: string,
+  id: string,
   { runs }: ApiServices,
   { status, message }: Pick<Answer, 'status' | 'message'>,
 ): Promise<Answer> {
-  const run = await runs.maybeFindRun(caller, runId);
-  if (!run) throw notFound('Run');
-  return { status, message, data: presentRun(run), beside: { run_id: run.run_id, status: run.status } };
+  const found = await runs.maybeFindRun(caller, id);
+  if (!found) throw notFound('Run');
+  return { status, message, data: presentRun(found), beside: { run_id: found.run_id, status: found.status } };
 }

@@ -1,8 +1,12 @@
 import { z } from 'zod';
+import { shownAs } from '../../../shared/documents/json-schema.ts';
 import type { RunStatus } from '../../../shared/engine/state.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
+import { envelope, pageOf } from '../operation.ts';
 import { isClosed } from '../presenters/execution.ts';
-import { presentRun, presentRunSummary } from '../presenters/run.ts';
+import { presentRun, presentRunSummary, run, runSummary } from '../presenters/run.ts';
+import { step } from '../presenters/step.ts';
+import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { runFilterFields } from '../run-filter-fields.ts';
 import { communityIdParameter, pageLimit, runIdParam } from '../schemas.ts';
@@ -16,13 +20,19 @@ const statuses: readonly string[] = [
   'CANCELLED',
 ] satisfies RunStatus[];
 
-const runFilters = {
-  status: z
+const statusFilter = shownAs(
+  z
     .union([z.string(), z.array(z.string())])
     .transform((given) => [given].flat().flatMap((text) => text.toUpperCase().split(',')) as RunStatus[])
-    .refine((given) => given.every((one) => statuses.includes(one)), `expected one of ${statuses.join(', ')}`)
-    .optional()
-    .describe('One status, or several: with commas, or the parameter repeated.'),
+    .refine(
+      (given) => given.every((one) => statuses.includes(one)),
+      `expected one of ${statuses.join(', ')}`,
+    ),
+  { type: 'array', items: { type: 'string', enum: [...statuses] } },
+);
+
+const runFilters = {
+  status: statusFilter.optional().describe('One status, or several: with commas, or the parameter repeated.'),
   ...runFilterFields,
   community_id: communityIdParameter.optional(),
 };
@@ -33,6 +43,7 @@ export const runRoutes = [
     path: '/api/v1/runs',
     operationId: 'listRuns',
     summary: 'Runs without their data, newest first',
+    operation: { tags: ['runs'], answers: { 200: pageOf(runSummary) } },
     authentication: 'caller',
     query: z.strictObject({
       ...runFilters,
@@ -69,6 +80,11 @@ export const runRoutes = [
     path: '/api/v1/runs/{run_id}',
     operationId: 'getRun',
     summary: 'A run with its data',
+    operation: {
+      tags: ['runs'],
+      answers: { 200: envelope(run, { beside: { run_id: runId, status: runStatus } }) },
+      hasETag: true,
+    },
     authentication: 'caller',
     params: runIdParam,
     subjectName: 'Run',
@@ -89,6 +105,7 @@ export const runRoutes = [
     path: '/api/v1/runs/{run_id}/steps',
     operationId: 'listSteps',
     summary: "A run's attempts of steps, oldest first",
+    operation: { tags: ['runs'], answers: { 200: pageOf(step) }, hasETag: true },
     authentication: 'caller',
     params: runIdParam,
     query: z.strictObject({ cursor: timeCursor.optional(), limit: pageLimit(1_000, 1_000) }),

@@ -3,8 +3,9 @@ import { limits } from '../../../shared/config/limits.ts';
 import { accountForTest } from '../accounting.ts';
 import { ApiError, badRequest } from '../api-error.ts';
 import { dryRunBody, mocksOf } from '../dry-run-body.ts';
+import { envelope } from '../operation.ts';
 import { findExecutable } from '../permissions.ts';
-import { presentDryRun } from '../presenters/dry-run.ts';
+import { presentDryRun, workflowTest, workflowTestMeta } from '../presenters/dry-run.ts';
 import { defineRoute } from '../route.ts';
 import { idParam } from '../schemas.ts';
 
@@ -14,6 +15,23 @@ export const testWorkflowRoutes = [
     path: '/api/v1/workflows/{id}/test',
     operationId: 'testWorkflow',
     summary: 'Runs the newest version without effects: no run is stored, no message sent, no agent called',
+    operation: {
+      tags: ['executions'],
+      description:
+        'Agents answer with their mocks, else with their registered `example_output`, else with their input. Retries and waits take no time: the trace has the times at which they would have been.',
+      answers: { 200: envelope(workflowTest, { meta: workflowTestMeta }) },
+      refusals: {
+        PERMISSION_DENIED: '`can_execute` on this workflow is needed.',
+        EXECUTION_TIMEOUT: 'It did not end within the limits of steps, time or data, or by itself.',
+      },
+      bodyExamples: {
+        test: {
+          community_id: 123,
+          variables: { param1: 'test_value' },
+          metadata: { session_id: 'test_sess_123' },
+        },
+      },
+    },
     authentication: 'caller',
     scope: 'execute',
     params: idParam,

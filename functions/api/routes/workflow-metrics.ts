@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { metricsLimits } from '../../../shared/persistence/workflow-metrics.ts';
 import { badRequest } from '../api-error.ts';
-import { presentRunMetrics, presentStepMetrics } from '../presenters/workflow-metrics.ts';
+import { envelope } from '../operation.ts';
+import {
+  presentRunMetrics,
+  presentStepMetrics,
+  workflowMetrics,
+  workflowMetricsMeta,
+} from '../presenters/workflow-metrics.ts';
 import { defineRoute } from '../route.ts';
 import { idParam, integerParameter, moment } from '../schemas.ts';
 
@@ -15,6 +21,10 @@ export const workflowMetricsRoutes = [
     path: '/api/v1/workflows/{id}/metrics',
     operationId: 'getWorkflowMetrics',
     summary: "How a workflow's runs of a time went: counts, success rate, durations, slowest steps",
+    operation: {
+      tags: ['executions'],
+      answers: { 200: envelope(workflowMetrics, { meta: workflowMetricsMeta }) },
+    },
     authentication: 'caller',
     params: idParam,
     query: z.strictObject({
@@ -26,11 +36,11 @@ export const workflowMetricsRoutes = [
     }),
     subjectName: 'Workflow',
     find: ({ caller, params }, { workflows }) => workflows.maybeFindRights(caller, params.id),
-    async handle({ caller, subject, query }, { workflowMetrics }) {
+    async handle({ caller, subject, query }, services) {
       const range = rangeOf(query, Date.now());
       const sought = { workflowId: subject.id, version: query.version, ...range };
-      const runs = await workflowMetrics.readRunMetrics(caller, sought);
-      const steps = await workflowMetrics.readSlowestSteps(caller, sought);
+      const runs = await services.workflowMetrics.readRunMetrics(caller, sought);
+      const steps = await services.workflowMetrics.readSlowestSteps(caller, sought);
       return {
         status: 200,
         message: 'Metrics retrieved',

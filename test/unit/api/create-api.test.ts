@@ -38,6 +38,7 @@ function apiDoing(
     takesIdempotencyKey: true,
     operationId: 'doThing',
     summary: '',
+    operation: { tags: ['service'], answers: {} },
     authentication: 'caller',
     query: z.strictObject({ limit: z.string().optional() }),
     body: { schema: z.strictObject({ a: z.number().optional() }), maxBytes: 100, isOptional: true },
@@ -48,6 +49,7 @@ function apiDoing(
     path: '/things',
     operationId: 'getThings',
     summary: '',
+    operation: { tags: ['service'], answers: {} },
     authentication: 'none',
     handle,
   });
@@ -56,6 +58,7 @@ function apiDoing(
     path: '/api/workflows/{id}',
     operationId: 'doPlainThing',
     summary: '',
+    operation: { tags: ['plain'], answers: {} },
     authentication: 'caller',
     params: z.strictObject({ id: z.guid('expected a UUID') }),
     body: { schema: z.strictObject({ a: z.number() }), maxBytes: 100 },
