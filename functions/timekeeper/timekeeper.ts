@@ -20,7 +20,7 @@ export interface TimekeeperDeps {
 /** Until a lost wake fires again. */
 const LEASE_MS = 60_000;
 /** An invocation has asked the registry and published its own messages in about three seconds; what is older, nobody is publishing. */
-const LEFT_BEHIND_MS = 5_000;
+const LEFT_BEHIND_MS = 4_000;
 const BATCH = 500;
 /** Messages carry whole inputs: what is published at once stays small enough to hold. */
 const OUTBOX_BATCH = 50;

@@ -42,7 +42,7 @@ const BRIDGE_TOPICS = [AGENT_TOPIC];
 const routeTasks = createRouteTasks({ registry: null, topics });
 
 const LEASE_MS = 60_000;
-const LEFT_BEHIND_MS = 5_000;
+const LEFT_BEHIND_MS = 4_000;
 const ENVIRONMENTS = 3;
 
 /** Where an invocation may die; `offsets` is after its answer, before the mapping has committed it. */

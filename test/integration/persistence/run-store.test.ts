@@ -2,9 +2,17 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
+import type { Statements } from '../../../shared/persistence/database.ts';
+import { createOutbox } from '../../../shared/persistence/outbox.ts';
 import { saveChanges } from '../../../shared/persistence/save-changes.ts';
 import { NO_CHANGES } from '../../support/changes.ts';
-import { type EngineHarness, openEngineHarness, sequence, topics } from '../../support/engine-harness.ts';
+import {
+  type EngineHarness,
+  type Environment,
+  openEngineHarness,
+  sequence,
+  topics,
+} from '../../support/engine-harness.ts';
 import { attempt } from '../../support/engine-states.ts';
 
 let engine: EngineHarness;
@@ -478,6 +486,98 @@ describe('a batch', () => {
       ['COMPLETED', 2],
       ['COMPLETED', 2],
     ]);
+  });
+});
+
+describe.each([false, true])('what a batch does not await, pipelined: %s', (pipeline) => {
+  let environment: Environment;
+  beforeAll(() => {
+    environment = engine.environment({ pipeline });
+  });
+
+  it('I5: takes the batch with it where it fails, and the connection goes on', async () => {
+    const runId = await startedRun(['a']);
+    const stepExecutionId = await engine.openAttempt(runId);
+    const before = [await engine.runRow(runId), await engine.attemptRows(runId)];
+    const published = engine.broker.published.length;
+    const answer = {
+      type: 'agent_answered',
+      stepExecutionId,
+      attempt: 1,
+      logs: null,
+      outcome: completed(1),
+    } as const;
+    // The guard misses: the row is not there to be updated.
+    await engine.database.execute(
+      'create function keep_row() returns trigger language plpgsql as $$ begin return null; end $$',
+    );
+    await engine.database.execute(
+      'create trigger keep_row before update on step_executions for each row execute function keep_row()',
+    );
+    try {
+      await expect(environment.decide(runId, answer)).rejects.toMatchObject({
+        code: 'STALE_DECISION',
+        message: `The step execution ${stepExecutionId} is not as it was loaded`,
+      });
+    } finally {
+      await engine.database.execute('drop function keep_row cascade');
+    }
+    expect([await engine.runRow(runId), await engine.attemptRows(runId)]).toEqual(before);
+    expect(engine.broker.published).toHaveLength(published);
+    expect(await environment.decide(runId, answer)).toEqual({ outcome: 'decided', status: 'COMPLETED' });
+  });
+
+  it('is found where the database refuses its value', async () => {
+    const runId = await startedRun(['a'], { retry: [] });
+    const stepExecutionId = await engine.openAttempt(runId);
+    const outcome = completed({ text: 'a\u0000b' });
+    expect(
+      await environment.decide(runId, {
+        type: 'agent_answered',
+        stepExecutionId,
+        attempt: 1,
+        logs: null,
+        outcome,
+      }),
+    ).toEqual({ outcome: 'decided', status: 'FAILED' });
+    expect(await engine.runRow(runId)).toMatchObject({ error_code: 'UNSTORABLE' });
+  });
+
+  it('is told where a row is there already', async () => {
+    const runId = await startedRun(['a', 'b']);
+    const stepExecutionId = await engine.openAttempt(runId);
+    await engine.database.execute(
+      `insert into step_executions (step_execution_id, run_id, step_id, step_name, agent_name, status)
+       values (gen_random_uuid(), $1, 'b', 'b', 'b', 'COMPLETED')`,
+      [runId],
+    );
+    const event = {
+      type: 'agent_answered',
+      stepExecutionId,
+      attempt: 1,
+      logs: null,
+      outcome: completed(1),
+    } as const;
+    await expect(environment.decide(runId, event)).rejects.toMatchObject({
+      code: 'UNIQUE_VIOLATION',
+      constraint: 'step_executions_run_id_scope_step_id_visit_attempt_key',
+    });
+    expect((await engine.attemptRows(runId)).map(({ status }) => status).sort()).toEqual([
+      'COMPLETED',
+      'RUNNING',
+    ]);
+  });
+});
+
+describe('what is published', () => {
+  it('is removed without waiting for the disk, by the transaction that removes it alone', async () => {
+    const commitsBy = async (statements: Statements) =>
+      (await statements.one<{ synchronous_commit: string }>('show synchronous_commit')).synchronous_commit;
+    const within = await engine.database.transaction(async (statements) => {
+      await createOutbox(statements).remove(['00000000-0000-7000-8000-000000000001']);
+      return commitsBy(statements);
+    });
+    expect([within, await commitsBy(engine.database)]).toEqual(['off', 'on']);
   });
 });
 
