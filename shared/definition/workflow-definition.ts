@@ -95,7 +95,6 @@ export const steps = z
   .meta({ minProperties: 1, maxProperties: limits.maxStepsPerDefinition })
   .describe("By id; an id is a step's own in the whole workflow.");
 
-
 export const workflowDefinition = z.strictObject({
   name: name.describe('Unique per owner: registering it again adds a version.'),
   description: z

@@ -84,7 +84,8 @@ const channels: Readonly<Record<TopicName | 'agentTasks', Channel>> = {
     actions: both,
   },
   stepRequests: {
-    description: 'Steps that no answer of an agent leads to, child runs that go on, and what the timekeeper finds due.',
+    description:
+      'Steps that no answer of an agent leads to, child runs that go on, and what the timekeeper finds due.',
     messages: ['step_request', 'retry_request', 'wake'],
     actions: both,
   },

@@ -99,10 +99,7 @@ export const retryRequest = z.object({
   message_type: z.literal('retry_request'),
   run_id: id.describe('The child.'),
   step_execution_id: id.describe('The attempt of the parent that waits for it now.'),
-  retry_token: z
-    .string()
-    .max(255)
-    .describe('Of the two ids together: no agent is ever given it.'),
+  retry_token: z.string().max(255).describe('Of the two ids together: no agent is ever given it.'),
   timestamp,
 });
 
