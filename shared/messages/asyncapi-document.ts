@@ -10,6 +10,7 @@ import {
   deadLetter,
   executionRequest,
   monitoringUpdate,
+  retryRequest,
   stepRequest,
   wake,
 } from './messages.ts';
@@ -41,6 +42,11 @@ const messages: Readonly<Record<MessageType, Message>> = {
     summary: "Enter the PENDING attempt that the sender's decision inserted.",
     schema: stepRequest,
     key: byRun,
+  },
+  retry_request: {
+    summary: 'A parent run goes on, and a child that failed is to go on with it.',
+    schema: retryRequest,
+    key: 'The `run_id` of the child.',
   },
   wake: {
     summary: 'Something of this run is due; without a `step_execution_id` it is the run itself.',
@@ -80,8 +86,9 @@ const channels: Readonly<Record<TopicName | 'agentTasks', Channel>> = {
     actions: both,
   },
   stepRequests: {
-    description: 'Steps that no answer of an agent leads to, and what the timekeeper finds due.',
-    messages: ['step_request', 'wake'],
+    description:
+      'Steps that no answer of an agent leads to, child runs that go on, and what the timekeeper finds due.',
+    messages: ['step_request', 'retry_request', 'wake'],
     actions: both,
   },
   results: {

@@ -5,11 +5,13 @@ import type {
   DeadLetter,
   ExecutionRequest,
   MonitoringUpdate,
+  RetryRequest,
   StepRequest,
   Wake,
 } from './messages.ts';
 
 const RUN = 'run-123e4567-e89b-12d3-a456-426614174000';
+const CHILD = 'run-123e4567-e89b-12d3-a456-426614174001';
 const ATTEMPT = '019338b2-7c00-7000-8000-000000000001';
 
 /** One record of each kind: the requests as api-executor-integration shows them, the others of the same run. */
@@ -53,6 +55,13 @@ export const messageExamples = {
     step_execution_id: ATTEMPT,
     timestamp: '2024-01-15T10:30:01.000Z',
   } satisfies StepRequest,
+  retry_request: {
+    message_type: 'retry_request',
+    run_id: CHILD,
+    step_execution_id: ATTEMPT,
+    retry_token: 'tN3Y1bVtD0e6mZkQqR2xWw',
+    timestamp: '2024-01-15T10:40:00.000Z',
+  } satisfies RetryRequest,
   wake: {
     message_type: 'wake',
     run_id: RUN,
