@@ -56,7 +56,7 @@ export function createEngineServices(
   const registryUrl = environment.agentRegistryUrl;
   const registry = registryUrl === null ? null : createAgentRegistry({ url: registryUrl, clock: clock.now });
   const routeTasks = createRouteTasks({ registry, topics });
-  const plans = new PlanCache(planDefaults);
+  const plans = new PlanCache({ ...planDefaults, ...environment.runLimits });
   const draws = { id: () => uuidv7(), jitter: () => Math.random() };
 
   return {

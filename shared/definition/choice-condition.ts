@@ -4,7 +4,7 @@ import type { Scope } from '../engine/plan.ts';
 import { comparisons } from './choice-comparisons.ts';
 import type { ExpressionCompiler } from './expression.ts';
 import { isPath } from './path.ts';
-import { path } from './step-fields.ts';
+import { path, whereFieldsAreRight } from './step-fields.ts';
 import type { FoundExpression } from './step-type.ts';
 
 /** `variable` with one comparison, or several conditions by `and`, `or` or `not`. */
@@ -19,7 +19,9 @@ export interface Condition {
 const MAX_DEPTH = 10;
 
 const condition: z.ZodType<Condition> = z.lazy(() => conditionSchema);
-const conditions = z.array(condition, { error: 'expected a list of conditions' }).min(1);
+const conditions = z
+  .array(condition, { error: 'expected a list of conditions' })
+  .min(1, 'expected at least one condition');
 
 export const conditionFields = {
   variable: path.optional().describe('A path to the one value that is compared.'),
@@ -33,7 +35,7 @@ export const conditionFields = {
 
 const conditionSchema = z
   .strictObject(conditionFields)
-  .superRefine(checkCondition)
+  .superRefine(checkCondition, whereFieldsAreRight)
   .meta({ id: 'ChoiceCondition' });
 
 function describe(comparison: string): string {

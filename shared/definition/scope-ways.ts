@@ -11,7 +11,7 @@ export interface ScopeWays {
   completesBefore(read: string, id: string): boolean;
   /** False where `read` can only come after `id`. */
   mayComplete(read: string, id: string): boolean;
-  /** Whether some way leads to it by a catch. */
+  /** Whether some way leads to it by a catch, as far as can be told. */
   isBehindCatch(id: string): boolean;
 }
 
@@ -35,10 +35,9 @@ export function waysThrough(scope: ScopeGraph): ScopeWays {
   const start = scope.start === null ? -1 : entered(scope.start);
   const reached = reachedFrom(start === -1 ? [] : [start], next);
   const dominates: Dominates = start === -1 ? () => false : dominatorsFrom(start, halves);
-  const caught = reachedFrom(
-    nodes.flatMap(({ exits }, i) => (reached[i] ? targetsOf(exits.filter(isCatch), numberOf) : [])),
-    next,
-  );
+  const catches = nodes.flatMap(({ exits }) => exits.filter(isCatch));
+  const caught = reachedFrom(targetsOf(catches, numberOf), next);
+  const isCatchLost = catches.some(({ to }) => to === null || !numberOf.has(to));
   const component = strongComponents(next);
   const onCycle = nodesOnCycles(next, component);
   return {
@@ -49,7 +48,7 @@ export function waysThrough(scope: ScopeGraph): ScopeWays {
       const [from, to] = [entered(read), entered(id)];
       return from === to ? onCycle[from] === true : component[from]! >= component[to]!;
     },
-    isBehindCatch: (id) => caught[entered(id)] === true,
+    isBehindCatch: (id) => isCatchLost || caught[entered(id)] === true,
   };
 }
 

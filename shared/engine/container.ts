@@ -9,7 +9,7 @@ import type { Attempt, Child, GatheredChild, Join } from './state.ts';
  *
  *   RUNNING --requested, woken, the join over-->     its open attempts cancelled, COMPLETED | FAILED
  *           --requested, the join not over-->        NOT_DUE
- *           --woken past its deadline-->             its open attempts cancelled, TIMEOUT
+ *           --woken past its deadline, not over-->   its open attempts cancelled, TIMEOUT
  *           --cancelled-->                           (its attempts are cancelled with it)
  */
 
@@ -71,7 +71,8 @@ export function settleJoin(flow: Flow, attempt: Attempt, combine: Combine): Refu
 
 export function wakeJoin(flow: Flow, attempt: Attempt, at: number, combine: Combine): RefusalCode | null {
   const { deadlineAt } = attempt;
-  if (deadlineAt === null || deadlineAt > at) return settleJoin(flow, attempt, combine);
+  const isOver = flow.draft.joins.get(joinPathOf(attempt))?.isOver;
+  if (isOver || deadlineAt === null || deadlineAt > at) return settleJoin(flow, attempt, combine);
   flow.cancelWithin(joinPathOf(attempt));
   const message = `Step "${attempt.stepId}" did not come to its end by ${new Date(deadlineAt).toISOString()}`;
   flow.fail(attempt, { code: 'TIMEOUT', message, retryable: true });

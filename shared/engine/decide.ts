@@ -1,3 +1,4 @@
+import { joinPathOf } from './container.ts';
 import type { Decision, RefusalCode } from './decision.ts';
 import { Draft, type Draws } from './draft.ts';
 import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
@@ -143,8 +144,10 @@ function wake(flow: Flow, stepExecutionId: string | null, at: number): RefusalCo
       return null;
     }
     const step = flow.stepOf(attempt.stepId);
-    const { woken } = flow.behaviourOf(step);
-    return woken === undefined ? 'NOT_DUE' : flow.settling(() => woken(flow, step, attempt, at));
+    const { opensScopes, woken } = flow.behaviourOf(step);
+    if (woken === undefined) return 'NOT_DUE';
+    // What follows a container is requested: gathering its outputs is enough for one record.
+    return opensScopes ? woken(flow, step, attempt, at) : flow.settling(() => woken(flow, step, attempt, at));
   });
 }
 
@@ -193,8 +196,10 @@ function resume(flow: Flow): RefusalCode | null {
   draft.announce(null);
   for (const attempt of draft.attempts.values()) {
     if (!isOpenAttempt(attempt)) continue;
-    const { requested } = flow.behaviourOf(flow.stepOf(attempt.stepId));
-    const isHeld = attempt.status === 'PENDING' ? attempt.dueAt === null : requested !== undefined;
+    const isHeld =
+      attempt.status === 'PENDING'
+        ? attempt.dueAt === null
+        : draft.joins.get(joinPathOf(attempt))?.isOver === true;
     if (isHeld) flow.ask(attempt);
     else if (isPast(attempt, now)) draft.put({ ...attempt, wakeAt: now });
   }

@@ -1,8 +1,9 @@
 import { joinPathOf } from './container.ts';
-import type { EngineEvent } from './event.ts';
-import { catchFor, itemScope, scopeSeen, stepOf } from './flow.ts';
+import type { EngineEvent, RetryRequested } from './event.ts';
+import { itemScope, STEPS_TO_CATCH_WITH, scopeSeen, stepOf } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
+import { latest, stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State } from './state.ts';
 import type { StepBehaviour } from './step-behaviour.ts';
@@ -17,6 +18,9 @@ import { behaviours } from './steps/all.ts';
 export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | readonly string[] {
   if (event.type === 'retry_requested') return 'all';
   const paths = new Set<string>();
+  if (event.type === 'resume_requested')
+    for (const attempt of state.attempts.values())
+      if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
   for (const attempt of attemptsAbout(state, event)) {
     const around = joinOf(attempt.scope);
     if (around !== null) paths.add(around);
@@ -26,7 +30,7 @@ export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | r
 }
 
 export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
-  if (event.type === 'retry_requested') return retryNeeds(plan, state, event.fromStep ?? null);
+  if (event.type === 'retry_requested') return retryNeeds(state, event);
   if (!isOpenRun(state.run)) return NO_NEEDS;
   const needs = new NeedsCollector(plan, state);
   switch (event.type) {
@@ -44,8 +48,8 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
   const answersWell = event.type !== 'agent_answered' || event.outcome.status === 'completed';
   for (const attempt of attemptsAbout(state, event)) {
     if (attempt.status === 'PENDING') needs.startingAttempt(attempt);
-    else if (isContainer(plan, attempt)) needs.settlingContainer(attempt);
-    else if (attempt.status === 'RUNNING') needs.settling(attempt, answersWell ? null : codeOf(event));
+    else if (isContainer(plan, attempt)) needs.settlingContainer(attempt, event.type === 'woken');
+    else needs.settling(attempt, answersWell);
   }
   return needs.needs();
 }
@@ -68,12 +72,6 @@ function attemptsAbout(state: State, event: EngineEvent): Attempt[] {
   }
 }
 
-function codeOf(event: EngineEvent): string | null {
-  return event.type === 'agent_answered' && event.outcome.status === 'failed'
-    ? event.outcome.error.code
-    : null;
-}
-
 function behaviourOf(step: PlanStep): StepBehaviour {
   return behaviours[step.type] as StepBehaviour;
 }
@@ -82,14 +80,20 @@ function isContainer(plan: Plan, { stepId }: Attempt): boolean {
   return behaviourOf(stepOf(plan, stepId)).opensScopes ?? false;
 }
 
-function retryNeeds(plan: Plan, state: State, fromStep: string | null): Needs {
-  const visits: StepInScope[] = [];
-  const step = fromStep === null ? undefined : plan.steps.get(fromStep);
-  if (step) {
-    for (const { stepId, scope } of state.attempts.values())
-      if (stepId === step.id) visits.push({ scope, stepId });
-  }
-  return { ...NO_NEEDS, visits, unfinishedChildren: true };
+function retryNeeds(state: State, event: RetryRequested): Needs {
+  const target = stepToRetry(state.attempts.values(), event);
+  if (!target) return { ...NO_NEEDS, outputs: outputToAnswer(state, event), unfinishedChildren: true };
+  const { scope, stepId } = target;
+  // The scopes that it goes back into, which may have completed.
+  const children = scopesAround(scope).filter((each) => each !== '');
+  return { ...NO_NEEDS, visits: [{ scope, stepId }], children, unfinishedChildren: true };
+}
+
+/** The output of a run that has completed is that of its last step. */
+function outputToAnswer({ attempts, run }: State, { parentStepExecutionId }: RetryRequested): StepInScope[] {
+  if (run.status !== 'COMPLETED' || !parentStepExecutionId) return [];
+  const last = latest([...attempts.values()].filter(({ scope }) => scope === ''));
+  return last === undefined ? [] : [{ scope: '', stepId: last.stepId }];
 }
 
 class NeedsCollector {
@@ -102,6 +106,7 @@ class NeedsCollector {
   readonly #visits = new Map<string, StepInScope>();
   readonly #children = new Set<string>();
   readonly #gathered = new Set<string>();
+  readonly #openWithin = new Set<string>();
   readonly #signalNames = new Set<string>();
   readonly #signalIds = new Set<string>();
   readonly #workflows: { name: string; version: number | null }[] = [];
@@ -125,27 +130,30 @@ class NeedsCollector {
   /** A PENDING attempt: its visit is counted. */
   startingAttempt({ stepId, scope, inputData }: Attempt): void {
     const step = stepOf(this.#plan, stepId);
-    this.#start(step, scope, null, inputData !== null);
+    this.#start(step, scope, null, inputData !== null && behaviourOf(step).takesInput);
   }
 
-  /** @param failedWith the error's code where an agent failed, else null */
-  settling(attempt: Attempt, failedWith: string | null): void {
+  /** @param mayComplete false where the event says that it failed */
+  settling(attempt: Attempt, mayComplete: boolean): void {
     const step = stepOf(this.#plan, attempt.stepId);
     this.#leaving(step, attempt.scope);
-    if (failedWith !== null && catchFor(step, failedWith) === undefined) return;
-    if (failedWith !== null) return;
+    if (!mayComplete) return;
     this.#reads(step, attempt.scope, step.settleReads, null);
     if (step.assign !== null) this.#chain(this.#variables, attempt.scope);
     if (step.next !== null) this.starting(step.next, attempt.scope, step.id);
   }
 
-  settlingContainer(attempt: Attempt): void {
+  settlingContainer(attempt: Attempt, mayTimeOut: boolean): void {
     const step = stepOf(this.#plan, attempt.stepId);
+    const path = joinPathOf(attempt);
+    const isOver = this.#state.joins.get(path)?.isOver ?? false;
+    if (isOver || mayTimeOut) this.#openWithin.add(path);
+    // Not before the join is over: what an earlier event of the same batch adds to it would be missed.
+    if (isOver) this.#gathered.add(path);
     this.#leaving(step, attempt.scope);
     this.#reads(step, attempt.scope, step.settleReads, null);
     if (step.assign !== null) this.#chain(this.#variables, attempt.scope);
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), attempt.scope);
-    this.#gathered.add(joinPathOf(attempt));
   }
 
   needs(): Needs {
@@ -157,7 +165,7 @@ class NeedsCollector {
       visits: [...this.#visits.values()],
       children: [...this.#children],
       gathered: [...this.#gathered],
-      openWithin: [...this.#gathered],
+      openWithin: [...this.#openWithin],
       signalNames: [...this.#signalNames],
       signalIds: [...this.#signalIds],
       workflows: this.#workflows,
@@ -174,6 +182,10 @@ class NeedsCollector {
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), scope);
     const { needsToStart, leadsTo } = behaviourOf(step);
     for (const stepId of leadsTo?.(step) ?? []) this.#visit(stepOf(this.#plan, stepId), scope);
+    const { settings } = this.#plan;
+    // Whether it is what catches STEP_LIMIT.
+    if (this.#state.run.stepsStarted > settings.maxStepsPerRun - STEPS_TO_CATCH_WITH)
+      this.#chain(this.#errors, scope);
     const { signalNames = [], workflows = [] } = needsToStart?.(step) ?? {};
     for (const name of signalNames) this.#signalNames.add(name);
     this.#workflows.push(...workflows);

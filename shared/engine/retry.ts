@@ -2,8 +2,10 @@ import { joinPathOf } from './container.ts';
 import type { RefusalCode } from './decision.ts';
 import type { RetryRequested } from './event.ts';
 import type { Flow } from './flow.ts';
-import { childOf, isWithin, joinOf, scopeOf } from './scope-path.ts';
-import { type Attempt, isOpenRun, type Join } from './state.ts';
+import { jsonBytes } from './json-size.ts';
+import { answerParent } from './run-end.ts';
+import { childOf, joinOf, scopeOf } from './scope-path.ts';
+import { type Attempt, type Child, isOpenRun, type Join, stepKey } from './state.ts';
 
 /*
  * A closed run goes on: from where it ended, or from a step that it came by.
@@ -15,28 +17,41 @@ import { type Attempt, isOpenRun, type Join } from './state.ts';
 
 export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | null {
   const { draft } = flow;
-  const { fromStep = null, parentStepExecutionId = null } = event;
+  const { parentStepExecutionId: asking = null } = event;
   const { parent, status } = draft.run;
-  const asked =
-    parent && parentStepExecutionId !== null ? { ...parent, stepExecutionId: parentStepExecutionId } : parent;
-  if (isOpenRun(draft.run)) {
-    if (asked === parent || asked?.stepExecutionId === parent?.stepExecutionId) return 'RUN_OPEN';
-    // It is going on already; whom it answers has changed.
-    draft.run = { ...draft.run, parent: asked };
-    draft.announce(null);
-    return null;
+  const isOpen = isOpenRun(draft.run);
+  if (parent !== null && asking !== null) {
+    // I4: a repeated record opens no run that has closed again since.
+    if (parent.stepExecutionId === asking) return isOpen ? 'RUN_OPEN' : 'RUN_CLOSED';
+    draft.run = { ...draft.run, parent: { ...parent, stepExecutionId: asking } };
+    if (isOpen || status === 'COMPLETED') return answerAnother(flow);
   }
-  if (fromStep === null && status === 'COMPLETED') return 'RUN_COMPLETED';
-  const target = fromStep === null ? null : latestOf(flow, fromStep, event.fromScope ?? null);
-  if (target === undefined) return 'STEP_NOT_REACHED';
-  reopen(flow, asked, fromStep !== null);
+  if (isOpen) return 'RUN_OPEN';
+  const target = stepToRetry(draft.attempts.values(), event);
+  if (target === null && (status === 'COMPLETED' || isAtEnd(flow))) return 'RUN_COMPLETED';
+  if (target === undefined || (target && !flow.plan.steps.has(target.stepId))) return 'STEP_NOT_REACHED';
+  if (event.inputData !== undefined && !takesInput(flow, target)) return 'INPUT_NOT_TAKEN';
+  reopen(flow, target !== null);
   const given = event.inputData === undefined ? {} : { inputData: event.inputData };
   if (target !== null) goBack(flow, target, given);
   else resumeScope(flow, '', given);
   return null;
 }
 
-function reopen({ draft, plan }: Flow, parent: Flow['draft']['run']['parent'], goesBack: boolean): void {
+/** Another attempt of the parent waits for it now: it goes on already, or has come to its output. */
+function answerAnother(flow: Flow): null {
+  const { draft } = flow;
+  const last = lastIn(flow, '');
+  if (draft.run.status === 'COMPLETED') {
+    const output = draft.outputs.get(stepKey('', last?.stepId ?? '')) ?? null;
+    draft.run = { ...draft.run, outputData: output };
+    answerParent(draft, { output });
+  }
+  draft.announce(null);
+  return null;
+}
+
+function reopen({ draft, plan }: Flow, goesBack: boolean): void {
   const { run, now } = draft;
   const timeoutAt = plan.timeoutMs === null ? null : now + plan.timeoutMs;
   draft.run = {
@@ -50,7 +65,6 @@ function reopen({ draft, plan }: Flow, parent: Flow['draft']['run']['parent'], g
     // Not before the cancellation, whatever the clock of the environment that decided that.
     retriedAt: Math.max(now, run.cancellation?.at ?? now),
     revisits: run.revisits || goesBack,
-    parent,
     timeoutAt,
     wakeAt: timeoutAt,
   };
@@ -104,23 +118,49 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
     startedAt: draft.now,
     deadlineAt,
     wakeAt: deadlineAt,
-    inputData: container.inputData,
   });
   draft.put(running);
   draft.announce(running);
-  const children = [...draft.children.values()].filter(({ scope }) => joinOf(scope) === join.path);
-  const left = children.filter(({ scope }) => scope === except);
-  const unfinished = children.filter(
-    ({ scope, index, status }) => status !== 'COMPLETED' && index < join.started && scope !== except,
-  );
-  const completed = join.completed - left.filter(({ status }) => status === 'COMPLETED').length;
-  const reopened = { ...join, stepExecutionId: running.stepExecutionId, completed, failed: 0, failure: null };
-  const isOver = except === null && unfinished.length === 0 && completed >= join.needed;
+  const reopened = {
+    ...without(join, draft.children.get(except ?? '')),
+    stepExecutionId: running.stepExecutionId,
+  };
+  const isOver = except === null && reopened.completed >= join.needed;
   draft.putJoin({ ...reopened, isOver });
-  for (const child of [...unfinished, ...left])
-    draft.putChild({ ...child, status: 'PENDING', output: null, error: null });
-  for (const { scope } of unfinished) resumeScope(flow, scope);
-  if (isOver) flow.ask(running);
+  const left = [...draft.children.values()].filter(
+    ({ scope, index, status }) =>
+      joinOf(scope) === join.path && (scope === except || (status !== 'COMPLETED' && index < join.started)),
+  );
+  for (const child of left) draft.putChild({ ...child, status: 'PENDING', output: null, error: null });
+  if (isOver) {
+    flow.ask(running);
+    return;
+  }
+  for (const { scope } of left) if (scope !== except) resumeScope(flow, scope);
+  if (left.length > 0) return;
+  // All that began completed, and were too large together: it goes on with the next.
+  const step = flow.stepOf(container.stepId);
+  flow.behaviourOf(step).childEnded?.(flow, step, join.path);
+}
+
+/** What a join counts when its failed children, and this one, are to go on. */
+function without(join: Join, child: Child | undefined): Join {
+  const open = { ...join, failed: 0, failure: null };
+  if (child?.status !== 'COMPLETED') return open;
+  const outputBytes = join.outputBytes - jsonBytes(child.output);
+  return { ...open, completed: join.completed - 1, outputBytes };
+}
+
+/** @param target null: where the run ended */
+function takesInput(flow: Flow, target: Attempt | null): boolean {
+  const { stepId } = target ?? lastIn(flow, '') ?? { stepId: flow.plan.startStep };
+  return flow.behaviourOf(flow.stepOf(stepId)).takesInput ?? false;
+}
+
+/** Its last step completed, whatever else was written to it: only by another producer. */
+function isAtEnd(flow: Flow): boolean {
+  const last = lastIn(flow, '');
+  return last?.status === 'COMPLETED' && flow.stepOf(last.stepId).next === null;
 }
 
 function request(flow: Flow, last: Attempt, given: Partial<Attempt>): void {
@@ -153,16 +193,20 @@ function lastOfStep({ draft }: Flow, { stepId, path }: Join): Attempt {
   return found;
 }
 
-/** Undefined: the run never came there. */
-function latestOf({ draft, plan }: Flow, stepId: string, scope: string | null): Attempt | undefined {
-  if (!plan.steps.has(stepId)) return undefined;
-  const attempts = [...draft.attempts.values()].filter((attempt) => attempt.stepId === stepId);
+/** The latest attempt of the step to go back to. Null: none is named; undefined: the run never came there. */
+export function stepToRetry(
+  attempts: Iterable<Attempt>,
+  { fromStep = null, fromScope = null }: RetryRequested,
+): Attempt | null | undefined {
+  if (fromStep === null) return null;
   return latest(
-    attempts.filter((attempt) => scope === null || attempt.scope === scope || isWithin(attempt.scope, scope)),
+    [...attempts].filter(
+      ({ stepId, scope }) => stepId === fromStep && (fromScope === null || scope === fromScope),
+    ),
   );
 }
 
-function latest(attempts: readonly Attempt[]): Attempt | undefined {
+export function latest(attempts: readonly Attempt[]): Attempt | undefined {
   return attempts.reduce<Attempt | undefined>(
     (last, attempt) => (last === undefined || attempt.createdAt > last.createdAt ? attempt : last),
     undefined,

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { isJsonObject } from '../engine/json.ts';
-import { knownFields, valueAt } from './known-fields.ts';
+import { knownFields, tagsWithField, valueAt } from './known-fields.ts';
 import type { HintOf } from './nearest-name.ts';
 import type { Problem } from './problem.ts';
 
@@ -18,6 +18,8 @@ export function problemsOf(
   { hintOf, unknown = 'unknown field' }: ProblemWords,
 ): readonly Problem[] {
   const unknownField = (path: readonly PropertyKey[], key: string) => {
+    const tags = tagsWithField(schema, input, path, key);
+    if (tags.length > 0) return `unknown field of this type${belongsTo(tags)}`;
     const given = path.reduce(valueAt, input);
     const free = knownFields(schema, input, path).filter(
       (name) => !isJsonObject(given) || !Object.hasOwn(given, name),
@@ -47,6 +49,14 @@ export function problemsOf(
     }
   };
   return issues.flatMap((issue) => problemsAt(issue, []));
+}
+
+const MAX_TAGS = 3;
+
+/** A field that many types have says nothing about which was meant. */
+function belongsTo(tags: readonly string[]): string {
+  if (tags.length > MAX_TAGS) return '';
+  return `: it belongs to ${tags.map((tag) => `"${tag}"`).join(' and ')}`;
 }
 
 /** Says what was expected, without the library's word for what it is instead. */

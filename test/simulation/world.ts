@@ -15,6 +15,7 @@ import { isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
 import type { MskBatchResponse, MskEvent } from '../../shared/kafka/msk-event.ts';
 import type { AgentTask } from '../../shared/messages/messages.ts';
 import { MemoryStore, type StorePoint } from '../support/memory-store.ts';
+import { PENDING_RUN } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
 import {
@@ -145,18 +146,7 @@ export class World {
     const n = this.#random.int(1_000);
     const runId = `run-${this.#id()}`;
     this.store.runs.set(runId, {
-      run: {
-        runId,
-        status: 'PENDING',
-        sequence: 0,
-        startedAt: null,
-        completedAt: null,
-        outputData: null,
-        error: null,
-        cancellation: null,
-        retriedAt: null,
-        wakeAt: this.now + LEASE_MS,
-      },
+      run: { ...PENDING_RUN, runId, wakeAt: this.now + LEASE_MS },
       versionId: null,
       owner: null,
       workflowId: 'wf-theirs-1',

@@ -61,8 +61,8 @@ const ORDINARY = new Set([
   'x-frame-options',
 ]);
 
-/** Documented, and there only sometimes: a caller without limits, a run that goes on, a last page. */
-const OPTIONAL = new Set(['RateLimit', 'RateLimit-Policy', 'ETag', 'Link']);
+/** Documented, and there only sometimes: a run that goes on, a last page. */
+const OPTIONAL = new Set(['ETag', 'Link']);
 
 export function openContract(document: OpenApiDocument, url: string): Contract {
   const validatorOf = schemaValidator(document);

@@ -1,7 +1,7 @@
 import type { Draws } from '../../shared/engine/draft.ts';
 import type { Json } from '../../shared/engine/json.ts';
-import type { Plan, PlanStep, RetryPolicy } from '../../shared/engine/plan.ts';
-import type { Attempt, Run, State } from '../../shared/engine/state.ts';
+import type { AgentStep, Plan, Reads, RetryPolicy } from '../../shared/engine/plan.ts';
+import { type Attempt, type Run, type State, stepKey } from '../../shared/engine/state.ts';
 
 /** Small runs for the engine's tests: all times are counted from `T0`. */
 export const T0 = Date.parse('2026-01-15T10:30:00.000Z');
@@ -19,32 +19,51 @@ export function policy(given: Partial<RetryPolicy> = {}): RetryPolicy {
   };
 }
 
-export function planStep(id: string, given: Partial<PlanStep> = {}): PlanStep {
+export const NO_READS: Reads = {
+  workflowInput: false,
+  variables: false,
+  item: false,
+  error: false,
+  steps: [],
+};
+
+export function planStep(id: string, given: Partial<AgentStep> = {}): AgentStep {
+  const input = given.input ?? {
+    reads: { ...NO_READS, workflowInput: true },
+    evaluate: ({ workflowInput }) => ({ given: workflowInput }),
+  };
   return {
+    type: 'agent',
     id,
     name: id,
     label: 'agent',
     agentName: `${id}-agent`,
+    within: null,
+    depth: 0,
     next: null,
-    input: {
-      reads: { workflowInput: true, variables: false, steps: [] },
-      evaluate: ({ workflowInput }) => ({ given: workflowInput }),
-    },
+    inCycle: false,
+    input,
+    reads: input.reads,
+    settleReads: NO_READS,
+    output: null,
+    assign: null,
     retry: [policy()],
+    catch: [],
     timeoutMs: null,
+    heartbeatMs: null,
     ...given,
   };
 }
 
 /** `extract` and then `transform`, which reads what `extract` brought. */
 export function pipelinePlan(
-  given: { extract?: Partial<PlanStep>; transform?: Partial<PlanStep> } = {},
+  given: { extract?: Partial<AgentStep>; transform?: Partial<AgentStep> } = {},
 ): Plan {
   const steps = [
     planStep('extract', { next: 'transform', ...given.extract }),
     planStep('transform', {
       input: {
-        reads: { workflowInput: false, variables: false, steps: ['extract'] },
+        reads: { ...NO_READS, steps: ['extract'] },
         evaluate: ({ outputs }) => ({ data: outputs.get('extract') ?? null }),
       },
       ...given.transform,
@@ -53,7 +72,16 @@ export function pipelinePlan(
   return {
     startStep: 'extract',
     steps: new Map(steps.map((step) => [step.id, step])),
-    settings: { defaultTimeoutMs: 60_000, longStopMs: 3_600_000, pickUpMs: 30_000, maxPayloadBytes: 200 },
+    timeoutMs: null,
+    settings: {
+      defaultTimeoutMs: 60_000,
+      longStopMs: 3_600_000,
+      pickUpMs: 30_000,
+      maxPayloadBytes: 200,
+      maxStepsPerRun: 25_000,
+      maxRunDepth: 10,
+      maxMapItems: 10_000,
+    },
   };
 }
 
@@ -68,6 +96,12 @@ export function run(given: Partial<Run> = {}): Run {
     error: null,
     cancellation: null,
     retriedAt: null,
+    pausedAt: null,
+    stepsStarted: 1,
+    timeoutAt: null,
+    revisits: false,
+    parent: null,
+    depth: 0,
     wakeAt: null,
     ...given,
   };
@@ -106,7 +140,11 @@ export function attempt(given: Partial<Attempt> = {}): Attempt {
     dueAt: null,
     deadlineAt: T0 + 3_655_000,
     acceptedAt: null,
+    heartbeatMs: null,
+    heartbeatDueAt: null,
     republishedAt: null,
+    signalName: null,
+    childRunId: null,
     wakeAt: T0 + 3_655_000,
     ...given,
   };
@@ -133,14 +171,28 @@ export const waitingAttempt = attempt({
 export function stateOf(
   run: Run,
   attempts: readonly Attempt[] = [],
-  data: { workflowInput?: Json; outputs?: Readonly<Record<string, Json>> } = {},
+  {
+    outputs = {},
+    ...data
+  }: Partial<Omit<State, 'run' | 'attempts' | 'outputs'>> & {
+    /** Of steps at the top. */
+    readonly outputs?: Readonly<Record<string, Json>>;
+  } = {},
 ): State {
   return {
     run,
     attempts: new Map(attempts.map((attempt) => [attempt.stepExecutionId, attempt])),
-    workflowInput: data.workflowInput ?? 'in',
-    variables: null,
-    outputs: new Map(Object.entries(data.outputs ?? {})),
+    joins: new Map(),
+    children: new Map(),
+    signals: new Map(),
+    workflowInput: 'in',
+    variables: new Map(),
+    errors: new Map(),
+    outputs: new Map(Object.entries(outputs).map(([stepId, output]) => [stepKey('', stepId), output])),
+    visits: new Map(),
+    workflows: new Map(),
+    gathered: new Map(),
+    ...data,
   };
 }
 

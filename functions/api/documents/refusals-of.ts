@@ -1,16 +1,16 @@
 import type { ErrorCode } from '../api-error.ts';
-import { type AnyRoute, isPlainPath, scopeOf } from '../route.ts';
+import { type AnyRoute, scopeOf } from '../route.ts';
 
 export type Refusals = Readonly<Partial<Record<ErrorCode, string>>>;
 
 /** When a route refuses, by code: what follows from its parts (`route.ts` has their order), then what it says of itself. */
 export function refusalsOf(route: AnyRoute): Refusals {
   const { authentication, params, find, subjectName, query, body, takesIdempotencyKey, operation } = route;
-  const readsInput = query !== undefined || body !== undefined || takesIdempotencyKey;
-  const isBadId = params !== undefined && isPlainPath(route.path);
+  // Parameters that are not known are wrong, but for callers without credentials.
+  const readsInput = authentication !== 'none' || query !== undefined || body !== undefined;
   const notFoundCode = subjectName === 'Workflow' ? 'WORKFLOW_NOT_FOUND' : 'NOT_FOUND';
   const derived: Refusals = {
-    ...((readsInput || isBadId) && { BAD_REQUEST: 'A parameter or a field is wrong; each is named.' }),
+    ...(readsInput && { BAD_REQUEST: 'A parameter or a field is wrong; each is named.' }),
     ...(authentication !== 'none' && {
       UNAUTHORIZED: 'Credentials are missing, wrong, revoked or expired.',
       PERMISSION_DENIED: `The API key lacks the scope \`${scopeOf(route)}\`.`,

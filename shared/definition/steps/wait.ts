@@ -1,11 +1,18 @@
 import { z } from 'zod';
 import type { WaitStep } from '../../engine/plan.ts';
+import { parseTimestamp } from '../../engine/timestamp.ts';
 import { catchField } from '../catch.ts';
 import type { ExpressionCompiler } from '../expression.ts';
 import { isPath } from '../path.ts';
-import { heading, id, MAX_DURATION_SECONDS, nextStep, path, results } from '../step-fields.ts';
+import {
+  heading,
+  MAX_DURATION_SECONDS,
+  nextStep,
+  path,
+  results,
+  whereFieldsAreRight,
+} from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
-import { parseTimestamp } from '../timestamp.ts';
 
 const TIMESTAMP = 'expected an RFC 3339 timestamp, such as 2030-01-31T09:00:00Z, or a path';
 
@@ -26,13 +33,12 @@ export const waitSchema = z
       .describe('Until when: an RFC 3339 timestamp, or a path to one.'),
     catch: catchField,
     ...results,
-    id,
     next_step: nextStep,
   })
-  .refine(
-    ({ seconds, until }) => (seconds === undefined) !== (until === undefined),
-    'expected either "seconds" or "until"',
-  );
+  .refine(({ seconds, until }) => (seconds === undefined) !== (until === undefined), {
+    ...whereFieldsAreRight,
+    error: 'expected either "seconds" or "until"',
+  });
 
 export type WaitDefinition = z.infer<typeof waitSchema>;
 

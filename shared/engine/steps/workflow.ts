@@ -12,6 +12,8 @@ import type { StepBehaviour } from '../step-behaviour.ts';
  *   resumed    --> the child goes on where it failed              | it did not fail by itself: tried anew
  */
 export const workflow: StepBehaviour<ChildWorkflowStep> = {
+  takesInput: true,
+
   start(flow, step, attempt) {
     const { draft, plan } = flow;
     const { name, version } = step.workflow;
@@ -72,8 +74,10 @@ export const workflow: StepBehaviour<ChildWorkflowStep> = {
   },
 
   resumed(flow, _step, failed) {
-    const { childRunId, status, error } = failed;
-    if (childRunId === null || status !== 'FAILED' || error?.code === 'TIMEOUT') return false;
+    const { childRunId, completedAt, deadlineAt, status } = failed;
+    // A child that was cancelled at the deadline is left alone: its cancellation may still be on its way.
+    const isTimedOut = deadlineAt !== null && (completedAt ?? 0) >= deadlineAt;
+    if (childRunId === null || status !== 'FAILED' || isTimedOut) return false;
     const { draft } = flow;
     const waiting = flow.again(failed, {
       status: 'RUNNING',

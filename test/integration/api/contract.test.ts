@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { openApiDocument } from '../../../functions/api/documents/openapi-document.ts';
 import type { OpenApiDocument } from '../../../functions/api/documents/openapi-types.ts';
-import { scopeOf } from '../../../functions/api/route.ts';
+import { type AnyRoute, scopeOf } from '../../../functions/api/route.ts';
 import { allRoutes } from '../../../functions/api/routes/all-routes.ts';
+import { recordTick } from '../../../shared/persistence/timekeeper-tick.ts';
 import {
   type ApiThings,
   addSlowAgent,
@@ -55,6 +56,9 @@ const as = (name: string, request: ContractRequest = {}): ContractRequest => ({
   headers: { 'X-API-Key': keys[name] ?? '', ...request.headers },
 });
 
+/** Who may send a request that is right. */
+const senderOf = (id: string) => (id === 'getMetrics' ? 'admin' : 'owner');
+
 /** A request that is right, about things of its own. */
 const right = async (id: string): Promise<ContractRequest> => {
   const request = requests[id];
@@ -62,9 +66,10 @@ const right = async (id: string): Promise<ContractRequest> => {
   return request(await makeApiThings(stack));
 };
 
-/** Of things that are not there. */
-const nothing = (path: string): ContractRequest => ({
+/** Of things that are not there; what is everybody's is asked for what is not. */
+const nothing = ({ path, authentication }: AnyRoute): ContractRequest => ({
   params: Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, randomUUID()])),
+  ...(authentication === 'optional' && { query: '?deep=true' }),
 });
 
 it('there is a request of every operation', () => {
@@ -74,7 +79,7 @@ it('there is a request of every operation', () => {
 describe('success', () => {
   it.each(operations.map((one) => [one.id, one] as const))('of %s', async (id, { statuses, route }) => {
     const [status = 0] = statuses.filter((one) => one < 300);
-    const request = as('owner', await right(id));
+    const request = as(senderOf(id), await right(id));
     await contract.call(id, request, status);
     if (route.method === 'GET') await contract.call(id, { ...request, method: 'HEAD' }, status);
   });
@@ -99,6 +104,28 @@ describe('success', () => {
     const sender = operation.tags.includes('plain') ? 'owner' : 'admin';
     await contract.call(id, as(sender, { ...(params && { params }), body }), status);
   });
+});
+
+it('deep health is an admin’s, and says what is over its threshold', async () => {
+  const deep = as('admin', { query: '?deep=true' });
+  const { text } = await contract.call('getHealth', deep, 503);
+  expect(JSON.parse(text).details.timekeeper_tick_age_seconds.is_over).toBe(true);
+  await recordTick(stack.database);
+  await contract.call('getHealth', deep, 200);
+});
+
+it('lists of runs are searched', async () => {
+  const { workflowId } = await makeApiThings(stack);
+  for (const [id, request] of [
+    ['listRuns', {}],
+    ['listOwnExecutions', {}],
+    ['listExecutions', { params: { id: workflowId } }],
+  ] as const) {
+    const query = `?q=nothing+of+this${id === 'listExecutions' ? `&community_id=${COMMUNITY}` : ''}`;
+    const { text } = await contract.call(id, as('owner', { ...request, query }), 200);
+    const body = JSON.parse(text);
+    expect(Array.isArray(body) ? body : body.data).toHaveLength(0);
+  }
 });
 
 describe('a run that is', () => {
@@ -176,10 +203,13 @@ describe('a run that is', () => {
 
 describe('400', () => {
   it.each(answering(400))('of %s', async (id, { operation, route }) => {
-    const request = as('owner', await right(id));
-    if (operation.requestBody) await contract.call(id, { ...request, body: '{' }, 400);
-    else if (route.query) await contract.call(id, { ...request, query: '?surplus=1' }, 400);
-    else await contract.call(id, { ...request, params: { id: 'no-uuid' } }, 400);
+    const request = as(senderOf(id), await right(id));
+    const query = route.authentication === 'optional' ? '?deep=perhaps' : '?surplus=1';
+    await contract.call(id, operation.requestBody ? { ...request, body: '{' } : { ...request, query }, 400);
+  });
+
+  it('of an id on the plain face that is none', async () => {
+    await contract.call('getOwnExecution', as('owner', { params: { id: 'no-uuid' } }), 400);
   });
 
   it.each([
@@ -194,8 +224,8 @@ describe('400', () => {
 
 describe('401', () => {
   it.each(answering(401))('of %s', async (id, { route }) => {
-    await contract.call(id, nothing(route.path), 401);
-    const wrong = { ...nothing(route.path), headers: { 'X-API-Key': 'sl_wrong' } };
+    await contract.call(id, nothing(route), 401);
+    const wrong = { ...nothing(route), headers: { 'X-API-Key': 'sl_wrong' } };
     await contract.call(id, wrong, 401);
   });
 });
@@ -203,13 +233,13 @@ describe('401', () => {
 describe('403', () => {
   it.each(answering(403))('of %s', async (id, { route }) => {
     const narrowed = scopeOf(route) === 'read' ? 'executor' : 'reader';
-    await contract.call(id, as(narrowed, nothing(route.path)), 403);
+    await contract.call(id, as(narrowed, nothing(route)), 403);
   });
 });
 
 describe('404', () => {
   it.each(answering(404))('of %s', async (id, { route }) => {
-    await contract.call(id, as('owner', nothing(route.path)), 404);
+    await contract.call(id, as('owner', nothing(route)), 404);
   });
 
   it('of a path that names nothing', async () => {
@@ -221,7 +251,7 @@ describe('404', () => {
 
 describe('405', () => {
   it.each(operations.map((one) => [one.id, one] as const))('beside %s', async (id, { route }) => {
-    await contract.callOtherMethod(id, as('owner', nothing(route.path)));
+    await contract.callOtherMethod(id, as('owner', nothing(route)));
   });
 });
 
@@ -276,12 +306,15 @@ describe('415', () => {
 
 describe('429', () => {
   it.each(answering(429))('of %s', async (id, { route }) => {
+    // What is counted by its address are wrong callback tokens.
+    const path = route.authentication === 'none' ? '/api/v1/callbacks/none/none' : '/api/v1/agents/none';
+    const method = route.authentication === 'none' ? 'POST' : 'GET';
     // Two a second come back meanwhile.
     for (let left = 150; left > 0; left--) {
-      const { status } = await fetch(`${stack.url}/api/v1/agents/none`, { headers: as('hurried').headers! });
+      const { status } = await fetch(`${stack.url}${path}`, { method, headers: as('hurried').headers! });
       if (status === 429) break;
     }
-    await contract.call(id, as('hurried', nothing(route.path)), 429);
+    await contract.call(id, as('hurried', nothing(route)), 429);
   });
 });
 
@@ -310,7 +343,7 @@ describe('503', () => {
 
   const needsDatabase = answering(503).filter(([id]) => !DOCUMENTS.includes(id));
   it.each(needsDatabase)('of %s without the database', async (id, { route }) => {
-    const request = route.authentication === 'none' ? await right(id) : as('owner', nothing(route.path));
+    const request = route.authentication === 'none' ? await right(id) : as('owner', nothing(route));
     await broken.call(id, request, 503);
   });
 });

@@ -7,6 +7,7 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { createRouter } from '../../../functions/api/router.ts';
 import { allRoutes } from '../../../functions/api/routes/all-routes.ts';
+import { recordTick } from '../../../shared/persistence/timekeeper-tick.ts';
 import { addSlowAgent, makeApiKey, makeApiThings } from '../../support/api-things.ts';
 import { readmeCurls } from '../../support/readme-commands.ts';
 import { type RunStack, startRunStack } from '../../support/run-stack.ts';
@@ -30,7 +31,10 @@ let token: string;
 beforeAll(async () => {
   stack = await startRunStack({ databaseUrl: inject('databaseUrl'), kafkaBrokers: inject('kafkaBrokers') });
   await addSlowAgent(stack);
-  key = await makeApiKey(stack.database, 'ann');
+  // As the quick start's: an admin's.
+  key = await makeApiKey(stack.database, 'ann', { roles: ['admin'] });
+  // Deep health looks for a timekeeper, whose looks the stack takes by itself.
+  await recordTick(stack.database);
   token = await new SignJWT()
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject('ann')

@@ -8,7 +8,8 @@ import { topicsFor } from '../../../shared/config/topics.ts';
 import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json, JsonObject } from '../../../shared/engine/json.ts';
-import { MemoryStore, type RunRow, type StorePoint } from '../../support/memory-store.ts';
+import { MemoryStore, type StorePoint } from '../../support/memory-store.ts';
+import { PENDING_RUN, type RunRow } from '../../support/memory-tables.ts';
 
 const T0 = Date.parse('2026-01-15T10:30:00.000Z');
 const topics = topicsFor({ prefix: '', executionTopic: 'requests', cancellationTopic: 'cancellations' });
@@ -52,18 +53,7 @@ function setUp() {
   });
   const addRun = (runId: string, given: Partial<RunRow> = {}) =>
     store.runs.set(runId, {
-      run: {
-        runId,
-        status: 'PENDING',
-        sequence: 0,
-        startedAt: null,
-        completedAt: null,
-        outputData: null,
-        error: null,
-        cancellation: null,
-        retriedAt: null,
-        wakeAt: T0 + 60_000,
-      },
+      run: { ...PENDING_RUN, runId, wakeAt: T0 + 60_000 },
       versionId: 'v-1',
       owner: 'ann',
       workflowId: 'wf-two-1',
