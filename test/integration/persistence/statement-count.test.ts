@@ -51,7 +51,7 @@ async function scopedRuns(scoped: object, count: number): Promise<string[]> {
   const { workflowId } = await engine.registerWorkflow({
     name: `scoped-${randomUUID()}`,
     start_step: 'first',
-    steps: { first: { type: 'choice', choices: [], default_next_step: 'scoped' }, scoped },
+    steps: { first: { type: 'pass', result: null, next_step: 'scoped' }, scoped },
   });
   const runIds: string[] = [];
   for (let i = 0; i < count; i++)
