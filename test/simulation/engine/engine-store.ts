@@ -188,7 +188,9 @@ export class EngineStore {
   }
 
   #data(stored: StoredRun, all: readonly Needs[]): Data {
-    const latest = outputsOf(stored);
+    const latest = all.some(({ outputs }) => outputs.length > 0)
+      ? outputsOf(stored)
+      : new Map<string, Json>();
     const data = nothing();
     for (const needs of all) {
       if (needs.workflowInput) data.workflowInput = stored.input;
