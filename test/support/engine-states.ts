@@ -1,7 +1,21 @@
 import type { Draws } from '../../shared/engine/draft.ts';
 import type { Json } from '../../shared/engine/json.ts';
-import type { Plan, PlanStep, RetryPolicy } from '../../shared/engine/plan.ts';
-import type { Attempt, Run, State } from '../../shared/engine/state.ts';
+import type {
+  AgentStep,
+  Plan,
+  PlanSettings,
+  PlanStep,
+  Reads,
+  RetryPolicy,
+} from '../../shared/engine/plan.ts';
+import {
+  type Attempt,
+  type Child,
+  type Join,
+  type Run,
+  type State,
+  stepKey,
+} from '../../shared/engine/state.ts';
 
 /** Small runs for the engine's tests: all times are counted from `T0`. */
 export const T0 = Date.parse('2026-01-15T10:30:00.000Z');
@@ -19,42 +33,90 @@ export function policy(given: Partial<RetryPolicy> = {}): RetryPolicy {
   };
 }
 
-export function planStep(id: string, given: Partial<PlanStep> = {}): PlanStep {
+export const NOTHING: Reads = {
+  workflowInput: false,
+  variables: false,
+  item: false,
+  error: false,
+  steps: [],
+};
+
+/** A step's fields that all types have, as they are where its definition says nothing. */
+export function stepBase(id: string) {
   return {
     id,
     name: id,
+    label: id,
+    within: null,
+    depth: 0,
+    next: null,
+    inCycle: false,
+    reads: NOTHING,
+    settleReads: NOTHING,
+    output: null,
+    assign: null,
+    retry: [],
+    catch: [],
+    timeoutMs: null,
+  };
+}
+
+export function planStep(id: string, given: Partial<AgentStep> = {}): AgentStep {
+  const input = {
+    reads: { ...NOTHING, workflowInput: true },
+    evaluate: ({ workflowInput }: { workflowInput: Json }) => ({ given: workflowInput }),
+  };
+  return {
+    ...stepBase(id),
+    type: 'agent',
     label: 'agent',
     agentName: `${id}-agent`,
-    next: null,
-    input: {
-      reads: { workflowInput: true, variables: false, steps: [] },
-      evaluate: ({ workflowInput }) => ({ given: workflowInput }),
-    },
+    input,
+    reads: (given.input ?? input).reads,
+    heartbeatMs: null,
     retry: [policy()],
-    timeoutMs: null,
     ...given,
+  };
+}
+
+export const SETTINGS: PlanSettings = {
+  defaultTimeoutMs: 60_000,
+  longStopMs: 3_600_000,
+  pickUpMs: 30_000,
+  maxPayloadBytes: 200,
+  maxStepsPerRun: 25_000,
+  maxRunDepth: 10,
+  maxMapItems: 10_000,
+};
+
+/** The first step is where it starts. */
+export function planOf(
+  steps: readonly PlanStep[],
+  settings: Partial<PlanSettings> = {},
+  timeoutMs = null,
+): Plan {
+  return {
+    startStep: steps[0]?.id ?? '',
+    steps: new Map(steps.map((step) => [step.id, step])),
+    timeoutMs,
+    settings: { ...SETTINGS, ...settings },
   };
 }
 
 /** `extract` and then `transform`, which reads what `extract` brought. */
 export function pipelinePlan(
-  given: { extract?: Partial<PlanStep>; transform?: Partial<PlanStep> } = {},
+  given: { extract?: Partial<AgentStep>; transform?: Partial<AgentStep> } = {},
 ): Plan {
-  const steps = [
+  return planOf([
     planStep('extract', { next: 'transform', ...given.extract }),
     planStep('transform', {
       input: {
-        reads: { workflowInput: false, variables: false, steps: ['extract'] },
+        reads: { ...NOTHING, steps: ['extract'] },
         evaluate: ({ outputs }) => ({ data: outputs.get('extract') ?? null }),
       },
       ...given.transform,
     }),
-  ];
-  return {
-    startStep: 'extract',
-    steps: new Map(steps.map((step) => [step.id, step])),
-    settings: { defaultTimeoutMs: 60_000, longStopMs: 3_600_000, pickUpMs: 30_000, maxPayloadBytes: 200 },
-  };
+  ]);
 }
 
 export function run(given: Partial<Run> = {}): Run {
@@ -68,12 +130,25 @@ export function run(given: Partial<Run> = {}): Run {
     error: null,
     cancellation: null,
     retriedAt: null,
+    pausedAt: null,
+    stepsStarted: 1,
+    timeoutAt: null,
+    revisits: false,
+    parent: null,
+    depth: 0,
     wakeAt: null,
     ...given,
   };
 }
 
-export const pendingRun = run({ status: 'PENDING', sequence: 0, startedAt: null, wakeAt: T0 + 30_000 });
+export const pendingRun = run({
+  status: 'PENDING',
+  sequence: 0,
+  startedAt: null,
+  stepsStarted: 0,
+  wakeAt: T0 + 30_000,
+});
+export const pausedRun = run({ pausedAt: T0 - 2_000 });
 export const completedRun = run({ status: 'COMPLETED', completedAt: T0 - 1_000 });
 export const failedRun = run({
   status: 'FAILED',
@@ -106,7 +181,11 @@ export function attempt(given: Partial<Attempt> = {}): Attempt {
     dueAt: null,
     deadlineAt: T0 + 3_655_000,
     acceptedAt: null,
+    heartbeatMs: null,
+    heartbeatDueAt: null,
     republishedAt: null,
+    signalName: null,
+    childRunId: null,
     wakeAt: T0 + 3_655_000,
     ...given,
   };
@@ -115,6 +194,7 @@ export function attempt(given: Partial<Attempt> = {}): Attempt {
 /** Inserted by a request that starts it at once. */
 export const requestedAttempt = attempt({
   status: 'PENDING',
+  inputData: null,
   startedAt: null,
   deadlineAt: null,
   wakeAt: T0 + 25_000,
@@ -130,17 +210,32 @@ export const waitingAttempt = attempt({
   wakeAt: T0 + 1_000,
 });
 
-export function stateOf(
-  run: Run,
-  attempts: readonly Attempt[] = [],
-  data: { workflowInput?: Json; outputs?: Readonly<Record<string, Json>> } = {},
-): State {
+/** What a state has beside its run and attempts; outputs and visits of the top by step, the rest as `State` has it. */
+export interface GivenData
+  extends Partial<Omit<State, 'run' | 'attempts' | 'outputs' | 'visits' | 'joins' | 'children'>> {
+  readonly outputs?: Readonly<Record<string, Json>>;
+  readonly visits?: Readonly<Record<string, number>>;
+  readonly joins?: readonly Join[];
+  readonly children?: readonly Child[];
+}
+
+export function stateOf(run: Run, attempts: readonly Attempt[] = [], data: GivenData = {}): State {
+  const { outputs = {}, visits = {}, joins = [], children = [], ...given } = data;
+  const atTop = <Value>([stepId, value]: [string, Value]) => [stepKey('', stepId), value] as const;
   return {
     run,
     attempts: new Map(attempts.map((attempt) => [attempt.stepExecutionId, attempt])),
-    workflowInput: data.workflowInput ?? 'in',
-    variables: null,
-    outputs: new Map(Object.entries(data.outputs ?? {})),
+    joins: new Map(joins.map((join) => [join.path, join])),
+    children: new Map(children.map((child) => [child.scope, child])),
+    signals: new Map(),
+    workflowInput: 'in',
+    variables: new Map(),
+    errors: new Map(),
+    outputs: new Map(Object.entries(outputs).map(atTop)),
+    visits: new Map(Object.entries(visits).map(atTop)),
+    workflows: new Map(),
+    gathered: new Map(),
+    ...given,
   };
 }
 
