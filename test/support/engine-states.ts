@@ -2,6 +2,7 @@ import type { Draws } from '../../shared/engine/draft.ts';
 import type { Json } from '../../shared/engine/json.ts';
 import type {
   AgentStep,
+  Expression,
   Plan,
   PlanSettings,
   PlanStep,
@@ -40,6 +41,15 @@ export const NOTHING: Reads = {
   error: false,
   steps: [],
 };
+
+/** What is made of what is seen, without saying what it reads: these states have it all. */
+export function expression(evaluate: Expression['evaluate'], reads: Partial<Reads> = {}): Expression {
+  return { reads: { ...NOTHING, ...reads }, evaluate };
+}
+
+export const broken = expression(() => {
+  throw new Error('it is broken');
+});
 
 /** A step's fields that all types have, as they are where its definition says nothing. */
 export function stepBase(id: string) {
@@ -209,6 +219,28 @@ export const waitingAttempt = attempt({
   dueAt: T0 + 1_000,
   wakeAt: T0 + 1_000,
 });
+
+export function join(given: Partial<Join> = {}): Join {
+  return {
+    path: 'it#1',
+    stepId: 'it',
+    stepExecutionId: 'a-1',
+    total: 2,
+    needed: 2,
+    tolerated: 0,
+    started: 2,
+    completed: 0,
+    failed: 0,
+    outputBytes: 0,
+    isOver: false,
+    failure: null,
+    ...given,
+  };
+}
+
+export function child(scope: string, index: number, given: Partial<Child> = {}): Child {
+  return { scope, index, status: 'PENDING', input: null, output: null, error: null, ...given };
+}
 
 /** What a state has beside its run and attempts; outputs and visits of the top by step, the rest as `State` has it. */
 export interface GivenData
