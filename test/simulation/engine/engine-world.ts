@@ -1,4 +1,4 @@
-import { decide } from '../../../shared/engine/decide.ts';
+import { decide, mustComeFirst } from '../../../shared/engine/decide.ts';
 import type { Decision, Effect } from '../../../shared/engine/decision.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
@@ -115,7 +115,7 @@ export class EngineWorld {
     while (others.length < BATCH - 1 && this.#chance(0.3)) {
       const at = this.#messages.findIndex((each) => each.runId === runId && each.event.type !== 'task');
       const event = this.#messages[at]?.event;
-      if (event === undefined || event.type === 'task') break;
+      if (event === undefined || event.type === 'task' || mustComeFirst(event)) break;
       this.#messages.splice(at, 1);
       others.push(event);
     }
