@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limits } from '../config/limits.ts';
 import { valueAt } from '../validation/known-fields.ts';
 import { nearestFirst } from '../validation/nearest-name.ts';
 import { type RetryDefinition, retry } from './retry.ts';
@@ -86,7 +87,13 @@ const steps = z
       Object.entries(byId).map(([id, step]) => [id, step.id === undefined ? withId(step, id) : step]),
     ),
   )
-  .meta({ id: 'WorkflowSteps', description: "By id; an id is a step's own in the whole workflow." });
+  // Their number is checked before anything else is read (`parse-definition.ts`).
+  .meta({
+    id: 'WorkflowSteps',
+    description: "By id; an id is a step's own in the whole workflow.",
+    minProperties: 1,
+    maxProperties: limits.maxStepsPerDefinition,
+  });
 
 /** A step that does not say its id gets it where it is stored in definitions since the first: before what comes last. */
 function withId<Step extends object>(step: Step, id: string): Step {

@@ -42,9 +42,9 @@ const messages: Readonly<Record<MessageType, Message>> = {
     key: byRun,
   },
   retry_request: {
-    summary: 'A parent run goes on, and a child that failed is to go on with it.',
+    summary: 'A parent run goes on, and so is its child to do, where it ended.',
     schema: retryRequest,
-    key: 'The `run_id` of the child.',
+    key: byRun,
   },
   wake: {
     summary: 'Something of this run is due; without a `step_execution_id` it is the run itself.',
@@ -84,8 +84,7 @@ const channels: Readonly<Record<TopicName | 'agentTasks', Channel>> = {
     actions: both,
   },
   stepRequests: {
-    description:
-      'Steps that no answer of an agent leads to, child runs that go on, and what the timekeeper finds due.',
+    description: 'Steps that no answer of an agent leads to, and what the timekeeper finds due.',
     messages: ['step_request', 'retry_request', 'wake'],
     actions: both,
   },

@@ -165,8 +165,3 @@ export const executorMessage = z.discriminatedUnion('message_type', [
   wake,
 ]);
 export type ExecutorMessage = z.infer<typeof executorMessage>;
-
-/** What a `retry_token` is the token of. */
-export function retryTokenSubject(request: Pick<RetryRequest, 'run_id' | 'step_execution_id'>): string {
-  return `retry ${request.run_id} ${request.step_execution_id}`;
-}
