@@ -3,10 +3,9 @@ import { createHttpAgentCaller } from '../../shared/agents/call-http-agent.ts';
 import { createAgentRegistry } from '../../shared/agents/registry.ts';
 import { createSecretReader } from '../../shared/agents/secret-reader.ts';
 import { createTokens } from '../../shared/agents/tokens.ts';
+import { connectDatabase, connectProducer } from '../../shared/composition/connections.ts';
 import type { Environment } from '../../shared/config/environment.ts';
-import { createProducer } from '../../shared/kafka/producer.ts';
 import { createAgentCalls } from '../../shared/persistence/agent-calls.ts';
-import { openDatabase } from '../../shared/persistence/database.ts';
 import { createHttpBridge, type HttpBridge } from './http-bridge.ts';
 import { createSelfInvoker } from './invoke-self.ts';
 import type { HttpBridgePorts } from './ports.ts';
@@ -27,11 +26,10 @@ export function openHttpBridge(
   environment: Environment,
   { functionName, warn }: OpenOptions,
 ): OpenHttpBridge {
-  const { databaseUrl, databasePipeline, kafkaBrokers, agentAllowedCidrs, agentRegistryUrl, secretKey } =
-    environment;
+  const { agentAllowedCidrs, agentRegistryUrl, secretKey } = environment;
   const clock = Date.now;
-  const database = openDatabase({ url: databaseUrl, pipeline: databasePipeline });
-  const producer = createProducer({ brokers: kafkaBrokers, clientId: 'stepline-http-bridge' });
+  const database = connectDatabase(environment);
+  const producer = connectProducer(environment, 'stepline-http-bridge');
   const caller = createHttpAgentCaller({ guard: createAddressGuard(agentAllowedCidrs), clock });
   const registry = agentRegistryUrl === null ? null : createAgentRegistry({ url: agentRegistryUrl, clock });
   const bridge = createHttpBridge({

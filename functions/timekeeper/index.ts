@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
-import { createEngineServices } from '../../shared/composition/engine-services.ts';
-import { readEnvironment } from '../../shared/config/environment.ts';
+import { connectDatabase, connectProducer } from '../../shared/composition/connections.ts';
+import { loadConnections } from '../../shared/config/environment.ts';
 import { removeFullBuckets } from '../../shared/persistence/rate-limits.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { fireDueTimes, publishLeftBehind, type TimekeeperDeps } from './timekeeper.ts';
 
-const environment = readEnvironment();
-const log = createLogger({ service: 'timekeeper', level: environment.logLevel });
-const { database, producer } = createEngineServices(environment, 'timekeeper');
-const deps: TimekeeperDeps = { database, producer, stepRequestsTopic: environment.topics.stepRequests };
+const connections = await loadConnections();
+const log = createLogger({ service: 'timekeeper', level: connections.logLevel });
+const database = connectDatabase(connections);
+const producer = connectProducer(connections, 'timekeeper');
+const deps: TimekeeperDeps = { database, producer, stepRequestsTopic: connections.topics.stepRequests };
 
 /** EventBridge fires once a minute, timers to the second: an invocation looks again and again until the next one comes. */
 const LOOK_FOR_MS = 60_000;

@@ -8,11 +8,12 @@ import { createPublishEntries, type PublishEntries } from '../application/publis
 import { createStartRun, type StartRun } from '../application/start-run.ts';
 import type { Environment } from '../config/environment.ts';
 import { planDefaults } from '../config/plan-defaults.ts';
-import { createProducer, type RecordProducer } from '../kafka/producer.ts';
-import { type Database, openDatabase } from '../persistence/database.ts';
+import type { RecordProducer } from '../kafka/producer.ts';
+import type { Database } from '../persistence/database.ts';
 import { createNewRuns } from '../persistence/new-runs.ts';
 import { createOutbox } from '../persistence/outbox.ts';
 import { createRunStore } from '../persistence/run-store.ts';
+import { connectDatabase, connectProducer } from './connections.ts';
 
 /** What the functions that decide about runs are made of. One set for each execution environment. */
 export interface EngineServices {
@@ -40,11 +41,11 @@ export function createEngineServices(
 ): EngineServices {
   const { topics } = environment;
   const clock: Clock = { now: () => Date.now() };
-  const database = openDatabase({ url: environment.databaseUrl, pipeline: environment.databasePipeline });
+  const database = connectDatabase(environment);
   const { store, outbox, producer } = wrap({
     store: createRunStore(database),
     outbox: createOutbox(database),
-    producer: createProducer({ brokers: environment.kafkaBrokers, clientId: service }),
+    producer: connectProducer(environment, service),
   });
   const tokens = createTokens(environment.secretKey);
   const publishEntries = createPublishEntries({ publisher: producer, outbox });

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { JwtSettings } from '../auth/jwt.ts';
+import { readSecret } from '../aws/secrets-manager.ts';
 import { type Tier, tiers } from './rate-limits.ts';
+import { withSecrets } from './secret-variables.ts';
 import { type Topics, topicsFor } from './topics.ts';
 
 const list = z.string().transform((text) =>
@@ -19,15 +21,26 @@ function isHttpUrl(text: string): boolean {
   return /^https?:/i.test(text) && URL.canParse(text);
 }
 
-const schema = z.object({
+/** What a function needs that keeps no secrets of users. */
+const connectionVariables = z.object({
   DATABASE_URL: z.string().min(1),
+  /** `iam`: a token signed with the function's role instead of a password. */
+  DATABASE_AUTH: z.enum(['password', 'iam']).default('password'),
   /** Several statements in one round trip. Off where a proxy in between does not take pipelining. */
   DATABASE_PIPELINE: flag.default(false),
   KAFKA_BROKERS: list.refine((brokers) => brokers.length > 0, 'expected host:port, or several with commas'),
+  /** `iam`: TLS, and a token signed with the function's role. */
+  KAFKA_AUTH: z.enum(['none', 'iam']).default('none'),
   KAFKA_EXECUTION_TOPIC: z.string().min(1).default('workflow.execution.requests'),
   KAFKA_CANCELLATION_TOPIC: z.string().min(1).default('workflow.cancellation.requests'),
   KAFKA_TOPIC_PREFIX: z.string().default(''),
   KAFKA_GROUP_ID: z.string().min(1).default('execution-consumer-group'),
+  /** Lambda sets it. */
+  AWS_REGION: z.string().default('us-east-1'),
+  LOG_LEVEL: z.enum(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL', 'SILENT']).default('INFO'),
+});
+
+const allVariables = connectionVariables.extend({
   /** 32 random bytes, base64: result tokens, callback tokens and the encryption of agent secrets derive from it. */
   STEPLINE_SECRET_KEY: z
     .string()
@@ -52,16 +65,30 @@ const schema = z.object({
     .url()
     .default('http://127.0.0.1:8000')
     .transform((url) => url.replace(/\/+$/, '')),
-  LOG_LEVEL: z.enum(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL', 'SILENT']).default('INFO'),
   LOG_FORMAT: z.enum(['json', 'text']).default('json'),
 });
 
-export interface Environment {
+const migrateVariables = z.object({
+  KAFKA_TOPIC_PARTITIONS: z.coerce.number().int().min(1).default(1),
+  KAFKA_TOPIC_REPLICATION: z.coerce.number().int().min(1).default(1),
+  /** Each function's own database user is made. */
+  DATABASE_ROLES: flag.default(false),
+  ADMIN_KEY_ARN: optionalText,
+});
+
+export interface Connections {
   readonly databaseUrl: string;
   readonly databasePipeline: boolean;
+  readonly databaseAuth: 'password' | 'iam';
   readonly kafkaBrokers: readonly string[];
+  readonly kafkaAuth: 'none' | 'iam';
   readonly kafkaGroupId: string;
   readonly topics: Topics;
+  readonly awsRegion: string;
+  readonly logLevel: string;
+}
+
+export interface Environment extends Connections {
   readonly secretKey: Buffer;
   readonly authMode: 'required' | 'anonymous';
   readonly jwt: JwtSettings;
@@ -70,7 +97,6 @@ export interface Environment {
   readonly agentRegistryUrl: string | null;
   readonly agentAllowedCidrs: readonly string[];
   readonly publicUrl: string;
-  readonly logLevel: string;
   readonly logFormat: 'json' | 'text';
 }
 
@@ -78,27 +104,16 @@ export class EnvironmentError extends Error {
   readonly code = 'BAD_ENVIRONMENT';
 }
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
 /**
- * The settings of a function, from its environment variables. The only reader of `process.env`; called once, at cold start.
+ * The settings of a function, from its environment variables. The only file that reads `process.env`; once, at cold start.
  * @throws EnvironmentError naming every variable that is missing or wrong, and what was expected.
  */
-export function readEnvironment(variables: Record<string, string | undefined> = process.env): Environment {
-  const parsed = schema.safeParse(variables);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    throw new EnvironmentError(`Set these environment variables right: ${problems.join('; ')}`);
-  }
-  const env = parsed.data;
+export function readEnvironment(variables: Variables = process.env): Environment {
+  const env = parse(allVariables, variables);
   return {
-    databaseUrl: env.DATABASE_URL,
-    databasePipeline: env.DATABASE_PIPELINE,
-    kafkaBrokers: env.KAFKA_BROKERS,
-    kafkaGroupId: env.KAFKA_GROUP_ID,
-    topics: topicsFor({
-      prefix: env.KAFKA_TOPIC_PREFIX,
-      executionTopic: env.KAFKA_EXECUTION_TOPIC,
-      cancellationTopic: env.KAFKA_CANCELLATION_TOPIC,
-    }),
+    ...connectionsOf(env),
     secretKey: Buffer.from(env.STEPLINE_SECRET_KEY, 'base64'),
     authMode: env.AUTH_MODE,
     jwt: {
@@ -112,7 +127,56 @@ export function readEnvironment(variables: Record<string, string | undefined> = 
     agentRegistryUrl: env.AGENT_REGISTRY_URL,
     agentAllowedCidrs: env.AGENT_ALLOWED_CIDRS,
     publicUrl: env.PUBLIC_URL,
-    logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
+  };
+}
+
+/** As `readEnvironment`, with the secrets that the deployment keeps in Secrets Manager. */
+export async function loadEnvironment(variables: Variables = process.env): Promise<Environment> {
+  return readEnvironment(await withSecrets(variables, readSecret));
+}
+
+/** Of a function that needs no more than the database and Kafka. */
+export async function loadConnections(variables: Variables = process.env): Promise<Connections> {
+  return connectionsOf(parse(connectionVariables, await withSecrets(variables, readSecret)));
+}
+
+export interface MigrateSettings {
+  readonly topics: { readonly partitions: number; readonly replicationFactor: number };
+  readonly databaseRoles: boolean;
+  readonly adminKeySecretArn: string | null;
+}
+
+export function readMigrateSettings(variables: Variables = process.env): MigrateSettings {
+  const env = parse(migrateVariables, variables);
+  return {
+    topics: { partitions: env.KAFKA_TOPIC_PARTITIONS, replicationFactor: env.KAFKA_TOPIC_REPLICATION },
+    databaseRoles: env.DATABASE_ROLES,
+    adminKeySecretArn: env.ADMIN_KEY_ARN,
+  };
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, variables: Variables): z.output<Schema> {
+  const parsed = schema.safeParse(variables);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new EnvironmentError(`Set these environment variables right: ${problems.join('; ')}`);
+}
+
+function connectionsOf(env: z.output<typeof connectionVariables>): Connections {
+  return {
+    databaseUrl: env.DATABASE_URL,
+    databasePipeline: env.DATABASE_PIPELINE,
+    databaseAuth: env.DATABASE_AUTH,
+    kafkaBrokers: env.KAFKA_BROKERS,
+    kafkaAuth: env.KAFKA_AUTH,
+    kafkaGroupId: env.KAFKA_GROUP_ID,
+    topics: topicsFor({
+      prefix: env.KAFKA_TOPIC_PREFIX,
+      executionTopic: env.KAFKA_EXECUTION_TOPIC,
+      cancellationTopic: env.KAFKA_CANCELLATION_TOPIC,
+    }),
+    awsRegion: env.AWS_REGION,
+    logLevel: env.LOG_LEVEL,
   };
 }
