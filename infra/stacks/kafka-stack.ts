@@ -1,0 +1,60 @@
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as custom from 'aws-cdk-lib/custom-resources';
+import type { Construct } from 'constructs';
+import { retentionOf } from '../config/retention.ts';
+import type { KafkaSettings, Settings } from '../config/settings.ts';
+import { KafkaCluster } from '../constructs/kafka-cluster.ts';
+import type { NetworkStack } from './network-stack.ts';
+
+export class KafkaStack extends Stack {
+  readonly clusterArn: string;
+  /** host:port, with commas. */
+  readonly brokers: string;
+
+  constructor(scope: Construct, id: string, settings: Settings, network: NetworkStack) {
+    super(scope, id, {
+      stackName: `${settings.prefix}-kafka`,
+      description: 'Stepline: Kafka',
+      terminationProtection: settings.options.deletionProtection,
+    });
+    this.clusterArn = this.#clusterArnOf(settings, network);
+    this.brokers = this.#lookUpBrokers(settings.kafka, retentionOf(settings.options.logRetentionDays));
+  }
+
+  #clusterArnOf({ kafka, prefix, options }: Settings, network: NetworkStack): string {
+    if (kafka.kind === 'brokers') throw new Error('Brokers that are named by their addresses need no stack');
+    if (kafka.kind === 'existing') return kafka.clusterArn;
+    const cluster = new KafkaCluster(this, 'Cluster', {
+      settings: kafka,
+      name: prefix,
+      vpc: network.vpc,
+      brokersGroup: network.groups.brokers,
+      retention: retentionOf(options.logRetentionDays),
+      removalPolicy: options.deletionProtection ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    return cluster.arn;
+  }
+
+  /**
+   * CloudFormation does not tell the addresses of a cluster's brokers. They are looked up at deployment: MSK takes few such calls
+   * a second, and a burst of cold starts would be many.
+   */
+  #lookUpBrokers(kafka: KafkaSettings, retention: logs.RetentionDays): string {
+    const call: custom.AwsSdkCall = {
+      service: 'Kafka',
+      action: 'getBootstrapBrokers',
+      parameters: { ClusterArn: this.clusterArn },
+      outputPaths: ['BootstrapBrokerStringSaslIam'],
+      // Another number of brokers is another look.
+      physicalResourceId: custom.PhysicalResourceId.of(`brokers-${JSON.stringify(kafka)}`),
+    };
+    const lookup = new custom.AwsCustomResource(this, 'BootstrapBrokers', {
+      onUpdate: call,
+      policy: custom.AwsCustomResourcePolicy.fromSdkCalls({ resources: [this.clusterArn] }),
+      installLatestAwsSdk: false,
+      logGroup: new logs.LogGroup(this, 'LookupLogs', { retention, removalPolicy: RemovalPolicy.DESTROY }),
+    });
+    return lookup.getResponseField('BootstrapBrokerStringSaslIam');
+  }
+}
