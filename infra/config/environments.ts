@@ -10,7 +10,6 @@ const everywhere = {
   authMode: 'required',
   jwtRateLimit: 'unlimited',
   logLevel: 'INFO',
-  tracing: false,
 } satisfies Partial<ContextValues>;
 
 /** The smallest that works the same way: two zones (Kafka and RDS take no fewer), one NAT gateway, the smallest brokers. */
@@ -41,6 +40,7 @@ const dev = {
   canary: false,
   // New accounts have ten concurrent executions in all, and none to reserve.
   reservedConcurrency: false,
+  tracing: false,
   logRetentionDays: '7',
 } satisfies Partial<ContextValues>;
 
@@ -70,6 +70,8 @@ const prod = {
   wafRequestsPerFiveMinutes: 10_000,
   canary: true,
   reservedConcurrency: true,
+  // Sampled: a request a second and one in twenty of the rest.
+  tracing: true,
   logRetentionDays: '90',
 } satisfies Partial<ContextValues>;
 
@@ -86,6 +88,7 @@ const local = {
   wafRequestsPerFiveMinutes: 10_000,
   canary: false,
   reservedConcurrency: false,
+  tracing: false,
   logRetentionDays: '1',
   agentAllowedCidrs: '127.0.0.0/8',
 } satisfies Partial<ContextValues>;

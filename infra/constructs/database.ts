@@ -2,17 +2,19 @@ import { ArnFormat, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { InstanceType } from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import type * as logs from 'aws-cdk-lib/aws-logs';
+import * as logs from 'aws-cdk-lib/aws-logs';
 import * as rds from 'aws-cdk-lib/aws-rds';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { DatabaseSettings } from '../config/settings.ts';
+import { acknowledge } from './acknowledge.ts';
 import { privateSubnets } from './network.ts';
 
 export type ManagedDatabase = Exclude<DatabaseSettings, { kind: 'url' }>;
 
 export interface DatabaseProps {
   readonly settings: ManagedDatabase;
+  readonly name: string;
   readonly vpc: ec2.IVpc;
   readonly databaseGroup: ec2.ISecurityGroup;
   readonly proxyGroup: ec2.ISecurityGroup;
@@ -93,11 +95,13 @@ export class Database extends Construct {
   }
 
   #aurora(
-    { vpc, databaseGroup, deletionProtection, retention }: DatabaseProps,
+    { name, vpc, databaseGroup, deletionProtection, retention }: DatabaseProps,
     settings: Extract<ManagedDatabase, { kind: 'aurora-serverless' }>,
   ): Server {
+    const log = this.#logGroup(`/aws/rds/cluster/${name}/postgresql`, retention);
     const instance = { enablePerformanceInsights: true, publiclyAccessible: false };
     const cluster = new rds.DatabaseCluster(this, 'Cluster', {
+      clusterIdentifier: name,
       engine: rds.DatabaseClusterEngine.auroraPostgres({ version: rds.AuroraPostgresEngineVersion.VER_17_7 }),
       writer: rds.ClusterInstance.serverlessV2('Writer', instance),
       readers: Array.from({ length: settings.readers }, (_, i) =>
@@ -120,8 +124,9 @@ export class Database extends Construct {
       deletionProtection,
       removalPolicy: RemovalPolicy.SNAPSHOT,
       cloudwatchLogsExports: ['postgresql'],
-      cloudwatchLogsRetention: retention,
     });
+    cluster.node.addDependency(log);
+    acknowledge(cluster, reasonsFor(deletionProtection));
     return {
       target: rds.ProxyTarget.fromCluster(cluster),
       endpoint: cluster.clusterEndpoint.hostname,
@@ -131,10 +136,12 @@ export class Database extends Construct {
   }
 
   #instance(
-    { vpc, databaseGroup, deletionProtection, retention }: DatabaseProps,
+    { name, vpc, databaseGroup, deletionProtection, retention }: DatabaseProps,
     settings: Extract<ManagedDatabase, { kind: 'instance' }>,
   ): Server {
+    const log = this.#logGroup(`/aws/rds/instance/${name}/postgresql`, retention);
     const instance = new rds.DatabaseInstance(this, 'Instance', {
+      instanceIdentifier: name,
       engine: rds.DatabaseInstanceEngine.postgres({ version: rds.PostgresEngineVersion.VER_17_9 }),
       instanceType: new InstanceType(settings.instanceType),
       multiAz: true,
@@ -156,14 +163,20 @@ export class Database extends Construct {
       deletionProtection,
       removalPolicy: RemovalPolicy.SNAPSHOT,
       cloudwatchLogsExports: ['postgresql'],
-      cloudwatchLogsRetention: retention,
     });
+    instance.node.addDependency(log);
+    acknowledge(instance, reasonsFor(deletionProtection));
     return {
       target: rds.ProxyTarget.fromInstance(instance),
       endpoint: instance.dbInstanceEndpointAddress,
       resourceId: instance.instanceResourceId ?? '',
       administrator: secretOf(instance.secret),
     };
+  }
+
+  /** Before RDS makes it itself, to be kept for ever. */
+  #logGroup(logGroupName: string, retention: logs.RetentionDays): logs.LogGroup {
+    return new logs.LogGroup(this, 'Logs', { logGroupName, retention, removalPolicy: RemovalPolicy.DESTROY });
   }
 
   #existing(
@@ -185,6 +198,16 @@ export class Database extends Construct {
       administrator: secretsmanager.Secret.fromSecretCompleteArn(this, 'Administrator', settings.secretArn),
     };
   }
+}
+
+function reasonsFor(deletionProtection: boolean): Record<string, string> {
+  return {
+    'AwsSolutions-RDS11':
+      'Only the proxy’s and the migration’s security groups reach the port: another number would hide nothing.',
+    ...(!deletionProtection && {
+      'AwsSolutions-RDS10': 'An environment that is made to be thrown away; it leaves a snapshot.',
+    }),
+  };
 }
 
 function secretOf(secret: secretsmanager.ISecret | undefined): secretsmanager.ISecret {

@@ -5,6 +5,7 @@ import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Options } from '../config/settings.ts';
+import { acknowledge } from './acknowledge.ts';
 import { WebFirewall } from './web-firewall.ts';
 
 export interface StageApiProps {
@@ -54,6 +55,19 @@ export class RestApi extends Construct {
             securityPolicy: apigateway.SecurityPolicy.TLS_1_2,
           },
         }),
+    });
+    acknowledge(this.api, {
+      'AwsSolutions-APIG2':
+        'The function validates every request, and says which field is wrong and what was expected.',
+      'AwsSolutions-APIG4':
+        'The function authenticates every request by API key or JWT; only /health is open.',
+      'AwsSolutions-COG4': 'The function authenticates every request; tokens may be of any issuer.',
+      'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]':
+        'The account’s role for API Gateway’s logs, as AWS documents it.',
+      ...(!options.waf && { 'AwsSolutions-APIG3': 'A cheap environment; -c waf=true adds the firewall.' }),
+      ...(!options.tracing && {
+        'Serverless-APIGWXrayEnabled': 'A cheap environment; -c tracing=true traces requests.',
+      }),
     });
     const { region, urlSuffix } = Stack.of(this);
     this.url =

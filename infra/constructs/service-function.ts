@@ -5,6 +5,7 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { FunctionProfile } from '../config/function-profiles.ts';
+import { acknowledge } from './acknowledge.ts';
 import { asVersion } from './as-interface.ts';
 import { bundleFunction } from './bundle.ts';
 import { privateSubnets } from './network.ts';
@@ -63,6 +64,35 @@ export class ServiceFunction extends Construct {
       tracing: props.tracing ? lambda.Tracing.ACTIVE : lambda.Tracing.DISABLED,
       ...(network && { vpc: network.vpc, vpcSubnets: privateSubnets, securityGroups: [network.group] }),
     });
+    this.#acknowledge(props);
+  }
+
+  #acknowledge({ network, tracing, permissions }: ServiceFunctionProps): void {
+    acknowledge(this, {
+      'Serverless-LambdaDLQ':
+        'What fails asynchronously comes again by itself: the timekeeper each minute, an agent’s task by its wake. Mappings have an on-failure topic.',
+      'Serverless-LambdaAsyncFailureDestination':
+        'What fails asynchronously comes again by itself: the timekeeper each minute, an agent’s task by its wake.',
+      ...(!tracing && {
+        'Serverless-LambdaTracing': 'A cheap environment; -c tracing=true traces invocations.',
+      }),
+      ...((network || tracing) && {
+        'AwsSolutions-IAM5[Resource::*]':
+          'Network interfaces and traces: EC2 and X-Ray know no narrower resource for these actions.',
+      }),
+    });
+    acknowledge(this, this.#agentFunctions(permissions));
+  }
+
+  #agentFunctions(permissions: readonly iam.PolicyStatement[]): Record<string, string> {
+    const invoked = permissions.filter(({ actions }) => actions.includes('lambda:InvokeFunction'));
+    const wild = invoked.flatMap(({ resources }) => resources).filter((arn) => arn.endsWith('*'));
+    return Object.fromEntries(
+      wild.map((arn) => [
+        `AwsSolutions-IAM5[Resource::${wordsOf(Stack.of(this).resolve(arn))}]`,
+        'Agents that are functions come and go without a deployment: by tag, or each with its versions by list.',
+      ]),
+    );
   }
 
   /** Made when asked for: what is granted to the function before belongs to its version. */
@@ -78,15 +108,14 @@ export class ServiceFunction extends Construct {
   }
 
   /** Written out instead of AWS's managed policies, which allow every log group and every network interface call there is. */
-  #makeRole({ permissions, network, tracing }: ServiceFunctionProps): iam.Role {
+  #makeRole({ permissions, network }: ServiceFunctionProps): iam.Role {
     const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
     const statements = [
       new iam.PolicyStatement({
         actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-        resources: [`${this.logGroup.logGroupArn}`],
+        resources: [this.logGroup.logGroupArn],
       }),
       ...(network ? [networkInterfaces()] : []),
-      ...(tracing ? [traces()] : []),
       ...permissions,
     ];
     // Beside the role, so that the function waits until it is there.
@@ -110,11 +139,11 @@ function networkInterfaces(): iam.PolicyStatement {
   });
 }
 
-function traces(): iam.PolicyStatement {
-  return new iam.PolicyStatement({
-    actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
-    resources: ['*'],
-  });
+/** As cdk-nag names a resource in a finding. */
+function wordsOf(resolved: unknown): string {
+  if (typeof resolved === 'string') return resolved;
+  const { 'Fn::Join': join, Ref: ref } = resolved as { 'Fn::Join'?: [string, unknown[]]; Ref?: string };
+  return join ? join[1].map(wordsOf).join(join[0]) : `<${ref}>`;
 }
 
 /** By its name: a role that named the alias itself would wait for what waits for the role. */

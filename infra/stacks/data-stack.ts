@@ -5,6 +5,7 @@ import type { Construct } from 'constructs';
 import { functionProfiles } from '../config/function-profiles.ts';
 import { retentionOf } from '../config/retention.ts';
 import type { Settings } from '../config/settings.ts';
+import { acknowledge } from '../constructs/acknowledge.ts';
 import { Database } from '../constructs/database.ts';
 import type { NetworkStack } from './network-stack.ts';
 
@@ -37,16 +38,25 @@ export class DataStack extends Stack {
       generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'not_made_yet' },
       removalPolicy,
     });
+    acknowledge(this.secretKey, {
+      'AwsSolutions-SMG4':
+        'Agents’ secrets are encrypted with it: to change it is a procedure, in RUNBOOK.md, and not a schedule.',
+    });
+    acknowledge(this.adminKey, {
+      'AwsSolutions-SMG4':
+        'An API key like any other: it is replaced and revoked by the API, which keeps only its hash.',
+    });
     this.database = this.#makeDatabase(settings, network);
   }
 
-  #makeDatabase({ database, options }: Settings, network: NetworkStack | null): Database | null {
+  #makeDatabase({ database, options, prefix }: Settings, network: NetworkStack | null): Database | null {
     if (database.kind === 'url' || network === null) return null;
     const users = Object.values(functionProfiles).flatMap(({ databaseUser }) =>
       databaseUser === 'administrator' ? [] : [databaseUser],
     );
     return new Database(this, 'Database', {
       settings: database,
+      name: prefix,
       vpc: network.vpc,
       databaseGroup: unchanging(this, 'DatabaseGroup', network.groups.database),
       proxyGroup: unchanging(this, 'ProxyGroup', network.groups.proxy),

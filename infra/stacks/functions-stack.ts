@@ -13,6 +13,7 @@ import {
 } from '../config/function-profiles.ts';
 import { retentionOf } from '../config/retention.ts';
 import type { Settings } from '../config/settings.ts';
+import { acknowledge } from '../constructs/acknowledge.ts';
 import { asFunction } from '../constructs/as-interface.ts';
 import { hasEntry } from '../constructs/bundle.ts';
 import { type Cluster, KafkaMapping } from '../constructs/event-source.ts';
@@ -115,6 +116,10 @@ export class FunctionsStack extends Stack {
           maxEventAge: Duration.minutes(1),
         }),
       ],
+    });
+    acknowledge(everyMinute, {
+      'Serverless-EventBusDLQ':
+        'A minute that was missed is made up for by the next; an alarm watches the timekeeper.',
     });
     const api = this.#function('api');
     this.api.serve(asFunction(api.alias));

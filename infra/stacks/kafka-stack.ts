@@ -4,6 +4,7 @@ import * as custom from 'aws-cdk-lib/custom-resources';
 import type { Construct } from 'constructs';
 import { retentionOf } from '../config/retention.ts';
 import type { KafkaSettings, Settings } from '../config/settings.ts';
+import { acknowledge } from '../constructs/acknowledge.ts';
 import { KafkaCluster } from '../constructs/kafka-cluster.ts';
 import type { NetworkStack } from './network-stack.ts';
 
@@ -55,6 +56,18 @@ export class KafkaStack extends Stack {
       installLatestAwsSdk: false,
       logGroup: new logs.LogGroup(this, 'LookupLogs', { retention, removalPolicy: RemovalPolicy.DESTROY }),
     });
+    // Where the toolkit puts the one function of all such look-ups.
+    for (const provider of this.node.children.filter(({ node }) => node.id.startsWith('AWS'))) {
+      acknowledge(provider, {
+        'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]':
+          'The toolkit’s own function, at deployments only: it writes its log.',
+        'AwsSolutions-L1': 'The toolkit’s own function: the toolkit sees to its runtime.',
+        'Serverless-LambdaDefaultMemorySize': 'The toolkit’s own function: one call of MSK at a deployment.',
+        'Serverless-LambdaDLQ': 'CloudFormation waits for its answer.',
+        'Serverless-LambdaTracing': 'The toolkit’s own function, at deployments only.',
+        'Serverless-LambdaLatestVersion': 'The toolkit’s own function: the toolkit sees to its runtime.',
+      });
+    }
     return lookup.getResponseField('BootstrapBrokerStringSaslIam');
   }
 }
