@@ -1,4 +1,4 @@
-import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { CfnOutput, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
@@ -45,6 +45,10 @@ export class DataStack extends Stack {
     acknowledge(this.adminKey, {
       'AwsSolutions-SMG4':
         'An API key like any other: it is replaced and revoked by the API, which keeps only its hash.',
+    });
+    new CfnOutput(this, 'AdminKeySecret', {
+      value: this.adminKey.secretName,
+      description: 'The secret with the first administrator’s API key, in api_key',
     });
     this.database = this.#makeDatabase(settings, network);
   }

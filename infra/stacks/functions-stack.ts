@@ -58,7 +58,7 @@ export class FunctionsStack extends Stack {
       if (hasEntry(name)) this.functions.set(name, this.#makeFunction(name, props, surroundings, addresses));
     }
     this.#connect(props, surroundings);
-    this.#tell(props.data);
+    new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Where the API is' });
   }
 
   #makeFunction(
@@ -138,14 +138,6 @@ export class FunctionsStack extends Stack {
     const found = this.functions.get(name);
     if (found === undefined) throw new Error(`There is no functions/${name}/index.ts`);
     return found;
-  }
-
-  #tell(data: DataStack): void {
-    new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Where the API is' });
-    new CfnOutput(this, 'AdminKeySecret', {
-      value: data.adminKey.secretName,
-      description: 'The secret with the first administrator’s API key, in api_key',
-    });
   }
 }
 
