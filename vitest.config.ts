@@ -9,6 +9,9 @@ export default defineConfig({
           name: 'infra',
           sequence: { groupOrder: 0 },
           include: ['test/infra/**/*.test.ts'],
+          // The toolkit takes seconds to load: once, for all files.
+          isolate: false,
+          maxWorkers: 1,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
-import { connectDatabase, connectProducer } from '../../shared/composition/connections.ts';
+import { connectDatabase, connectProducer, kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import { loadConnections } from '../../shared/config/environment.ts';
+import { countRecords } from '../../shared/kafka/count-records.ts';
 import { removeFullBuckets } from '../../shared/persistence/rate-limits.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
+import { reportGauges } from './gauges.ts';
 import { fireDueTimes, publishLeftBehind, type TimekeeperDeps } from './timekeeper.ts';
 
 const connections = await loadConnections();
@@ -20,12 +22,22 @@ const MARGIN_MS = 5_000;
 
 export async function handler(
   _event: unknown,
-  context: Pick<Context, 'getRemainingTimeInMillis'>,
+  context: Pick<Context, 'getRemainingTimeInMillis' | 'functionName'>,
 ): Promise<void> {
   const end = performance.now() + Math.min(LOOK_FOR_MS, context.getRemainingTimeInMillis() - MARGIN_MS);
   await removeFullBuckets(database).catch((error: Error) =>
     log.warn('Old rate limits stay until the next time', error),
   );
+  await reportGauges({
+    database,
+    countRecords: (topics) => countRecords(kafkaOptionsOf(connections, 'timekeeper-gauges'), topics),
+    deadLetterTopic: connections.topics.deadLetter,
+    onFailureTopic: connections.topics.onFailure,
+    functionName: context.functionName,
+    // Not console.log, whose lines Lambda wraps.
+    write: (line) => void process.stdout.write(`${line}\n`),
+    clock: Date.now,
+  }).catch((error: Error) => log.warn('The gauges were not read', error));
   do {
     // Neither keeps the other from its turn: timers fire while the outbox is stuck, and the other way round.
     for (const look of [fireDueTimes, publishLeftBehind]) {

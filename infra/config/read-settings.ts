@@ -82,7 +82,9 @@ function networkOf(environment: EnvironmentName, given: Values, required: Requir
 
 function zonesOf(network: NetworkSettings): number {
   if (network.kind === 'none') return 1;
-  return network.kind === 'new' ? network.zones : network.availabilityZones.length;
+  if (network.kind === 'new') return network.zones;
+  // Missing ones are noted already, and nobody sees what comes of them.
+  return network.availabilityZones?.length ?? 0;
 }
 
 function kafkaOf(environment: EnvironmentName, required: RequiredValues, zones: number): KafkaSettings {
@@ -155,9 +157,13 @@ function checkTogether(values: Values, problems: string[]): void {
       `kafkaBrokerType: expected one that starts with ${family} beside kafka=${kafka}, but it is "${broker}". Example: -c kafkaBrokerType=${example}`,
     );
   }
-  if (kafka === 'express' && values.zones !== undefined && values.zones < 3 && !subnets) {
+  const zoneCount = subnets ? zones?.length : values.zones;
+  if (kafka === 'express' && zoneCount !== undefined && zoneCount < 3) {
+    const [name, example] = subnets
+      ? ['vpcAvailabilityZones', 'eu-west-1a,eu-west-1b,eu-west-1c']
+      : ['zones', '3'];
     problems.push(
-      'zones: expected 3 beside kafka=express, whose brokers are in three zones. Example: -c zones=3',
+      `${name}: expected three zones beside kafka=express, whose brokers are in three, but there are ${zoneCount}. Example: -c ${name}=${example}`,
     );
   }
   if (

@@ -253,6 +253,8 @@ CREATE INDEX workflow_runs_newest_open ON public.workflow_runs USING btree (crea
 
 CREATE INDEX workflow_runs_newest_unsuccessful ON public.workflow_runs USING btree (created_at DESC, id DESC) WHERE ((status)::text = ANY ((ARRAY['FAILED'::character varying, 'CANCELLED'::character varying])::text[]));
 
+CREATE INDEX workflow_runs_oldest_pending ON public.workflow_runs USING btree (created_at) WHERE ((status)::text = 'PENDING'::text);
+
 CREATE TRIGGER count_changed_run AFTER UPDATE OF status, paused_at, workflow_definition_id, community_id, owner ON public.workflow_runs FOR EACH ROW WHEN (((((((old.workflow_definition_id)::text IS DISTINCT FROM (new.workflow_definition_id)::text) OR (old.community_id IS DISTINCT FROM new.community_id)) OR ((old.owner)::text IS DISTINCT FROM (new.owner)::text)) OR ((old.execution_status)::text IS DISTINCT FROM (new.execution_status)::text)) AND ((old.community_id IS NOT NULL) OR (new.community_id IS NOT NULL)))) EXECUTE FUNCTION count_run();
 
 CREATE TRIGGER count_deleted_run AFTER DELETE ON public.workflow_runs FOR EACH ROW WHEN ((old.community_id IS NOT NULL)) EXECUTE FUNCTION count_run();

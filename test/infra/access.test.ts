@@ -15,7 +15,7 @@ function statementsOf(functionName: string, actions: string): Statement[] {
   const own = policies.filter(([id]) => id.startsWith(`${functionName}Role`));
   expect(own).toHaveLength(1);
   const statements = own.flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[]);
-  return statements.filter(({ Action }) => [Action].flat()[0]?.startsWith(actions));
+  return statements.filter(({ Action }) => [Action].flat().some((action) => action.startsWith(actions)));
 }
 
 function resourcesWith(functionName: string, action: string, service: string): string[] {

@@ -30,7 +30,7 @@ describe('the database', () => {
       expect.objectContaining({
         EnablePerformanceInsights: true,
         PubliclyAccessible: false,
-        PromotionTier: 0,
+        PromotionTier: 1,
       }),
     ]);
     expect(removal(prod.data, 'AWS::RDS::DBCluster')).toEqual(['Snapshot']);
