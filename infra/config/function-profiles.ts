@@ -6,7 +6,8 @@ export type FunctionName =
   | 'http-bridge'
   | 'lambda-bridge'
   | 'timekeeper'
-  | 'migrate';
+  | 'migrate'
+  | 'redrive';
 
 /** What a function gets and may do: nothing that is not here. Sizes have their reasons beside them. */
 export interface FunctionProfile {
@@ -15,7 +16,8 @@ export interface FunctionProfile {
   readonly timeoutSeconds: number;
   /** Taken from the account's concurrency where `reservedConcurrency` is true; null shares what is left. */
   readonly reservedConcurrency: ReservedConcurrency;
-  readonly databaseUser: string | 'administrator';
+  /** Null: it has nothing to do with the database. */
+  readonly databaseUser: string | 'administrator' | null;
   /** Topics whose records it may write. `agents` are those of agents that speak Kafka. */
   readonly writes: readonly (TopicName | 'agents')[];
   readonly needs: readonly (
@@ -26,6 +28,7 @@ export interface FunctionProfile {
     | 'adminKey'
     | 'topicAdministration'
     | 'gauges'
+    | 'redrive'
   )[];
   /** Who it calls: agents may be at any address and port. */
   readonly reaches: 'services' | 'agents' | 'database';
@@ -127,5 +130,25 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     needs: ['adminKey', 'topicAdministration'],
     reaches: 'database',
     bundleBudgetKib: 1_550,
+  },
+  redrive: {
+    description: 'Puts records that were given up back where they came from, when somebody asks for it',
+    memoryMb: 512,
+    // Thousands of records a second: whoever asks waits for the answer.
+    timeoutSeconds: 840,
+    // One at a time, in one consumer group.
+    reservedConcurrency: 1,
+    databaseUser: null,
+    writes: [
+      'executionRequests',
+      'cancellationRequests',
+      'stepRequests',
+      'results',
+      'httpTasks',
+      'lambdaTasks',
+    ],
+    needs: ['redrive'],
+    reaches: 'services',
+    bundleBudgetKib: 1_350,
   },
 };

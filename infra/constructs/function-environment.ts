@@ -45,6 +45,7 @@ function databaseVariables(
   settings: Settings,
   { database }: Surroundings,
 ): Record<string, string> {
+  if (databaseUser === null) return {};
   if (settings.database.kind === 'url') return { DATABASE_URL: settings.database.url };
   if (database === null) throw new Error('Expected a database, since the settings name none by its address');
   if (databaseUser === 'administrator') {

@@ -37,6 +37,7 @@ function kafkaOf(
     ...(profile.writes.length > 0 ? [kafkaAccess.write(profile.writes)] : []),
     ...(profile.needs.includes('topicAdministration') ? [kafkaAccess.makeTopics()] : []),
     ...(profile.needs.includes('gauges') ? [kafkaAccess.describe(['deadLetter', 'onFailure'])] : []),
+    ...(profile.needs.includes('redrive') ? kafkaAccess.readGivenUp(surroundings.redriveGroupId) : []),
     ...(sources.length > 0
       ? kafkaAccess.consume(
           sources.map(({ topic }) => topic),
@@ -48,7 +49,7 @@ function kafkaOf(
 }
 
 function databaseOf(scope: Construct, { databaseUser }: FunctionProfile, { database }: Surroundings) {
-  if (database === null) return [];
+  if (database === null || databaseUser === null) return [];
   if (databaseUser === 'administrator') return [readSecret(database.server.administrator.secretArn)];
   // proxy:…:db-proxy:prx-0123 has the id that IAM knows the proxy by.
   const proxyId = Stack.of(scope).splitArn(database.proxy.dbProxyArn, colonNames).resourceName ?? '';

@@ -63,6 +63,18 @@ export class KafkaAccess {
     ];
   }
 
+  /** Both kinds of records that nobody could deal with, and how far a redrive has come. */
+  readGivenUp(groupId: string): iam.PolicyStatement[] {
+    const topics = [this.#topics.deadLetter, this.#topics.onFailure];
+    return [
+      statement(
+        ['DescribeTopic', 'ReadData'],
+        topics.map((topic) => this.#arn('topic', topic)),
+      ),
+      statement(['DescribeGroup', 'AlterGroup'], [this.#arn('group', groupId)]),
+    ];
+  }
+
   makeTopics(): iam.PolicyStatement {
     return statement(
       ['CreateTopic', 'DescribeTopic'],

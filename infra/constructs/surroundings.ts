@@ -17,6 +17,7 @@ export interface Surroundings {
     readonly adminKeyArn: string;
     readonly jwtSecretArn: string | undefined;
   };
+  readonly redriveGroupId: string;
   readonly functionNameOf: (name: FunctionName) => string;
   readonly agentFunctionArns: readonly string[] | undefined;
 }

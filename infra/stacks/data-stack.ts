@@ -56,7 +56,7 @@ export class DataStack extends Stack {
   #makeDatabase({ database, options, prefix }: Settings, network: NetworkStack | null): Database | null {
     if (database.kind === 'url' || network === null) return null;
     const users = Object.values(functionProfiles).flatMap(({ databaseUser }) =>
-      databaseUser === 'administrator' ? [] : [databaseUser],
+      databaseUser === 'administrator' || databaseUser === null ? [] : [databaseUser],
     );
     return new Database(this, 'Database', {
       settings: database,

@@ -155,6 +155,7 @@ function surroundingsOf({ settings, data, kafka }: FunctionsStackProps): Surroun
       adminKeyArn: data.adminKey.secretArn,
       jwtSecretArn: options.jwtSecretArn,
     },
+    redriveGroupId: `${prefix}.redrive`,
     functionNameOf: (name) => `${prefix}-${name}`,
     agentFunctionArns: options.agentFunctionArns,
   };

@@ -1,6 +1,6 @@
 import { createMskToken } from '../aws/msk-token.ts';
 import { createRdsPassword } from '../aws/rds-password.ts';
-import type { Connections } from '../config/environment.ts';
+import type { Connections, KafkaConnection } from '../config/environment.ts';
 import type { KafkaOptions } from '../kafka/client.ts';
 import { createProducer, type RecordProducer } from '../kafka/producer.ts';
 import { type Database, openDatabase } from '../persistence/database.ts';
@@ -17,7 +17,7 @@ export function connectProducer(connections: Connections, clientId: string): Rec
 }
 
 export function kafkaOptionsOf(
-  { kafkaBrokers: brokers, kafkaAuth, awsRegion }: Connections,
+  { kafkaBrokers: brokers, kafkaAuth, awsRegion }: KafkaConnection,
   clientId: string,
 ): KafkaOptions {
   return { brokers, clientId, token: kafkaAuth === 'iam' ? createMskToken(awsRegion) : undefined };

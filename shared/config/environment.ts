@@ -21,13 +21,7 @@ function isHttpUrl(text: string): boolean {
   return /^https?:/i.test(text) && URL.canParse(text);
 }
 
-/** What a function needs that keeps no secrets of users. */
-const connectionVariables = z.object({
-  DATABASE_URL: z.string().min(1),
-  /** `iam`: a token signed with the function's role instead of a password. */
-  DATABASE_AUTH: z.enum(['password', 'iam']).default('password'),
-  /** Several statements in one round trip. Off where a proxy in between does not take pipelining. */
-  DATABASE_PIPELINE: flag.default(false),
+const kafkaVariables = z.object({
   KAFKA_BROKERS: list.refine((brokers) => brokers.length > 0, 'expected host:port, or several with commas'),
   /** `iam`: TLS, and a token signed with the function's role. */
   KAFKA_AUTH: z.enum(['none', 'iam']).default('none'),
@@ -38,6 +32,15 @@ const connectionVariables = z.object({
   /** Lambda sets it. */
   AWS_REGION: z.string().default('us-east-1'),
   LOG_LEVEL: z.enum(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL', 'SILENT']).default('INFO'),
+});
+
+/** What a function needs that keeps no secrets of users. */
+const connectionVariables = kafkaVariables.extend({
+  DATABASE_URL: z.string().min(1),
+  /** `iam`: a token signed with the function's role instead of a password. */
+  DATABASE_AUTH: z.enum(['password', 'iam']).default('password'),
+  /** Several statements in one round trip. Off where a proxy in between does not take pipelining. */
+  DATABASE_PIPELINE: flag.default(false),
 });
 
 const allVariables = connectionVariables.extend({
@@ -76,16 +79,19 @@ const migrateVariables = z.object({
   ADMIN_KEY_ARN: optionalText,
 });
 
-export interface Connections {
-  readonly databaseUrl: string;
-  readonly databasePipeline: boolean;
-  readonly databaseAuth: 'password' | 'iam';
+export interface KafkaConnection {
   readonly kafkaBrokers: readonly string[];
   readonly kafkaAuth: 'none' | 'iam';
   readonly kafkaGroupId: string;
   readonly topics: Topics;
   readonly awsRegion: string;
   readonly logLevel: string;
+}
+
+export interface Connections extends KafkaConnection {
+  readonly databaseUrl: string;
+  readonly databasePipeline: boolean;
+  readonly databaseAuth: 'password' | 'iam';
 }
 
 export interface Environment extends Connections {
@@ -163,11 +169,22 @@ function parse<Schema extends z.ZodType>(schema: Schema, variables: Variables): 
   throw new EnvironmentError(`Set these environment variables right: ${problems.join('; ')}`);
 }
 
+/** Of a function that needs no more than Kafka. */
+export function readKafkaConnection(variables: Variables = process.env): KafkaConnection {
+  return kafkaOf(parse(kafkaVariables, variables));
+}
+
 function connectionsOf(env: z.output<typeof connectionVariables>): Connections {
   return {
+    ...kafkaOf(env),
     databaseUrl: env.DATABASE_URL,
     databasePipeline: env.DATABASE_PIPELINE,
     databaseAuth: env.DATABASE_AUTH,
+  };
+}
+
+function kafkaOf(env: z.output<typeof kafkaVariables>): KafkaConnection {
+  return {
     kafkaBrokers: env.KAFKA_BROKERS,
     kafkaAuth: env.KAFKA_AUTH,
     kafkaGroupId: env.KAFKA_GROUP_ID,

@@ -73,7 +73,7 @@ export async function startDeployedStack(options: DeployedStackOptions): Promise
   const database = new pg.Client({ connectionString: databaseUrl });
   await database.connect();
   for (const { databaseUser } of Object.values(functionProfiles)) {
-    if (databaseUser !== 'administrator')
+    if (databaseUser !== 'administrator' && databaseUser !== null)
       await database.query(`alter role ${databaseUser} password '${PASSWORD}'`);
   }
   const stack = await startStack({
@@ -123,7 +123,7 @@ function fillSecrets({ values }: TestSecrets, functions: readonly FunctionSettin
 function asOwnUser(functionName: string, databaseUrl: string): { DATABASE_URL: string } {
   const profile = Object.entries(functionProfiles).find(([name]) => name === functionName)?.[1];
   const url = new URL(databaseUrl);
-  if (profile !== undefined && profile.databaseUser !== 'administrator') {
+  if (typeof profile?.databaseUser === 'string' && profile.databaseUser !== 'administrator') {
     url.username = profile.databaseUser;
     url.password = PASSWORD;
   }
