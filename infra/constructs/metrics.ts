@@ -13,11 +13,13 @@ type MappingMetric = 'OffsetLag' | 'DroppedEventCount' | 'OnFailureDestinationDe
 export class Metrics {
   readonly functionNames: readonly FunctionName[];
   readonly mappings: FunctionsStack['mappings'];
+  readonly #settings: Settings;
   readonly #prefix: string;
   readonly #api: FunctionsStack['api'];
   readonly #database: DataStack['database'];
 
   constructor(settings: Settings, functions: FunctionsStack, data: DataStack) {
+    this.#settings = settings;
     this.#prefix = settings.prefix;
     this.#api = functions.api;
     this.#database = data.database;
@@ -99,7 +101,7 @@ export class Metrics {
       ...EVERY_MINUTE,
       namespace: 'AWS/RDS',
       metricName,
-      dimensionsMap: { DBClusterIdentifier: this.#prefix },
+      dimensionsMap: this.#databaseDimensions(),
       statistic,
     });
   }
@@ -112,8 +114,21 @@ export class Metrics {
       ...EVERY_MINUTE,
       namespace: 'AWS/Kafka',
       metricName,
-      dimensionsMap: { 'Cluster Name': this.#prefix },
+      dimensionsMap: { 'Cluster Name': this.#kafkaName() },
       statistic,
     });
+  }
+
+  #databaseDimensions(): Record<string, string> {
+    const { database } = this.#settings;
+    if (database.kind === 'instance') return { DBInstanceIdentifier: this.#prefix };
+    const name = database.kind === 'existing' ? database.clusterIdentifier : this.#prefix;
+    return { DBClusterIdentifier: name };
+  }
+
+  #kafkaName(): string {
+    const { kafka } = this.#settings;
+    // arn:…:cluster/name/uuid
+    return (kafka.kind === 'existing' && kafka.clusterArn.split('/')[1]) || this.#prefix;
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { expect, test } from 'vitest';
 import { createDeployment } from '../support/synthesise.ts';
 import { propertiesOf } from './deployments.ts';
@@ -50,9 +50,23 @@ test('alarms go to the topic or the address that is given, and to nobody otherwi
   });
 });
 
+test.each([
+  [{ database: 'aurora-serverless' }, 'DBClusterIdentifier', 'stepline-prod'],
+  [{ database: 'instance' }, 'DBInstanceIdentifier', 'stepline-prod'],
+])('%j is watched by its own name', (context, dimension, name) => {
+  observe({ env: 'prod', ...context }).hasResourceProperties('AWS::CloudWatch::Alarm', {
+    MetricName: 'CPUUtilization',
+    Dimensions: [{ Name: dimension, Value: name }],
+  });
+});
+
 test('a timekeeper that reports nothing is an alarm', () => {
   observe({ env: 'prod' }).hasResourceProperties('AWS::CloudWatch::Alarm', {
-    MetricName: 'Invocations',
+    Metrics: [
+      Match.objectLike({
+        MetricStat: Match.objectLike({ Metric: Match.objectLike({ MetricName: 'Invocations' }) }),
+      }),
+    ],
     ComparisonOperator: 'LessThanThreshold',
     TreatMissingData: 'breaching',
   });
