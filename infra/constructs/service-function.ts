@@ -59,6 +59,8 @@ export class ServiceFunction extends Construct {
       }),
       environment: { ...props.environment },
       role: this.role,
+      // What an alias can go back to.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
       logGroup: this.logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       tracing: props.tracing ? lambda.Tracing.ACTIVE : lambda.Tracing.DISABLED,

@@ -34,6 +34,8 @@ export class WebFirewall extends Construct {
           'GenericLFI_BODY',
           'GenericRFI_BODY',
           'EC2MetaDataSSRF_BODY',
+          // Agents that call back need not say what they are.
+          'NoUserAgent_HEADER',
         ]),
       ],
     });

@@ -29,6 +29,12 @@ test('all run on Node 24 and ARM64, in private subnets, log JSON, and are called
     expect(RetentionInDays).toBe(90);
 });
 
+test('versions stay when others follow, so that an alias can go back', () => {
+  const versions = Object.values(prod.functions.findResources('AWS::Lambda::Version'));
+  expect(versions.length).toBe(own().length);
+  for (const { DeletionPolicy } of versions) expect(DeletionPolicy).toBe('Retain');
+});
+
 test('concurrency is reserved for every partition in prod, and nowhere in dev, whose account may have none to reserve', () => {
   const reserved = Object.fromEntries(
     own().map(({ FunctionName, ReservedConcurrentExecutions }) => [
