@@ -12,7 +12,9 @@ import type { ApiServices } from './services.ts';
 
 const kinds = ['http', 'lambda', 'kafka'] as const;
 const MAX_TIMEOUT_SECONDS = 31_536_000;
-const FUNCTION = /^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:)?[\w-]{1,140}(:[\w$-]{1,128})?$/;
+/** As Lambda takes it: a name of at most 64 characters or an ARN, either with a version or an alias. */
+const FUNCTION =
+  /^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:)?[\w-]{1,64}(:(\$LATEST|[\w-]{1,128}))?$/;
 const TOPIC = /^[\w.-]{1,249}$/;
 
 const text = z.string({ error: 'expected text' });
@@ -26,7 +28,7 @@ const settings = {
   kind: z.enum(kinds, { error: `expected one of ${kinds.join(', ')}` }).default('http'),
   url: text.optional().describe('Of an http agent.'),
   function_arn: text
-    .regex(FUNCTION, 'expected the name or ARN of a Lambda function')
+    .regex(FUNCTION, 'expected the name or ARN of a Lambda function, with :version or :alias or without')
     .optional()
     .describe('Of a lambda agent.'),
   topic: text
@@ -38,7 +40,9 @@ const settings = {
     "How long it may take, where the step does not say. Default: the deployment's.",
   ),
   timeout: timeout.describe('Another name of `timeout_seconds`.'),
-  secret: text.optional().describe('Calls are signed with it. Without one, one is made and shown this once.'),
+  secret: text
+    .optional()
+    .describe('Of an http agent: calls are signed with it. Without one, one is made and shown this once.'),
 };
 
 const newAgent = z.strictObject({
@@ -93,8 +97,11 @@ function findAgentProblems(json: unknown, { agentRules }: ApiServices): Problem[
   if (urlProblem !== null) problems.push({ path: 'url', message: urlProblem });
   const secretProblem = typeof secret === 'string' ? agentRules.checkSecret(secret) : null;
   if (secretProblem !== null) problems.push({ path: 'secret', message: secretProblem });
-  if (kind === 'kafka' && secret !== undefined) {
-    problems.push({ path: 'secret', message: 'expected to be absent: calls of kafka agents are not signed' });
+  if ((kind === 'lambda' || kind === 'kafka') && secret !== undefined) {
+    problems.push({
+      path: 'secret',
+      message: `expected to be absent: calls of ${kind} agents are not signed`,
+    });
   }
   if ((json.timeout ?? null) !== null && (json.timeout_seconds ?? null) !== null) {
     problems.push({ path: 'timeout', message: 'expected either timeout or timeout_seconds, not both' });

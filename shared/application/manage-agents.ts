@@ -75,7 +75,7 @@ export function createManageAgents(agents: Agents, secrets: AgentSecrets): Manag
   return {
     async register(caller, name, { secret: given, ...settings }) {
       if (!isKindPermitted(caller, settings)) return { ok: false, code: 'KIND_NOT_PERMITTED' };
-      const secret = settings.kind === 'kafka' ? null : (given ?? secrets.generate());
+      const secret = isSigned(settings) ? (given ?? secrets.generate()) : null;
       const secretEncrypted = secret === null ? null : secrets.encrypt(secret);
       try {
         const owner = caller.isAdmin ? null : caller.userId;
@@ -88,11 +88,11 @@ export function createManageAgents(agents: Agents, secrets: AgentSecrets): Manag
     },
     async update(caller, { id, kind: kindBefore }, { secret: given, ...settings }) {
       if (!isKindPermitted(caller, settings)) return { ok: false, code: 'KIND_NOT_PERMITTED' };
-      // A kafka agent has no secret to keep when it becomes one that is called.
-      const made = given === undefined && kindBefore === 'kafka' && settings.kind !== 'kafka';
+      // An agent of another kind has no secret to keep when it becomes one of kind http.
+      const made = given === undefined && kindBefore !== 'http' && isSigned(settings);
       const secret = made ? secrets.generate() : given;
-      const secretEncrypted =
-        settings.kind === 'kafka' ? null : secret === undefined ? undefined : secrets.encrypt(secret);
+      const kept = secret === undefined ? undefined : secrets.encrypt(secret);
+      const secretEncrypted = isSigned(settings) ? kept : null;
       const agent = await agents.updateAgent(caller, id, { ...settings, secretEncrypted });
       if (!agent) return { ok: false, code: 'UNKNOWN_AGENT' };
       return { ok: true, agent, secret: made ? (secret ?? null) : null };
@@ -102,6 +102,11 @@ export function createManageAgents(agents: Agents, secrets: AgentSecrets): Manag
 
 function isKindPermitted(caller: Viewer, { kind }: AgentSettings): boolean {
   return caller.isAdmin || kind === 'http';
+}
+
+/** Lambda lets in whom IAM allows, and a kafka agent's topic whom the cluster does: their calls need no signature. */
+function isSigned({ kind }: AgentSettings): boolean {
+  return kind === 'http';
 }
 
 function isUniqueViolation(error: unknown): boolean {

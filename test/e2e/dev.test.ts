@@ -92,6 +92,7 @@ test('npm run dev says when it is ready, and writes down for tools what runs whe
       'test-agent': expect.stringMatching(/\/agents\/test-agent$/),
       'data-extractor': expect.stringMatching(/\/agents\/data-extractor$/),
       'data-transformer': expect.stringMatching(/\/agents\/data-transformer$/),
+      'lambda-echo-agent': 'arn:aws:lambda:us-east-1:000000000000:function:lambda-echo-agent',
     },
     pids: {
       launcher: expect.any(Number),
@@ -102,6 +103,8 @@ test('npm run dev says when it is ready, and writes down for tools what runs whe
       timekeeper: expect.any(Number),
       'step-executor': expect.any(Number),
       'http-bridge': expect.any(Number),
+      'lambda-bridge': expect.any(Number),
+      'lambda-echo-agent': expect.any(Number),
     },
   });
   const running = dev.stillRunning().map((name) => Number.parseInt(name, 10));
@@ -282,7 +285,17 @@ test('--fresh starts empty; keys stay, and a token signed with the secret execut
   const workflowId = await byToken.createWorkflow({
     name: 'by-token',
     start_step: 'only',
-    steps: { only: { agent_name: 'echo-agent', input_mapping: { message: '$.workflow_input.message' } } },
+    steps: {
+      only: {
+        agent_name: 'echo-agent',
+        next_step: 'function',
+        input_mapping: { message: '$.workflow_input.message' },
+      },
+      function: {
+        agent_name: 'lambda-echo-agent',
+        input_mapping: { message: '$.only.output_data.message' },
+      },
+    },
   });
   const runId = await byToken.execute(workflowId, { message: 'fresh' });
   expect((await byToken.ended(runId)).output_data).toEqual({ message: 'fresh' });

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApiServices } from '../../functions/api/api-services.ts';
 import { createApi } from '../../functions/api/create-api.ts';
-import type { HttpBridge } from '../../functions/http-bridge/http-bridge.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
 import { fireDueTimes, publishLeftBehind } from '../../functions/timekeeper/timekeeper.ts';
@@ -9,6 +8,9 @@ import { startApiGateway } from '../../localstack/api-gateway/api-gateway.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
 import type { InvocationContext, Invoker } from '../../localstack/invocation.ts';
+import type { AgentBridge } from '../../shared/agent-bridge/agent-bridge.ts';
+import { openAgentBridge } from '../../shared/agent-bridge/open-agent-bridge.ts';
+import { createLambdaAgentCaller } from '../../shared/agents/call-lambda-agent.ts';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
 import type { TopicName } from '../../shared/config/topics.ts';
@@ -73,6 +75,19 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
         return handlerOf(bridge);
       },
     }),
+    'lambda-bridge': inProcessFunction({
+      functionName: 'lambda-bridge',
+      createHandler: () => {
+        const warn = () => {};
+        const caller = createLambdaAgentCaller({ clock: Date.now, warn, client: world.lambda.client });
+        const { bridge, close } = openAgentBridge(environment, 'lambda', caller, {
+          functionName: null,
+          warn,
+        });
+        closers.push(close);
+        return handlerOf(bridge);
+      },
+    }),
   };
 
   const newMappings = () =>
@@ -118,7 +133,7 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
   };
 }
 
-function handlerOf(bridge: HttpBridge): LambdaHandler {
+function handlerOf(bridge: AgentBridge): LambdaHandler {
   return (event: MskEvent, context: InvocationContext) =>
     bridge.handleRecords(event, { remainingMs: () => context.getRemainingTimeInMillis() });
 }

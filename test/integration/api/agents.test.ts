@@ -66,7 +66,9 @@ describe('registering an agent', () => {
     const kafka = { name: 'a-kafka', kind: 'kafka', topic: 'agent.transformer', timeout_seconds: 5 };
     const madeLambda = await asAdmin(post(lambda));
     const madeKafka = await asAdmin(post(kafka));
-    expect(madeLambda.body.data).toMatchObject({ ...lambda, owner: null, secret: expect.any(String) });
+    expect(madeLambda.body.data).toMatchObject({ ...lambda, owner: null });
+    expect(madeLambda.body.data).not.toHaveProperty('secret');
+    expect(await storedSecret(madeLambda.body.id)).toBeNull();
     expect(madeKafka.body.data).toMatchObject({ ...kafka, owner: null });
     expect(madeKafka.body.data).not.toHaveProperty('secret');
     expect(await storedSecret(madeKafka.body.id)).toBeNull();
@@ -106,6 +108,14 @@ describe('registering an agent', () => {
       { name: 'x', kind: 'lambda', function_arn: 'arn:aws:s3:::bucket' },
       ['function_arn'],
     ],
+    [
+      'a secret for lambda, where IAM lets in',
+      { name: 'x', kind: 'lambda', function_arn: 'f', secret: 'a secret of mine' },
+      ['secret'],
+    ],
+    ['a function without a name', { name: 'x', kind: 'lambda', function_arn: '' }, ['function_arn']],
+    ['a function name of 65', { name: 'x', kind: 'lambda', function_arn: 'f'.repeat(65) }, ['function_arn']],
+    ['an alias that is none', { name: 'x', kind: 'lambda', function_arn: 'f:a:b' }, ['function_arn']],
     [
       'a secret for kafka',
       { name: 'x', kind: 'kafka', topic: 'agent.x', secret: 'a secret of mine' },
@@ -226,15 +236,20 @@ describe('changing agents', () => {
     expect(codeOf(await asAdmin({ path: `${agents}/common` }))).toEqual([404, 'NOT_FOUND']);
   });
 
-  it('gives a secret to what was a kafka agent and is now called', async () => {
-    const { body: made } = await asAdmin(post({ name: 'changer', kind: 'kafka', topic: 'agent.changer' }));
-    const { body } = await asAdmin({ method: 'PUT', path: `${agents}/changer`, body: http('changer') });
-    expect(await storedSecret(made.id)).toBe(body.data.secret);
-    await asAdmin({
-      method: 'PUT',
-      path: `${agents}/changer`,
-      body: { kind: 'kafka', topic: 'agent.changer' },
-    });
-    expect(await storedSecret(made.id)).toBeNull();
-  });
+  it.each([
+    { kind: 'kafka', topic: 'agent.changer' },
+    { kind: 'lambda', function_arn: 'changer:live' },
+  ])(
+    'gives a secret to what was a $kind agent and is now called by HTTP, and takes it away again',
+    async (other) => {
+      const name = `${other.kind}-changer`;
+      const { body: made } = await asAdmin(post({ name, ...other }));
+      const { body } = await asAdmin({ method: 'PUT', path: `${agents}/${name}`, body: http(name) });
+      expect(body.data.secret).toMatch(/^whsec_/);
+      expect(await storedSecret(made.id)).toBe(body.data.secret);
+      const changed = await asAdmin({ method: 'PUT', path: `${agents}/${name}`, body: other });
+      expect(changed.body.data).toMatchObject(other);
+      expect(await storedSecret(made.id)).toBeNull();
+    },
+  );
 });

@@ -1,20 +1,26 @@
-import type { HttpAgentCall } from '../../shared/agents/call-http-agent.ts';
-import type { CallOutcome } from '../../shared/agents/call-outcome.ts';
-import type { RegistryLookup } from '../../shared/agents/registry.ts';
-import type { Tokens } from '../../shared/agents/tokens.ts';
-import type { Topics } from '../../shared/config/topics.ts';
-import type { OutgoingRecord } from '../../shared/kafka/producer.ts';
-import type { AgentTask } from '../../shared/messages/messages.ts';
-import type { AttemptCall, DeadlineExtension } from '../../shared/persistence/agent-calls.ts';
+import type { AgentKind } from '../agents/agent.ts';
+import type { AgentCall } from '../agents/agent-call.ts';
+import type { CallOutcome } from '../agents/call-outcome.ts';
+import type { RegistryLookup } from '../agents/registry.ts';
+import type { Tokens } from '../agents/tokens.ts';
+import type { Topics } from '../config/topics.ts';
+import type { OutgoingRecord } from '../kafka/producer.ts';
+import type { AgentTask } from '../messages/messages.ts';
+import type { AttemptCall, DeadlineExtension } from '../persistence/agent-calls.ts';
 
-/** What the bridge needs of the outside. */
-export interface HttpBridgePorts {
+/** Agents that do not speak Kafka themselves. */
+export type BridgedKind = Exclude<AgentKind, 'kafka'>;
+
+/** What a bridge needs of the outside. */
+export interface AgentBridgePorts {
+  /** Of the agents that it calls. */
+  readonly kind: BridgedKind;
   readonly topics: Pick<Topics, 'results' | 'deadLetter'>;
   readonly publish: (records: readonly OutgoingRecord[]) => Promise<void>;
   readonly loadCalls: (stepExecutionIds: readonly string[]) => Promise<ReadonlyMap<string, AttemptCall>>;
   readonly extendDeadlines: (extensions: readonly DeadlineExtension[]) => Promise<unknown>;
   /** Never rejects. */
-  readonly callAgent: (call: HttpAgentCall) => Promise<CallOutcome>;
+  readonly callAgent: (call: AgentCall) => Promise<CallOutcome>;
   /** Null: there is no registry. Never rejects. */
   readonly lookupRegistry: ((agentName: string) => Promise<RegistryLookup>) | null;
   /** Decrypts what the table holds. */

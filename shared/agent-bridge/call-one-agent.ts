@@ -1,8 +1,8 @@
-import type { Agent } from '../../shared/agents/agent.ts';
-import type { AgentTask } from '../../shared/messages/messages.ts';
-import type { AttemptCall } from '../../shared/persistence/agent-calls.ts';
+import type { Agent } from '../agents/agent.ts';
+import type { AgentTask } from '../messages/messages.ts';
+import type { AttemptCall } from '../persistence/agent-calls.ts';
 import type { Outbound } from './outbound.ts';
-import type { HttpBridgePorts, Invocation } from './ports.ts';
+import type { AgentBridgePorts, Invocation } from './ports.ts';
 import type { SlowAgents } from './slow-agents.ts';
 
 /** A task with the agent that is to be called for it. */
@@ -36,7 +36,7 @@ export async function callOneAgent(
     tokens,
     publicUrl,
     clock,
-  }: Pick<HttpBridgePorts, 'callAgent' | 'tokens' | 'publicUrl' | 'clock'>,
+  }: Pick<AgentBridgePorts, 'callAgent' | 'tokens' | 'publicUrl' | 'clock'>,
   slowAgents: SlowAgents,
 ): Promise<void> {
   const { step_execution_id } = task;
@@ -50,7 +50,7 @@ export async function callOneAgent(
   const path = `${encodeURIComponent(step_execution_id)}/${tokens.callbackToken(step_execution_id)}`;
   const startedAt = clock();
   const outcome = await callAgent({
-    url: agent.address,
+    address: agent.address,
     secret: agent.secret,
     timeoutMs: isCutShort ? availableMs : timeoutMs,
     timeoutMessage: isCutShort ? cutShortMessage(timeoutMs, availableMs) : undefined,
@@ -73,6 +73,6 @@ export async function callOneAgent(
 function cutShortMessage(timeoutMs: number, availableMs: number): string {
   return (
     `The agent did not answer within ${availableMs} ms. The step allows ${timeoutMs} ms, but the function that called it ` +
-    'had no more time: let the agent answer 202 and use its callback_url.'
+    'had no more time: let the agent accept the task and use its callback_url.'
   );
 }

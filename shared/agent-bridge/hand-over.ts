@@ -1,13 +1,13 @@
-import type { AgentTask } from '../../shared/messages/messages.ts';
-import type { HttpBridgePorts } from './ports.ts';
+import type { AgentTask } from '../messages/messages.ts';
+import type { AgentBridgePorts } from './ports.ts';
 
 interface Handable {
   readonly task: AgentTask;
   readonly timeoutMs: number;
 }
 
-type HandOverPorts = Pick<HttpBridgePorts, 'extendDeadlines' | 'warn'> & {
-  readonly invokeSelf: NonNullable<HttpBridgePorts['invokeSelf']>;
+type HandOverPorts = Pick<AgentBridgePorts, 'extendDeadlines' | 'warn'> & {
+  readonly invokeSelf: NonNullable<AgentBridgePorts['invokeSelf']>;
 };
 
 /** An asynchronous invocation's payload is at most 1 MB; the rest is its envelope. */

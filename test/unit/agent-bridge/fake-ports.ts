@@ -1,5 +1,5 @@
-import type { HandedTasks, HttpBridgePorts } from '../../../functions/http-bridge/ports.ts';
-import type { HttpAgentCall } from '../../../shared/agents/call-http-agent.ts';
+import type { AgentBridgePorts, HandedTasks } from '../../../shared/agent-bridge/ports.ts';
+import type { AgentCall } from '../../../shared/agents/agent-call.ts';
 import type { CallOutcome } from '../../../shared/agents/call-outcome.ts';
 import type { RegistryLookup } from '../../../shared/agents/registry.ts';
 import { createTokens } from '../../../shared/agents/tokens.ts';
@@ -14,19 +14,20 @@ export const T0 = Date.UTC(2026, 0, 1);
 export const plenty = { remainingMs: () => 840_000 };
 
 /** Everything around the bridge, in memory. A test sets what differs. */
-export class FakePorts implements HttpBridgePorts {
+export class FakePorts implements AgentBridgePorts {
+  readonly kind: AgentBridgePorts['kind'] = 'http';
   readonly topics = { results: 'results.topic', deadLetter: 'workflow.dead-letter' };
   readonly tokens = tokens;
   readonly publicUrl = 'https://stepline.test';
   now = T0;
   readonly attempts = new Map<string, AttemptCall>();
   readonly loads: string[][] = [];
-  readonly called: HttpAgentCall[] = [];
+  readonly called: AgentCall[] = [];
   readonly published: OutgoingRecord[][] = [];
   readonly extended: DeadlineExtension[][] = [];
   readonly handed: HandedTasks[] = [];
   readonly warnings: string[] = [];
-  answer: (call: HttpAgentCall) => CallOutcome | Promise<CallOutcome> = ({ body }) => ({
+  answer: (call: AgentCall) => CallOutcome | Promise<CallOutcome> = ({ body }) => ({
     status: 'completed',
     output: { echo: body.input_data },
     logs: null,
@@ -35,7 +36,7 @@ export class FakePorts implements HttpBridgePorts {
   extendError: () => Error | null = () => null;
   invokeError: () => Error | null = () => null;
   lookupRegistry: ((name: string) => Promise<RegistryLookup>) | null = null;
-  invokeSelf: HttpBridgePorts['invokeSelf'] = async (handed) => {
+  invokeSelf: AgentBridgePorts['invokeSelf'] = async (handed) => {
     const error = this.invokeError();
     if (error) throw error;
     this.handed.push(handed);
@@ -50,7 +51,7 @@ export class FakePorts implements HttpBridgePorts {
     this.loads.push([...ids]);
     return this.attempts;
   };
-  readonly callAgent = async (call: HttpAgentCall) => {
+  readonly callAgent = async (call: AgentCall) => {
     this.called.push(call);
     return this.answer(call);
   };

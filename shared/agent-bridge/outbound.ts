@@ -1,12 +1,12 @@
-import type { CallOutcome } from '../../shared/agents/call-outcome.ts';
-import type { OutgoingRecord } from '../../shared/kafka/producer.ts';
-import type { AgentError, AgentResult, AgentTask } from '../../shared/messages/messages.ts';
-import type { DeadlineExtension } from '../../shared/persistence/agent-calls.ts';
+import type { CallOutcome } from '../agents/call-outcome.ts';
+import type { OutgoingRecord } from '../kafka/producer.ts';
+import type { AgentError, AgentResult, AgentTask } from '../messages/messages.ts';
+import type { DeadlineExtension } from '../persistence/agent-calls.ts';
 import { allDone } from './all-done.ts';
 import { MicroBatcher } from './micro-batcher.ts';
-import type { HttpBridgePorts, Invocation } from './ports.ts';
+import type { AgentBridgePorts, Invocation } from './ports.ts';
 
-type OutboundPorts = Pick<HttpBridgePorts, 'publish' | 'extendDeadlines' | 'topics' | 'clock' | 'warn'>;
+type OutboundPorts = Pick<AgentBridgePorts, 'publish' | 'extendDeadlines' | 'topics' | 'clock' | 'warn'>;
 
 /** An answer is precious, an agent would have to be called again for it: so long is tried to hand it on. */
 const MAX_PATIENCE_MS = 10_000;

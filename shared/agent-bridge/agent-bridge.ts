@@ -1,15 +1,15 @@
-import { deadLetterOf } from '../../shared/kafka/dead-letter-of.ts';
-import { type MskEvent, type MskRecord, recordsOf } from '../../shared/kafka/msk-event.ts';
-import { parseRecord } from '../../shared/kafka/parse-record.ts';
-import { type AgentTask, agentTask } from '../../shared/messages/messages.ts';
+import { deadLetterOf } from '../kafka/dead-letter-of.ts';
+import { type MskEvent, type MskRecord, recordsOf } from '../kafka/msk-event.ts';
+import { parseRecord } from '../kafka/parse-record.ts';
+import { type AgentTask, agentTask } from '../messages/messages.ts';
 import { createAgentWork } from './agent-work.ts';
 import { Outbound } from './outbound.ts';
-import type { HttpBridgePorts, Invocation } from './ports.ts';
+import type { AgentBridgePorts, Invocation } from './ports.ts';
 
-/** Calls the HTTP agents that tasks ask for, and publishes what they answer (design §1, §4). */
-export interface HttpBridge {
+/** Calls the agents that tasks ask for, and publishes what they answer (design §1, §4). What is said here holds for every kind. */
+export interface AgentBridge {
   /**
-   * A batch of `orchestrator.tasks.http`. @throws when an answer could not be published or kept: the whole batch comes again,
+   * A batch of its topic's tasks. @throws when an answer could not be published or kept: the whole batch comes again,
    * and attempts that are settled by then are skipped. Agents are called at least once.
    */
   handleRecords(event: MskEvent, invocation: Invocation): Promise<void>;
@@ -17,7 +17,7 @@ export interface HttpBridge {
   handleHanded(tasks: readonly AgentTask[], invocation: Invocation): Promise<void>;
 }
 
-export function createHttpBridge(ports: HttpBridgePorts): HttpBridge {
+export function createAgentBridge(ports: AgentBridgePorts): AgentBridge {
   const carryOut = createAgentWork(ports);
   const isAuthentic = ({ step_execution_id, result_token }: AgentTask) =>
     ports.tokens.verifyResultToken(step_execution_id, result_token);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { createHttpBridge } from '../../../functions/http-bridge/http-bridge.ts';
+import { createAgentBridge } from '../../../shared/agent-bridge/agent-bridge.ts';
 import { failedCall } from '../../../shared/agents/call-outcome.ts';
 import { agentResult, deadLetter } from '../../../shared/messages/messages.ts';
 import type { AttemptCall } from '../../../shared/persistence/agent-calls.ts';
@@ -18,10 +18,10 @@ describe('a task', () => {
     const ports = new FakePorts();
     const agent = { ...storedAgent, secretEncrypted: Buffer.from('whsec_c2VjcmV0') };
     const task = ports.task('a', { agent });
-    await createHttpBridge(ports).handleRecords(eventOf(task), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(task), plenty);
     expect(ports.called).toEqual([
       {
-        url: 'http://agent.test/echo',
+        address: 'http://agent.test/echo',
         secret: 'whsec_c2VjcmV0',
         timeoutMs: 60_000,
         timeoutMessage: undefined,
@@ -63,14 +63,14 @@ describe('a task', () => {
     ['nobody', { timeoutMs: null }, 60_000],
   ])('has the time that %s gives', async (_, attempt, timeoutMs) => {
     const ports = new FakePorts();
-    await createHttpBridge(ports).handleRecords(eventOf(ports.task('a', attempt)), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', attempt)), plenty);
     expect(ports.called.map((call) => call.timeoutMs)).toEqual([timeoutMs]);
   });
 
   it('that failed becomes a failed result with what was said', async () => {
     const ports = new FakePorts();
     ports.answer = () => failedCall('BUSY', 'later', { retryable: true, retryAfterMs: 2_000 });
-    await createHttpBridge(ports).handleRecords(eventOf(ports.task('a')), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), plenty);
     const [message] = ports.messages('results.topic');
     expect(message).toMatchObject({
       status: 'failed',
@@ -85,7 +85,7 @@ describe('a task', () => {
       ports.now += 400;
       return { status: 'accepted' };
     };
-    await createHttpBridge(ports).handleRecords(eventOf(ports.task('a', { timeoutMs: 5_000 })), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { timeoutMs: 5_000 })), plenty);
     expect(ports.extended).toEqual([
       [{ stepExecutionId: 'a', runId: 'run-a', deadlineInMs: 4_600, accepted: true }],
     ]);
@@ -100,14 +100,14 @@ describe('a task', () => {
     ['belongs to a closed run', { runStatus: 'FAILED' }],
   ])('of an attempt that %s is skipped', async (_, attempt) => {
     const ports = new FakePorts();
-    await createHttpBridge(ports).handleRecords(eventOf(ports.task('a', attempt)), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', attempt)), plenty);
     expect([ports.called, ports.published, ports.extended]).toEqual([[], [], []]);
   });
 
   it('that came twice in a batch is carried out once', async () => {
     const ports = new FakePorts();
     const task = ports.task('a');
-    await createHttpBridge(ports).handleRecords(eventOf(task, task), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(task, task), plenty);
     expect(ports.called).toHaveLength(1);
     expect(ports.messages('results.topic')).toHaveLength(1);
   });
@@ -123,9 +123,23 @@ describe('an agent', () => {
     ],
   ])('that %s fails the attempt', async (_, attempt, error) => {
     const ports = new FakePorts();
-    await createHttpBridge(ports).handleRecords(eventOf(ports.task('a', attempt)), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', attempt)), plenty);
     expect(ports.messages('results.topic')).toMatchObject([{ status: 'failed', error }]);
     expect(ports.called).toEqual([]);
+  });
+
+  it('is for the bridge of its kind alone', async () => {
+    const lambda = { ...storedAgent, kind: 'lambda', address: 'extractor:live' } as const;
+    const ports = Object.assign(new FakePorts(), { kind: 'lambda' } as const);
+    const event = eventOf(ports.task('http'), ports.task('lambda', { agent: lambda }));
+    await createAgentBridge(ports).handleRecords(event, plenty);
+    expect(ports.called.map(({ address }) => address)).toEqual(['extractor:live']);
+    expect(ports.messages('results.topic')).toContainEqual(
+      expect.objectContaining({
+        step_execution_id: 'http',
+        error: expect.objectContaining({ code: 'AGENT_KIND_CHANGED', retryable: true }),
+      }),
+    );
   });
 
   it('whose secret cannot be decrypted fails the attempt', async () => {
@@ -135,7 +149,7 @@ describe('an agent', () => {
       },
     });
     const agent = { ...storedAgent, secretEncrypted: Buffer.from('x') };
-    await createHttpBridge(ports).handleRecords(eventOf(ports.task('a', { agent })), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent })), plenty);
     expect(ports.messages('results.topic')).toMatchObject([
       { error: { code: 'AGENT_SECRET_UNUSABLE', message: 'other key', retryable: false } },
     ]);
@@ -153,9 +167,9 @@ describe('an agent', () => {
         secret: 's3cret-s3cret',
       },
     });
-    await createHttpBridge(ports).handleRecords(eventOf(ports.task('a', { agent: null })), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent: null })), plenty);
     expect(ports.called).toMatchObject([
-      { url: 'http://registered.test', secret: 's3cret-s3cret', timeoutMs: 7_000 },
+      { address: 'http://registered.test', secret: 's3cret-s3cret', timeoutMs: 7_000 },
     ]);
   });
 
@@ -168,7 +182,7 @@ describe('an agent', () => {
   ])('the registry says %j about', async (answer, error) => {
     const ports = new FakePorts();
     ports.lookupRegistry = async () => answer;
-    await createHttpBridge(ports).handleRecords(eventOf(ports.task('a', { agent: null })), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent: null })), plenty);
     expect(ports.messages('results.topic')).toMatchObject([{ error }]);
   });
 
@@ -177,7 +191,7 @@ describe('an agent', () => {
     const lookup = Promise.withResolvers<{ status: 'unknown' }>();
     ports.lookupRegistry = () => lookup.promise;
     const event = eventOf(ports.task('a', { agent: null }), ports.task('b'));
-    const handling = createHttpBridge(ports).handleRecords(event, plenty);
+    const handling = createAgentBridge(ports).handleRecords(event, plenty);
     await sleep(10);
     expect(ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'b', status: 'completed' }]);
     lookup.resolve({ status: 'unknown' });
@@ -198,7 +212,7 @@ describe('a batch', () => {
       return { status: 'completed', output: null, logs: null };
     };
     const tasks = Array.from({ length: 300 }, (_, i) => ports.task(`t${i}`));
-    await createHttpBridge(ports).handleRecords(eventOf(...tasks), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(...tasks), plenty);
     expect(ports.loads).toHaveLength(1);
     expect(most).toBe(128);
     expect(ports.messages('results.topic')).toHaveLength(300);
@@ -212,7 +226,7 @@ describe('a batch', () => {
       if (body.step_execution_id === 'slow') await slow.promise;
       return { status: 'completed', output: null, logs: null };
     };
-    const handling = createHttpBridge(ports).handleRecords(
+    const handling = createAgentBridge(ports).handleRecords(
       eventOf(ports.task('slow'), ports.task('quick')),
       plenty,
     );
@@ -232,7 +246,7 @@ describe('a batch', () => {
     const otherRun = ports.task('other', {}, { run_id: 'run-of-somebody' });
     const noTask = { ...good, message_type: 'agent_result' };
     const event = eventOf('not json', noTask, forged, missing, otherRun, good);
-    await createHttpBridge(ports).handleRecords(event, plenty);
+    await createAgentBridge(ports).handleRecords(event, plenty);
     const letters = ports.messages('workflow.dead-letter');
     expect(letters.map(({ offset, reason }) => [offset, String(reason).split(':')[0]])).toEqual([
       [0, 'expected JSON'],
@@ -254,7 +268,7 @@ describe('a batch', () => {
 
   it('of nothing that is a task asks the database nothing', async () => {
     const ports = new FakePorts();
-    await createHttpBridge(ports).handleRecords(eventOf('{}'), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf('{}'), plenty);
     expect(ports.loads).toEqual([]);
   });
 });
@@ -277,7 +291,7 @@ describe('handing on', () => {
       },
     });
     const task = longTask(ports, 'a');
-    await createHttpBridge(ports).handleRecords(eventOf(task), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(task), plenty);
     expect(events).toEqual(['extend', 'invoke']);
     expect(ports.extended).toEqual([
       [{ stepExecutionId: 'a', runId: 'run-a', deadlineInMs: 180_000, accepted: false }],
@@ -288,7 +302,7 @@ describe('handing on', () => {
 
   it('is for an agent that was slow here, until that is a minute ago', async () => {
     const ports = new FakePorts();
-    const bridge = createHttpBridge(ports);
+    const bridge = createAgentBridge(ports);
     ports.answer = () => {
       ports.now += 1_500;
       return { status: 'completed', output: null, logs: null };
@@ -305,14 +319,14 @@ describe('handing on', () => {
 
   it('is for a task whose time this invocation does not have', async () => {
     const ports = new FakePorts();
-    await createHttpBridge(ports).handleRecords(eventOf(ports.task('a')), { remainingMs: () => 30_000 });
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), { remainingMs: () => 30_000 });
     expect([ports.called.length, ports.handed.length]).toEqual([0, 1]);
   });
 
   it('puts at most 32 tasks and a megabyte into one payload', async () => {
     const ports = new FakePorts();
     const many = Array.from({ length: 70 }, (_, i) => longTask(ports, `t${i}`));
-    await createHttpBridge(ports).handleRecords(eventOf(...many), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(...many), plenty);
     expect(ports.handed.map(({ handed_tasks }) => handed_tasks.length)).toEqual([32, 32, 6]);
 
     const heavy = new FakePorts();
@@ -320,7 +334,7 @@ describe('handing on', () => {
       ...longTask(heavy, `t${i}`),
       input_data: 'x'.repeat(260_000),
     }));
-    await createHttpBridge(heavy).handleRecords(eventOf(...large), plenty);
+    await createAgentBridge(heavy).handleRecords(eventOf(...large), plenty);
     expect(heavy.handed.map(({ handed_tasks }) => handed_tasks.length)).toEqual([3, 3, 2]);
     for (const handed of heavy.handed) expect(JSON.stringify(handed).length).toBeLessThan(1_000_000);
   });
@@ -328,7 +342,7 @@ describe('handing on', () => {
   it('that fails leaves the call here', async () => {
     const ports = new FakePorts();
     ports.invokeError = () => new Error('throttled');
-    await createHttpBridge(ports).handleRecords(eventOf(longTask(ports, 'a')), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(longTask(ports, 'a')), plenty);
     expect(ports.called).toMatchObject([{ timeoutMs: 120_000, timeoutMessage: undefined }]);
     expect(ports.warnings).toHaveLength(1);
   });
@@ -336,7 +350,7 @@ describe('handing on', () => {
   it('is not done twice: a handed task is called, in the time that its invocation has', async () => {
     const ports = new FakePorts();
     const task = longTask(ports, 'a');
-    await createHttpBridge(ports).handleHanded([task], { remainingMs: () => 63_000 });
+    await createAgentBridge(ports).handleHanded([task], { remainingMs: () => 63_000 });
     expect(ports.handed).toEqual([]);
     expect(ports.called).toMatchObject([{ timeoutMs: 60_000 }]);
     expect(ports.called[0]?.timeoutMessage).toMatch(
@@ -348,7 +362,7 @@ describe('handing on', () => {
     const ports = new FakePorts();
     const closed = ports.task('a', { attemptStatus: 'CANCELLED' });
     const forged = ports.task('b', {}, { result_token: 'x' });
-    await createHttpBridge(ports).handleHanded([closed, forged], plenty);
+    await createAgentBridge(ports).handleHanded([closed, forged], plenty);
     expect(ports.called).toEqual([]);
   });
 });
@@ -358,7 +372,7 @@ describe('trouble', () => {
     const ports = new FakePorts();
     let failures = 1;
     ports.publishError = () => (failures-- > 0 ? new Error('no broker') : null);
-    await createHttpBridge(ports).handleRecords(eventOf(ports.task('a')), plenty);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), plenty);
     expect(ports.called).toHaveLength(1);
     expect(ports.messages('results.topic')).toHaveLength(1);
   });
@@ -375,7 +389,7 @@ describe('trouble', () => {
       };
       ports.publishError = () => new Error('no broker');
       ports.extendError = () => new Error('no database');
-      const handling = createHttpBridge(ports).handleRecords(eventOf(ports.task('a')), {
+      const handling = createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), {
         remainingMs: () => remainingMs,
       });
       await expect(handling).rejects.toThrow(status === 'accepted' ? 'no database' : 'no broker');
@@ -391,7 +405,7 @@ describe('trouble', () => {
       return { status: 'completed', output: null, logs: null };
     };
     const tasks = Array.from({ length: 130 }, (_, i) => ports.task(`t${i}`));
-    const handling = createHttpBridge(ports).handleRecords(eventOf(...tasks), {
+    const handling = createAgentBridge(ports).handleRecords(eventOf(...tasks), {
       remainingMs: () => remainingMs,
     });
     await expect(handling).rejects.toMatchObject({ code: 'OUT_OF_TIME' });

@@ -1,19 +1,22 @@
-import type { Agent } from '../../shared/agents/agent.ts';
-import { type FailedCall, failedCall } from '../../shared/agents/call-outcome.ts';
-import type { AttemptCall } from '../../shared/persistence/agent-calls.ts';
-import type { HttpBridgePorts } from './ports.ts';
+import type { Agent } from '../agents/agent.ts';
+import { type FailedCall, failedCall } from '../agents/call-outcome.ts';
+import type { AttemptCall } from '../persistence/agent-calls.ts';
+import type { AgentBridgePorts, BridgedKind } from './ports.ts';
 
 export type ResolvedAgent =
   | { readonly ok: true; readonly agent: Agent }
   | { readonly ok: false; readonly failure: FailedCall };
 
-/** The HTTP agent of an attempt: of the table, else of the registry. Only the registry is waited for. */
+type ResolvePorts = Pick<AgentBridgePorts, 'kind' | 'readSecret' | 'lookupRegistry'>;
+
+/** The agent of an attempt: of the table, else of the registry. Only the registry is waited for. */
 export function resolveAgent(
   call: AttemptCall,
-  { readSecret, lookupRegistry }: Pick<HttpBridgePorts, 'readSecret' | 'lookupRegistry'>,
+  { kind: bridged, readSecret, lookupRegistry }: ResolvePorts,
 ): ResolvedAgent | Promise<ResolvedAgent> {
   const { agentName: name, agent } = call;
-  if (agent === null) return lookupRegistry === null ? unknown(name) : askRegistry(name, lookupRegistry);
+  if (agent === null)
+    return lookupRegistry === null ? unknown(name) : askRegistry(name, bridged, lookupRegistry);
   let secret: string | null;
   try {
     secret = agent.secretEncrypted === null ? null : readSecret(agent.secretEncrypted);
@@ -21,25 +24,26 @@ export function resolveAgent(
     return failed('AGENT_SECRET_UNUSABLE', (error as Error).message, false);
   }
   const { kind, address, timeoutSeconds } = agent;
-  return ofHttp({ name, kind, address, timeoutSeconds, secret });
+  return ofKind(bridged, { name, kind, address, timeoutSeconds, secret });
 }
 
 async function askRegistry(
   name: string,
-  lookup: NonNullable<HttpBridgePorts['lookupRegistry']>,
+  bridged: BridgedKind,
+  lookup: NonNullable<AgentBridgePorts['lookupRegistry']>,
 ): Promise<ResolvedAgent> {
   const answer = await lookup(name);
-  if (answer.status === 'found') return ofHttp(answer.agent);
+  if (answer.status === 'found') return ofKind(bridged, answer.agent);
   if (answer.status === 'unknown') return unknown(name);
   return failed('AGENT_REGISTRY_UNAVAILABLE', answer.message, true);
 }
 
-function ofHttp(agent: Agent): ResolvedAgent {
-  if (agent.kind === 'http') return { ok: true, agent };
+function ofKind(bridged: BridgedKind, agent: Agent): ResolvedAgent {
+  if (agent.kind === bridged) return { ok: true, agent };
   // Registered anew since the task was published, or the registry could not be asked then: the next attempt goes the right way.
   return failed(
     'AGENT_KIND_CHANGED',
-    `Agent "${agent.name}" is of kind ${agent.kind}, and the task came to the HTTP bridge`,
+    `Agent "${agent.name}" is of kind ${agent.kind}, and the task came to the ${bridged} bridge`,
     true,
   );
 }

@@ -1,11 +1,11 @@
-import type { AgentTask } from '../../shared/messages/messages.ts';
-import type { AttemptCall } from '../../shared/persistence/agent-calls.ts';
+import type { AgentTask } from '../messages/messages.ts';
+import type { AttemptCall } from '../persistence/agent-calls.ts';
 import { allDone } from './all-done.ts';
 import { callOneAgent, PUBLISH_RESERVE_MS, type ReadyTask, timeoutMsOf } from './call-one-agent.ts';
 import { forEachAtOnce } from './for-each-at-once.ts';
 import { handOver } from './hand-over.ts';
 import type { Outbound } from './outbound.ts';
-import type { HttpBridgePorts, Invocation } from './ports.ts';
+import type { AgentBridgePorts, Invocation } from './ports.ts';
 import { type ResolvedAgent, resolveAgent } from './resolve-agent.ts';
 import { SlowAgents } from './slow-agents.ts';
 
@@ -25,7 +25,7 @@ const MAX_CALLS_AT_ONCE = 128;
 const MAX_INLINE_TIMEOUT_MS = 60_000;
 
 /** Carries out batches of tasks: those of attempts that are still open, side by side. @throws the first error, at the end. */
-export function createAgentWork(ports: HttpBridgePorts): (batch: TaskBatch) => Promise<void> {
+export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => Promise<void> {
   const slowAgents = new SlowAgents(ports.clock);
   const { invokeSelf } = ports;
 
