@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,11 +7,6 @@ import { buildSync } from 'esbuild';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const made = new Map<string, string>();
 let folder: string | undefined;
-
-/** False: the function's source is not there. */
-export function hasEntry(functionName: string): boolean {
-  return existsSync(join(root, entryOf(functionName)));
-}
 
 /**
  * The function as it is deployed: minified ES modules with source maps, in a folder of their own. What is imported dynamically

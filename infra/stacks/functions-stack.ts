@@ -15,7 +15,6 @@ import { retentionOf } from '../config/retention.ts';
 import type { Settings } from '../config/settings.ts';
 import { acknowledge } from '../constructs/acknowledge.ts';
 import { asFunction } from '../constructs/as-interface.ts';
-import { hasEntry } from '../constructs/bundle.ts';
 import { type Cluster, KafkaMapping } from '../constructs/event-source.ts';
 import { type Addresses, environmentOf } from '../constructs/function-environment.ts';
 import { permissionsOf } from '../constructs/function-permissions.ts';
@@ -55,7 +54,7 @@ export class FunctionsStack extends Stack {
     const surroundings = surroundingsOf(props);
     const addresses = { kafkaBrokers: brokersOf(props), publicUrl: this.api.url };
     for (const name of Object.keys(functionProfiles).filter(isFunctionName)) {
-      if (hasEntry(name)) this.functions.set(name, this.#makeFunction(name, props, surroundings, addresses));
+      this.functions.set(name, this.#makeFunction(name, props, surroundings, addresses));
     }
     this.#connect(props, surroundings);
     new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Where the API is' });
@@ -93,8 +92,7 @@ export class FunctionsStack extends Stack {
     const { settings } = props;
     const after: Construct[] = [];
     for (const source of eventSources) {
-      const target = this.functions.get(source.functionName);
-      if (target === undefined) continue;
+      const target = this.#function(source.functionName);
       const cluster = clusterOf(props);
       const id = `${pascalCase(source.topic.replace(settings.options.kafkaTopicPrefix ?? '', ''))}Mapping`;
       const onFailureTopic = topics.onFailure;

@@ -109,6 +109,22 @@ test('a bridge hands work to itself and to no other function', () => {
   ]);
 });
 
+test('agents that are functions are invoked by their tag, or by a list, and no other function is', () => {
+  const invoking = (template: typeof functions) =>
+    Object.entries(template.findResources('AWS::IAM::Policy'))
+      .filter(([id]) => id.startsWith('LambdaBridgeRole'))
+      .flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[])
+      .filter(({ Action }) => [Action].flat().includes('lambda:InvokeFunction'));
+  expect(invoking(functions)).toEqual([
+    expect.objectContaining({ Resource: expect.anything() }),
+    expect.objectContaining({ Condition: { StringEquals: { 'aws:ResourceTag/stepline:agent': 'true' } } }),
+  ]);
+  const arn = 'arn:aws:lambda:eu-west-1:111122223333:function:my-agent';
+  const listed = invoking(deploy({ env: 'prod', agentFunctionArns: arn }).functions);
+  expect(JSON.stringify(listed)).toContain(`"${arn}","${arn}:*"`);
+  expect(listed.every(({ Condition }) => Condition === undefined)).toBe(true);
+});
+
 test('the proxy comes to the database as the functions’ users by IAM, over TLS', () => {
   data.hasResourceProperties('AWS::RDS::DBProxy', {
     RequireTLS: true,
