@@ -43,6 +43,24 @@ module.exports = {
       to: { path: '^(functions|localstack|shared/(engine|application|persistence|kafka|agents))/' },
     },
     {
+      name: 'nothing-imports-infra',
+      comment: 'A function knows its deployment by its environment variables only.',
+      severity: 'error',
+      from: { path: '^(shared|functions|localstack)/' },
+      to: { path: '^infra/' },
+    },
+    {
+      name: 'functions-connect-by-composition',
+      comment:
+        'As whom a function comes to the database and to Kafka is decided in shared/composition/connections.ts.',
+      severity: 'error',
+      from: {
+        path: '^(functions|shared/(agent-bridge|application|composition))/',
+        pathNot: '^shared/composition/connections\\.ts$',
+      },
+      to: { path: '^shared/(persistence/database|kafka/producer)\\.ts$', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'nothing-imports-tests',
       severity: 'error',
       from: { pathNot: '^test/' },

@@ -6,6 +6,18 @@ export default defineConfig({
       { test: { name: 'unit', sequence: { groupOrder: 0 }, include: ['test/unit/**/*.test.ts'] } },
       {
         test: {
+          name: 'infra',
+          sequence: { groupOrder: 0 },
+          include: ['test/infra/**/*.test.ts'],
+          // The toolkit takes seconds to load: once, for all files.
+          isolate: false,
+          maxWorkers: 1,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: 'simulation',
           sequence: { groupOrder: 1 },
           include: ['test/simulation/**/*.test.ts'],

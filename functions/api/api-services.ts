@@ -14,6 +14,7 @@ import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createAuthenticate } from '../../shared/auth/authenticate.ts';
 import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
+import { kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
 import { eventSourcesOf } from '../../shared/config/event-sources.ts';
@@ -56,7 +57,9 @@ type Settings = Pick<
   | 'agentAllowedCidrs'
   | 'publicUrl'
   | 'kafkaBrokers'
+  | 'kafkaAuth'
   | 'kafkaGroupId'
+  | 'awsRegion'
   | 'topics'
 >;
 
@@ -72,7 +75,7 @@ export function createApiServices(
   const { database, producer, tokens, clock, plans, decideBatch, startRun } = engine;
   const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs, publicUrl } =
     settings;
-  const kafka = { brokers: settings.kafkaBrokers, clientId: 'stepline-api' };
+  const kafka = kafkaOptionsOf(settings, 'stepline-api');
   const consumers = eventSourcesOf(settings.topics, settings.kafkaGroupId).map(
     ({ consumerGroupId: groupId, topic }) => ({ groupId, topic }),
   );

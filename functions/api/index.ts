@@ -1,11 +1,11 @@
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
-import { readEnvironment } from '../../shared/config/environment.ts';
+import { loadEnvironment } from '../../shared/config/environment.ts';
 import { createJsonAaaLog, createTextAaaLog } from '../../shared/telemetry/aaa-log.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { createApiServices } from './api-services.ts';
 import { createApi } from './create-api.ts';
 
-const environment = readEnvironment();
+const environment = await loadEnvironment();
 const logger = createLogger({ service: 'api', level: environment.logLevel });
 const engine = createEngineServices(environment, 'api');
 const log = { error: (message: string, fields: object) => logger.error(message, { ...fields }) };

@@ -1,5 +1,6 @@
 import { createBridgeHandler } from '../../shared/agent-bridge/bridge-handler.ts';
+import { loadEnvironment } from '../../shared/config/environment.ts';
 import { openHttpBridge } from './open-http-bridge.ts';
 
 /** Tasks of `orchestrator.tasks.http`. */
-export const handler = createBridgeHandler('http-bridge', openHttpBridge);
+export const handler = createBridgeHandler('http-bridge', await loadEnvironment(), openHttpBridge);

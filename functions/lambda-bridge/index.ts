@@ -1,5 +1,6 @@
 import { createBridgeHandler } from '../../shared/agent-bridge/bridge-handler.ts';
+import { loadEnvironment } from '../../shared/config/environment.ts';
 import { openLambdaBridge } from './open-lambda-bridge.ts';
 
 /** Tasks of `orchestrator.tasks.lambda`. */
-export const handler = createBridgeHandler('lambda-bridge', openLambdaBridge);
+export const handler = createBridgeHandler('lambda-bridge', await loadEnvironment(), openLambdaBridge);

@@ -1,9 +1,9 @@
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
-import { readEnvironment } from '../../shared/config/environment.ts';
+import { loadEnvironment } from '../../shared/config/environment.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { createStepExecutor } from './step-executor.ts';
 
-const environment = readEnvironment();
+const environment = await loadEnvironment();
 const log = createLogger({ service: 'step-executor', level: environment.logLevel });
 const { decideBatch, producer, tokens, clock, countDeadLetters } = createEngineServices(
   environment,

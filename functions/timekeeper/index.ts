@@ -1,22 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
-import { createEngineServices } from '../../shared/composition/engine-services.ts';
-import { readEnvironment } from '../../shared/config/environment.ts';
+import { createRouteTasks } from '../../shared/application/route-tasks.ts';
+import { connectAgentRegistry } from '../../shared/composition/agent-registry.ts';
+import { connectDatabase, connectProducer, kafkaOptionsOf } from '../../shared/composition/connections.ts';
+import { loadTimekeeperSettings } from '../../shared/config/environment.ts';
+import { countRecords } from '../../shared/kafka/count-records.ts';
 import { recordTick } from '../../shared/persistence/timekeeper-tick.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
+import { reportGauges } from './gauges.ts';
 import { purge } from './purge.ts';
 import { fireDueTimes, publishLeftBehind, type TimekeeperDeps } from './timekeeper.ts';
 
-const environment = readEnvironment();
-const log = createLogger({ service: 'timekeeper', level: environment.logLevel });
-const { database, producer, routeTasks } = createEngineServices(environment, 'timekeeper');
-const deps: TimekeeperDeps = {
-  database,
-  producer,
-  routeTasks,
-  stepRequestsTopic: environment.topics.stepRequests,
-};
-const { auditRetentionDays } = environment;
+const settings = await loadTimekeeperSettings();
+const { topics, auditRetentionDays } = settings;
+const log = createLogger({ service: 'timekeeper', level: settings.logLevel });
+const database = connectDatabase(settings);
+const producer = connectProducer(settings, 'timekeeper');
+const routeTasks = createRouteTasks({ registry: connectAgentRegistry(settings, Date.now), topics });
+const deps: TimekeeperDeps = { database, producer, routeTasks, stepRequestsTopic: topics.stepRequests };
 
 /** EventBridge fires once a minute, timers to the second: an invocation looks again and again until the next one comes. */
 const LOOK_FOR_MS = 60_000;
@@ -26,9 +27,21 @@ const MARGIN_MS = 5_000;
 
 export async function handler(
   _event: unknown,
-  context: Pick<Context, 'getRemainingTimeInMillis'>,
+  context: Pick<Context, 'getRemainingTimeInMillis' | 'functionName'>,
 ): Promise<void> {
   const end = performance.now() + Math.min(LOOK_FOR_MS, context.getRemainingTimeInMillis() - MARGIN_MS);
+  await reportGauges({
+    database,
+    countRecords: (counted) => countRecords(kafkaOptionsOf(settings, 'timekeeper-gauges'), counted),
+    deadLetterTopic: topics.deadLetter,
+    onFailureTopic: topics.onFailure,
+    functionName: context.functionName,
+    // Not console.log, whose lines Lambda wraps.
+    write: (line) =>
+      void process.stdout.write(`${line}
+`),
+    clock: Date.now,
+  }).catch((error: Error) => log.warn('The gauges were not read', error));
   let hasMoreToPurge = true;
   do {
     await recordTick(database).catch((error: Error) => log.warn('This tick is not recorded', error));

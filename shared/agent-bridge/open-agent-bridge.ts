@@ -1,11 +1,10 @@
 import type { AgentCaller } from '../agents/agent-call.ts';
-import { createAgentRegistry } from '../agents/registry.ts';
 import { createSecretReader } from '../agents/secret-reader.ts';
 import { createTokens } from '../agents/tokens.ts';
+import { connectAgentRegistry } from '../composition/agent-registry.ts';
+import { connectDatabase, connectProducer } from '../composition/connections.ts';
 import type { Environment } from '../config/environment.ts';
-import { createProducer } from '../kafka/producer.ts';
 import { createAgentCalls } from '../persistence/agent-calls.ts';
-import { openDatabase } from '../persistence/database.ts';
 import { createCountDeadLetters } from '../persistence/dead-letter-counts.ts';
 import { type AgentBridge, createAgentBridge } from './agent-bridge.ts';
 import { createSelfInvoker } from './invoke-self.ts';
@@ -29,11 +28,11 @@ export function openAgentBridge(
   caller: AgentCaller,
   { functionName, warn }: OpenOptions,
 ): OpenAgentBridge {
-  const { databaseUrl, databasePipeline, kafkaBrokers, agentRegistryUrl, secretKey } = environment;
+  const { secretKey } = environment;
   const clock = Date.now;
-  const database = openDatabase({ url: databaseUrl, pipeline: databasePipeline });
-  const producer = createProducer({ brokers: kafkaBrokers, clientId: `stepline-${kind}-bridge` });
-  const registry = agentRegistryUrl === null ? null : createAgentRegistry({ url: agentRegistryUrl, clock });
+  const database = connectDatabase(environment);
+  const producer = connectProducer(environment, `stepline-${kind}-bridge`);
+  const registry = connectAgentRegistry(environment, clock);
   const bridge = createAgentBridge({
     kind,
     topics: environment.topics,

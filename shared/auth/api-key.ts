@@ -16,7 +16,11 @@ export interface NewApiKey {
 
 export function generateApiKey(): NewApiKey {
   const key = PREFIX + randomBytes(RANDOM_BYTES).toString('base64url');
-  return { key, hash: hashApiKey(key), prefix: key.slice(0, SHOWN_LENGTH) };
+  return { key, hash: hashApiKey(key), prefix: prefixOfApiKey(key) };
+}
+
+export function prefixOfApiKey(key: string): string {
+  return key.slice(0, SHOWN_LENGTH);
 }
 
 /**

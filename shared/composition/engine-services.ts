@@ -1,5 +1,4 @@
 import { v7 as uuidv7 } from 'uuid';
-import { createAgentRegistry } from '../agents/registry.ts';
 import { createTokens, type Tokens } from '../agents/tokens.ts';
 import { createDecideBatch, type DecideBatch } from '../application/decide-batch.ts';
 import { PlanCache } from '../application/plan-cache.ts';
@@ -9,12 +8,14 @@ import { createRouteTasks, type RouteTasks } from '../application/route-tasks.ts
 import { createStartRun, type StartRun } from '../application/start-run.ts';
 import type { Environment } from '../config/environment.ts';
 import { planDefaults } from '../config/plan-defaults.ts';
-import { createProducer, type RecordProducer } from '../kafka/producer.ts';
-import { type Database, openDatabase } from '../persistence/database.ts';
+import type { RecordProducer } from '../kafka/producer.ts';
+import type { Database } from '../persistence/database.ts';
 import { type CountDeadLetters, createCountDeadLetters } from '../persistence/dead-letter-counts.ts';
 import { createNewRuns } from '../persistence/new-runs.ts';
 import { createOutbox } from '../persistence/outbox.ts';
 import { createRunStore } from '../persistence/run-store.ts';
+import { connectAgentRegistry } from './agent-registry.ts';
+import { connectDatabase, connectProducer } from './connections.ts';
 
 /** What the functions that decide about runs are made of. One set for each execution environment. */
 export interface EngineServices {
@@ -45,16 +46,15 @@ export function createEngineServices(
 ): EngineServices {
   const { topics } = environment;
   const clock: Clock = { now: () => Date.now() };
-  const database = openDatabase({ url: environment.databaseUrl, pipeline: environment.databasePipeline });
+  const database = connectDatabase(environment);
   const { store, outbox, producer } = wrap({
     store: createRunStore(database),
     outbox: createOutbox(database),
-    producer: createProducer({ brokers: environment.kafkaBrokers, clientId: service }),
+    producer: connectProducer(environment, service),
   });
   const tokens = createTokens(environment.secretKey);
   const publishEntries = createPublishEntries({ publisher: producer, outbox });
-  const registryUrl = environment.agentRegistryUrl;
-  const registry = registryUrl === null ? null : createAgentRegistry({ url: registryUrl, clock: clock.now });
+  const registry = connectAgentRegistry(environment, clock.now);
   const routeTasks = createRouteTasks({ registry, topics });
   const plans = new PlanCache({ ...planDefaults, ...environment.runLimits });
   const draws = { id: () => uuidv7(), jitter: () => Math.random() };

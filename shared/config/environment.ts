@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { JwtSettings } from '../auth/jwt.ts';
+import { readSecret } from '../aws/secrets-manager.ts';
 import type { PlanDefaults } from '../definition/compile-plan.ts';
 import { limits } from './limits.ts';
 import { type Tier, tiers } from './rate-limits.ts';
 import { retention } from './retention.ts';
+import { withSecrets } from './secret-variables.ts';
 import { type Topics, topicsFor } from './topics.ts';
 
 const list = z.string().transform((text) =>
@@ -34,15 +36,29 @@ function isHttpUrl(text: string): boolean {
   return /^https?:/i.test(text) && URL.canParse(text);
 }
 
-const schema = z.object({
-  DATABASE_URL: z.string().min(1),
-  /** Several statements in one round trip. Off where a proxy in between does not take pipelining. */
-  DATABASE_PIPELINE: flag.default(false),
+const kafkaVariables = z.object({
   KAFKA_BROKERS: list.refine((brokers) => brokers.length > 0, 'expected host:port, or several with commas'),
+  /** `iam`: TLS, and a token signed with the function's role. */
+  KAFKA_AUTH: z.enum(['none', 'iam']).default('none'),
   KAFKA_EXECUTION_TOPIC: z.string().min(1).default('workflow.execution.requests'),
   KAFKA_CANCELLATION_TOPIC: z.string().min(1).default('workflow.cancellation.requests'),
   KAFKA_TOPIC_PREFIX: z.string().default(''),
   KAFKA_GROUP_ID: z.string().min(1).default('execution-consumer-group'),
+  /** Lambda sets it. */
+  AWS_REGION: z.string().default('us-east-1'),
+  LOG_LEVEL: z.enum(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL', 'SILENT']).default('INFO'),
+});
+
+/** What a function needs that keeps no secrets of users. */
+const connectionVariables = kafkaVariables.extend({
+  DATABASE_URL: z.string().min(1),
+  /** `iam`: a token signed with the function's role instead of a password. */
+  DATABASE_AUTH: z.enum(['password', 'iam']).default('password'),
+  /** Several statements in one round trip. Off where a proxy in between does not take pipelining. */
+  DATABASE_PIPELINE: flag.default(false),
+});
+
+const allVariables = connectionVariables.extend({
   /** 32 random bytes, base64: result tokens, callback tokens and the encryption of agent secrets derive from it. */
   STEPLINE_SECRET_KEY: z
     .string()
@@ -67,13 +83,6 @@ const schema = z.object({
     .url()
     .default('http://127.0.0.1:8000')
     .transform((url) => url.replace(/\/+$/, '')),
-  /** Audit records are removed after so many days. */
-  AUDIT_RETENTION_DAYS: z
-    .string()
-    .regex(/^\d{1,5}$/, 'expected a whole number of days')
-    .transform(Number)
-    .refine((days) => days >= retention.minAuditDays, `expected at least ${retention.minAuditDays}`)
-    .default(retention.auditDays),
   /** How many steps a run may start, those of map items apart. */
   MAX_STEPS_PER_RUN: count(1, 1_000_000).default(limits.maxStepsPerRun),
   /** How deep workflows may start workflows. */
@@ -81,16 +90,44 @@ const schema = z.object({
   MAX_MAP_ITEMS: count(1, 100_000).default(limits.maxMapItems),
   /** Of workflows that have no `timeout_seconds`. */
   RUN_TIMEOUT_SECONDS: optionalText.pipe(count(1, 31_536_000).nullable()),
-  LOG_LEVEL: z.enum(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL', 'SILENT']).default('INFO'),
   LOG_FORMAT: z.enum(['json', 'text']).default('json'),
 });
 
-export interface Environment {
-  readonly databaseUrl: string;
-  readonly databasePipeline: boolean;
+const timekeeperVariables = connectionVariables.extend({
+  AGENT_REGISTRY_URL: optionalText,
+  /** Audit records are removed after so many days. */
+  AUDIT_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d{1,5}$/, 'expected a whole number of days')
+    .transform(Number)
+    .refine((days) => days >= retention.minAuditDays, `expected at least ${retention.minAuditDays}`)
+    .default(retention.auditDays),
+});
+
+const migrateVariables = z.object({
+  KAFKA_TOPIC_PARTITIONS: z.coerce.number().int().min(1).default(1),
+  KAFKA_TOPIC_REPLICATION: z.coerce.number().int().min(1).default(1),
+  /** Each function's own database user is made. */
+  DATABASE_ROLES: flag.default(false),
+  ADMIN_KEY_ARN: optionalText,
+});
+
+export interface KafkaConnection {
   readonly kafkaBrokers: readonly string[];
+  readonly kafkaAuth: 'none' | 'iam';
   readonly kafkaGroupId: string;
   readonly topics: Topics;
+  readonly awsRegion: string;
+  readonly logLevel: string;
+}
+
+export interface Connections extends KafkaConnection {
+  readonly databaseUrl: string;
+  readonly databasePipeline: boolean;
+  readonly databaseAuth: 'password' | 'iam';
+}
+
+export interface Environment extends Connections {
   readonly secretKey: Buffer;
   readonly authMode: 'required' | 'anonymous';
   readonly jwt: JwtSettings;
@@ -99,10 +136,8 @@ export interface Environment {
   readonly agentRegistryUrl: string | null;
   readonly agentAllowedCidrs: readonly string[];
   readonly publicUrl: string;
-  readonly auditRetentionDays: number;
   /** What the deployment sets of the plan's defaults. */
   readonly runLimits: RunLimits;
-  readonly logLevel: string;
   readonly logFormat: 'json' | 'text';
 }
 
@@ -112,27 +147,16 @@ export class EnvironmentError extends Error {
   readonly code = 'BAD_ENVIRONMENT';
 }
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
 /**
- * The settings of a function, from its environment variables. The only reader of `process.env`; called once, at cold start.
+ * The settings of a function, from its environment variables. The only file that reads `process.env`; once, at cold start.
  * @throws EnvironmentError naming every variable that is missing or wrong, and what was expected.
  */
-export function readEnvironment(variables: Record<string, string | undefined> = process.env): Environment {
-  const parsed = schema.safeParse(variables);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    throw new EnvironmentError(`Set these environment variables right: ${problems.join('; ')}`);
-  }
-  const env = parsed.data;
+export function readEnvironment(variables: Variables = process.env): Environment {
+  const env = parse(allVariables, variables);
   return {
-    databaseUrl: env.DATABASE_URL,
-    databasePipeline: env.DATABASE_PIPELINE,
-    kafkaBrokers: env.KAFKA_BROKERS,
-    kafkaGroupId: env.KAFKA_GROUP_ID,
-    topics: topicsFor({
-      prefix: env.KAFKA_TOPIC_PREFIX,
-      executionTopic: env.KAFKA_EXECUTION_TOPIC,
-      cancellationTopic: env.KAFKA_CANCELLATION_TOPIC,
-    }),
+    ...connectionsOf(env),
     secretKey: Buffer.from(env.STEPLINE_SECRET_KEY, 'base64'),
     authMode: env.AUTH_MODE,
     jwt: {
@@ -146,14 +170,90 @@ export function readEnvironment(variables: Record<string, string | undefined> = 
     agentRegistryUrl: env.AGENT_REGISTRY_URL,
     agentAllowedCidrs: env.AGENT_ALLOWED_CIDRS,
     publicUrl: env.PUBLIC_URL,
-    auditRetentionDays: env.AUDIT_RETENTION_DAYS,
     runLimits: {
       maxStepsPerRun: env.MAX_STEPS_PER_RUN,
       maxRunDepth: env.MAX_RUN_DEPTH,
       maxMapItems: env.MAX_MAP_ITEMS,
       runTimeoutMs: env.RUN_TIMEOUT_SECONDS === null ? null : env.RUN_TIMEOUT_SECONDS * 1_000,
     },
-    logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
+  };
+}
+
+/** As `readEnvironment`, with the secrets that the deployment keeps in Secrets Manager. */
+export async function loadEnvironment(variables: Variables = process.env): Promise<Environment> {
+  return readEnvironment(await withSecrets(variables, readSecret));
+}
+
+/** Of a function that needs no more than the database and Kafka. */
+export async function loadConnections(variables: Variables = process.env): Promise<Connections> {
+  return connectionsOf(parse(connectionVariables, await withSecrets(variables, readSecret)));
+}
+
+export interface TimekeeperSettings extends Connections {
+  readonly agentRegistryUrl: string | null;
+  readonly auditRetentionDays: number;
+}
+
+/** The timekeeper's, which needs no secrets of users. */
+export async function loadTimekeeperSettings(
+  variables: Variables = process.env,
+): Promise<TimekeeperSettings> {
+  const env = parse(timekeeperVariables, await withSecrets(variables, readSecret));
+  return {
+    ...connectionsOf(env),
+    agentRegistryUrl: env.AGENT_REGISTRY_URL,
+    auditRetentionDays: env.AUDIT_RETENTION_DAYS,
+  };
+}
+
+export interface MigrateSettings {
+  readonly topics: { readonly partitions: number; readonly replicationFactor: number };
+  readonly databaseRoles: boolean;
+  readonly adminKeySecretArn: string | null;
+}
+
+export function readMigrateSettings(variables: Variables = process.env): MigrateSettings {
+  const env = parse(migrateVariables, variables);
+  return {
+    topics: { partitions: env.KAFKA_TOPIC_PARTITIONS, replicationFactor: env.KAFKA_TOPIC_REPLICATION },
+    databaseRoles: env.DATABASE_ROLES,
+    adminKeySecretArn: env.ADMIN_KEY_ARN,
+  };
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, variables: Variables): z.output<Schema> {
+  const parsed = schema.safeParse(variables);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new EnvironmentError(`Set these environment variables right: ${problems.join('; ')}`);
+}
+
+/** Of a function that needs no more than Kafka. */
+export function readKafkaConnection(variables: Variables = process.env): KafkaConnection {
+  return kafkaOf(parse(kafkaVariables, variables));
+}
+
+function connectionsOf(env: z.output<typeof connectionVariables>): Connections {
+  return {
+    ...kafkaOf(env),
+    databaseUrl: env.DATABASE_URL,
+    databasePipeline: env.DATABASE_PIPELINE,
+    databaseAuth: env.DATABASE_AUTH,
+  };
+}
+
+function kafkaOf(env: z.output<typeof kafkaVariables>): KafkaConnection {
+  return {
+    kafkaBrokers: env.KAFKA_BROKERS,
+    kafkaAuth: env.KAFKA_AUTH,
+    kafkaGroupId: env.KAFKA_GROUP_ID,
+    topics: topicsFor({
+      prefix: env.KAFKA_TOPIC_PREFIX,
+      executionTopic: env.KAFKA_EXECUTION_TOPIC,
+      cancellationTopic: env.KAFKA_CANCELLATION_TOPIC,
+    }),
+    awsRegion: env.AWS_REGION,
+    logLevel: env.LOG_LEVEL,
   };
 }

@@ -8,6 +8,8 @@ export interface Topics {
   readonly lambdaTasks: string;
   readonly monitoringUpdates: string;
   readonly deadLetter: string;
+  /** What an event source mapping has given up, as Lambda writes it. */
+  readonly onFailure: string;
 }
 
 export type TopicName = keyof Topics;
@@ -28,6 +30,7 @@ export function topicsFor({ prefix, executionTopic, cancellationTopic }: TopicSe
     lambdaTasks: `${prefix}orchestrator.tasks.lambda`,
     monitoringUpdates: `${prefix}workflow.monitoring.updates`,
     deadLetter: `${prefix}workflow.dead-letter`,
+    onFailure: `${prefix}workflow.on-failure`,
   };
 }
 

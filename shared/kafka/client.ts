@@ -4,10 +4,12 @@ import { socketWithoutDelay } from './socket-without-delay.ts';
 export interface KafkaOptions {
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** Asked for each connection, which then is a TLS one. */
+  readonly token?: (() => Promise<string>) | undefined;
 }
 
 /** One client configuration for producer and admin. Retries are short: what is not published stays in the outbox. */
-export function createKafka({ brokers, clientId }: KafkaOptions): Kafka {
+export function createKafka({ brokers, clientId, token }: KafkaOptions): Kafka {
   return new Kafka({
     clientId,
     brokers: [...brokers],
@@ -16,5 +18,9 @@ export function createKafka({ brokers, clientId }: KafkaOptions): Kafka {
     retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 5 },
     logLevel: logLevel.NOTHING,
     socketFactory: socketWithoutDelay,
+    ...(token && {
+      ssl: true,
+      sasl: { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await token() }) },
+    }),
   });
 }

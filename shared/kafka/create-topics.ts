@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { limits } from '../config/limits.ts';
-import type { Topics } from '../config/topics.ts';
+import { retentionMs } from '../config/topic-layout.ts';
+import type { TopicName, Topics } from '../config/topics.ts';
 import { createKafka, type KafkaOptions } from './client.ts';
 
 export interface TopicLayout {
@@ -21,7 +22,10 @@ export async function createTopics(
   topics: Topics | readonly string[],
   layout: TopicLayout,
 ): Promise<void> {
-  const names = Array.isArray(topics) ? [...topics] : (Object.values(topics) as string[]);
+  const retentions = Array.isArray(topics)
+    ? new Map(topics.map((name) => [name, null]))
+    : retentionsOf(topics as Topics);
+  const names = [...retentions.keys()];
   const admin = createKafka(options).admin({ retry: { retries: 10, initialRetryTime: 100 } });
   await admin.connect();
   try {
@@ -35,13 +39,27 @@ export async function createTopics(
         topic,
         numPartitions: layout.partitions,
         replicationFactor: layout.replicationFactor,
-        configEntries: [{ name: 'max.message.bytes', value: String(limits.maxRecordBytes) }],
+        configEntries: configOf(retentions.get(topic) ?? null),
       })),
     });
     await untilUsable(admin, missing);
   } finally {
     await admin.disconnect();
   }
+}
+
+function retentionsOf(topics: Topics): Map<string, number | null> {
+  const names = Object.keys(topics) as TopicName[];
+  return new Map(names.map((name) => [topics[name], retentionMs[name]]));
+}
+
+/** @param keptMs null leaves it to the cluster */
+function configOf(keptMs: number | null) {
+  return [
+    { name: 'cleanup.policy', value: 'delete' },
+    { name: 'max.message.bytes', value: String(limits.maxRecordBytes) },
+    ...(keptMs === null ? [] : [{ name: 'retention.ms', value: String(keptMs) }]),
+  ];
 }
 
 async function untilUsable(admin: Admin, names: readonly string[]): Promise<void> {

@@ -37,6 +37,8 @@ export function createProducer(options: KafkaOptions): RecordProducer {
   const admin = kafka.admin();
   const connection = connectOnce(() => producer.connect());
   const adminConnection = connectOnce(() => admin.connect());
+  // With a token a connection takes longer than a first publishing has: it is begun while the function starts.
+  if (options.token) connection.ready().catch(() => {});
 
   return {
     async publish(records, { timeoutMs = DEFAULT_TIMEOUT_MS } = {}) {

@@ -115,9 +115,15 @@ const channels: Readonly<Record<TopicName | 'agentTasks', Channel>> = {
     actions: ['send'],
   },
   deadLetter: {
-    description: 'What could not be dealt with, for people.',
+    description: 'What could not be dealt with, for people; a redrive puts it back where it came from.',
     messages: ['dead_letter'],
-    actions: ['send'],
+    actions: both,
+  },
+  onFailure: {
+    description:
+      'What an event source mapping has given up, as Lambda writes it; a redrive puts it back where it came from.',
+    messages: [],
+    actions: ['receive'],
   },
 };
 

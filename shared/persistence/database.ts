@@ -27,6 +27,8 @@ export interface DatabaseOptions {
   /** One execution environment runs one invocation at a time and needs one connection. */
   readonly maxConnections?: number;
   readonly connectTimeoutMs?: number;
+  /** Asked for each new connection, which then is a TLS one, instead of what the URL has. */
+  readonly password?: (() => Promise<string>) | undefined;
 }
 
 export class RowCountError extends Error {
@@ -43,7 +45,7 @@ types.setTypeParser(pg.types.builtins.INT8, Number);
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool({
-    connectionString: options.url,
+    ...addressOf(options),
     max: options.maxConnections ?? 1,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 3_000,
     keepAlive: true,
@@ -87,6 +89,20 @@ export function openDatabase(options: DatabaseOptions): Database {
       }
     },
     close: () => pool.end(),
+  };
+}
+
+/** pg takes a password's function only beside the parts of an address, never beside a URL. */
+function addressOf({ url, password }: DatabaseOptions): pg.PoolConfig {
+  if (password === undefined) return { connectionString: url };
+  const { hostname, port, username, pathname } = new URL(url);
+  return {
+    host: hostname,
+    port: Number(port || 5432),
+    user: decodeURIComponent(username),
+    database: decodeURIComponent(pathname.slice(1)),
+    password,
+    ssl: { rejectUnauthorized: true },
   };
 }
 

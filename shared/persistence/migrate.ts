@@ -3,17 +3,17 @@ import pg from 'pg';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 const FUNCTIONS_FOLDER = new URL('./functions/', import.meta.url);
-/** Any number, the same for all: two deployments at once migrate one after the other. */
-const LOCK = 7_312_009;
+/** Any number, the same for all: what two deployments do at once they do one after the other. */
+export const MIGRATION_LOCK = 7_312_009;
 
 export class MigrationError extends Error {
   readonly code = 'MIGRATION_FAILED';
 }
 
 /**
- * Applies the migrations that the database lacks, in order, each in a transaction of its own, under a lock. Forward only. Then
+ * Applies the migrations that the database lacks, in order, each in a transaction of its own. Each transaction takes the lock
+ * and looks again whether another deployment was faster; so nothing lasts beyond it that a proxy would pin. Forward only. Then
  * creates the engine's functions as this version has them, all at once; code of another version may call them meanwhile.
- * Connects directly: the lock lasts over several transactions, which a proxy would pin.
  * @returns the names that were applied
  * @throws MigrationError naming the file; those before it stay applied
  */
@@ -24,29 +24,43 @@ export async function migrate(
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    await client.query('select pg_advisory_lock($1)', [LOCK]);
-    await client.query(
-      'create table if not exists schema_migrations (name text primary key, applied_at timestamptz not null default now())',
-    );
-    const { rows } = await client.query<{ name: string }>('select name from schema_migrations');
-    const applied = new Set(rows.map(({ name }) => name));
+    const applied = await namesOfApplied(client);
     const pending = (await migrations).filter(({ name }) => !applied.has(name));
-    for (const { name, sql } of pending) {
-      try {
-        await client.query(
-          `begin; ${sql}\n; insert into schema_migrations (name) values ('${name}'); commit`,
-        );
-      } catch (error) {
-        throw new MigrationError(`Migration ${name} failed and is not applied: ${(error as Error).message}`, {
-          cause: error,
-        });
-      }
-    }
+    const names: string[] = [];
+    for (const migration of pending) if (await apply(client, migration)) names.push(migration.name);
     await createFunctions(client);
-    return pending.map(({ name }) => name);
+    return names;
   } finally {
-    // The lock goes with the connection.
     await client.end();
+  }
+}
+
+async function namesOfApplied(client: pg.Client): Promise<Set<string>> {
+  await client.query(
+    `begin; select pg_advisory_xact_lock(${MIGRATION_LOCK});
+     create table if not exists schema_migrations (name text primary key, applied_at timestamptz not null default now());
+     commit`,
+  );
+  const { rows } = await client.query<{ name: string }>('select name from schema_migrations');
+  return new Set(rows.map(({ name }) => name));
+}
+
+/** @returns whether it was this that applied it */
+async function apply(client: pg.Client, { name, sql }: Migration): Promise<boolean> {
+  try {
+    await client.query('begin');
+    await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+    const { rowCount } = await client.query('select 1 from schema_migrations where name = $1', [name]);
+    if (rowCount === 0) {
+      await client.query(sql);
+      await client.query('insert into schema_migrations (name) values ($1)', [name]);
+    }
+    await client.query('commit');
+    return rowCount === 0;
+  } catch (error) {
+    throw new MigrationError(`Migration ${name} failed and is not applied: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -64,7 +78,7 @@ async function createFunctions(client: pg.Client): Promise<void> {
   const names = (await readdir(FUNCTIONS_FOLDER)).filter((name) => name.endsWith('.sql')).sort();
   const texts = await Promise.all(names.map((name) => readFile(new URL(name, FUNCTIONS_FOLDER), 'utf8')));
   try {
-    await client.query(`begin; ${texts.join('\n')}; commit`);
+    await client.query(`begin; select pg_advisory_xact_lock(${MIGRATION_LOCK}); ${texts.join('\n')}; commit`);
   } catch (error) {
     throw new MigrationError(`The functions were not created: ${(error as Error).message}`, { cause: error });
   }

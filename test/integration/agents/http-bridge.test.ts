@@ -215,7 +215,7 @@ describe('the function', () => {
     for (const [key, value] of Object.entries({ ...variables, ...aws })) vi.stubEnv(key, value);
     const { handler } = await import('../../../functions/http-bridge/index.ts');
     const context = {
-      functionName: 'stepline-http-bridge',
+      invokedFunctionArn: 'arn:aws:lambda:us-east-1:000000000000:function:stepline-http-bridge:live',
       getRemainingTimeInMillis: () => 840_000,
     } as Context;
 
@@ -223,7 +223,7 @@ describe('the function', () => {
     await handler(eventOf([task]), context);
     expect(invoked).toEqual([
       {
-        url: '/2015-03-31/functions/stepline-http-bridge/invocations',
+        url: `/2015-03-31/functions/${encodeURIComponent('arn:aws:lambda:us-east-1:000000000000:function:stepline-http-bridge:live')}/invocations`,
         type: 'Event',
         body: JSON.stringify({ handed_tasks: [task] }),
       },

@@ -1,0 +1,91 @@
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
+import * as apigateway from 'aws-cdk-lib/aws-apigateway';
+import * as acm from 'aws-cdk-lib/aws-certificatemanager';
+import type * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { Options } from '../config/settings.ts';
+import { acknowledge } from './acknowledge.ts';
+import { WebFirewall } from './web-firewall.ts';
+
+export interface StageApiProps {
+  readonly name: string;
+  readonly options: Options;
+  readonly retention: logs.RetentionDays;
+}
+
+const STAGE = 'live';
+
+/** A REST API, since it can stream answers, with one proxy resource: routes, keys and bodies are the function's affair. */
+export class RestApi extends Construct {
+  readonly api: apigateway.RestApi;
+  /** Without a trailing slash. It does not name the stage's resource, which waits for the function that asks for it. */
+  readonly url: string;
+
+  constructor(scope: Construct, id: string, { name, options, retention }: StageApiProps) {
+    super(scope, id);
+    const { apiDomainName: domainName, apiCertificateArn } = options;
+    const accessLogs = new logs.LogGroup(this, 'AccessLogs', {
+      retention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.api = new apigateway.RestApi(this, 'Api', {
+      restApiName: name,
+      endpointTypes: [apigateway.EndpointType.REGIONAL],
+      // Of the whole account and region: without it API Gateway writes no logs. It stays when this stack goes.
+      cloudWatchRole: true,
+      cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN,
+      disableExecuteApiEndpoint: domainName !== undefined,
+      deployOptions: {
+        stageName: STAGE,
+        throttlingRateLimit: options.apiThrottleRate,
+        throttlingBurstLimit: options.apiThrottleBurst,
+        tracingEnabled: options.tracing,
+        metricsEnabled: true,
+        loggingLevel: apigateway.MethodLoggingLevel.ERROR,
+        dataTraceEnabled: false,
+        accessLogDestination: new apigateway.LogGroupLogDestination(accessLogs),
+        accessLogFormat: apigateway.AccessLogFormat.jsonWithStandardFields(),
+      },
+      ...(domainName !== undefined &&
+        apiCertificateArn !== undefined && {
+          domainName: {
+            domainName,
+            certificate: acm.Certificate.fromCertificateArn(this, 'Certificate', apiCertificateArn),
+            securityPolicy: apigateway.SecurityPolicy.TLS_1_2,
+          },
+        }),
+    });
+    acknowledge(this.api, {
+      'AwsSolutions-APIG2':
+        'The function validates every request, and says which field is wrong and what was expected.',
+      'AwsSolutions-APIG4':
+        'The function authenticates every request by API key or JWT; only /health is open.',
+      'AwsSolutions-COG4': 'The function authenticates every request; tokens may be of any issuer.',
+      'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]':
+        'The account’s role for API Gateway’s logs, as AWS documents it.',
+      ...(!options.waf && { 'AwsSolutions-APIG3': 'A cheap environment; -c waf=true adds the firewall.' }),
+      ...(!options.tracing && {
+        'Serverless-APIGWXrayEnabled': 'A cheap environment; -c tracing=true traces requests.',
+      }),
+    });
+    const { region, urlSuffix } = Stack.of(this);
+    this.url =
+      domainName === undefined
+        ? `https://${this.api.restApiId}.execute-api.${region}.${urlSuffix}/${STAGE}`
+        : `https://${domainName}`;
+    if (options.waf) {
+      new WebFirewall(this, 'Firewall', {
+        stageArn: this.api.deploymentStage.stageArn,
+        requestsPerFiveMinutes: options.wafRequestsPerFiveMinutes,
+      });
+    }
+  }
+
+  /** Every request to it. */
+  serve(target: lambda.IFunction): void {
+    const integration = new apigateway.LambdaIntegration(target, { allowTestInvoke: false });
+    this.api.root.addMethod('ANY', integration);
+    this.api.root.addProxy({ anyMethod: true, defaultIntegration: integration });
+  }
+}

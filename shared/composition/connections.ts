@@ -1,0 +1,28 @@
+import { createMskToken } from '../aws/msk-token.ts';
+import { createRdsPassword } from '../aws/rds-password.ts';
+import type { Connections, KafkaConnection } from '../config/environment.ts';
+import type { KafkaOptions } from '../kafka/client.ts';
+import { createProducer, type RecordProducer } from '../kafka/producer.ts';
+import { type Database, openDatabase } from '../persistence/database.ts';
+
+/** As whom a function comes to the database and to Kafka is the deployment's to say. Connects at the first use. */
+export function connectDatabase(connections: Connections): Database {
+  const { databaseUrl: url, databasePipeline: pipeline, databaseAuth, awsRegion } = connections;
+  const password = databaseAuth === 'iam' ? createRdsPassword(url, awsRegion) : undefined;
+  return openDatabase({ url, pipeline, password });
+}
+
+export function connectProducer(connections: Connections, clientId: string): RecordProducer {
+  return createProducer(kafkaOptionsOf(connections, clientId));
+}
+
+export function kafkaOptionsOf(
+  {
+    kafkaBrokers: brokers,
+    kafkaAuth,
+    awsRegion,
+  }: Pick<KafkaConnection, 'kafkaBrokers' | 'kafkaAuth' | 'awsRegion'>,
+  clientId: string,
+): KafkaOptions {
+  return { brokers, clientId, token: kafkaAuth === 'iam' ? createMskToken(awsRegion) : undefined };
+}

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { reportGauges } from '../../../functions/timekeeper/gauges.ts';
+import { createKafka } from '../../../shared/kafka/client.ts';
+import { countRecords } from '../../../shared/kafka/count-records.ts';
+import { createTopics } from '../../../shared/kafka/create-topics.ts';
+import { type Database, openDatabase } from '../../../shared/persistence/database.ts';
+import { eventually } from '../../support/eventually.ts';
+import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts';
+
+const kafka = { brokers: [inject('kafkaBrokers')], clientId: 'gauges' };
+const [deadLetterTopic, onFailureTopic] = [`dead-${randomUUID()}`, `failed-${randomUUID()}`];
+let fresh: FreshDatabase;
+let database: Database;
+beforeAll(async () => {
+  fresh = await createFreshDatabase(inject('databaseUrl'));
+  database = openDatabase({ url: fresh.url });
+  await createTopics(kafka, [deadLetterTopic, onFailureTopic], { partitions: 2, replicationFactor: 1 });
+  // A busy broker tells of a leader a moment before it is one.
+  const counted = () =>
+    countRecords(kafka, [deadLetterTopic, onFailureTopic]).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  await eventually('the topics', counted, (size) => size === 2);
+});
+afterAll(async () => {
+  await database?.close();
+  await fresh?.drop();
+});
+
+async function gauges(): Promise<Record<string, number>> {
+  const lines: string[] = [];
+  await reportGauges({
+    database,
+    countRecords: (topics) => countRecords(kafka, topics),
+    deadLetterTopic,
+    onFailureTopic,
+    functionName: 'timekeeper',
+    write: (line) => lines.push(line),
+    clock: () => 1_790_000_000_000,
+  });
+  const { _aws, ...values } = JSON.parse(lines.join()) as { _aws: unknown } & Record<string, number>;
+  expect(_aws).toEqual({
+    Timestamp: 1_790_000_000_000,
+    CloudWatchMetrics: [
+      {
+        Namespace: 'Stepline',
+        Dimensions: [['FunctionName']],
+        Metrics: [
+          { Name: 'OutboxAge', Unit: 'Seconds' },
+          { Name: 'TimerLag', Unit: 'Seconds' },
+          { Name: 'OldestPendingRun', Unit: 'Seconds' },
+          { Name: 'DeadLetters', Unit: 'Count' },
+          { Name: 'GivenUpRecords', Unit: 'Count' },
+        ],
+      },
+    ],
+  });
+  return values;
+}
+
+test('an idle system has nothing to tell', async () => {
+  expect(await gauges()).toEqual({
+    FunctionName: 'timekeeper',
+    OutboxAge: 0,
+    TimerLag: 0,
+    OldestPendingRun: 0,
+    DeadLetters: 0,
+    GivenUpRecords: 0,
+  });
+});
+
+test('what waits is told by how long, and what was given up by how many', async () => {
+  await database.execute(
+    `insert into workflow_runs (run_id, workflow_id, workflow_name, status, created_at, wake_at)
+     values ('run-1', 'wf-a-1', 'a', 'PENDING', now() - interval '100 s', now() - interval '20 s'),
+            ('run-2', 'wf-a-1', 'a', 'RUNNING', now() - interval '900 s', now() + interval '20 s')`,
+  );
+  await database.execute(
+    `insert into outbox (id, messages, created_at) values (gen_random_uuid(), '[]', now() - interval '50 s')`,
+  );
+  const producer = createKafka(kafka).producer();
+  await producer.connect();
+  await producer.send({ topic: deadLetterTopic, messages: [{ value: 'a' }, { value: 'b' }, { value: 'c' }] });
+  await producer.disconnect();
+  const found = await gauges();
+  expect(found).toMatchObject({ DeadLetters: 3, GivenUpRecords: 0 });
+  const rounded = [found.OutboxAge, found.TimerLag, found.OldestPendingRun].map((each) =>
+    Math.floor((each ?? 0) / 10),
+  );
+  expect(rounded).toEqual([5, 2, 10]);
+});
