@@ -22,8 +22,8 @@ export interface PlainAnswer extends Pick<Answer, 'status' | 'headers' | 'isFina
   readonly plain: unknown;
 }
 
-/** A success that is text of its own: a document, or what a machine scrapes. */
-export interface TextAnswer extends Pick<Answer, 'status' | 'headers'> {
+/** A success that is text of its own: a document, say. */
+export interface TextAnswer extends Pick<Answer, 'status' | 'headers' | 'isFinal' | 'changesNothing'> {
   readonly text: string;
   readonly contentType: string;
   /** The same for everybody: anybody may keep it for a while, and ask with its ETag whether it still holds. */
@@ -101,7 +101,7 @@ function textOf(answer: AnyAnswer): string {
 
 /** Null where nobody is to keep it. */
 function keepingHeadersOf(answer: AnyAnswer): Readonly<Record<string, string>> | null {
-  if ('text' in answer) return answer.isPublic ? PUBLIC_HEADERS : null;
+  if ('text' in answer && answer.isPublic) return PUBLIC_HEADERS;
   return answer.isFinal ? FINAL_HEADERS : null;
 }
 

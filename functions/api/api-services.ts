@@ -50,10 +50,10 @@ type Settings = Pick<
   | 'corsAllowedOrigins'
   | 'secretKey'
   | 'agentAllowedCidrs'
+  | 'publicUrl'
   | 'kafkaBrokers'
   | 'kafkaGroupId'
   | 'topics'
-  | 'publicUrl'
 >;
 
 const KAFKA_CHECK_TIMEOUT_MS = 1_000;
@@ -66,7 +66,8 @@ export function createApiServices(
   aaa: AaaLog,
 ): ApiServices {
   const { database, producer, tokens, clock, plans, decideBatch, startRun } = engine;
-  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs } = settings;
+  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs, publicUrl } =
+    settings;
   const kafka = { brokers: settings.kafkaBrokers, clientId: 'stepline-api' };
   const consumers = eventSourcesOf(settings.topics, settings.kafkaGroupId).map(
     ({ consumerGroupId: groupId, topic }) => ({ groupId, topic }),
@@ -120,7 +121,6 @@ export function createApiServices(
       database: () => database.one('select 1 as one'),
       kafka: () => producer.check(KAFKA_CHECK_TIMEOUT_MS),
     },
-    documents: createApiDocuments(allRoutes, settings.publicUrl),
     workflowMetrics: createWorkflowMetrics(database),
     operations: {
       readBacklog: () => readBacklog(database),
@@ -129,6 +129,7 @@ export function createApiServices(
       readDeadLetterCounts: () => readDeadLetterCounts(database),
       readConsumerLag: () => readConsumerLag(kafka, consumers, CONSUMER_LAG_TIMEOUT_MS),
     },
+    documents: createApiDocuments(allRoutes, publicUrl),
     audit: createAuditLog(database),
     aaa,
     log,

@@ -2,30 +2,31 @@ import { z } from 'zod';
 import { healthThresholds } from '../../shared/config/health-thresholds.ts';
 import type { ConsumerLag } from '../../shared/kafka/consumer-lag.ts';
 import type { Backlog } from '../../shared/persistence/backlog.ts';
-import { timestamp } from './response-fields.ts';
-
-const measuredFields = {
-  value: z.number().nullable().describe('Null where there is nothing to measure.'),
-  threshold: z.number(),
-  is_over: z.boolean(),
-};
-const watched = z.strictObject(measuredFields);
-
-export const deepHealthFields = {
-  timekeeper_tick_age_seconds: z.strictObject({ ...measuredFields, last_tick_at: timestamp.nullable() }),
-  oldest_outbox_row_age_seconds: watched,
-  due_lag_seconds: watched,
-  oldest_pending_run_age_seconds: watched,
-  consumer_lag_records: z
-    .array(z.strictObject({ ...measuredFields, group_id: z.string(), topic: z.string() }))
-    .nullable()
-    .describe('Null where Kafka did not tell in time.'),
-};
+import { count, seconds, timestamp } from './response-fields.ts';
 
 /** One thing that is watched. */
-export type Measured = Readonly<z.infer<typeof watched>>;
+const measuredFields = {
+  value: seconds.nullable().describe('Null where there is nothing to measure.'),
+  threshold: count.meta({ examples: [60] }),
+  is_over: z.boolean().meta({ examples: [false] }),
+};
 
-export type DeepHealth = Readonly<z.infer<z.ZodObject<typeof deepHealthFields>>>;
+const age = z.strictObject(measuredFields).meta({ id: 'MeasuredAge' });
+type Measured = z.infer<typeof age>;
+
+const lag = z.strictObject({ group_id: z.string(), topic: z.string(), ...measuredFields });
+
+/** What waits, and for how long. */
+export const deepHealthFields = {
+  timekeeper_tick_age_seconds: z.strictObject({ ...measuredFields, last_tick_at: timestamp.nullable() }),
+  oldest_outbox_row_age_seconds: age,
+  due_lag_seconds: age,
+  oldest_pending_run_age_seconds: age,
+  consumer_lag_records: z.array(lag).nullable().describe('Null: Kafka did not tell in time.'),
+};
+
+const deepHealth = z.strictObject(deepHealthFields);
+export type DeepHealth = z.infer<typeof deepHealth>;
 
 /** @param lags null where Kafka did not tell. */
 export function deepHealthOf(backlog: Backlog, lags: readonly ConsumerLag[] | null): DeepHealth {

@@ -3,8 +3,8 @@ import type { Mock, Mocks } from '../../shared/application/dry-run/mocked-agents
 import type { ExecutableWorkflow } from '../../shared/application/execute-workflow.ts';
 import { limits } from '../../shared/config/limits.ts';
 import { isJsonObject } from '../../shared/engine/json.ts';
+import { createHints } from '../../shared/validation/nearest-name.ts';
 import type { Problem } from './api-error.ts';
-import { nearest } from './nearest.ts';
 import type { BodySpec } from './route.ts';
 import { findFormProblems, runInput } from './routes/execute.ts';
 import { json, oversizedFields } from './schemas.ts';
@@ -88,16 +88,13 @@ function mockOf({ output, error, logs: given }: z.infer<typeof mock>): Mock {
     : { outcome: { status: 'failed', error }, logs };
 }
 
-/** Beyond these, a misspelt id gets no hint: each is compared with every step. */
-const MAX_HINTS = 3;
-
 function findMockProblems(given: unknown, { dryRun }: ApiServices, workflow: ExecutableWorkflow): Problem[] {
   if (!isJsonObject(given) || !isJsonObject(given.mocks)) return [];
   const stepIds = dryRun.stepIdsOf(workflow);
   const unknown = Object.keys(given.mocks).filter((id) => !stepIds.has(id));
-  const problems = unknown.map((id, i): Problem => {
-    const meant = i < MAX_HINTS ? nearest(id, stepIds) : null;
-    const hint = meant === null ? '' : `; did you mean "${meant}"?`;
+  const hintOf = createHints();
+  const problems = unknown.map((id): Problem => {
+    const hint = hintOf(id, stepIds);
     return { path: `mocks.${id}`, message: `expected the id of a step of this workflow${hint}` };
   });
   const count = Object.values(given.mocks).reduce<number>(

@@ -45,19 +45,12 @@ export interface ApiServices {
     readonly database: () => Promise<unknown>;
     readonly kafka: () => Promise<unknown>;
   };
-  readonly documents: ApiDocuments;
   readonly workflowMetrics: WorkflowMetrics;
   readonly operations: Operations;
+  readonly documents: ApiDocuments;
   readonly audit: AuditLog;
   readonly aaa: AaaLog;
   readonly log: ErrorLog;
-}
-
-/** Texts that are the same for everybody, each made when it is first asked for. */
-export interface ApiDocuments {
-  openApi(): string;
-  page(): string;
-  workflowSchema(): string;
 }
 
 /** What operators ask of the system. */
@@ -68,6 +61,13 @@ export interface Operations {
   readDeadLetterCounts(): Promise<readonly { readonly topic: string; readonly letters: number }[]>;
   /** Of each event source's group. @throws when Kafka does not tell in time. */
   readConsumerLag(): Promise<readonly ConsumerLag[]>;
+}
+
+/** Texts that are the same for everybody, each made when it is first asked for. */
+export interface ApiDocuments {
+  openApi(): string;
+  page(): string;
+  workflowSchema(): string;
 }
 
 /** What is wrong with an address or a secret, or null. */

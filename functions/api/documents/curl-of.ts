@@ -18,9 +18,14 @@ export function curlOf(
     'curl -s',
     ...(method === 'GET' || (method === 'POST' && body !== undefined) ? [] : [`-X ${method}`]),
     `'${url}'`,
-    ...(security.length === 0 ? [] : ['-H "X-API-Key: $KEY"']),
+    ...(needsCredentials(security) ? ['-H "X-API-Key: $KEY"'] : []),
     ...(body === undefined
       ? []
       : ["-H 'Content-Type: application/json'", `-d '${JSON.stringify(body).replaceAll("'", "'\\''")}'`]),
   ].join(' ');
+}
+
+/** An empty alternative lets everybody in. */
+function needsCredentials(security: OperationObject['security']): boolean {
+  return security.length > 0 && security.every((schemes) => Object.keys(schemes).length > 0);
 }

@@ -35,7 +35,6 @@ export const plainErrorBody = z
 const ownHeaders: Readonly<Partial<Record<ErrorCode, readonly HeaderName[]>>> = {
   UNAUTHORIZED: ['WWW-Authenticate'],
   METHOD_NOT_ALLOWED: ['Allow'],
-  UNSUPPORTED_MEDIA_TYPE: ['Accept', 'Accept-Encoding'],
   RATE_LIMITED: ['Retry-After'],
   SERVICE_UNAVAILABLE: ['Retry-After'],
 };
@@ -82,7 +81,7 @@ const messages: Readonly<Record<ErrorCode, string>> = {
   PERMISSION_DENIED: 'can_execute on this workflow is needed',
   NOT_FOUND: 'Run not found',
   WORKFLOW_NOT_FOUND: 'Workflow not found',
-  METHOD_NOT_ALLOWED: 'Expected one of GET, HEAD, OPTIONS, POST here',
+  METHOD_NOT_ALLOWED: 'Expected one of GET, HEAD, POST here',
   CONFLICT: 'This Idempotency-Key came with another request before; use a new one',
   PAYLOAD_TOO_LARGE: 'Too large: input_data: expected at most 262144 bytes of JSON, got 300000',
   UNSUPPORTED_MEDIA_TYPE: 'Expected Content-Type: application/json, got "text/plain"',
@@ -97,6 +96,7 @@ const details: Readonly<Partial<Record<ErrorCode, unknown>>> = {
   PAYLOAD_TOO_LARGE: [{ path: 'input_data', message: 'expected at most 262144 bytes of JSON, got 300000' }],
   RATE_LIMITED: { retry_after_seconds: 1 },
   CONFLICT: { reason: 'IDEMPOTENCY_KEY_REUSED' },
+  INTERNAL_ERROR: { request_id: '6f1c2b1e-8a55-4c0b-9d5c-3c8f3d0c7a11' },
   EXECUTION_TIMEOUT: { reason: 'step_limit' },
 };
 

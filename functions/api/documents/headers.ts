@@ -2,16 +2,17 @@ import type { Header, Parameter, Reference } from './openapi-types.ts';
 
 export const headers = {
   'X-Request-Id': {
-    description: "The request's own, where it sent one: it finds this request in the logs.",
-    schema: { type: 'string' },
+    description: 'Finds this request in the logs; the one that the request came with, if any.',
+    schema: { type: 'string', pattern: '^[\\w.:-]{1,128}$' },
   },
   'RateLimit-Policy': {
     description:
-      "The caller's tier, its requests (`q`) and its window in seconds (`w`); no limit is 999999999999999.",
+      "The caller's tier, else what holds for the address: its requests (`q`) and its window in seconds (`w`). 999999999999999 is no limit.",
     schema: { type: 'string', pattern: '^"[a-z-]+";q=\\d+;w=\\d+$', examples: ['"standard";q=100;w=60'] },
   },
   RateLimit: {
-    description: 'How many requests remain (`r`), and the seconds until all are back (`t`).',
+    description:
+      'How many requests remain (`r`), and the seconds until all are back (`t`). 999999999999999 is no limit.',
     schema: { type: 'string', pattern: '^"[a-z-]+";r=\\d+;t=\\d+$', examples: ['"standard";r=99;t=1'] },
   },
   'Retry-After': {
@@ -25,15 +26,7 @@ export const headers = {
   },
   Allow: {
     description: 'The methods that the path has.',
-    schema: { type: 'string', examples: ['GET, HEAD, OPTIONS, POST'] },
-  },
-  Accept: {
-    description: 'What a body may be, where it was something else.',
-    schema: { type: 'string', examples: ['application/json'] },
-  },
-  'Accept-Encoding': {
-    description: 'How a body may come, where it came compressed.',
-    schema: { type: 'string', examples: ['identity'] },
+    schema: { type: 'string', examples: ['GET, HEAD, POST'] },
   },
   Location: { description: 'Where what was made is.', schema: { type: 'string' } },
   Link: {
@@ -48,11 +41,22 @@ export const headers = {
 
 export type HeaderName = keyof typeof headers;
 
+/** Those of every answer. */
+export const commonHeaders: readonly HeaderName[] = ['X-Request-Id', 'RateLimit', 'RateLimit-Policy'];
+
 export function headerReferences(names: readonly HeaderName[]): Record<string, Reference> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
 export const headerParameters = {
+  RequestId: {
+    name: 'X-Request-Id',
+    in: 'header',
+    required: false,
+    description:
+      'The answer and our logs carry it; an id that is not of this form is replaced by one of ours.',
+    schema: { type: 'string', pattern: '^[\\w.:-]{1,128}$' },
+  },
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',
@@ -60,13 +64,6 @@ export const headerParameters = {
     description:
       'The same key and request again are answered alike and done once; the key with another request is 409. Keys are the caller’s own.',
     schema: { type: 'string', minLength: 1, maxLength: 255 },
-  },
-  RequestId: {
-    name: 'X-Request-Id',
-    in: 'header',
-    required: false,
-    description: 'Is in the answer and in the logs, so that yours and ours can be read together.',
-    schema: { type: 'string', pattern: '^[\\w.:-]{1,128}$' },
   },
   IfNoneMatch: {
     name: 'If-None-Match',

@@ -5,7 +5,7 @@ import { type AnswerSpec, type Operation, tags } from '../operation.ts';
 import { type AnyRoute, type Authentication, type BodySpec, isPlainPath } from '../route.ts';
 import { errorResponses } from './error-responses.ts';
 import { exampleOf } from './example-of.ts';
-import { type HeaderName, headerParameters, headerReferences, headers } from './headers.ts';
+import { commonHeaders, type HeaderName, headerParameters, headerReferences, headers } from './headers.ts';
 import type {
   Content,
   OpenApiDocument,
@@ -38,7 +38,7 @@ export function openApiDocument(routes: readonly AnyRoute[], publicUrl: string):
   const [shared, plain] = [false, true].map((isPlain) =>
     errorResponses(
       { NOT_FOUND: 'The path names nothing.', METHOD_NOT_ALLOWED: 'The path has other methods.' },
-      { isPlain, headers: common },
+      { isPlain, headers: commonHeaders },
       components,
     ),
   );
@@ -83,31 +83,36 @@ export function openApiDocument(routes: readonly AnyRoute[], publicUrl: string):
   };
 }
 
-/** What every answer has. */
-const common: readonly HeaderName[] = ['X-Request-Id', 'RateLimit', 'RateLimit-Policy'];
-
 const credentials = [{ apiKey: [] }, { bearer: [] }];
-const securityOf: Readonly<Record<Authentication, OperationObject['security']>> = {
+const securities: Readonly<Record<Authentication, OperationObject['security']>> = {
   caller: credentials,
   optional: [{}, ...credentials],
   none: [],
 };
 
+function securityOf({ authentication }: { readonly authentication: Authentication }) {
+  return securities[authentication];
+}
+
 function operationObject(route: AnyRoute, components: SchemaComponents): OperationObject {
-  const { operationId, summary, authentication, operation, body } = route;
+  const { operationId, summary, operation, body } = route;
   return {
     operationId,
     summary,
     ...(operation.description !== undefined && { description: operation.description }),
     tags: operation.tags,
-    security: securityOf[authentication as Authentication],
+    security: securityOf(route),
     parameters: parametersOf(route, operation, components),
     ...(body && {
       requestBody: { required: !body.isOptional, content: bodyContent(body, operation, components) },
     }),
     responses: {
       ...successes(operation, components),
-      ...errorResponses(refusalsOf(route), { isPlain: isPlainPath(route.path), headers: common }, components),
+      ...errorResponses(
+        refusalsOf(route),
+        { isPlain: isPlainPath(route.path), headers: commonHeaders },
+        components,
+      ),
     },
   };
 }
@@ -120,9 +125,9 @@ function parametersOf(
   return [
     ...(params ? parametersIn('path', params, components) : []),
     ...(query ? parametersIn('query', query, components) : []),
+    { $ref: '#/components/parameters/RequestId' },
     ...(takesIdempotencyKey ? [{ $ref: '#/components/parameters/IdempotencyKey' }] : []),
     ...(hasETag ? [{ $ref: '#/components/parameters/IfNoneMatch' }] : []),
-    { $ref: '#/components/parameters/RequestId' },
   ];
 }
 
@@ -157,7 +162,7 @@ function bodyContent(
 }
 
 function successes({ answers, hasETag }: Operation, components: SchemaComponents): Record<string, Response> {
-  const kept: HeaderName[] = hasETag ? [...common, 'ETag'] : [...common];
+  const kept: HeaderName[] = hasETag ? [...commonHeaders, 'ETag'] : [...commonHeaders];
   const given = Object.entries(answers).map(([status, answer]: [string, AnswerSpec]) => {
     const schema = components.add(answer.schema, 'output');
     const response: Response = {

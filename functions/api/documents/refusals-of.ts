@@ -6,7 +6,7 @@ export type Refusals = Readonly<Partial<Record<ErrorCode, string>>>;
 /** When a route refuses, by code: what follows from its parts (`route.ts` has their order), then what it says of itself. */
 export function refusalsOf(route: AnyRoute): Refusals {
   const { authentication, params, find, subjectName, query, body, takesIdempotencyKey, operation } = route;
-  // Who has credentials is told of parameters that the route does not know, too.
+  // Parameters that are not known are wrong, but for callers without credentials.
   const readsInput = authentication !== 'none' || query !== undefined || body !== undefined;
   const notFoundCode = subjectName === 'Workflow' ? 'WORKFLOW_NOT_FOUND' : 'NOT_FOUND';
   const derived: Refusals = {
@@ -16,10 +16,10 @@ export function refusalsOf(route: AnyRoute): Refusals {
       PERMISSION_DENIED: `The API key lacks the scope \`${scopeOf(route)}\`.`,
       RATE_LIMITED: 'More requests than the tier allows; `Retry-After` says when to come back.',
     }),
-    // The path carries what authenticates the request: wrong ones are counted.
+    // The path carries what authenticates it.
     ...(authentication === 'none' &&
       find && {
-        RATE_LIMITED: 'Too much that was wrong came from this address; `Retry-After` says when to come back.',
+        RATE_LIMITED: 'Too many wrong paths from this address; `Retry-After` says when to come back.',
       }),
     ...((params || find) && {
       [notFoundCode]: `${subjectName ?? 'What the path names'} is not there, or not for the caller to see.`,
@@ -27,9 +27,9 @@ export function refusalsOf(route: AnyRoute): Refusals {
     ...(takesIdempotencyKey && { CONFLICT: 'The `Idempotency-Key` came with another request before.' }),
     ...(body && {
       PAYLOAD_TOO_LARGE: `More than ${body.maxBytes} bytes of JSON, or a part that is too large by itself.`,
-      UNSUPPORTED_MEDIA_TYPE: 'The body is not JSON, or is compressed.',
+      UNSUPPORTED_MEDIA_TYPE: 'The body is not JSON.',
     }),
-    INTERNAL_ERROR: 'A fault here; `X-Request-Id` finds it in the log.',
+    INTERNAL_ERROR: 'A fault here; `request_id`, as `X-Request-Id`, finds it in the log.',
     SERVICE_UNAVAILABLE: 'Something that the API needs is away; try again after `Retry-After`.',
   };
   const own = Object.entries(operation.refusals ?? {}) as [ErrorCode, string][];

@@ -1,12 +1,8 @@
 import { z } from 'zod';
 import type { RunMetrics, StepMetrics } from '../../../shared/persistence/workflow-metrics.ts';
-import { count, seconds, timestamp, uuid } from '../response-fields.ts';
+import { count, seconds, uuid } from '../response-fields.ts';
 
-const rate = z
-  .number()
-  .min(0)
-  .max(1)
-  .meta({ examples: [0.98] });
+const share = z.number().min(0).max(1);
 
 const durations = z.strictObject({
   average: seconds.nullable(),
@@ -15,7 +11,7 @@ const durations = z.strictObject({
   p99: seconds.nullable(),
 });
 
-const runMetricsFields = {
+const runFields = {
   total: count,
   by_status: z.strictObject({
     pending: count,
@@ -25,24 +21,32 @@ const runMetricsFields = {
     failed: count,
     cancelled: count,
   }),
-  success_rate: rate.nullable().describe('Of the runs that completed or failed; null where none did.'),
-  duration_seconds: durations.describe('Of the runs that completed.'),
+  success_rate: share
+    .nullable()
+    .describe('Of those that completed or failed; null where none did.')
+    .meta({ examples: [0.75] }),
+  duration_seconds: durations.describe('Of those that completed.'),
 };
 
 const stepMetrics = z.strictObject({
   step_id: z.string().meta({ examples: ['extract'] }),
-  attempts: count,
-  failure_rate: rate,
+  attempts: count.describe('Those that completed or failed.'),
+  failure_rate: share.meta({ examples: [0.1] }),
   duration_seconds: durations,
 });
+
+const runMetrics = z.strictObject(runFields);
 
 export const workflowMetrics = z
   .strictObject({
     workflow_id: uuid,
-    version: count.nullable().describe('Null: all versions together.'),
-    started_after: timestamp,
-    started_before: timestamp,
-    ...runMetricsFields,
+    version: count
+      .nullable()
+      .describe('Null: all versions together.')
+      .meta({ examples: [null] }),
+    started_after: z.string().meta({ examples: ['2025-12-08T12:00:00.000Z'] }),
+    started_before: z.string().meta({ examples: ['2025-12-09T12:00:00.000Z'] }),
+    ...runFields,
     slowest_steps: z.array(stepMetrics).describe('The largest 95th percentile first.'),
   })
   .meta({ id: 'WorkflowMetrics' });
@@ -50,14 +54,18 @@ export const workflowMetrics = z
 export const workflowMetricsMeta = z.strictObject({
   range: z.string().meta({ examples: ['as asked for'] }),
   max_range_days: count.meta({ examples: [31] }),
-  runs_limit: count,
-  is_limited: z.boolean().describe('There may be more runs in the range: the newest are looked at.'),
-  steps_of_runs_limit: count,
-  attempts_limit: count,
+  runs_limit: count
+    .describe('Of more runs in the range, the newest are looked at.')
+    .meta({ examples: [100_000] }),
+  is_limited: z.boolean().meta({ examples: [false] }),
+  steps_of_runs_limit: count
+    .describe('The steps of so many of them are looked at.')
+    .meta({ examples: [1_000] }),
+  attempts_limit: count.meta({ examples: [50_000] }),
 });
 
 /** Success is of the runs that completed or failed: to cancel is neither. Durations are those of completed runs. */
-export function presentRunMetrics(metrics: RunMetrics): z.infer<z.ZodObject<typeof runMetricsFields>> {
+export function presentRunMetrics(metrics: RunMetrics): z.infer<typeof runMetrics> {
   const { runs, pending, running, paused, completed, failed, cancelled } = metrics;
   const [p50, p95, p99] = metrics.percentiles_seconds ?? [null, null, null];
   const settled = completed + failed;

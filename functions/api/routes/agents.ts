@@ -43,6 +43,12 @@ export const agentRoutes = [
       },
       bodyExamples: {
         http: { name: 'my-agent', kind: 'http', url: 'https://agents.example.com/mine', timeout_seconds: 30 },
+        lambda: {
+          name: 'my-lambda-agent',
+          kind: 'lambda',
+          function_arn: 'arn:aws:lambda:eu-central-1:123456789012:function:my-agent:live',
+          example_output: { rows: 3 },
+        },
         kafka: { name: 'my-kafka-agent', kind: 'kafka', topic: 'agent.mine' },
       },
     },

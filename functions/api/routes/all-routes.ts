@@ -35,6 +35,6 @@ export const allRoutes: readonly AnyRoute[] = [
   ...auditRoutes,
   ...callbackRoutes,
   ...healthRoutes,
-  ...documentRoutes,
   ...operatorMetricsRoutes,
+  ...documentRoutes,
 ];

@@ -1,8 +1,15 @@
 import { z } from 'zod';
 import { requireAdmin } from '../permissions.ts';
-import { EXPOSITION_TYPE, expositionOf } from '../presenters/exposition.ts';
+import { EXPOSITION_TYPE, expositionOf, type MetricFamily } from '../presenters/exposition.ts';
 import { metricFamiliesOf } from '../presenters/operator-metrics.ts';
 import { defineRoute } from '../route.ts';
+
+const exampleFamily: MetricFamily = {
+  name: 'stepline_dead_letters_total',
+  help: 'Records that could not be dealt with, by the topic they came from.',
+  type: 'counter',
+  samples: [{ labels: { topic: 'results.topic' }, value: 2 }],
+};
 
 export const operatorMetricsRoutes = [
   defineRoute({
@@ -13,11 +20,7 @@ export const operatorMetricsRoutes = [
     operation: {
       tags: ['service'],
       answers: {
-        200: {
-          schema: z.string(),
-          contentType: EXPOSITION_TYPE.split(';')[0] ?? '',
-          example: '# TYPE stepline_outbox_rows gauge\nstepline_outbox_rows 0\n',
-        },
+        200: { schema: z.string(), contentType: 'text/plain', example: expositionOf([exampleFamily]) },
       },
       refusals: { PERMISSION_DENIED: 'It is for admins.' },
     },

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { openApiDocument } from '../../../functions/api/documents/openapi-document.ts';
 import type { OpenApiDocument } from '../../../functions/api/documents/openapi-types.ts';
-import { type AnyRoute, isPlainPath, scopeOf } from '../../../functions/api/route.ts';
+import { type AnyRoute, scopeOf } from '../../../functions/api/route.ts';
 import { allRoutes } from '../../../functions/api/routes/all-routes.ts';
 import { recordTick } from '../../../shared/persistence/timekeeper-tick.ts';
 import {
@@ -56,6 +56,9 @@ const as = (name: string, request: ContractRequest = {}): ContractRequest => ({
   headers: { 'X-API-Key': keys[name] ?? '', ...request.headers },
 });
 
+/** Who may send a request that is right. */
+const senderOf = (id: string) => (id === 'getMetrics' ? 'admin' : 'owner');
+
 /** A request that is right, about things of its own. */
 const right = async (id: string): Promise<ContractRequest> => {
   const request = requests[id];
@@ -63,14 +66,11 @@ const right = async (id: string): Promise<ContractRequest> => {
   return request(await makeApiThings(stack));
 };
 
-/** Of things that are not there, or what only some may ask for. */
+/** Of things that are not there; what is everybody's is asked for what is not. */
 const nothing = ({ path, authentication }: AnyRoute): ContractRequest => ({
   params: Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, randomUUID()])),
   ...(authentication === 'optional' && { query: '?deep=true' }),
 });
-
-/** Who may ask for it. */
-const senderOf = (id: string) => (id === 'getMetrics' ? 'admin' : 'owner');
 
 it('there is a request of every operation', () => {
   expect(Object.keys(requests).sort()).toEqual(operations.map(({ id }) => id).sort());
@@ -104,6 +104,28 @@ describe('success', () => {
     const sender = operation.tags.includes('plain') ? 'owner' : 'admin';
     await contract.call(id, as(sender, { ...(params && { params }), body }), status);
   });
+});
+
+it('deep health is an admin’s, and says what is over its threshold', async () => {
+  const deep = as('admin', { query: '?deep=true' });
+  const { text } = await contract.call('getHealth', deep, 503);
+  expect(JSON.parse(text).details.timekeeper_tick_age_seconds.is_over).toBe(true);
+  await recordTick(stack.database);
+  await contract.call('getHealth', deep, 200);
+});
+
+it('lists of runs are searched', async () => {
+  const { workflowId } = await makeApiThings(stack);
+  for (const [id, request] of [
+    ['listRuns', {}],
+    ['listOwnExecutions', {}],
+    ['listExecutions', { params: { id: workflowId } }],
+  ] as const) {
+    const query = `?q=nothing+of+this${id === 'listExecutions' ? `&community_id=${COMMUNITY}` : ''}`;
+    const { text } = await contract.call(id, as('owner', { ...request, query }), 200);
+    const body = JSON.parse(text);
+    expect(Array.isArray(body) ? body : body.data).toHaveLength(0);
+  }
 });
 
 describe('a run that is', () => {
@@ -182,11 +204,12 @@ describe('a run that is', () => {
 describe('400', () => {
   it.each(answering(400))('of %s', async (id, { operation, route }) => {
     const request = as(senderOf(id), await right(id));
-    if (operation.requestBody) await contract.call(id, { ...request, body: '{' }, 400);
-    else await contract.call(id, { ...request, query: '?surplus=1&deep=perhaps' }, 400);
-    if (isPlainPath(route.path) && route.params) {
-      await contract.call(id, { ...request, params: { id: 'no-uuid' } }, 400);
-    }
+    const query = route.authentication === 'optional' ? '?deep=perhaps' : '?surplus=1';
+    await contract.call(id, operation.requestBody ? { ...request, body: '{' } : { ...request, query }, 400);
+  });
+
+  it('of an id on the plain face that is none', async () => {
+    await contract.call('getOwnExecution', as('owner', { params: { id: 'no-uuid' } }), 400);
   });
 
   it.each([
@@ -281,20 +304,17 @@ describe('415', () => {
   });
 });
 
-describe('deep health', () => {
-  const deep = { query: '?deep=true' };
-  it('is 503 while the timekeeper has not come, and 200 once it has', async () => {
-    await contract.call('getHealth', as('admin', deep), 503);
-    await recordTick(stack.database);
-    await contract.call('getHealth', as('admin', deep), 200);
-  });
-});
-
 describe('429', () => {
   it.each(answering(429))('of %s', async (id, { route }) => {
-    // More than a bucket holds, and than comes back meanwhile.
-    const request = nothing(route);
-    await contract.call(id, route.authentication === 'none' ? request : as('hurried', request), 429, 500);
+    // What is counted by its address are wrong callback tokens.
+    const path = route.authentication === 'none' ? '/api/v1/callbacks/none/none' : '/api/v1/agents/none';
+    const method = route.authentication === 'none' ? 'POST' : 'GET';
+    // Two a second come back meanwhile.
+    for (let left = 150; left > 0; left--) {
+      const { status } = await fetch(`${stack.url}${path}`, { method, headers: as('hurried').headers! });
+      if (status === 429) break;
+    }
+    await contract.call(id, as('hurried', nothing(route)), 429);
   });
 });
 
@@ -323,10 +343,7 @@ describe('503', () => {
 
   const needsDatabase = answering(503).filter(([id]) => !DOCUMENTS.includes(id));
   it.each(needsDatabase)('of %s without the database', async (id, { route }) => {
-    const request =
-      route.authentication === 'none'
-        ? await right(id)
-        : as('owner', nothing({ ...route, authentication: 'caller' }));
+    const request = route.authentication === 'none' ? await right(id) : as('owner', nothing(route));
     await broken.call(id, request, 503);
   });
 });

@@ -380,7 +380,7 @@ describe('a request is refused', () => {
     expect(body.details).toEqual([
       {
         path: 'mocks.extrct',
-        message: 'expected the id of a step of this workflow; did you mean "extract"?',
+        message: 'expected the id of a step of this workflow, did you mean "extract"?',
       },
       { path: 'mocks.nope', message: 'expected the id of a step of this workflow' },
     ]);

@@ -58,7 +58,7 @@ function apiDoing(
     path: '/api/workflows/{id}',
     operationId: 'doPlainThing',
     summary: '',
-    operation: { tags: ['service'], answers: {} },
+    operation: { tags: ['plain'], answers: {} },
     authentication: 'caller',
     params: z.strictObject({ id: z.guid('expected a UUID') }),
     body: { schema: z.strictObject({ a: z.number() }), maxBytes: 100 },
