@@ -14,10 +14,12 @@ import {
   wake,
 } from './messages.ts';
 
-const DESCRIPTION = `Every record on Kafka, as JSON. Delivery is at least once, and order is kept for each run where the key is its \`run_id\`.
-What does not parse is put on the dead-letter topic. Fields that a reader does not know are to be let through.
-Topics are as they are named by default: KAFKA_EXECUTION_TOPIC and KAFKA_CANCELLATION_TOPIC rename two of them, KAFKA_TOPIC_PREFIX
-stands before all but those of agents.`;
+const DESCRIPTION = [
+  'Every record on Kafka, as JSON. Delivery is at least once, and order is kept for each run where the key is its `run_id`.',
+  'What does not parse is put on the dead-letter topic. Fields that a reader does not know are to be let through.',
+  'Topics are as they are named by default: KAFKA_EXECUTION_TOPIC and KAFKA_CANCELLATION_TOPIC rename two of them,',
+  'KAFKA_TOPIC_PREFIX stands before all but those of agents.',
+].join(' ');
 
 interface Message {
   readonly summary: string;

@@ -26,7 +26,15 @@ export const headers = {
   },
   Allow: {
     description: 'The methods that the path has.',
-    schema: { type: 'string', examples: ['GET, HEAD, POST'] },
+    schema: { type: 'string', examples: ['GET, HEAD, OPTIONS, POST'] },
+  },
+  Accept: {
+    description: 'What a body may be, where it was something else.',
+    schema: { type: 'string', examples: ['application/json'] },
+  },
+  'Accept-Encoding': {
+    description: 'How a body may come, where it came compressed.',
+    schema: { type: 'string', examples: ['identity'] },
   },
   Location: { description: 'Where what was made is.', schema: { type: 'string' } },
   Link: {
