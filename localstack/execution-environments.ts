@@ -12,6 +12,8 @@ export interface EnvironmentsOptions<E extends ExecutionEnvironment> {
   functionName: string;
   timeoutMs: number;
   maxConcurrency: number;
+  /** Whether callers of Lambda's API are refused beyond that. */
+  throttles?: boolean | undefined;
   /** A cold start. It may throw: then the invocation that asked for it failed, and the next one tries again. */
   open(): Promise<E>;
   describeFailedStart(error: unknown): InvocationResult;
@@ -19,7 +21,8 @@ export interface EnvironmentsOptions<E extends ExecutionEnvironment> {
 
 /**
  * The execution environments of one function: started on demand up to a limit, reused most recent first, as Lambda does.
- * Beyond the limit invocations wait their turn, where Lambda would throttle them and the caller would try again.
+ * Beyond the limit invocations wait their turn, where Lambda would throttle them and the caller would try again; `throttles`
+ * leaves that to callers of its API.
  */
 export class ExecutionEnvironments<E extends ExecutionEnvironment> implements Invoker {
   readonly functionName: string;
@@ -63,6 +66,10 @@ export class ExecutionEnvironments<E extends ExecutionEnvironment> implements In
     } finally {
       this.#yieldTurn();
     }
+  }
+
+  isThrottled(): boolean {
+    return this.#options.throttles === true && this.#claimed >= this.#options.maxConcurrency;
   }
 
   async close(): Promise<void> {

@@ -17,6 +17,8 @@ export interface InProcessFunctionOptions {
   createHandler(): LambdaHandler | Promise<LambdaHandler>;
   timeoutMs?: number;
   maxConcurrency?: number;
+  /** Beyond that, callers of Lambda's API are refused instead of waiting. */
+  throttles?: boolean;
 }
 
 /**
@@ -28,6 +30,7 @@ export function inProcessFunction(options: InProcessFunctionOptions): Invoker {
     functionName: options.functionName,
     timeoutMs: options.timeoutMs ?? 60_000,
     maxConcurrency: options.maxConcurrency ?? 1_000,
+    throttles: options.throttles,
     open: async () => new InProcessEnvironment(options.functionName, await options.createHandler()),
     describeFailedStart: (error) => ({ ok: false, error: describeThrown(error) }),
   });

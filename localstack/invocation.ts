@@ -19,6 +19,8 @@ export interface InvocationOptions {
 export interface Invoker {
   readonly functionName: string;
   invoke(event: unknown, options?: InvocationOptions): Promise<InvocationResult>;
+  /** Whether Lambda's API would refuse another synchronous invocation now. Absent: it never does. */
+  isThrottled?(): boolean;
 }
 
 /** What Stepline's handlers read of Lambda's context. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { forwardRequest } from './forward-request.ts';
 import { readBody } from './http-body.ts';
 import { type RunningServer, startServer } from './http-server.ts';
 import { functionArn, type InvocationResult, type Invoker } from './invocation.ts';
@@ -9,6 +10,8 @@ export interface LambdaApiOptions {
   port?: number;
   /** How often a failed asynchronous invocation is tried again. Lambda's default is 2; ours are deployed with 0. */
   asynchronousRetries?: number;
+  /** Where a function is invoked that is not here: an emulator of AWS, most often. Without it there is no such function. */
+  elsewhere?: string | undefined;
   log?: (line: string) => void;
 }
 
@@ -23,7 +26,7 @@ const invocationPath = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/;
 
 /** Lambda's Invoke API, enough for `@aws-sdk/client-lambda` with `endpoint` set to its URL. Signatures are not checked. */
 export async function startLambdaApi(options: LambdaApiOptions): Promise<RunningLambdaApi> {
-  const { functions, asynchronousRetries = 0, log = () => {} } = options;
+  const { functions, asynchronousRetries = 0, elsewhere, log = () => {} } = options;
 
   async function runLater(invoker: Invoker, event: unknown): Promise<void> {
     for (let attempt = 0; attempt <= asynchronousRetries; attempt += 1) {
@@ -45,6 +48,8 @@ export async function startLambdaApi(options: LambdaApiOptions): Promise<Running
     const limit = type === 'Event' ? asynchronousLimit : synchronousLimit;
     const body = await readBody(request, limit);
 
+    if (invoker === undefined && elsewhere !== undefined && body !== 'too-large')
+      return forwardRequest(request, body, response, elsewhere);
     if (invoker === undefined) {
       return refuse(response, 404, 'ResourceNotFoundException', `Function not found: ${functionArn(name)}`, {
         Type: 'User',
@@ -67,6 +72,7 @@ export async function startLambdaApi(options: LambdaApiOptions): Promise<Running
         Type: 'User',
       });
     }
+    if (invoker.isThrottled?.()) return throttle(response);
     return answerResult(response, await invoker.invoke(event.value));
   }
 
@@ -113,6 +119,13 @@ function answerResult(response: ServerResponse, result: InvocationResult): void 
     { ...headers, ...failure },
     JSON.stringify(result.ok ? result.payload : result.error) ?? 'null',
   );
+}
+
+function throttle(response: ServerResponse): void {
+  refuse(response, 429, 'TooManyRequestsException', 'Rate Exceeded.', {
+    Type: 'User',
+    Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded',
+  });
 }
 
 function refuse(

@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { hashApiKey } from '../shared/auth/api-key.ts';
 import { type BatchSizes, defaultBatchSizes, eventSourcesOf } from '../shared/config/event-sources.ts';
 import { topicsFor } from '../shared/config/topics.ts';
+import { lambdaAgentArns, lambdaAgents } from './agents/lambda-agents.ts';
 import { registerAgents } from './agents/register-agents.ts';
-import { type RunningAgents, startAgents } from './agents/start-agents.ts';
+import { startAgents } from './agents/start-agents.ts';
 import { apiClient } from './api-client.ts';
 import type { MappingSettings } from './event-source/mapping-settings.ts';
 import { type FunctionSettings, functionProcesses } from './function-process.ts';
@@ -25,7 +26,7 @@ export interface LocalStackOptions {
   readonly part?: StackPart;
   readonly batchSizes?: BatchSizes;
   readonly partitions?: number;
-  /** The sources' agents, in a process of their own. */
+  /** The demo agents: those that speak HTTP in a process of their own, Lambda functions beside ours. */
   readonly withAgents?: boolean;
   readonly log: (source: string, line: string) => void;
 }
@@ -35,7 +36,8 @@ export interface LocalStack {
   readonly secrets: LocalSecrets;
   readonly servers: RunningServers;
   readonly stack: RunningStack;
-  readonly agents: RunningAgents | null;
+  /** Where each demo agent is, by name. */
+  readonly agents: Readonly<Record<string, string>>;
   pids(): Record<string, number>;
   stop(): Promise<void>;
 }
@@ -66,9 +68,10 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
     if (part === 'all' || part === 'api') await migrate(env, secrets, options);
     const stack = await startStack({
       kafkaBrokers: servers.kafkaBrokers,
-      functions: functionsOf(part, env),
+      functions: [...functionsOf(part, env), ...(options.withAgents ? lambdaAgents : [])],
       mappings: mappingsOf(part, env, options.batchSizes ?? defaultBatchSizes),
       schedules: part === 'all' || part === 'api' ? [{ functionName: 'timekeeper', rateMs: MINUTE_MS }] : [],
+      lambdaElsewhere: variables.AWS_ENDPOINT_URL || undefined,
       ...((part === 'all' || part === 'api') && { api: { functionName: 'api', port, host: variables.HOST } }),
       log,
     });
@@ -79,14 +82,18 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
       : null;
     if (agents !== null) {
       running.push(agents);
-      await registerAgents(apiClient(stack.url as string, secrets.apiKey), agents.urls, secret);
+      await registerAgents(apiClient(stack.url as string, secrets.apiKey), {
+        urls: agents.urls,
+        functionArns: lambdaAgentArns,
+        secret,
+      });
     }
     return {
       url: stack.url ?? null,
       secrets,
       servers,
       stack,
-      agents,
+      agents: agents === null ? {} : { ...agents.urls, ...lambdaAgentArns },
       pids: () => ({ ...servers.pids, ...(agents && { agents: agents.pid }), ...stack.pids() }),
       stop,
     };
@@ -170,6 +177,13 @@ function functionsOf(part: StackPart, env: Record<string, string>): FunctionSett
       maxConcurrency: 8,
       parts: ['bridge'],
     },
+    {
+      name: 'lambda-bridge',
+      entry: entryOf('lambda-bridge'),
+      timeoutMs: 840_000,
+      maxConcurrency: 8,
+      parts: ['bridge'],
+    },
   ];
   return all
     .filter(({ parts }) => part === 'all' || parts.includes(part))
@@ -183,10 +197,10 @@ function mappingsOf(part: StackPart, env: Record<string, string>, sizes: BatchSi
     cancellationTopic: env.KAFKA_CANCELLATION_TOPIC ?? 'workflow.cancellation.requests',
   });
   const wanted = {
-    all: ['step-executor', 'http-bridge'],
+    all: ['step-executor', 'http-bridge', 'lambda-bridge'],
     api: [],
     consumer: ['step-executor'],
-    bridge: ['http-bridge'],
+    bridge: ['http-bridge', 'lambda-bridge'],
   };
   return eventSourcesOf(topics, env.KAFKA_GROUP_ID ?? 'execution-consumer-group', sizes)
     .filter(({ functionName }) => (wanted[part] as string[]).includes(functionName))

@@ -19,6 +19,8 @@ export interface StackOptions {
   mappings?: readonly MappingSettings[];
   schedules?: readonly ScheduleSettings[];
   api?: ApiSettings;
+  /** Where functions are invoked that are not of this stack: an AWS endpoint. */
+  lambdaElsewhere?: string | undefined;
   mappingTuning?: MappingTuning;
   /** Gets the functions' output and what the emulation has to say, by whom it comes from. */
   log?: (source: string, line: string) => void;
@@ -43,7 +45,11 @@ export interface RunningStack {
 export async function startStack(options: StackOptions): Promise<RunningStack> {
   const { log = () => {} } = options;
   const functions = new Map<string, FunctionProcesses>();
-  const lambdaApi = await startLambdaApi({ functions, log: (line) => log('lambda', line) });
+  const lambdaApi = await startLambdaApi({
+    functions,
+    elsewhere: options.lambdaElsewhere,
+    log: (line) => log('lambda', line),
+  });
   // In the order in which they have to end: first what brings in work, then what does it.
   const running: { stop(): void | Promise<void> }[][] = [
     [],

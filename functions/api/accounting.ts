@@ -16,11 +16,15 @@ export function changesSomething(route: AnyRoute): boolean {
   return scopeOf(route) !== 'read' && route.audited !== 'never';
 }
 
-/** The community that the request names, else the caller's, where there is only one. */
-export function communityOf(caller: Caller | null, body: unknown, query: unknown): number | null {
+/** The community that the request names, else that of the run it is about, else the caller's, where there is only one. */
+export function communityOf(
+  caller: Caller | null,
+  { body, query, subject }: { readonly body: unknown; readonly query: unknown; readonly subject: unknown },
+): number | null {
   for (const input of [body, query]) {
     if (isJsonObject(input) && typeof input.community_id === 'number') return input.community_id;
   }
+  if (isJsonObject(subject) && typeof subject.communityId === 'number') return subject.communityId;
   return caller?.communities.length === 1 ? caller.communities[0]! : null;
 }
 
@@ -43,6 +47,17 @@ export function logChange(route: AnyRoute, entry: AuditEntry, { aaa }: Pick<ApiS
   if (!changesSomething(route)) return;
   const { userId: user, communityId: community, action } = entry;
   aaa.write({ type: 'AUDIT', level: 'INFO', community, user, action, result: 'SUCCESS' });
+}
+
+/** A test leaves its result in the log and nowhere else; a failed one is an error besides (workflow-execution-api-keys, Test). */
+export function accountForTest(
+  { communityId: community, userId: user, action }: AuditEntry,
+  hasPassed: boolean,
+  { aaa }: Pick<ApiServices, 'aaa'>,
+): void {
+  const result = hasPassed ? 'SUCCESS' : 'FAILURE';
+  aaa.write({ type: 'AUDIT', level: 'INFO', community, user, action, result });
+  if (!hasPassed) aaa.write({ type: 'ERROR', level: 'WARN', community, user, action, result });
 }
 
 export function logAuthentication({ caller, community }: Exchange, { aaa }: Pick<ApiServices, 'aaa'>): void {

@@ -6,6 +6,7 @@ import { ApiError } from './api-error.ts';
 import { type Exchange, UNKNOWN_ADDRESS } from './exchange.ts';
 import { headerOf } from './header-of.ts';
 import { rateHeaders } from './rate-headers.ts';
+import { queryOf } from './read-request.ts';
 import { type AnyRoute, scopeOf } from './route.ts';
 import type { ApiServices } from './services.ts';
 
@@ -20,14 +21,14 @@ export async function admit(
   exchange: Exchange,
 ): Promise<void> {
   if (route.authentication === 'none') return;
+  if (route.authentication === 'optional' && !route.needsCredentials?.(queryOf(event))) return;
   const apiKey = headerOf(event, 'x-api-key');
   const authorization = headerOf(event, 'authorization');
   const authenticated = await services.authenticate({ apiKey, authorization });
   if (!authenticated.ok) {
     // Who sends none has not tried any.
     const isAttempt = apiKey !== undefined || authorization !== undefined;
-    const address = exchange.sourceAddress ?? UNKNOWN_ADDRESS;
-    if (isAttempt) refuseBeyond(await services.rateLimiter.admitFailure(address), exchange);
+    if (isAttempt) await countFailure(services, exchange);
     const headers = { 'WWW-Authenticate': 'Bearer realm="stepline"' };
     throw new ApiError('UNAUTHORIZED', authenticated.message, { headers });
   }
@@ -40,6 +41,14 @@ export async function admit(
   if (!hasScope(caller, scope)) {
     throw new ApiError('PERMISSION_DENIED', `This API key lacks the scope ${scope}`);
   }
+}
+
+/** @throws ApiError 429 where too much that was wrong came from this address */
+export async function countFailure(
+  { rateLimiter }: Pick<ApiServices, 'rateLimiter'>,
+  exchange: Exchange,
+): Promise<void> {
+  refuseBeyond(await rateLimiter.admitFailure(exchange.sourceAddress ?? UNKNOWN_ADDRESS), exchange);
 }
 
 function refuseBeyond(state: RateState, exchange: Exchange): void {

@@ -7,12 +7,14 @@ import { isJsonObject } from '../../shared/engine/json.ts';
 import type { Problem } from './api-error.ts';
 import { addressField } from './presenters/agent.ts';
 import type { BodySpec } from './route.ts';
-import { name } from './schemas.ts';
+import { json, name, oversizedFields } from './schemas.ts';
 import type { ApiServices } from './services.ts';
 
 const kinds = ['http', 'lambda', 'kafka'] as const;
 const MAX_TIMEOUT_SECONDS = 31_536_000;
-const FUNCTION = /^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:)?[\w-]{1,140}(:[\w$-]{1,128})?$/;
+/** As Lambda takes it: a name of at most 64 characters or an ARN, either with a version or an alias. */
+const FUNCTION =
+  /^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:)?[\w-]{1,64}(:(\$LATEST|[\w-]{1,128}))?$/;
 const TOPIC = /^[\w.-]{1,249}$/;
 
 const text = z.string({ error: 'expected text' });
@@ -26,7 +28,7 @@ const settings = {
   kind: z.enum(kinds, { error: `expected one of ${kinds.join(', ')}` }).default('http'),
   url: text.optional().describe('Of an http agent.'),
   function_arn: text
-    .regex(FUNCTION, 'expected the name or ARN of a Lambda function')
+    .regex(FUNCTION, 'expected the name or ARN of a Lambda function, with :version or :alias or without')
     .optional()
     .describe('Of a lambda agent.'),
   topic: text
@@ -38,7 +40,12 @@ const settings = {
     "How long it may take, where the step does not say. Default: the deployment's.",
   ),
   timeout: timeout.describe('Another name of `timeout_seconds`.'),
-  secret: text.optional().describe('Calls are signed with it. Without one, one is made and shown this once.'),
+  example_output: json
+    .nullish()
+    .describe('What a test of a workflow takes for its answer; null: it answers its input.'),
+  secret: text
+    .optional()
+    .describe('Of an http agent: calls are signed with it. Without one, one is made and shown this once.'),
 };
 
 const newAgent = z.strictObject({
@@ -49,26 +56,32 @@ const agentSettings = z.strictObject({ name: name.optional(), ...settings });
 
 type AgentBody = z.infer<typeof agentSettings>;
 
-export const newAgentBody: BodySpec<z.infer<typeof newAgent>> = {
-  schema: newAgent,
-  maxBytes: limits.maxPayloadBytes,
+const rules = {
+  // The example output, and room for the rest.
+  maxBytes: 2 * limits.maxPayloadBytes,
   findProblems: findAgentProblems,
+  findOversized: ({ example_output }: AgentBody) => oversizedFields({ example_output }),
 };
-export const agentBody: BodySpec<AgentBody> = {
-  schema: agentSettings,
-  maxBytes: limits.maxPayloadBytes,
-  findProblems: findAgentProblems,
-};
+
+export const newAgentBody: BodySpec<z.infer<typeof newAgent>> = { schema: newAgent, ...rules };
+export const agentBody: BodySpec<AgentBody> = { schema: agentSettings, ...rules };
 
 export function agentRequestOf({
   kind,
   timeout_seconds,
   timeout: seconds,
+  example_output,
   secret,
   ...body
 }: AgentBody): AgentRequest {
   const address = body[addressField[kind]] ?? '';
-  return { kind, address, timeoutSeconds: timeout_seconds ?? seconds ?? null, secret };
+  return {
+    kind,
+    address,
+    timeoutSeconds: timeout_seconds ?? seconds ?? null,
+    exampleOutput: example_output ?? null,
+    secret,
+  };
 }
 
 /** Each kind has one field that says where the agent is, and no other; addresses and secrets are checked by the deployment's rules. */
@@ -93,8 +106,11 @@ function findAgentProblems(json: unknown, { agentRules }: ApiServices): Problem[
   if (urlProblem !== null) problems.push({ path: 'url', message: urlProblem });
   const secretProblem = typeof secret === 'string' ? agentRules.checkSecret(secret) : null;
   if (secretProblem !== null) problems.push({ path: 'secret', message: secretProblem });
-  if (kind === 'kafka' && secret !== undefined) {
-    problems.push({ path: 'secret', message: 'expected to be absent: calls of kafka agents are not signed' });
+  if ((kind === 'lambda' || kind === 'kafka') && secret !== undefined) {
+    problems.push({
+      path: 'secret',
+      message: `expected to be absent: calls of ${kind} agents are not signed`,
+    });
   }
   if ((json.timeout ?? null) !== null && (json.timeout_seconds ?? null) !== null) {
     problems.push({ path: 'timeout', message: 'expected either timeout or timeout_seconds, not both' });

@@ -22,6 +22,16 @@ export interface PlainAnswer extends Pick<Answer, 'status' | 'headers' | 'isFina
   readonly plain: unknown;
 }
 
+/** A success that is text of its own: a document, say. */
+export interface TextAnswer extends Pick<Answer, 'status' | 'headers' | 'isFinal' | 'changesNothing'> {
+  readonly text: string;
+  readonly contentType: string;
+  /** The same for everybody: anybody may keep it for a while, and ask with its ETag whether it still holds. */
+  readonly isPublic?: boolean;
+}
+
+export type AnyAnswer = Answer | PlainAnswer | TextAnswer;
+
 // Answers are JSON about one caller's data: no browser is to render, frame, sniff or store them.
 const HEADERS = {
   'Content-Type': 'application/json; charset=utf-8',
@@ -35,20 +45,18 @@ const HEADERS = {
 
 /** What has ended may begin again (a retry), so a kept answer is asked after each time; and it is one caller's. */
 const FINAL_HEADERS = { 'Cache-Control': 'private, no-cache', Vary: 'Authorization, X-API-Key' };
+const PUBLIC_HEADERS = { 'Cache-Control': 'public, max-age=300' };
 
 /** @param ifNoneMatch the request's header: an answer that its sender has already is 304, without a body. */
-export function resultOf(
-  answer: Answer | PlainAnswer,
-  requestId: string,
-  ifNoneMatch?: string,
-): APIGatewayProxyResult {
-  const { status, headers, isFinal } = answer;
-  const body = 'plain' in answer ? answer.plain : envelopeOf(answer);
-  if (!isFinal) return result(status, body, requestId, headers);
-  const text = JSON.stringify(body);
+export function resultOf(answer: AnyAnswer, requestId: string, ifNoneMatch?: string): APIGatewayProxyResult {
+  const { status } = answer;
+  const text = textOf(answer);
+  const headers = { ...('text' in answer && { 'Content-Type': answer.contentType }), ...answer.headers };
+  const keeping = keepingHeadersOf(answer);
+  if (keeping === null) return result(status, text, requestId, headers);
   // Of the text itself: it changes with whatever the answer says, a later version's new field too.
   const etag = `"${createHash('sha256').update(text).digest('base64url')}"`;
-  const kept = result(status, body, requestId, { ...FINAL_HEADERS, ETag: etag, ...headers });
+  const kept = result(status, text, requestId, { ...keeping, ETag: etag, ...headers });
   return isMatch(ifNoneMatch, etag) ? { ...kept, statusCode: 304, body: '' } : kept;
 }
 
@@ -60,7 +68,7 @@ export function resultOfError(error: ApiError, requestId: string, isPlain = fals
   const body = isPlain
     ? { detail: plainDetailOf(error, requestId), error_code: code }
     : { success: false, message, error_code: code, details };
-  return result(errorCodes[code], body, requestId, headers);
+  return result(errorCodes[code], JSON.stringify(body), requestId, headers);
 }
 
 /** 204: there is nothing to say but headers. */
@@ -86,6 +94,17 @@ export function withHeaders(
   return { ...result, headers: { ...headers, ...result.headers, ...(vary !== '' && { Vary: vary }) } };
 }
 
+function textOf(answer: AnyAnswer): string {
+  if ('text' in answer) return answer.text;
+  return JSON.stringify('plain' in answer ? answer.plain : envelopeOf(answer));
+}
+
+/** Null where nobody is to keep it. */
+function keepingHeadersOf(answer: AnyAnswer): Readonly<Record<string, string>> | null {
+  if ('text' in answer && answer.isPublic) return PUBLIC_HEADERS;
+  return answer.isFinal ? FINAL_HEADERS : null;
+}
+
 function envelopeOf({ message, data, meta = {}, beside }: Answer) {
   return { success: true, message, data, meta, ...beside };
 }
@@ -106,14 +125,14 @@ function isMatch(ifNoneMatch: string | undefined, etag: string): boolean {
 
 function result(
   statusCode: number,
-  body: unknown,
+  body: string,
   requestId: string,
   headers?: Readonly<Record<string, string>>,
 ): APIGatewayProxyResult {
   return {
     statusCode,
     headers: { ...HEADERS, 'X-Request-Id': requestId, ...headers },
-    body: JSON.stringify(body),
+    body,
     isBase64Encoded: false,
   };
 }

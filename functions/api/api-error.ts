@@ -16,6 +16,7 @@ export const errorCodes = {
   RATE_LIMITED: 429,
   INTERNAL_ERROR: 500,
   SERVICE_UNAVAILABLE: 503,
+  EXECUTION_TIMEOUT: 504,
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

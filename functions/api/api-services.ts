@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
 import { checkAgentUrl } from '../../shared/agents/check-agent-url.ts';
 import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/agents/secrets.ts';
 import { createChangeRun } from '../../shared/application/change-run.ts';
+import { createDryRun } from '../../shared/application/dry-run/dry-run.ts';
 import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
+import { createFindPlan } from '../../shared/application/find-plan.ts';
 import { createManageAgents } from '../../shared/application/manage-agents.ts';
 import { createCreateApiKey } from '../../shared/application/manage-api-keys.ts';
+import { createSetWorkflowPaused } from '../../shared/application/pause-workflow.ts';
 import { createRegisterWorkflow } from '../../shared/application/register-workflow.ts';
 import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createAuthenticate } from '../../shared/auth/authenticate.ts';
@@ -12,26 +16,52 @@ import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
+import { eventSourcesOf } from '../../shared/config/event-sources.ts';
+import { limits } from '../../shared/config/limits.ts';
+import { readConsumerLag } from '../../shared/kafka/consumer-lag.ts';
+import { createAgentCalls } from '../../shared/persistence/agent-calls.ts';
+import { createAgentExamples } from '../../shared/persistence/agent-examples.ts';
 import { createAgents } from '../../shared/persistence/agents.ts';
 import { createApiKeys } from '../../shared/persistence/api-keys.ts';
 import { createAuditLog } from '../../shared/persistence/audit-log.ts';
+import { readBacklog, readBacklogSizes } from '../../shared/persistence/backlog.ts';
+import { readRunDurations } from '../../shared/persistence/closed-run-counts.ts';
+import { readDeadLetterCounts } from '../../shared/persistence/dead-letter-counts.ts';
 import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
+import { limitTime } from '../../shared/persistence/limit-time.ts';
+import { loadVersions } from '../../shared/persistence/load-versions.ts';
 import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
 import { createRateLimits } from '../../shared/persistence/rate-limits.ts';
 import { createRunBatches } from '../../shared/persistence/run-batches.ts';
 import { createRunQueries } from '../../shared/persistence/run-queries.ts';
 import { createWorkflowGrants } from '../../shared/persistence/workflow-grants.ts';
+import { createWorkflowMetrics } from '../../shared/persistence/workflow-metrics.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
 import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
+import { createApiDocuments } from './documents/api-documents.ts';
+import { allRoutes } from './routes/all-routes.ts';
 import type { ApiServices, ErrorLog } from './services.ts';
 
-type Engine = Pick<EngineServices, 'database' | 'producer' | 'tokens' | 'decideBatch' | 'startRun'>;
+type Engine = Pick<
+  EngineServices,
+  'database' | 'producer' | 'tokens' | 'clock' | 'plans' | 'decideBatch' | 'startRun'
+>;
 type Settings = Pick<
   Environment,
-  'authMode' | 'jwt' | 'jwtRateLimit' | 'corsAllowedOrigins' | 'secretKey' | 'agentAllowedCidrs'
+  | 'authMode'
+  | 'jwt'
+  | 'jwtRateLimit'
+  | 'corsAllowedOrigins'
+  | 'secretKey'
+  | 'agentAllowedCidrs'
+  | 'publicUrl'
+  | 'kafkaBrokers'
+  | 'kafkaGroupId'
+  | 'topics'
 >;
 
 const KAFKA_CHECK_TIMEOUT_MS = 1_000;
+const CONSUMER_LAG_TIMEOUT_MS = 5_000;
 
 export function createApiServices(
   engine: Engine,
@@ -39,11 +69,19 @@ export function createApiServices(
   log: ErrorLog,
   aaa: AaaLog,
 ): ApiServices {
-  const { database, producer, tokens, decideBatch, startRun } = engine;
-  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs } = settings;
+  const { database, producer, tokens, clock, plans, decideBatch, startRun } = engine;
+  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs, publicUrl } =
+    settings;
+  const kafka = { brokers: settings.kafkaBrokers, clientId: 'stepline-api' };
+  const consumers = eventSourcesOf(settings.topics, settings.kafkaGroupId).map(
+    ({ consumerGroupId: groupId, topic }) => ({ groupId, topic }),
+  );
+  const searches = limitTime(database, limits.maxSearchMs);
   const workflows = createWorkflows(database);
   const agents = createAgents(database);
   const apiKeys = createApiKeys(database);
+  const runBatches = createRunBatches(database, searches);
+  const changeRun = createChangeRun(decideBatch, createAgentCalls(database));
   return {
     authenticate: createAuthenticate({
       apiKeys,
@@ -56,11 +94,25 @@ export function createApiServices(
     registerWorkflow: createRegisterWorkflow(workflows),
     grants: createWorkflowGrants(database),
     executeWorkflow: createExecuteWorkflow(startRun, (text) => createHash('sha256').update(text).digest()),
-    runs: createRunQueries(database),
-    executions: createExecutionQueries(database),
+    dryRun: createDryRun({
+      plans,
+      examples: createAgentExamples(database),
+      clock,
+      nextId: () => uuidv7(),
+      limits: {
+        maxSteps: limits.maxDryRunSteps,
+        maxTimeMs: limits.maxDryRunTimeMs,
+        maxDataLength: limits.maxDryRunDataLength,
+        maxExamplesBytes: limits.maxDryRunExamplesBytes,
+      },
+    }),
+    runs: createRunQueries(database, searches),
+    executions: createExecutionQueries(database, searches),
     nodes: createNodeQueries(database),
-    runBatches: createRunBatches(database),
-    changeRun: createChangeRun(decideBatch),
+    findPlan: createFindPlan(plans, { loadVersions: (ids) => loadVersions(database, ids) }),
+    setWorkflowPaused: createSetWorkflowPaused({ workflows, runs: runBatches, changeRun }),
+    runBatches,
+    changeRun,
     agents,
     manageAgents: createManageAgents(agents, {
       generate: generateSecret,
@@ -77,6 +129,15 @@ export function createApiServices(
       database: () => database.one('select 1 as one'),
       kafka: () => producer.check(KAFKA_CHECK_TIMEOUT_MS),
     },
+    workflowMetrics: createWorkflowMetrics(database),
+    operations: {
+      readBacklog: () => readBacklog(database),
+      readBacklogSizes: () => readBacklogSizes(database),
+      readRunDurations: () => readRunDurations(database),
+      readDeadLetterCounts: () => readDeadLetterCounts(database),
+      readConsumerLag: () => readConsumerLag(kafka, consumers, CONSUMER_LAG_TIMEOUT_MS),
+    },
+    documents: createApiDocuments(allRoutes, publicUrl),
     audit: createAuditLog(database),
     aaa,
     log,

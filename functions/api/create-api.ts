@@ -1,22 +1,15 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { auditEntryOf, communityOf, logChange, logRefusal } from './accounting.ts';
-import { admit } from './admission.ts';
-import {
-  type Answer,
-  emptyResult,
-  type PlainAnswer,
-  resultOf,
-  resultOfError,
-  withHeaders,
-} from './answer.ts';
+import { admit, countFailure } from './admission.ts';
+import { type AnyAnswer, emptyResult, resultOf, resultOfError, withHeaders } from './answer.ts';
 import { ApiError, badRequest, errorCodes, notFound } from './api-error.ts';
 import { preflightHeaders } from './cors.ts';
 import { apiErrorOf } from './error-of.ts';
 import { type Exchange, newExchange } from './exchange.ts';
 import { headerOf } from './header-of.ts';
 import { type Read, readParams, readRequest } from './read-request.ts';
-import type { AnyRoute } from './route.ts';
+import { type AnyRoute, isPlainPath } from './route.ts';
 import { createRouter } from './router.ts';
 import { allRoutes } from './routes/all-routes.ts';
 import type { ApiServices } from './services.ts';
@@ -98,7 +91,7 @@ interface Asked {
   readonly params: Readonly<Record<string, string>>;
 }
 
-async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<Answer | PlainAnswer> {
+async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<AnyAnswer> {
   const { event, exchange } = asked;
   const { caller } = exchange;
   const subjectNotFound = () =>
@@ -111,27 +104,31 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
     : { ok: true, value: {} };
   if (!params.ok) {
     if (!isPlain(event, exchange)) throw subjectNotFound();
-    const request = readRequest(event, route, services);
+    const request = readRequest(event, route, services, null);
     throw badRequest([...params.problems, ...(request.ok ? [] : request.problems)]);
   }
   const subject = await route.find?.({ caller, params: params.value }, services);
-  if (subject === null) throw subjectNotFound();
-  const request = readRequest(event, route, services);
+  if (subject === null) {
+    // The path carries what authenticates it.
+    if (route.authentication === 'none') await countFailure(services, exchange);
+    throw subjectNotFound();
+  }
+  const request = readRequest(event, route, services, subject);
   if (!request.ok) throw badRequest(request.problems);
   const { query, idempotencyKey, body } = request.value;
-  exchange.community = communityOf(caller, body, query);
+  exchange.community = communityOf(caller, { body, query, subject });
   const audit = auditEntryOf(route, exchange);
   const answer = await route.handle(
     { caller, params: params.value, query, body, subject, idempotencyKey, audit },
     services,
   );
-  if (!answer.changesNothing) logChange(route, audit, services);
+  if (!('changesNothing' in answer && answer.changesNothing)) logChange(route, audit, services);
   return answer;
 }
 
 /** By the route, whose path may have been spelt otherwise; by the path where there is none. */
 function isPlain({ path }: APIGatewayProxyEvent, { route }: Exchange): boolean {
-  return /^\/api\/workflows(\/|$)/.test(route?.path ?? path ?? '');
+  return isPlainPath(route?.path ?? path ?? '');
 }
 
 function withoutBodyOfHead(

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../../shared/config/limits.ts';
 import { parseDefinition } from '../../shared/definition/parse-definition.ts';
-import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
+import { type WorkflowDefinition, workflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { BodySpec } from './route.ts';
 
 /** The definition's own reader finds what is wrong with it, and where. */
@@ -14,5 +14,6 @@ export const definitionBody: BodySpec<WorkflowDefinition> = {
     }
     return z.NEVER;
   }),
+  documentedBy: workflowDefinition,
   maxBytes: limits.maxDefinitionBytes,
 };

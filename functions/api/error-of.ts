@@ -10,6 +10,12 @@ export function apiErrorOf(error: unknown): ApiError {
       return unavailable('The keys of tokens cannot be read; try again', { cause: error });
     case 'TRANSACTION_CONFLICT':
       return unavailable('Another request was in the way; try again', { cause: error });
+    case 'SEARCH_TOO_BROAD':
+      return badRequest([{ path: 'q', message: 'expected words that fewer errors and logs have' }], {
+        cause: error,
+      });
+    case 'STATEMENT_TIMEOUT':
+      return unavailable('The database took too long; try again', { cause: error });
     case 'VALUE_REFUSED':
       return badRequest([{ path: '', message: 'expected values that can be stored' }], { cause: error });
     case 'IDEMPOTENCY_KEY_REUSED':

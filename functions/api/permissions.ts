@@ -1,5 +1,6 @@
 import type { ExecutableWorkflow } from '../../shared/application/execute-workflow.ts';
 import type { Viewer } from '../../shared/application/viewer.ts';
+import type { RunRights } from '../../shared/persistence/run-queries.ts';
 import { ApiError } from './api-error.ts';
 import type { ApiServices } from './services.ts';
 
@@ -32,10 +33,15 @@ export async function findChangeableRun(
   caller: Viewer,
   runId: string,
   { runs }: Pick<ApiServices, 'runs'>,
-): Promise<{ readonly runId: string } | null> {
+): Promise<RunRights | null> {
   const found = await runs.maybeFindRunRights(caller, runId);
   if (found && !found.mayExecute) throw denied('can_execute on the workflow of this run is needed');
   return found;
+}
+
+/** @throws ApiError 403: what is everybody's is an admin's to see. */
+export function requireAdmin(caller: Pick<Viewer, 'isAdmin'> | null): void {
+  if (!caller?.isAdmin) throw denied('Only an admin may see this');
 }
 
 function denied(why: string): ApiError {

@@ -2,7 +2,7 @@ import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { z } from 'zod';
 import { limits } from '../../shared/config/limits.ts';
 import type { Json } from '../../shared/engine/json.ts';
-import { findDuplicateKeys } from '../../shared/messages/duplicate-keys.ts';
+import { findParsingLosses } from '../../shared/messages/parsing-losses.ts';
 import { findPayloadProblems, parseJson } from '../../shared/messages/payload.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
 import { problemsOf } from '../../shared/validation/problems-of.ts';
@@ -29,17 +29,20 @@ const noParameters = z.strictObject({});
  * Everything that a route takes besides its path: what is wrong with any of it is told at once. A parameter that the route does
  * not know is wrong: who misspells a filter must not get everything. Callers without credentials (probes, agents' callbacks) may
  * send what they like.
+ * @param subject what the path names, undefined where it names nothing; null where that is wrong
  * @throws ApiError 413 or 415: the body is not looked at
  */
 export function readRequest(
   event: APIGatewayProxyEvent,
   route: AnyRoute,
   services: ApiServices,
+  subject: unknown,
 ): Read<RequestInput> {
-  const querySchema = route.query ?? (route.authentication === 'caller' ? noParameters : z.unknown());
-  const query = validate<unknown>(querySchema, queryOf(event));
+  const isAgents = route.authentication === 'none';
+  const querySchema = route.query ?? (isAgents ? z.unknown() : noParameters);
+  const query = validate<unknown>(querySchema, queryOf(event), 'unknown parameter');
   const key = route.takesIdempotencyKey ? readIdempotencyKey(event) : valid(null);
-  const body = route.body ? readBody(event, route.body, services) : valid(undefined);
+  const body = route.body ? readBody(event, route.body, { services, isAgents, subject }) : valid(undefined);
   const problems = [query, key, body].flatMap((part) => (part.ok ? [] : part.problems));
   if (!query.ok || !key.ok || !body.ok) return { ok: false, problems };
   return valid({ query: query.value, idempotencyKey: key.value, body: body.value });
@@ -70,51 +73,63 @@ function readIdempotencyKey(event: APIGatewayProxyEvent): Read<string | null> {
   return wrong({ path: 'Idempotency-Key', message: 'expected 1 to 255 characters' });
 }
 
+interface Reader {
+  readonly services: ApiServices;
+  /** What the path names; null where that is wrong. */
+  readonly subject: unknown;
+  /** Whether agents call the route, which have no credentials. */
+  readonly isAgents: boolean;
+}
+
 function readBody<Body>(
   event: APIGatewayProxyEvent,
-  spec: BodySpec<Body>,
-  services: ApiServices,
+  spec: BodySpec<Body, unknown>,
+  reader: Reader,
 ): Read<Body> {
   const text = bodyText(event, spec.maxBytes);
-  if (text === null) return wrong({ path: '', message: 'expected JSON in UTF-8' });
-  if (text.trim() === '') {
+  if (text?.trim() === '') {
     return spec.isOptional ? validate(spec.schema, {}) : wrong({ path: '', message: 'expected a JSON body' });
   }
   refuseOtherMediaTypes(event);
+  if (text === null) return wrong({ path: '', message: 'expected JSON in UTF-8' });
   const json = parseJson(text, spec.maxBytes);
   if (!json.ok) {
     const { code, path, message } = json.problem;
     if (code === 'TOO_LARGE') throw tooLarge([{ path, message }]);
     return wrong({ path, message });
   }
-  return readJson(json.value, text, spec, services);
+  return readJson({ json: json.value, text }, spec, reader);
 }
 
-function readJson<Body>(json: Json, text: string, spec: BodySpec<Body>, services: ApiServices): Read<Body> {
-  const unstorable = findPayloadProblems(json, limits);
-  const refused = unstorable.map(({ path, message }) => ({ path, message }));
+function readJson<Body>(
+  { json, text }: { readonly json: Json; readonly text: string },
+  spec: BodySpec<Body, unknown>,
+  { services, isAgents, subject }: Reader,
+): Read<Body> {
+  const unstorable = findPayloadProblems(json, limits).map(({ code, ...problem }) => ({ code, problem }));
+  const refused = unstorable.map(({ problem }) => problem);
   // Nothing recurses into what is too deep or too much.
   if (unstorable.some(({ code }) => code !== 'UNSTORABLE')) return { ok: false, problems: refused };
-  const parsed = validate(spec.schema, json);
+  // What an agent answers is taken the same way, whether it answers a call or calls back.
+  if (!isAgents) refused.push(...findParsingLosses(text));
   const told = new Set(refused.map(({ path }) => path));
-  const problems = [
-    ...refused,
-    ...findDuplicateKeys(text),
-    ...[...(parsed.ok ? [] : parsed.problems), ...(spec.findProblems?.(json, services) ?? [])].filter(
-      ({ path }) => !told.has(path),
-    ),
+  const parsed = validate(spec.schema, json);
+  const found = [
+    ...(parsed.ok ? [] : parsed.problems),
+    ...(subject === null ? [] : (spec.findProblems?.(json, services, subject) ?? [])),
   ];
+  const problems = [...refused, ...found.filter(({ path }) => !told.has(path))];
   const oversized = parsed.ok ? (spec.findOversized?.(parsed.value) ?? []) : [];
   if (!parsed.ok || problems.length > 0) return { ok: false, problems: [...problems, ...oversized] };
   if (oversized.length > 0) throw tooLarge(oversized);
   return parsed;
 }
 
-function validate<T>(schema: z.ZodType<T>, input: unknown): Read<T> {
+function validate<T>(schema: z.ZodType<T>, input: unknown, unknown?: string): Read<T> {
   const parsed = schema.safeParse(input);
   return parsed.success
     ? valid(parsed.data)
-    : { ok: false, problems: problemsOf(schema, input, parsed.error, createHints()) };
+    : { ok: false, problems: problemsOf(schema, input, parsed.error, { hintOf: createHints(), unknown }) };
 }
 
 function valid<T>(value: T): Read<T> {

@@ -1,4 +1,4 @@
-import { moment, parameterText } from './schemas.ts';
+import { moment, parameterText, searchedWords } from './schemas.ts';
 
 /** What runs are sought by, in a query as in a body; each says for itself how it takes statuses and communities. */
 export const runFilterFields = {
@@ -9,4 +9,5 @@ export const runFilterFields = {
   created_before: moment.optional().describe('Before this moment.'),
   started_after: moment.optional().describe('From this moment on.'),
   started_before: moment.optional().describe('Before this moment.'),
+  q: searchedWords.optional(),
 };

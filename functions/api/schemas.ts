@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { limits } from '../../shared/config/limits.ts';
-import type { JsonObject } from '../../shared/engine/json.ts';
-import type { ExecutionStatus } from '../../shared/persistence/execution-queries.ts';
+import { shownAs } from '../../shared/documents/json-schema.ts';
+import type { Json, JsonObject } from '../../shared/engine/json.ts';
+import type { ExecutionStatus } from '../../shared/persistence/execution-status.ts';
 import type { Problem } from './api-error.ts';
 
 /*
@@ -13,6 +14,9 @@ export const jsonObject = z.looseObject(
   {},
   { error: 'expected an object' },
 ) as unknown as z.ZodType<JsonObject>;
+
+/** Any value: what is no JSON was refused with the body. */
+export const json = z.unknown() as unknown as z.ZodType<Json>;
 
 export const name = z
   .string({ error: 'expected text' })
@@ -28,9 +32,12 @@ export const userId = z
   .max(255, 'expected at most 255 characters')
   .refine((text) => text.trim() !== '', 'expected more than spaces');
 
+/** Of a parameter that is missing, what it should be is told. */
+const parameter = (expected: string) =>
+  z.string({ error: ({ input }) => (input === undefined ? expected : 'expected to be given once') });
+
 /** Text of a parameter: given once, and such as a column can hold. */
-export const parameterText = z
-  .string({ error: 'expected to be given once' })
+export const parameterText = parameter('expected text')
   .min(1, 'expected at least one character')
   .max(255, 'expected at most 255 characters')
   .refine(
@@ -38,8 +45,16 @@ export const parameterText = z
     'expected well-formed text without U+0000',
   );
 
-export const idParam = z.strictObject({ id: z.guid('expected a UUID') });
-export const executionIdParam = z.strictObject({ id: z.guid('expected a UUID') });
+/** What lists of runs are searched for. */
+export const searchedWords = parameterText
+  .regex(/[\p{L}\p{N}]/u, 'expected at least one letter or digit')
+  .describe('Words, in whatever case: all of them in one error, or in the log lines of one attempt.');
+
+/** In a path, a query or a body; in whatever case. */
+export const uuidParameter = shownAs(z.guid('expected a UUID'), { type: 'string', format: 'uuid' });
+
+export const idParam = z.strictObject({ id: uuidParameter });
+export const executionIdParam = z.strictObject({ id: uuidParameter });
 export const runIdParam = z.strictObject({ run_id: parameterText });
 
 const expectedInteger = (min: number, max: number) => `expected a whole number from ${min} to ${max}`;
@@ -50,39 +65,45 @@ export function pageLimit(fallback: number, max: number) {
 
 export function integerParameter(min: number, max: number) {
   const message = expectedInteger(min, max);
-  return z
-    .string({ error: 'expected to be given once' })
+  const schema = parameter(message)
     .regex(/^\d{1,9}$/, message)
     .transform(Number)
     .pipe(z.number().min(min, message).max(max, message));
+  return shownAs(schema, { type: 'integer', minimum: min, maximum: max });
 }
 
 /** `true` or `false`, as a parameter. */
-export const flag = z
-  .enum(['true', 'false'], { error: 'expected true or false' })
-  .transform((text) => text === 'true');
+export const flag = shownAs(
+  z.enum(['true', 'false'], { error: 'expected true or false' }).transform((text) => text === 'true'),
+  { type: 'boolean' },
+);
 
 export const communityId = z.int({
   error: expectedInteger(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
 });
 
-export const communityIdParameter = z
-  .string({ error: 'expected to be given once' })
-  .regex(/^-?\d{1,16}$/, 'expected a whole number')
-  .transform(Number)
-  .pipe(communityId);
+export const communityIdParameter = shownAs(
+  parameter('expected a whole number')
+    .regex(/^-?\d{1,16}$/, 'expected a whole number')
+    .transform(Number)
+    .pipe(communityId),
+  { type: 'integer', examples: [123] },
+);
 
 const executionStatuses = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled'] as const;
 
 /** One status, or several: with commas, or the parameter repeated; in whatever case. */
-export const executionStatusFilter = z
-  .union([z.string(), z.array(z.string())])
-  .transform((given) => [given].flat().flatMap((text) => text.toLowerCase().split(',')))
-  .refine(
-    (given) => given.every((one) => (executionStatuses as readonly string[]).includes(one)),
-    `expected one of ${executionStatuses.join(', ')}`,
-  )
-  .transform((given) => given.map((one) => one.toUpperCase() as ExecutionStatus));
+export const executionStatusFilter = shownAs(
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform((given) => [given].flat().flatMap((text) => text.toLowerCase().split(',')))
+    .refine(
+      (given) => given.every((one) => (executionStatuses as readonly string[]).includes(one)),
+      `expected one of ${executionStatuses.join(', ')}`,
+    )
+    .transform((given) => given.map((one) => one.toUpperCase() as ExecutionStatus)),
+  { type: 'array', items: { type: 'string', enum: [...executionStatuses] } },
+);
 
 const MOMENT = 'expected a date, or a date and time with a zone: 2024-01-15T10:30:00Z';
 
@@ -90,11 +111,18 @@ const dateTime = z.iso.datetime({ offset: true });
 const date = z.iso.date();
 
 /** A moment as a parameter; a date alone is its first moment in UTC. */
-export const moment = z
-  .string({ error: 'expected to be given once' })
-  .transform((text) => (date.safeParse(text).success ? `${text}T00:00:00Z` : text))
-  // Postgres counts years from 1.
-  .refine((text) => dateTime.safeParse(text).success && !text.startsWith('0000'), MOMENT);
+export const moment = shownAs(
+  parameter(MOMENT)
+    .transform((text) => (date.safeParse(text).success ? `${text}T00:00:00Z` : text))
+    // Postgres counts years from 1.
+    .refine((text) => dateTime.safeParse(text).success && !text.startsWith('0000'), MOMENT),
+  {
+    anyOf: [
+      { type: 'string', format: 'date-time' },
+      { type: 'string', format: 'date' },
+    ],
+  },
+);
 
 /** What of a body is larger than a payload may be, measured as its JSON text. */
 export function oversizedFields(fields: Readonly<Record<string, unknown>>): Problem[] {

@@ -1,16 +1,23 @@
 import type { AuditLog } from '../../shared/application/audit.ts';
 import type { ChangeRun } from '../../shared/application/change-run.ts';
+import type { DryRun } from '../../shared/application/dry-run/dry-run.ts';
 import type { ExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
+import type { FindPlan } from '../../shared/application/find-plan.ts';
 import type { Agents, ManageAgents } from '../../shared/application/manage-agents.ts';
 import type { CreateApiKey, ManagedApiKeys } from '../../shared/application/manage-api-keys.ts';
+import type { SetWorkflowPaused } from '../../shared/application/pause-workflow.ts';
 import type { RegisterWorkflow } from '../../shared/application/register-workflow.ts';
 import type { WorkflowGrants } from '../../shared/application/workflow-grants.ts';
 import type { Authenticate } from '../../shared/auth/authenticate.ts';
 import type { RateLimiter } from '../../shared/auth/rate-limiter.ts';
+import type { ConsumerLag } from '../../shared/kafka/consumer-lag.ts';
+import type { Backlog, BacklogSizes } from '../../shared/persistence/backlog.ts';
+import type { RunDurations } from '../../shared/persistence/closed-run-counts.ts';
 import type { ExecutionQueries } from '../../shared/persistence/execution-queries.ts';
 import type { NodeQueries } from '../../shared/persistence/node-queries.ts';
 import type { RunBatches } from '../../shared/persistence/run-batches.ts';
 import type { RunQueries } from '../../shared/persistence/run-queries.ts';
+import type { WorkflowMetrics } from '../../shared/persistence/workflow-metrics.ts';
 import type { Workflows } from '../../shared/persistence/workflows.ts';
 import type { AaaLog } from '../../shared/telemetry/aaa-log.ts';
 
@@ -23,6 +30,9 @@ export interface ApiServices {
   readonly registerWorkflow: RegisterWorkflow;
   readonly grants: WorkflowGrants;
   readonly executeWorkflow: ExecuteWorkflow;
+  readonly dryRun: DryRun;
+  readonly findPlan: FindPlan;
+  readonly setWorkflowPaused: SetWorkflowPaused;
   readonly runs: RunQueries;
   readonly executions: ExecutionQueries;
   readonly nodes: NodeQueries;
@@ -39,9 +49,29 @@ export interface ApiServices {
     readonly database: () => Promise<unknown>;
     readonly kafka: () => Promise<unknown>;
   };
+  readonly workflowMetrics: WorkflowMetrics;
+  readonly operations: Operations;
+  readonly documents: ApiDocuments;
   readonly audit: AuditLog;
   readonly aaa: AaaLog;
   readonly log: ErrorLog;
+}
+
+/** What operators ask of the system. */
+export interface Operations {
+  readBacklog(): Promise<Backlog>;
+  readBacklogSizes(): Promise<BacklogSizes>;
+  readRunDurations(): Promise<RunDurations>;
+  readDeadLetterCounts(): Promise<readonly { readonly topic: string; readonly letters: number }[]>;
+  /** Of each event source's group. @throws when Kafka does not tell in time. */
+  readConsumerLag(): Promise<readonly ConsumerLag[]>;
+}
+
+/** Texts that are the same for everybody, each made when it is first asked for. */
+export interface ApiDocuments {
+  openApi(): string;
+  page(): string;
+  workflowSchema(): string;
 }
 
 /** What is wrong with an address or a secret, or null. */

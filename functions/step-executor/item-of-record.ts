@@ -6,6 +6,7 @@ import type { MskRecord } from '../../shared/kafka/msk-event.ts';
 import { parseRecord } from '../../shared/kafka/parse-record.ts';
 import { type AgentResult, type ExecutorMessage, executorMessage } from '../../shared/messages/messages.ts';
 import { findPayloadProblem } from '../../shared/messages/payload.ts';
+import { retryTokenSubject } from '../../shared/messages/retry-token.ts';
 
 export type TranslatedRecord =
   | { readonly ok: true; readonly item: BatchItem }
@@ -25,6 +26,15 @@ export function itemOfRecord(record: MskRecord, verifyResultToken: VerifyResultT
     !verifyResultToken(message.step_execution_id, message.result_token)
   ) {
     return { ok: false, reason: 'result_token: expected the token of the task' };
+  }
+  if (
+    message.message_type === 'retry_request' &&
+    !verifyResultToken(retryTokenSubject(message), message.retry_token)
+  ) {
+    return {
+      ok: false,
+      reason: 'retry_token: expected the token of the run and of the step that waits for it',
+    };
   }
   const item: BatchItem = { runId: message.run_id, event: eventOf(message) };
   const isRequest = message.message_type === 'execution_request';
@@ -48,6 +58,8 @@ function eventOf(message: ExecutorMessage): EngineEvent {
     }
     case 'step_request':
       return { type: 'step_requested', stepExecutionId: message.step_execution_id };
+    case 'retry_request':
+      return { type: 'retry_requested', parentStepExecutionId: message.step_execution_id };
     case 'wake': {
       const at = Date.parse(message.timestamp);
       return { type: 'woken', stepExecutionId: message.step_execution_id ?? null, at };
@@ -56,7 +68,7 @@ function eventOf(message: ExecutorMessage): EngineEvent {
       return {
         type: 'agent_answered',
         stepExecutionId: message.step_execution_id,
-        attempt: message.attempt,
+        attempt: message.attempt ?? null,
         outcome: outcomeOf(message),
         logs: message.logs ? message.logs.slice(0, limits.maxLogLines).map((line) => storable(line)) : null,
       };

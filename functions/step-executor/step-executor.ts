@@ -9,6 +9,7 @@ import {
   recordsOf,
 } from '../../shared/kafka/msk-event.ts';
 import type { RecordProducer } from '../../shared/kafka/producer.ts';
+import type { CountDeadLetters } from '../../shared/persistence/dead-letter-counts.ts';
 import { itemOfRecord, type VerifyResultToken } from './item-of-record.ts';
 
 export interface StepExecutorDeps {
@@ -16,6 +17,7 @@ export interface StepExecutorDeps {
   readonly producer: Pick<RecordProducer, 'publish'>;
   readonly verifyResultToken: VerifyResultToken;
   readonly deadLetterTopic: string;
+  readonly countDeadLetters: CountDeadLetters;
   readonly clock: Clock;
   readonly log: StepExecutorLog;
 }
@@ -64,7 +66,7 @@ function deadLetterReason(outcome: Outcome, { runId }: BatchItem): string | null
 }
 
 async function publishDeadLetters(
-  { producer, deadLetterTopic, clock, log }: StepExecutorDeps,
+  { producer, deadLetterTopic, countDeadLetters, clock, log }: StepExecutorDeps,
   letters: readonly { record: MskRecord; reason: string }[],
 ): Promise<void> {
   for (const { record, reason } of letters) {
@@ -75,4 +77,5 @@ async function publishDeadLetters(
     letters.map(({ record, reason }) => deadLetterOf(record, reason, deadLetterTopic, clock.now())),
     { timeoutMs: 10_000 },
   );
+  await countDeadLetters(letters.map(({ record }) => record));
 }

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import { readEnvironment } from '../../shared/config/environment.ts';
-import { removeFullBuckets } from '../../shared/persistence/rate-limits.ts';
+import { recordTick } from '../../shared/persistence/timekeeper-tick.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
+import { purge } from './purge.ts';
 import { fireDueTimes, publishLeftBehind, type TimekeeperDeps } from './timekeeper.ts';
 
 const environment = readEnvironment();
@@ -15,6 +16,7 @@ const deps: TimekeeperDeps = {
   routeTasks,
   stepRequestsTopic: environment.topics.stepRequests,
 };
+const { auditRetentionDays } = environment;
 
 /** EventBridge fires once a minute, timers to the second: an invocation looks again and again until the next one comes. */
 const LOOK_FOR_MS = 60_000;
@@ -27,15 +29,20 @@ export async function handler(
   context: Pick<Context, 'getRemainingTimeInMillis'>,
 ): Promise<void> {
   const end = performance.now() + Math.min(LOOK_FOR_MS, context.getRemainingTimeInMillis() - MARGIN_MS);
-  await removeFullBuckets(database).catch((error: Error) =>
-    log.warn('Old rate limits stay until the next time', error),
-  );
+  let hasMoreToPurge = true;
   do {
+    await recordTick(database).catch((error: Error) => log.warn('This tick is not recorded', error));
     // Neither keeps the other from its turn: timers fire while the outbox is stuck, and the other way round.
     for (const look of [fireDueTimes, publishLeftBehind]) {
       await look(deps).catch((error: Error) =>
         log.warn(`${look.name} failed and will be tried again`, error),
       );
+    }
+    if (hasMoreToPurge) {
+      hasMoreToPurge = await purge({ database, auditRetentionDays }).catch((error: Error) => {
+        log.warn('What is past its time stays until the next minute', error);
+        return false;
+      });
     }
     await sleep(LOOK_EVERY_MS);
   } while (performance.now() < end);

@@ -1,7 +1,6 @@
 import type { OutboxEntry, OutgoingMessage } from '../../shared/application/ports.ts';
-import { withPlans } from '../../shared/application/publish-entries.ts';
+import { versionsOf, withPlans } from '../../shared/application/publish-entries.ts';
 import { agentsOf, type RouteTasks } from '../../shared/application/route-tasks.ts';
-import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { OutgoingRecord, RecordProducer } from '../../shared/kafka/producer.ts';
 import type { Wake } from '../../shared/messages/messages.ts';
 import { loadAgentRoutes } from '../../shared/persistence/agent-routes.ts';
@@ -19,8 +18,8 @@ export interface TimekeeperDeps {
 
 /** Until a lost wake fires again. */
 const LEASE_MS = 60_000;
-/** An invocation publishes its own messages within about a second; what is older, nobody is publishing. */
-const LEFT_BEHIND_MS = 3_000;
+/** An invocation has asked the registry and published its own messages in about three seconds; what is older, nobody is publishing. */
+const LEFT_BEHIND_MS = 4_000;
 const BATCH = 500;
 /** Messages carry whole inputs: what is published at once stays small enough to hold. */
 const OUTBOX_BATCH = 50;
@@ -60,14 +59,14 @@ export async function publishLeftBehind({ database, producer, routeTasks }: Time
       const definitions = await definitionsFor(statements, entries);
       const agents = agentsOf(entries);
       const routes = agents.length === 0 ? new Map() : await loadAgentRoutes(statements, agents);
-      const recordsOf = async (some: readonly OutboxEntry[]) =>
-        (await routeTasks(some, routes)).flatMap((entry) => withPlans(entry, definitions).messages);
+      const routed = await routeTasks(entries, routes);
+      const recordsOf = (entry: OutboxEntry) => withPlans(entry, definitions).messages;
       let done: readonly OutboxEntry[] = entries;
       try {
-        await producer.publish(await recordsOf(entries));
+        await producer.publish(routed.flatMap(recordsOf));
       } catch {
         await producer.check();
-        const { whole, partial } = await publishApart(producer, entries, recordsOf, refusals);
+        const { whole, partial } = await publishApart(producer, { entries, routed, recordsOf }, refusals);
         for (const entry of partial) await postponeOutbox(statements, entry, RETRY_REFUSED_MS);
         done = whole;
       }
@@ -84,23 +83,32 @@ export async function publishLeftBehind({ database, producer, routeTasks }: Time
   return published;
 }
 
-/** Message by message, so that what is refused is alone. Few refusals at a time: each may take the publishing's whole second. */
+interface LeftBehind {
+  readonly entries: readonly OutboxEntry[];
+  /** The same entries and messages, with where they go now. */
+  readonly routed: readonly OutboxEntry[];
+  readonly recordsOf: (entry: OutboxEntry) => readonly OutgoingRecord[];
+}
+
+/**
+ * Message by message, so that what is refused is alone. Few refusals at a time: each may take the publishing's whole second.
+ * What is refused is left as it was: where it goes may be put right until the next time.
+ */
 async function publishApart(
   producer: Pick<RecordProducer, 'publish'>,
-  entries: readonly OutboxEntry[],
-  recordsOf: (entries: readonly OutboxEntry[]) => Promise<readonly OutgoingRecord[]>,
+  { entries, routed, recordsOf }: LeftBehind,
   refusals: Error[],
 ): Promise<{ whole: OutboxEntry[]; partial: OutboxEntry[] }> {
   const whole: OutboxEntry[] = [];
   const partial: OutboxEntry[] = [];
   let refused = 0;
-  for (const entry of entries) {
+  for (const [i, entry] of entries.entries()) {
     if (refused >= MAX_REFUSED_AT_ONCE) break;
     const left: OutgoingMessage[] = [];
-    for (const message of entry.messages) {
+    for (const [j, message] of entry.messages.entries()) {
       try {
         if (refused < MAX_REFUSED_AT_ONCE)
-          await producer.publish(await recordsOf([{ ...entry, messages: [message] }]));
+          await producer.publish(recordsOf({ ...entry, messages: routed[i]!.messages.slice(j, j + 1) }));
         else left.push(message);
       } catch (error) {
         refused++;
@@ -115,9 +123,8 @@ async function publishApart(
 }
 
 async function definitionsFor(statements: Statements, entries: readonly OutboxEntry[]) {
-  const versionIds = entries.flatMap(({ messages }) => messages.flatMap(({ planOf }) => planOf ?? []));
-  if (versionIds.length === 0) return new Map<string, { definition: WorkflowDefinition; version: number }>();
-  return loadVersions(statements, versionIds);
+  const versionIds = versionsOf(entries);
+  return versionIds.length === 0 ? new Map<string, never>() : loadVersions(statements, versionIds);
 }
 
 function wakeRecord({ runId, stepExecutionId, firedAt }: DueRow, topic: string): OutgoingRecord {

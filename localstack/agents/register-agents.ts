@@ -1,13 +1,20 @@
 import { ApiAnswerError, type ApiClient } from '../api-client.ts';
 
+export interface AgentsToRegister {
+  /** Of HTTP agents, by name. */
+  readonly urls: Readonly<Record<string, string>>;
+  /** Of Lambda agents, by name. */
+  readonly functionArns: Readonly<Record<string, string>>;
+  /** What calls of HTTP agents are signed with. */
+  readonly secret: string;
+}
+
 /** Registers the agents, or says where they are now: their port is another one at each start. */
 export async function registerAgents(
   api: ApiClient,
-  urls: Readonly<Record<string, string>>,
-  secret: string,
+  { urls, functionArns, secret }: AgentsToRegister,
 ): Promise<void> {
-  const register = async ([name, url]: [string, string]) => {
-    const settings = { kind: 'http', url, secret };
+  const register = async (name: string, settings: object) => {
     try {
       await api.post('/api/v1/agents', { name, ...settings });
     } catch (error) {
@@ -15,5 +22,10 @@ export async function registerAgents(
       await api.put(`/api/v1/agents/${name}`, settings);
     }
   };
-  await Promise.all(Object.entries(urls).map(register));
+  await Promise.all([
+    ...Object.entries(urls).map(([name, url]) => register(name, { kind: 'http', url, secret })),
+    ...Object.entries(functionArns).map(([name, function_arn]) =>
+      register(name, { kind: 'lambda', function_arn }),
+    ),
+  ]);
 }

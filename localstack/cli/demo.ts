@@ -48,7 +48,7 @@ async function main(): Promise<number> {
   });
   endOnSignal(() => stack.stop());
   say(`  up in ${seconds(performance.now() - began)} at ${stack.url}`);
-  for (const [name, url] of Object.entries(stack.agents?.urls ?? {})) {
+  for (const [name, url] of Object.entries(stack.agents)) {
     if (name in dataPipeline.agents) say(`  agent ${name} at ${url}`);
   }
 

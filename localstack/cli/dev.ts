@@ -88,7 +88,7 @@ async function writeDevFile(
     jwt_secret: secrets.jwtSecret,
     database_url: servers.databaseUrl,
     kafka_brokers: servers.kafkaBrokers,
-    agents: agents?.urls ?? {},
+    agents,
     pids: { launcher: process.pid, ...pids() },
   };
   await mkdir(dirname(path), { recursive: true });

@@ -1,39 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, type buildConnector, type Dispatcher } from 'undici';
 import { limits } from '../config/limits.ts';
-import type { Json } from '../engine/json.ts';
 import type { AddressGuard } from './address-guard.ts';
-import { type CallOutcome, failedCall } from './call-outcome.ts';
+import { type AgentCall, type AgentCaller, MAX_TIMER_MS } from './agent-call.ts';
+import { type CallOutcome, failedCall, timedOut } from './call-outcome.ts';
 import { checkUrl } from './check-agent-url.ts';
 import { createGuardedConnector } from './guarded-connector.ts';
 import { readFailure } from './read-failure.ts';
 import { outputTooLarge, readOutput } from './read-output.ts';
 import { createCallSigner } from './sign-call.ts';
-
-export interface HttpAgentCall {
-  readonly url: string;
-  /** The call is signed with it; null: it is not signed. */
-  readonly secret: string | null;
-  /** For everything from name resolution to the answer's last byte. */
-  readonly timeoutMs: number;
-  /** Said instead of the usual sentence when the time is over. */
-  readonly timeoutMessage?: string | undefined;
-  readonly idempotencyKey: string;
-  readonly body: {
-    readonly run_id: string;
-    readonly step_execution_id: string;
-    readonly step_id: string;
-    readonly attempt: number;
-    readonly input_data: Json;
-    readonly callback_url: string;
-  };
-}
-
-export interface HttpAgentCaller {
-  /** Never rejects. */
-  call(call: HttpAgentCall): Promise<CallOutcome>;
-  close(): Promise<void>;
-}
 
 export interface HttpAgentCallerOptions {
   readonly guard: AddressGuard;
@@ -48,10 +23,8 @@ const KEEP_ALIVE_MS = 4_000;
 /** Of an error's body only a code and a message are kept. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 const MAX_KNOWN_URLS = 1_000;
-/** A longer timer would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
-export function createHttpAgentCaller({ guard, clock, connect }: HttpAgentCallerOptions): HttpAgentCaller {
+export function createHttpAgentCaller({ guard, clock, connect }: HttpAgentCallerOptions): AgentCaller {
   const connector = createGuardedConnector(guard, connect);
   const signer = createCallSigner(clock);
   const newAgent = () => {
@@ -85,7 +58,7 @@ export function createHttpAgentCaller({ guard, clock, connect }: HttpAgentCaller
 
   return {
     async call(call) {
-      const target = targetOf(call.url);
+      const target = targetOf(call.address);
       if ('status' in target) return target;
       const body = Buffer.from(JSON.stringify(call.body));
       const id = headerText(call.body.step_execution_id);
@@ -136,7 +109,7 @@ function headerText(text: string): string {
 function exchange(
   agent: Agent,
   request: Dispatcher.DispatchOptions,
-  call: HttpAgentCall,
+  call: AgentCall,
   clock: () => number,
 ): Promise<CallOutcome> {
   const { promise, resolve } = Promise.withResolvers<CallOutcome>();
@@ -207,11 +180,6 @@ function headersOfFailure(headers: IncomingHttpHeaders) {
     retryAfter: one(headers['retry-after']),
     location: one(headers.location),
   };
-}
-
-function timedOut({ timeoutMs, timeoutMessage }: HttpAgentCall): CallOutcome {
-  const message = timeoutMessage ?? `The agent did not answer within ${timeoutMs} ms`;
-  return failedCall('TIMEOUT', message, { retryable: true });
 }
 
 function notAnswered(error: Error): CallOutcome {

@@ -4,7 +4,7 @@ import type { AgentError } from '../messages/messages.ts';
 /** What came of calling an agent. A call never throws: whatever goes wrong is an outcome. */
 export type CallOutcome =
   | { readonly status: 'completed'; readonly output: Json; readonly logs: readonly string[] | null }
-  /** 202: it will call back. */
+  /** It will call back: by HTTP that is a 202. */
   | { readonly status: 'accepted' }
   | { readonly status: 'failed'; readonly error: AgentError; readonly logs: readonly string[] | null };
 
@@ -22,4 +22,15 @@ export function failedCall(
     ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }),
   };
   return { status: 'failed', error, logs: null };
+}
+
+export function timedOut({
+  timeoutMs,
+  timeoutMessage,
+}: {
+  readonly timeoutMs: number;
+  readonly timeoutMessage?: string | undefined;
+}): FailedCall {
+  const message = timeoutMessage ?? `The agent did not answer within ${timeoutMs} ms`;
+  return failedCall('TIMEOUT', message, { retryable: true });
 }

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
-import { limits } from '../config/limits.ts';
 import { isJsonObject, type Json } from '../engine/json.ts';
 import { type FailedCall, failedCall } from './call-outcome.ts';
+import { cleanCode, cleanMessage, jsonText, NO_CODE, scalarText, textOf } from './error-text.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export interface FailedAnswer {
@@ -13,9 +13,6 @@ export interface FailedAnswer {
   /** As much of the body as was read; it may be cut, or not be JSON at all. */
   readonly body: Buffer;
 }
-
-const NO_CODE = 'AGENT_ERROR';
-const MAX_CODE_LENGTH = 255;
 
 /** An answer that is neither 2xx nor 202: design §4, "Agents". @param nowMs epoch milliseconds, for a `Retry-After` date. */
 export function readFailure(answer: FailedAnswer, nowMs: number): FailedCall {
@@ -58,7 +55,7 @@ function describe({ body, contentType, status }: FailedAnswer): {
     return { code: null, message: helps ? `${statusMessage(status)}: ${plain}` : null };
   }
   if (value === null) return { code: null, message: null };
-  if (!isJsonObject(value)) return { code: null, message: scalarText(value) ?? JSON.stringify(value) };
+  if (!isJsonObject(value)) return { code: null, message: scalarText(value) ?? jsonText(value) };
   const nested = isJsonObject(value.error) ? value.error : {};
   const detail = textOf(value.detail) ?? scalarText(value.title);
   const isProblem = detail !== null || contentType?.includes('problem+json') === true;
@@ -67,29 +64,4 @@ function describe({ body, contentType, status }: FailedAnswer): {
     code: scalarText(value.code) ?? scalarText(nested.code) ?? type,
     message: textOf(value.message) ?? scalarText(value.error) ?? textOf(nested.message) ?? detail,
   };
-}
-
-function scalarText(value: Json | undefined): string | null {
-  if (typeof value === 'string') return value.trim() === '' ? null : value;
-  return typeof value === 'number' ? String(value) : null;
-}
-
-/** Structured messages (a list of validation errors) are kept as their JSON. */
-function textOf(value: Json | undefined): string | null {
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : scalarText(value);
-}
-
-/** A code is a short label for retry policies to match: one line, no control characters. */
-function cleanCode(code: string | null): string {
-  if (code === null) return '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  const line = code.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
-  return line.slice(0, MAX_CODE_LENGTH).toWellFormed();
-}
-
-/** A message is for people: line breaks stay, what Postgres cannot store goes. */
-function cleanMessage(message: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  const storable = message.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '');
-  return storable.slice(0, limits.maxErrorMessageLength).toWellFormed();
 }

@@ -1,12 +1,25 @@
 import type { BatchItem } from './batch.ts';
 import type { AttemptQuery } from './ports.ts';
 
-/** Which attempts a batch's events are about. */
+export const NO_ATTEMPTS: AttemptQuery = {
+  ids: [],
+  withInput: [],
+  openOf: [],
+  openWithin: [],
+  containers: [],
+  waiting: [],
+  lastOf: [],
+  steps: [],
+};
+
+/** Which attempts a batch's events are about: their types alone tell. */
 export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
   const ids = new Set<string>();
   const withInput = new Set<string>();
   const openOf = new Set<string>();
   const lastOf = new Set<string>();
+  const waiting = new Map<string, { runId: string; name: string; count: number }>();
+  const steps = new Map<string, { runId: string; scope: string | null; stepId: string }>();
   for (const { runId, event } of items) {
     switch (event.type) {
       case 'agent_answered':
@@ -15,19 +28,47 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
         if (event.outcome.status === 'failed') withInput.add(event.stepExecutionId);
         break;
       case 'step_requested':
+        ids.add(event.stepExecutionId);
+        withInput.add(event.stepExecutionId);
+        break;
       case 'woken':
-        if (event.stepExecutionId !== null) {
+        // A run that has had its time ends as one that is cancelled does.
+        if (event.stepExecutionId === null) openOf.add(runId);
+        else {
           ids.add(event.stepExecutionId);
           withInput.add(event.stepExecutionId);
         }
         break;
+      case 'signal_received': {
+        // Several signals of one name are for as many who wait.
+        const key = JSON.stringify([runId, event.name]);
+        const count = (waiting.get(key)?.count ?? 0) + 1;
+        waiting.set(key, { runId, name: event.name, count });
+        break;
+      }
       case 'cancellation_requested':
+      case 'resume_requested':
         openOf.add(runId);
         break;
-      case 'retry_requested':
+      case 'retry_requested': {
         lastOf.add(runId);
+        const { fromStep: stepId = null, fromScope: scope = null } = event;
+        if (stepId !== null) steps.set(JSON.stringify([runId, scope, stepId]), { runId, scope, stepId });
         break;
+      }
     }
   }
-  return { ids: [...ids], withInput: [...withInput], openOf: [...openOf], lastOf: [...lastOf] };
+  return {
+    ...NO_ATTEMPTS,
+    ids: [...ids],
+    withInput: [...withInput],
+    openOf: [...openOf],
+    waiting: [...waiting.values()],
+    lastOf: [...lastOf],
+    steps: [...steps.values()],
+  };
+}
+
+export function isEmptyQuery(query: AttemptQuery): boolean {
+  return Object.values(query).every(({ length }) => length === 0);
 }

@@ -1,6 +1,6 @@
 import type { Page, PageRequest, Viewer } from './viewer.ts';
 
-/** One call that changes something. Whoever makes the change stores it in the same transaction: neither is there without the other. */
+/** One call that changes something. Who makes the change stores it in the same transaction: neither is without the other. */
 export interface AuditEntry {
   /** Null where an attempt's token, not a user, authenticated the call. */
   readonly userId: string | null;

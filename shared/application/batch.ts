@@ -10,8 +10,17 @@ export interface BatchItem {
   readonly event: EngineEvent;
   /** The plan that an execution request carries: for a run that another producer inserted without one. */
   readonly inlinePlan?: JsonObject;
+  /** Decided by this version of the run's workflow from then on, where what it did is compatible: for a retry. */
+  readonly version?: VersionChange;
   /** Who asked for it by a call: stored with what is decided, and not where it is refused. */
   readonly audit?: AuditEntry;
+}
+
+export interface VersionChange {
+  readonly versionId: string;
+  readonly number: number;
+  /** `wf-<name>-<version>`. */
+  readonly workflowId: string;
 }
 
 /** What became of an item. Refusals are normal: records come more than once, and late. */
@@ -19,6 +28,8 @@ export type Outcome =
   | { readonly outcome: 'decided'; readonly status: RunStatus }
   | { readonly outcome: 'refused'; readonly code: RefusalCode | 'NO_PLAN' }
   | { readonly outcome: 'unknown_run' }
+  /** Steps that completed are not the same in the other version, or not in it. */
+  | { readonly outcome: 'incompatible'; readonly stepIds: readonly string[] }
   /** The database refuses a value of this item, and nothing else could be made of it. */
   | { readonly outcome: 'value_refused'; readonly reason: string }
   /** A defect of ours, kept to the one item. */

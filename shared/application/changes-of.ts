@@ -1,15 +1,27 @@
 import type { Effect } from '../engine/decision.ts';
+import { stepOf } from '../engine/flow.ts';
 import type { Plan } from '../engine/plan.ts';
-import { type Attempt, isOpenAttempt, type State } from '../engine/state.ts';
-import { stepOf } from '../engine/step-attempt.ts';
+import { type Attempt, isOpenAttempt, type Run, type State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
-import type { AttemptOpened, Changes, LockedRun } from './ports.ts';
+import type { VersionChange } from './batch.ts';
+import type {
+  AttemptOpened,
+  Changes,
+  ChildChange,
+  JoinChange,
+  LockedRun,
+  RunStarted,
+  ScopeData,
+  SignalChange,
+} from './ports.ts';
 
 /** A run with all the decisions that a batch made of it. */
 export interface DecidedRun {
   readonly locked: LockedRun;
   readonly plan: Plan;
   readonly versionId: string | null;
+  /** Where a retry goes on with another version. */
+  readonly version?: VersionChange | undefined;
   /** As it was loaded. */
   readonly loaded: State;
   /** As the last decision leaves it. */
@@ -17,37 +29,115 @@ export interface DecidedRun {
   readonly effects: readonly Effect[];
 }
 
-/** What is to be written: each row once, however many decisions touched it. */
-export function changesOf(decided: readonly DecidedRun[], audited: readonly AuditRecord[]): Changes {
+/** What is to be written: each row once, however many decisions touched it. What is the same object, did not change. */
+export function changesOf(
+  decided: readonly DecidedRun[],
+  audited: readonly AuditRecord[],
+  now: number,
+): Changes {
+  return {
+    advanced: decided.filter(isAdvance).map(({ state: { run } }) => ({
+      runId: run.runId,
+      sequence: run.sequence,
+      stepsStarted: run.stepsStarted,
+    })),
+    changed: decided
+      .filter((run) => !isAdvance(run))
+      .map(({ state, versionId, version }) => ({ run: state.run, versionId, version })),
+    ...attemptChanges(decided),
+    joins: decided.flatMap(joinChanges),
+    children: decided.flatMap(childChanges),
+    data: decided.flatMap(scopeData),
+    ...signalChanges(decided),
+    runsStarted: decided.flatMap((run) => runsStarted(run, now)),
+    audited,
+  };
+}
+
+/** Most decisions leave the run as it was but for its numbers; the cheaper statement is for them. */
+function isAdvance({ locked, loaded, state, versionId }: DecidedRun): boolean {
+  return state.run.status === 'RUNNING' && locked.versionId === versionId && isSameRun(loaded.run, state.run);
+}
+
+function isSameRun(before: Run, after: Run): boolean {
+  const { sequence: _sequence, stepsStarted: _stepsStarted, ...compared } = after;
+  return Object.entries(compared).every(([field, value]) => before[field as keyof Run] === value);
+}
+
+function attemptChanges(decided: readonly DecidedRun[]): Pick<Changes, 'opened' | 'continued' | 'closed'> {
   const opened: AttemptOpened[] = [];
-  const started: Attempt[] = [];
+  const continued: Attempt[] = [];
   const closed: Attempt[] = [];
   for (const { locked, plan, loaded, state } of decided) {
     for (const attempt of state.attempts.values()) {
       const before = loaded.attempts.get(attempt.stepExecutionId);
       if (before === attempt) continue;
       if (before === undefined) {
-        const { name, agentName, label } = stepOf(plan, attempt.stepId);
-        opened.push({ runId: locked.run.runId, stepName: name, agentName, stepType: label, attempt });
-      } else if (isOpenAttempt(attempt)) started.push(attempt);
-      else closed.push(attempt);
+        const step = stepOf(plan, attempt.stepId);
+        opened.push({
+          runId: locked.run.runId,
+          stepName: step.name,
+          agentName: 'agentName' in step ? step.agentName : '',
+          stepType: step.label,
+          attempt,
+        });
+        continue;
+      }
+      // An input is made once: what is there is not sent again.
+      const change = before.inputData === null ? attempt : { ...attempt, inputData: null };
+      if (isOpenAttempt(attempt)) continued.push(change);
+      else closed.push(change);
     }
   }
-  return {
-    advanced: decided
-      .filter(isAdvance)
-      .map(({ state: { run } }) => ({ runId: run.runId, sequence: run.sequence })),
-    changed: decided
-      .filter((run) => !isAdvance(run))
-      .map(({ state, versionId }) => ({ run: state.run, versionId })),
-    opened,
-    started,
-    closed,
-    audited,
-  };
+  return { opened, continued, closed };
 }
 
-/** Most decisions leave the run as it was but for its sequence; the cheaper statement is for them. */
-function isAdvance({ locked, loaded, state, versionId }: DecidedRun): boolean {
-  return loaded.run.status === 'RUNNING' && state.run.status === 'RUNNING' && locked.versionId === versionId;
+function joinChanges({ locked, loaded, state }: DecidedRun): JoinChange[] {
+  return changed(loaded.joins, state.joins).map(([path, join]) => ({
+    runId: locked.run.runId,
+    join,
+    before: loaded.joins.get(path) ?? null,
+  }));
+}
+
+function childChanges({ locked, loaded, state }: DecidedRun): ChildChange[] {
+  return changed(loaded.children, state.children).map(([, child]) => ({ runId: locked.run.runId, child }));
+}
+
+function scopeData({ locked, loaded, state }: DecidedRun): ScopeData[] {
+  const variables = new Map(changed(loaded.variables, state.variables));
+  const errors = new Map(changed(loaded.errors, state.errors));
+  return [...new Set([...variables.keys(), ...errors.keys()])].map((scope) => ({
+    runId: locked.run.runId,
+    scope,
+    variables: variables.get(scope),
+    error: errors.get(scope),
+  }));
+}
+
+function signalChanges(decided: readonly DecidedRun[]): Pick<Changes, 'signalsKept' | 'signalsTaken'> {
+  const signalsKept: SignalChange[] = [];
+  const signalsTaken: SignalChange[] = [];
+  for (const { locked, loaded, state } of decided) {
+    for (const [id, signal] of changed(loaded.signals, state.signals))
+      (loaded.signals.has(id) ? signalsTaken : signalsKept).push({ runId: locked.run.runId, signal });
+  }
+  return { signalsKept, signalsTaken };
+}
+
+function runsStarted({ locked, plan, effects }: DecidedRun, now: number): RunStarted[] {
+  return effects.flatMap((effect) => {
+    if (effect.type !== 'start_child') return [];
+    const { type: _type, ...started } = effect;
+    const wakeAt = now + plan.settings.pickUpMs;
+    return [{ ...started, parentRunId: locked.run.runId, createdAt: now, wakeAt }];
+  });
+}
+
+function changed<Value>(
+  before: ReadonlyMap<string, Value>,
+  after: ReadonlyMap<string, Value>,
+): [string, Value][] {
+  if (before === after) return [];
+  return [...after].filter(([key, value]) => before.get(key) !== value);
 }

@@ -1,30 +1,27 @@
-import { limits } from '../config/limits.ts';
 import type { Topics } from '../config/topics.ts';
-import { type DefinitionProblem, parseWorkflowPlan } from '../definition/parse-definition.ts';
-import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
-import { decide, needsOf } from '../engine/decide.ts';
+import { decide } from '../engine/decide.ts';
 import type { Decision } from '../engine/decision.ts';
 import type { Draws } from '../engine/draft.ts';
 import type { EngineEvent } from '../engine/event.ts';
-import type { JsonObject } from '../engine/json.ts';
-import type { Plan } from '../engine/plan.ts';
-import type { Attempt, State } from '../engine/state.ts';
-import { attemptQueryFor } from './attempt-query.ts';
+import type { State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
 import type { BatchItem, Outcome } from './batch.ts';
 import { changesOf, type DecidedRun } from './changes-of.ts';
-import { dataQueryFor } from './data-query.ts';
+import { EMPTY_PLAN } from './empty-plan.ts';
+import { loadOtherVersions, loadPlans, type Planned } from './load-plans.ts';
+import { loadAttemptsAbout, loadStates } from './load-states.ts';
 import { messagesOf } from './messages-of.ts';
 import type { PlanCache } from './plan-cache.ts';
 import type {
   AgentRoute,
   Clock,
-  LockedRun,
+  LoadedVersion,
   OutboxEntry,
   ResultTokens,
   RunStore,
   RunTransaction,
 } from './ports.ts';
+import { versionsOf, withPlans } from './publish-entries.ts';
 import { agentsOf } from './route-tasks.ts';
 
 export interface DecideBatchDeps {
@@ -50,7 +47,10 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
     for (let conflicts = 0; ; ) {
       try {
         const { outcomes, committed } = await deps.store.transaction((tx) => decideWithin(deps, tx, items));
-        if (committed !== null) await deps.publishCommitted(committed.entry, await committed.routes);
+        if (committed !== null) {
+          const [routes, versions] = await Promise.all([committed.routes, committed.versions]);
+          await deps.publishCommitted(withPlans(committed.entry, versions), routes);
+        }
         return outcomes;
       } catch (error) {
         if (codeOf(error) === 'TRANSACTION_CONFLICT' && conflicts++ < MAX_CONFLICTS) continue;
@@ -88,34 +88,40 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
   const now = deps.clock.now();
   const runIds = [...new Set(items.map(({ runId }) => runId))];
   // Issued together: one round trip where the driver pipelines.
-  const [locked, attempts] = await Promise.all([
-    tx.lockRuns(runIds),
-    tx.loadAttempts(attemptQueryFor(items)),
-  ]);
+  const [locked, attempts] = await Promise.all([tx.lockRuns(runIds), loadAttemptsAbout(tx, items)]);
   const runs = new Map(locked.map((run) => [run.run.runId, run]));
-  const planned = await plansFor(deps, tx, runs, items);
+  const planned = await loadPlans(deps.plans, tx, runs, items);
+  const others = await loadOtherVersions(deps.plans, tx, runs, items);
+  const plannedFor = ({ runId, version }: BatchItem): Planned =>
+    (version ? others.planned(version) : planned.get(runId)) ?? {};
 
-  const ready = items.flatMap((item) => {
-    const run = runs.get(item.runId);
-    const plan = planned.get(item.runId)?.plan;
-    return run && plan ? [{ ...item, plan, state: initialState(run, attempts.get(item.runId)) }] : [];
-  });
-  const data = await loadData(tx, ready);
+  const states = await loadStates(
+    tx,
+    items.flatMap((item) => {
+      const run = runs.get(item.runId);
+      return run ? [{ ...item, locked: run, plan: plannedFor(item).plan }] : [];
+    }),
+    attempts,
+  );
 
   const decided = new Map<string, DecidedRun>();
   const audited: AuditRecord[] = [];
-  const outcomes = items.map(({ runId, event: asked, audit }): Outcome => {
+  const outcomes = items.map((item): Outcome => {
+    const { runId, event: asked, audit, version } = item;
     const run = runs.get(runId);
     if (run === undefined) return { outcome: 'unknown_run' };
-    const { plan, versionId, refusal } = planned.get(runId) ?? {};
+    const before = decided.get(runId);
+    const state = before?.state ?? (states.get(runId) as State);
+    const stepIds = others.incompatibleSteps(item, before?.plan ?? planned.get(runId)?.plan, state);
+    if (stepIds.length > 0) return { outcome: 'incompatible', stepIds };
+    const { plan, versionId, refusal }: Planned =
+      before && !version ? { plan: before.plan, versionId: before.versionId } : plannedFor(item);
     const isRefused = refusal !== undefined && asked.type === 'execution_requested';
     const event: EngineEvent = isRefused ? { type: 'plan_refused', message: refusal } : asked;
     // A run ends without a plan, and does nothing else.
     if (plan === undefined && !isRefused && event.type !== 'cancellation_requested') {
       return { outcome: 'refused', code: 'NO_PLAN' };
     }
-    const before = decided.get(runId);
-    const state = before?.state ?? { ...initialState(run, attempts.get(runId)), ...data.of(runId) };
     let decision: Decision;
     try {
       decision = decide(plan ?? EMPTY_PLAN, state, event, now, deps.draws);
@@ -127,6 +133,7 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
       locked: run,
       plan: plan ?? EMPTY_PLAN,
       versionId: versionId ?? null,
+      version: version ?? before?.version,
       loaded: before?.loaded ?? state,
       state: decision.state,
       effects: before ? [...before.effects, ...decision.effects] : decision.effects,
@@ -144,9 +151,11 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
   };
   // Not awaited: they travel with the commit, in one round trip where the driver pipelines, and it fails if they do.
   const routes = loadRoutes(tx, entry);
+  const versions = loadPublishedVersions(tx, entry);
   routes.catch(() => {});
-  tx.save(changesOf(all, audited), entry).catch(() => {});
-  return { outcomes, committed: { entry, routes } };
+  versions.catch(() => {});
+  tx.save(changesOf(all, audited, now), entry).catch(() => {});
+  return { outcomes, committed: { entry, routes, versions } };
 }
 
 async function loadRoutes(tx: RunTransaction, entry: OutboxEntry): Promise<ReadonlyMap<string, AgentRoute>> {
@@ -154,94 +163,11 @@ async function loadRoutes(tx: RunTransaction, entry: OutboxEntry): Promise<Reado
   return agents.length === 0 ? new Map() : tx.loadAgentRoutes(agents);
 }
 
-interface Planned {
-  readonly plan?: Plan;
-  readonly versionId?: string;
-  /** Why the inline plan cannot be taken. */
-  readonly refusal?: string;
-}
-
-/** The plan stored with the run decides, never the record's copy; only a run without one takes it from the record. */
-async function plansFor(
-  { plans }: DecideBatchDeps,
+/** Of the runs that it starts. */
+async function loadPublishedVersions(
   tx: RunTransaction,
-  runs: ReadonlyMap<string, LockedRun>,
-  items: readonly BatchItem[],
-): Promise<Map<string, Planned>> {
-  const known = new Map<string, Plan>();
-  const missing = new Set<string>();
-  for (const { versionId } of runs.values()) {
-    if (versionId === null || known.has(versionId)) continue;
-    const plan = plans.get(versionId);
-    if (plan === undefined) missing.add(versionId);
-    else known.set(versionId, plan);
-  }
-  const loaded = missing.size === 0 ? null : await tx.loadVersions([...missing]);
-  for (const [id, { definition }] of loaded ?? []) known.set(id, plans.add(id, definition));
-  const planned = new Map<string, Planned>();
-  for (const [runId, { versionId }] of runs) {
-    const plan = versionId === null ? undefined : known.get(versionId);
-    if (versionId !== null && plan !== undefined) planned.set(runId, { plan, versionId });
-  }
-  const inline = new Map<string, WorkflowDefinition>();
-  for (const { runId, inlinePlan } of items) {
-    if (inlinePlan === undefined || !runs.has(runId) || planned.has(runId) || inline.has(runId)) continue;
-    const parsed = parseWorkflowPlan(inlinePlan);
-    if (parsed.ok) inline.set(runId, parsed.definition);
-    else planned.set(runId, { refusal: refusalOf(parsed.problems) });
-  }
-  if (inline.size === 0) return planned;
-  const stored = await tx.storeInlinePlans([...inline.values()] as unknown as JsonObject[]);
-  [...inline].forEach(([runId, definition], i) => {
-    const versionId = stored[i] as string;
-    planned.set(runId, { plan: plans.get(versionId) ?? plans.add(versionId, definition), versionId });
-  });
-  return planned;
-}
-
-function refusalOf(problems: readonly DefinitionProblem[]): string {
-  const texts = problems.map(({ path, message }) => `${path || 'workflow_plan'}: ${message}`);
-  return `The workflow_plan of the execution request is not valid: ${texts.join('; ')}`
-    .slice(0, limits.maxErrorMessageLength)
-    .toWellFormed();
-}
-
-const EMPTY_PLAN: Plan = {
-  startStep: '',
-  steps: new Map(),
-  settings: { defaultTimeoutMs: 0, longStopMs: 0, pickUpMs: 0, maxPayloadBytes: 0 },
-};
-
-function initialState({ run }: LockedRun, attempts: readonly Attempt[] = []): State {
-  return {
-    run,
-    attempts: new Map(attempts.map((attempt) => [attempt.stepExecutionId, attempt])),
-    workflowInput: null,
-    variables: null,
-    outputs: new Map(),
-  };
-}
-
-async function loadData(
-  tx: RunTransaction,
-  ready: readonly (BatchItem & { readonly plan: Plan; readonly state: State })[],
-) {
-  const query = dataQueryFor(
-    ready.flatMap(({ runId, plan, state, event }) => {
-      try {
-        return [{ runId, event, reads: needsOf(plan, state, event) }];
-      } catch {
-        // The decision will meet the same defect, and tells it of this one item.
-        return [];
-      }
-    }),
-  );
-  const data = query && (await tx.loadData(query));
-  return {
-    of: (runId: string) => ({
-      workflowInput: data?.workflowInputs.get(runId) ?? null,
-      variables: data?.variables.get(runId) ?? null,
-      outputs: data?.outputs.get(runId) ?? new Map(),
-    }),
-  };
+  entry: OutboxEntry,
+): Promise<ReadonlyMap<string, LoadedVersion>> {
+  const versionIds = versionsOf([entry]);
+  return versionIds.length === 0 ? new Map() : tx.loadVersions(versionIds);
 }

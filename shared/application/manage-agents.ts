@@ -1,3 +1,4 @@
+import type { Json } from '../engine/json.ts';
 import type { AuditEntry } from './audit.ts';
 import type { Page, PageRequest, Viewer } from './viewer.ts';
 
@@ -16,10 +17,17 @@ export interface RegisteredAgent {
   readonly updatedAt: Date;
 }
 
+/** With what may be too large for a list of agents. */
+export interface AgentDetails extends RegisteredAgent {
+  /** What a dry run takes for its answer; null: none is known. */
+  readonly exampleOutput: Json;
+}
+
 export interface AgentSettings {
   readonly kind: AgentKind;
   readonly address: string;
   readonly timeoutSeconds: number | null;
+  readonly exampleOutput: Json;
 }
 
 export interface Agents {
@@ -31,9 +39,9 @@ export interface Agents {
       readonly secretEncrypted: Buffer | null;
     },
     audit: AuditEntry,
-  ): Promise<RegisteredAgent>;
+  ): Promise<AgentDetails>;
   /** By id or by name; of several, the viewer's own comes first, then everybody's. */
-  maybeFindAgent(viewer: Viewer, idOrName: string): Promise<RegisteredAgent | null>;
+  maybeFindAgent(viewer: Viewer, idOrName: string): Promise<AgentDetails | null>;
   /** By name, own and everybody's. */
   listAgents(
     viewer: Viewer,
@@ -46,7 +54,7 @@ export interface Agents {
     id: string,
     settings: AgentSettings & { readonly secretEncrypted: Buffer | null | undefined },
     audit: AuditEntry,
-  ): Promise<RegisteredAgent | null>;
+  ): Promise<AgentDetails | null>;
   deleteAgent(viewer: Viewer, id: string, audit: AuditEntry): Promise<boolean>;
 }
 
@@ -62,7 +70,7 @@ export interface AgentRequest extends AgentSettings {
 
 export type ManagedAgent =
   /** `secret` is there when it was made here: it is shown this once. */
-  | { readonly ok: true; readonly agent: RegisteredAgent; readonly secret: string | null }
+  | { readonly ok: true; readonly agent: AgentDetails; readonly secret: string | null }
   | { readonly ok: false; readonly code: 'NAME_TAKEN' | 'KIND_NOT_PERMITTED' | 'UNKNOWN_AGENT' };
 
 export interface ManageAgents {
@@ -83,7 +91,7 @@ export function createManageAgents(agents: Agents, secrets: AgentSecrets): Manag
   return {
     async register(caller, name, { secret: given, ...settings }, audit) {
       if (!isKindPermitted(caller, settings)) return { ok: false, code: 'KIND_NOT_PERMITTED' };
-      const secret = settings.kind === 'kafka' ? null : (given ?? secrets.generate());
+      const secret = isSigned(settings) ? (given ?? secrets.generate()) : null;
       const secretEncrypted = secret === null ? null : secrets.encrypt(secret);
       try {
         const owner = caller.isAdmin ? null : caller.userId;
@@ -96,11 +104,11 @@ export function createManageAgents(agents: Agents, secrets: AgentSecrets): Manag
     },
     async update(caller, { id, kind: kindBefore }, { secret: given, ...settings }, audit) {
       if (!isKindPermitted(caller, settings)) return { ok: false, code: 'KIND_NOT_PERMITTED' };
-      // A kafka agent has no secret to keep when it becomes one that is called.
-      const made = given === undefined && kindBefore === 'kafka' && settings.kind !== 'kafka';
+      // An agent of another kind has no secret to keep when it becomes one of kind http.
+      const made = given === undefined && kindBefore !== 'http' && isSigned(settings);
       const secret = made ? secrets.generate() : given;
-      const secretEncrypted =
-        settings.kind === 'kafka' ? null : secret === undefined ? undefined : secrets.encrypt(secret);
+      const kept = secret === undefined ? undefined : secrets.encrypt(secret);
+      const secretEncrypted = isSigned(settings) ? kept : null;
       const agent = await agents.updateAgent(caller, id, { ...settings, secretEncrypted }, audit);
       if (!agent) return { ok: false, code: 'UNKNOWN_AGENT' };
       return { ok: true, agent, secret: made ? (secret ?? null) : null };
@@ -110,6 +118,11 @@ export function createManageAgents(agents: Agents, secrets: AgentSecrets): Manag
 
 function isKindPermitted(caller: Viewer, { kind }: AgentSettings): boolean {
   return caller.isAdmin || kind === 'http';
+}
+
+/** Lambda lets in whom IAM allows, and a kafka agent's topic whom the cluster does: their calls need no signature. */
+function isSigned({ kind }: AgentSettings): boolean {
+  return kind === 'http';
 }
 
 function isUniqueViolation(error: unknown): boolean {

@@ -1,6 +1,15 @@
 import type { Topics } from '../config/topics.ts';
 import type { Effect } from '../engine/decision.ts';
-import type { AgentTask, CancellationRequest, MonitoringUpdate, StepRequest } from '../messages/messages.ts';
+import type {
+  AgentResult,
+  AgentTask,
+  CancellationRequest,
+  ExecutionRequest,
+  MonitoringUpdate,
+  RetryRequest,
+  StepRequest,
+} from '../messages/messages.ts';
+import { retryTokenSubject } from '../messages/retry-token.ts';
 import type { LockedRun, OutgoingMessage, ResultTokens } from './ports.ts';
 
 export interface MessageContext {
@@ -68,6 +77,50 @@ function messageOf(
       } satisfies CancellationRequest;
       return { topic: topics.cancellationRequests, key: runId, value };
     }
+    case 'start_child': {
+      const value = {
+        run_id: effect.childRunId,
+        input_data: effect.inputData,
+        timestamp,
+        message_type: 'execution_request',
+      } satisfies Omit<ExecutionRequest, 'workflow_plan'>;
+      const planOf = effect.workflow.versionId;
+      return { topic: topics.executionRequests, key: effect.childRunId, value, planOf };
+    }
+    case 'cancel_child': {
+      const value = {
+        run_id: effect.childRunId,
+        cancelled_by: null,
+        reason: effect.reason,
+        timestamp,
+        message_type: 'cancellation_request',
+      } satisfies CancellationRequest;
+      return { topic: topics.cancellationRequests, key: effect.childRunId, value };
+    }
+    case 'retry_child': {
+      const ids = { run_id: effect.childRunId, step_execution_id: effect.stepExecutionId };
+      const value = {
+        message_type: 'retry_request',
+        ...ids,
+        retry_token: tokens.resultToken(retryTokenSubject(ids)),
+        timestamp,
+      } satisfies RetryRequest;
+      return { topic: topics.stepRequests, key: effect.childRunId, value };
+    }
+    case 'answer_parent': {
+      const { outcome } = effect;
+      const value = {
+        message_type: 'agent_result',
+        run_id: effect.runId,
+        step_execution_id: effect.stepExecutionId,
+        ...('output' in outcome
+          ? { status: 'completed', output_data: outcome.output }
+          : { status: 'failed', error: { ...outcome.error, retryable: true } }),
+        result_token: tokens.resultToken(effect.stepExecutionId),
+        timestamp,
+      } satisfies AgentResult;
+      return { topic: topics.results, key: effect.runId, value };
+    }
     case 'publish_update': {
       const value = {
         message_type: 'monitoring_update',
@@ -76,6 +129,7 @@ function messageOf(
         sequence: effect.sequence,
         status: effect.status,
         step_id: effect.stepId,
+        scope: effect.scope === '' ? null : effect.scope,
         step_status: effect.stepStatus,
         attempt: effect.attempt,
         error_message: effect.errorMessage,

@@ -1,7 +1,10 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
+import type { StartChild } from '../engine/decision.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
-import type { Attempt, Run } from '../engine/state.ts';
+import type { Needs } from '../engine/needs.ts';
+import type { Attempt, Child, Join, Run, Signal, State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
+import type { VersionChange } from './batch.ts';
 
 /** What the application needs of the outside. Each port is implemented by one driver. */
 
@@ -53,22 +56,49 @@ export interface AttemptQuery {
   readonly withInput: readonly string[];
   /** Runs of which every open attempt is needed. */
   readonly openOf: readonly string[];
-  /** Runs of which the last attempt is needed. */
+  /** Joins of which every open attempt inside is needed, at any depth. */
+  readonly openWithin: readonly { readonly runId: string; readonly path: string }[];
+  /** Joins of which the container's attempt is needed; of a run all, with their inputs, where the path is null. */
+  readonly containers: readonly { readonly runId: string; readonly path: string | null }[];
+  /** Signals by name, each with how many of the attempts that wait for it are needed: the first. */
+  readonly waiting: readonly { readonly runId: string; readonly name: string; readonly count: number }[];
+  /** Runs of which the last attempt at the top is needed, and that of each branch and item that began and did not complete. */
   readonly lastOf: readonly string[];
+  /** Steps of which the last attempt is needed: in a scope and those within, or, where that is null, in any. */
+  readonly steps: readonly {
+    readonly runId: string;
+    readonly scope: string | null;
+    readonly stepId: string;
+  }[];
 }
 
-export interface DataQuery {
-  readonly inputsOf: readonly string[];
-  readonly variablesOf: readonly string[];
-  readonly outputs: readonly { readonly runId: string; readonly stepId: string }[];
+export interface JoinQuery {
+  /** Joins by path. */
+  readonly paths: readonly { readonly runId: string; readonly path: string }[];
+  /** Runs of which every join is needed. */
+  readonly allOf: readonly string[];
 }
 
-export interface RunData {
-  readonly workflowInputs: ReadonlyMap<string, Json>;
-  readonly variables: ReadonlyMap<string, Json>;
-  /** By run, then by step. */
-  readonly outputs: ReadonlyMap<string, ReadonlyMap<string, Json>>;
+/** What decisions read of one run. What is named twice is needed by two: of signals by name, so many. */
+export interface RunNeeds {
+  readonly runId: string;
+  readonly owner: string | null;
+  readonly needs: Needs;
 }
+
+/** What was found of it; see `State`. */
+export type RunData = Pick<
+  State,
+  | 'workflowInput'
+  | 'variables'
+  | 'errors'
+  | 'outputs'
+  | 'visits'
+  | 'children'
+  | 'gathered'
+  | 'signals'
+  | 'workflows'
+>;
 
 /** Where an agent's tasks go. */
 export interface AgentRoute {
@@ -85,12 +115,15 @@ export interface AgentName {
 export interface RunChange {
   readonly run: Run;
   readonly versionId: string | null;
+  /** Where a retry goes on with another version. */
+  readonly version?: VersionChange | undefined;
 }
 
-/** A run that went a step further: nothing but its sequence is new. */
+/** A run that went a step further: nothing but its numbers are new. */
 export interface RunAdvance {
   readonly runId: string;
   readonly sequence: number;
+  readonly stepsStarted: number;
 }
 
 export interface AttemptOpened {
@@ -101,15 +134,60 @@ export interface AttemptOpened {
   readonly attempt: Attempt;
 }
 
+export interface JoinChange {
+  readonly runId: string;
+  readonly join: Join;
+  /** As it was loaded; null: it is new. */
+  readonly before: Join | null;
+}
+
+export interface ChildChange {
+  readonly runId: string;
+  readonly child: Child;
+}
+
+/** What a scope's steps have set now; undefined: nothing. */
+export interface ScopeData {
+  readonly runId: string;
+  readonly scope: string;
+  readonly variables: Json | undefined;
+  readonly error: JsonObject | undefined;
+}
+
+export interface SignalChange {
+  readonly runId: string;
+  readonly signal: Signal;
+}
+
+/** A run that a step starts, PENDING: its owner, community and starter are the parent's. */
+export interface RunStarted extends Omit<StartChild, 'type'> {
+  readonly parentRunId: string;
+  readonly createdAt: number;
+  /** When the timekeeper looks whether anybody picked it up (I7). */
+  readonly wakeAt: number;
+}
+
 export interface Changes {
   readonly advanced: readonly RunAdvance[];
   readonly changed: readonly RunChange[];
   readonly opened: readonly AttemptOpened[];
-  /** PENDING attempts that began, and tasks that were published once more. */
-  readonly started: readonly Attempt[];
+  /** Open attempts that began, were published once more, or got another time. */
+  readonly continued: readonly Attempt[];
   readonly closed: readonly Attempt[];
+  readonly joins: readonly JoinChange[];
+  readonly children: readonly ChildChange[];
+  readonly data: readonly ScopeData[];
+  readonly signalsKept: readonly SignalChange[];
+  /** Those that came before. */
+  readonly signalsTaken: readonly SignalChange[];
+  readonly runsStarted: readonly RunStarted[];
   /** The calls that asked for all this. */
   readonly audited: readonly AuditRecord[];
+}
+
+export interface LoadedVersion {
+  readonly definition: WorkflowDefinition;
+  readonly version: number;
 }
 
 /** One transaction over a batch of runs. Each method is one statement, whatever the batch's size. */
@@ -118,10 +196,13 @@ export interface RunTransaction {
   lockRuns(runIds: readonly string[]): Promise<LockedRun[]>;
   /** Attempts by run. */
   loadAttempts(query: AttemptQuery): Promise<ReadonlyMap<string, Attempt[]>>;
-  loadData(query: DataQuery): Promise<RunData>;
-  loadVersions(
-    versionIds: readonly string[],
-  ): Promise<ReadonlyMap<string, { definition: WorkflowDefinition }>>;
+  /** Joins by run. */
+  loadJoins(query: JoinQuery): Promise<ReadonlyMap<string, Join[]>>;
+  /** By run. */
+  loadData(asked: readonly RunNeeds[]): Promise<ReadonlyMap<string, RunData>>;
+  /** By run: the steps that have completed in it, each once. */
+  loadCompletedSteps(runIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
+  loadVersions(versionIds: readonly string[]): Promise<ReadonlyMap<string, LoadedVersion>>;
   /** The routes of agents in the table, owner's own before everybody's, by `agentKey`. */
   loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>>;
   /** Stores plans that came inline, each once, and returns their versions' ids in the same order. Two statements. */

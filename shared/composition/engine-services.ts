@@ -11,6 +11,7 @@ import type { Environment } from '../config/environment.ts';
 import { planDefaults } from '../config/plan-defaults.ts';
 import { createProducer, type RecordProducer } from '../kafka/producer.ts';
 import { type Database, openDatabase } from '../persistence/database.ts';
+import { type CountDeadLetters, createCountDeadLetters } from '../persistence/dead-letter-counts.ts';
 import { createNewRuns } from '../persistence/new-runs.ts';
 import { createOutbox } from '../persistence/outbox.ts';
 import { createRunStore } from '../persistence/run-store.ts';
@@ -21,10 +22,12 @@ export interface EngineServices {
   readonly producer: RecordProducer;
   readonly tokens: Tokens;
   readonly clock: Clock;
+  readonly plans: PlanCache;
   readonly decideBatch: DecideBatch;
   readonly startRun: StartRun;
   readonly publishEntries: PublishEntries;
   readonly routeTasks: RouteTasks;
+  readonly countDeadLetters: CountDeadLetters;
   close(): Promise<void>;
 }
 
@@ -53,6 +56,7 @@ export function createEngineServices(
   const registryUrl = environment.agentRegistryUrl;
   const registry = registryUrl === null ? null : createAgentRegistry({ url: registryUrl, clock: clock.now });
   const routeTasks = createRouteTasks({ registry, topics });
+  const plans = new PlanCache({ ...planDefaults, ...environment.runLimits });
   const draws = { id: () => uuidv7(), jitter: () => Math.random() };
 
   return {
@@ -60,11 +64,13 @@ export function createEngineServices(
     producer,
     tokens,
     clock,
+    plans,
     publishEntries,
     routeTasks,
+    countDeadLetters: createCountDeadLetters(database),
     decideBatch: createDecideBatch({
       store,
-      plans: new PlanCache(planDefaults),
+      plans,
       topics,
       tokens,
       clock,

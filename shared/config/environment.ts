@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import type { JwtSettings } from '../auth/jwt.ts';
+import type { PlanDefaults } from '../definition/compile-plan.ts';
+import { limits } from './limits.ts';
 import { type Tier, tiers } from './rate-limits.ts';
+import { retention } from './retention.ts';
 import { type Topics, topicsFor } from './topics.ts';
 
 const list = z.string().transform((text) =>
@@ -14,6 +17,18 @@ const optionalText = z
   .string()
   .optional()
   .transform((text) => (text === undefined || text === '' ? null : text));
+
+/** A whole number of a range. */
+function count(least: number, most: number) {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, `expected a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine(
+      (number) => number >= least && number <= most,
+      `expected a whole number from ${least} to ${most}`,
+    );
+}
 
 function isHttpUrl(text: string): boolean {
   return /^https?:/i.test(text) && URL.canParse(text);
@@ -52,6 +67,20 @@ const schema = z.object({
     .url()
     .default('http://127.0.0.1:8000')
     .transform((url) => url.replace(/\/+$/, '')),
+  /** Audit records are removed after so many days. */
+  AUDIT_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d{1,5}$/, 'expected a whole number of days')
+    .transform(Number)
+    .refine((days) => days >= retention.minAuditDays, `expected at least ${retention.minAuditDays}`)
+    .default(retention.auditDays),
+  /** How many steps a run may start, those of map items apart. */
+  MAX_STEPS_PER_RUN: count(1, 1_000_000).default(limits.maxStepsPerRun),
+  /** How deep workflows may start workflows. */
+  MAX_RUN_DEPTH: count(1, 100).default(limits.maxRunDepth),
+  MAX_MAP_ITEMS: count(1, 100_000).default(limits.maxMapItems),
+  /** Of workflows that have no `timeout_seconds`. */
+  RUN_TIMEOUT_SECONDS: optionalText.pipe(count(1, 31_536_000).nullable()),
   LOG_LEVEL: z.enum(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'CRITICAL', 'SILENT']).default('INFO'),
   LOG_FORMAT: z.enum(['json', 'text']).default('json'),
 });
@@ -70,9 +99,14 @@ export interface Environment {
   readonly agentRegistryUrl: string | null;
   readonly agentAllowedCidrs: readonly string[];
   readonly publicUrl: string;
+  readonly auditRetentionDays: number;
+  /** What the deployment sets of the plan's defaults. */
+  readonly runLimits: RunLimits;
   readonly logLevel: string;
   readonly logFormat: 'json' | 'text';
 }
+
+export type RunLimits = Pick<PlanDefaults, 'maxStepsPerRun' | 'maxRunDepth' | 'maxMapItems' | 'runTimeoutMs'>;
 
 export class EnvironmentError extends Error {
   readonly code = 'BAD_ENVIRONMENT';
@@ -112,6 +146,13 @@ export function readEnvironment(variables: Record<string, string | undefined> = 
     agentRegistryUrl: env.AGENT_REGISTRY_URL,
     agentAllowedCidrs: env.AGENT_ALLOWED_CIDRS,
     publicUrl: env.PUBLIC_URL,
+    auditRetentionDays: env.AUDIT_RETENTION_DAYS,
+    runLimits: {
+      maxStepsPerRun: env.MAX_STEPS_PER_RUN,
+      maxRunDepth: env.MAX_RUN_DEPTH,
+      maxMapItems: env.MAX_MAP_ITEMS,
+      runTimeoutMs: env.RUN_TIMEOUT_SECONDS === null ? null : env.RUN_TIMEOUT_SECONDS * 1_000,
+    },
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT,
   };

@@ -3,7 +3,7 @@ import type { Topics } from './topics.ts';
 /** One event source mapping: a topic's records go to a function (design §1). */
 export interface EventSource {
   readonly topic: string;
-  readonly functionName: 'step-executor' | 'http-bridge';
+  readonly functionName: 'step-executor' | 'http-bridge' | 'lambda-bridge';
   readonly batchSize: number;
   /** One group for each mapping; Lambda keeps it for the mapping's life. */
   readonly consumerGroupId: string;
@@ -12,6 +12,7 @@ export interface EventSource {
 export interface BatchSizes {
   /** Records of one invocation of the step-executor; 1 executes one step an invocation. */
   readonly stepBatchSize: number;
+  /** Tasks of one invocation of either bridge. */
   readonly bridgeBatchSize: number;
 }
 
@@ -42,5 +43,6 @@ export function eventSourcesOf(
   return [
     ...stepTopics.map((topic) => source(topic, 'step-executor', sizes.stepBatchSize)),
     source(topics.httpTasks, 'http-bridge', sizes.bridgeBatchSize),
+    source(topics.lambdaTasks, 'lambda-bridge', sizes.bridgeBatchSize),
   ];
 }

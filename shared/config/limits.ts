@@ -10,7 +10,15 @@ export const limits = {
   maxJsonDepth: 100,
   /** Object keys and array items in one payload, all levels together. */
   maxJsonEntries: 50_000,
+  /** In all branches and maps together. */
   maxStepsPerDefinition: 5_000,
+  /** Parallel and map steps inside one another. */
+  maxNesting: 10,
+  /** Steps that one run may start, loops included; those of map items count apart, each item for itself. */
+  maxStepsPerRun: 25_000,
+  /** Workflows that start one another. */
+  maxRunDepth: 10,
+  maxMapItems: 10_000,
   /** Step ids, workflow names, agent names, in characters. */
   maxNameLength: 128,
   /** Log lines an agent may send with an answer, and the length of each in characters. */
@@ -18,6 +26,20 @@ export const limits = {
   maxLogLineLength: 2_000,
   /** Stored error messages are cut here, in characters. */
   maxErrorMessageLength: 4_000,
+  /** Outputs and errors that a dry run may be given, over all steps. */
+  maxMocks: 5_000,
+  /** JSON text of all of them, in UTF-8 bytes. */
+  maxMocksBytes: 2 * 1024 * 1024,
+  /** Attempts of steps in one dry run. */
+  maxDryRunSteps: 25_000,
+  /** JSON text of what a dry run's steps get and give, in characters: it is all in memory. */
+  maxDryRunDataLength: 64 * 1024 * 1024,
+  /** JSON text of the example outputs of a workflow's agents together, in UTF-8 bytes. */
+  maxDryRunExamplesBytes: 16 * 1024 * 1024,
+  /** Far below the 29 seconds after which API Gateway answers by itself. */
+  maxDryRunTimeMs: 5_000,
+  /** A search in errors and logs, in milliseconds: words that half of all logs have would be looked at in half of all logs. */
+  maxSearchMs: 3_000,
 } as const;
 
 export type Limits = { readonly [K in keyof typeof limits]: number };

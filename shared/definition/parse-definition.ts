@@ -1,13 +1,18 @@
 import { limits } from '../config/limits.ts';
-import { isJsonObject } from '../engine/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../engine/json.ts';
 import { findPayloadProblems } from '../messages/payload.ts';
 import { createHints } from '../validation/nearest-name.ts';
 import { MAX_PROBLEMS, type Problem } from '../validation/problem.ts';
 import { problemsOf } from '../validation/problems-of.ts';
 import { findGraphProblems } from './graph-problems.ts';
 import { findMappingProblems } from './mapping-problems.ts';
-import { readStepGraph } from './step-graph.ts';
-import { normalise, type WorkflowDefinition, workflowDefinition } from './workflow-definition.ts';
+import { readStepGraph, scopesInside } from './step-graph.ts';
+import {
+  expressionsOf,
+  normalise,
+  type WorkflowDefinition,
+  workflowDefinition,
+} from './workflow-definition.ts';
 
 /** What is wrong, where (dotted from the definition's root), and what was expected. */
 export type DefinitionProblem = Problem;
@@ -29,18 +34,17 @@ export function parseDefinition(input: unknown): ParsedWorkflow {
 
   const hintOf = createHints();
   const parsed = workflowDefinition.safeParse(judged);
-  const fields = parsed.success ? [] : problemsOf(workflowDefinition, judged, parsed.error, hintOf);
+  const fields = parsed.success ? [] : problemsOf(workflowDefinition, judged, parsed.error, { hintOf });
   const wrong = new Set([...unstorable, ...fields].map(({ path }) => path));
   const graph = readStepGraph(judged, (path) => wrong.has(path));
-  const hasSteps = graph.steps.size > 0;
   const told = new Set(unstorable.map(({ path }) => path));
   const problems = [
     ...unstorable,
     ...(tooMany ? [tooMany.problem] : []),
     ...[
       ...fields,
-      ...(hasSteps ? findGraphProblems(graph, hintOf) : noSteps(judged, tooMany !== null)),
-      ...findMappingProblems(graph, hintOf),
+      ...(tooMany ? [] : findGraphProblems(graph, hintOf)),
+      ...findMappingProblems(graph, expressionsOf, hintOf),
     ].filter(({ path }) => !told.has(path)),
   ];
   return parsed.success && problems.length === 0
@@ -67,15 +71,25 @@ function refuse(problems: readonly DefinitionProblem[]): ParsedWorkflow {
 
 /** So many steps are not looked at one by one. */
 function countProblem(input: unknown) {
-  if (!isJsonObject(input) || !isJsonObject(input.steps)) return null;
-  const count = Object.keys(input.steps).length;
+  if (!isJsonObject(input)) return null;
+  const count = countSteps(input);
   const { maxStepsPerDefinition } = limits;
   if (count <= maxStepsPerDefinition) return null;
   const message = `expected at most ${maxStepsPerDefinition} steps, got ${count}`;
   return { input, problem: { path: 'steps', message } };
 }
 
-function noSteps(input: unknown, areTooMany: boolean): Problem[] {
-  if (areTooMany || !isJsonObject(input) || !isJsonObject(input.steps)) return [];
-  return [{ path: 'steps', message: 'expected at least one step' }];
+/** Of all scopes, at any depth. */
+function countSteps(definition: JsonObject): number {
+  let count = 0;
+  const open: Json[] = [definition];
+  for (let scope = open.pop(); scope !== undefined; scope = open.pop()) {
+    if (!isJsonObject(scope) || !isJsonObject(scope.steps)) continue;
+    for (const step of Object.values(scope.steps)) {
+      count++;
+      if (isJsonObject(step))
+        for (const { given } of scopesInside({ path: '', given: step })) open.push(given);
+    }
+  }
+  return count;
 }

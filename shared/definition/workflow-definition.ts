@@ -1,115 +1,183 @@
 import { z } from 'zod';
 import { limits } from '../config/limits.ts';
-import type { Json, JsonObject } from '../engine/json.ts';
+import { valueAt } from '../validation/known-fields.ts';
+import { nearestFirst } from '../validation/nearest-name.ts';
+import { type RetryDefinition, retry } from './retry.ts';
+import { name, seconds } from './step-fields.ts';
+import type { ExpressionFinder } from './step-type.ts';
+import { type AgentDefinition, agentExpressions, agentSchema } from './steps/agent.ts';
+import { type ChoiceDefinition, choiceExpressions, choiceSchema } from './steps/choice.ts';
+import { type FailDefinition, failExpressions, failSchema } from './steps/fail.ts';
+import { type MapDefinition, mapExpressions, mapSchema } from './steps/map.ts';
+import { type ParallelDefinition, parallelExpressions, parallelSchema } from './steps/parallel.ts';
+import { type PassDefinition, passExpressions, passSchema } from './steps/pass.ts';
+import { type SignalDefinition, signalExpressions, signalSchema } from './steps/signal.ts';
+import { type SucceedDefinition, succeedExpressions, succeedSchema } from './steps/succeed.ts';
+import { type WaitDefinition, waitExpressions, waitSchema } from './steps/wait.ts';
+import { type WorkflowStepDefinition, workflowExpressions, workflowSchema } from './steps/workflow.ts';
 
 /*
- * The sources' step format (api-executor-integration): `start_step`, and `steps` by id with `agent_name`, `next_step` and
- * `input_mapping`. One front end of the engine's plan.
+ * The sources' step format (api-executor-integration): `start_step`, and `steps` by id, each of a type (`agent` when absent) with
+ * that type's fields and `next_step`. One front end of the engine's plan. Each type has its fields, and what they compile to, in a
+ * file of steps/; this is where they come together.
  */
 
-const RESERVED_IDS = ['workflow_input', 'variables'];
-const MAX_INTERVAL_MS = 86_400_000;
-const MAX_TIMEOUT_SECONDS = 31_536_000;
+/** What expressions and paths begin with: a step of that name could not be told from it. */
+const RESERVED_IDS = ['workflow_input', 'variables', 'item', 'index', 'error', 'output'];
 
-const name = z
-  .string({ error: 'expected text' })
-  .min(1, 'expected at least one character')
-  .max(limits.maxNameLength, `expected at most ${limits.maxNameLength} characters`)
-  .regex(/^[^\p{C}]*$/u, 'expected no control characters')
-  .refine((text) => text.trim() === text, 'expected no space at either end');
+export type StepDefinition =
+  | AgentDefinition
+  | ChoiceDefinition
+  | ParallelDefinition<StepDefinitions>
+  | MapDefinition<StepDefinitions>
+  | WaitDefinition
+  | SignalDefinition
+  | WorkflowStepDefinition
+  | PassDefinition
+  | SucceedDefinition
+  | FailDefinition;
 
-const json = z.custom<Json>((value) => value !== undefined, 'expected JSON');
+/** By id. */
+export interface StepDefinitions {
+  readonly [id: string]: StepDefinition;
+}
 
-const retryPolicy = z.strictObject({
-  max_attempts: z.int().min(1).max(100).default(3).describe('The first call counts.'),
-  initial_interval_ms: z.int().min(0).max(MAX_INTERVAL_MS).default(1_000),
-  backoff_rate: z.number().min(1).max(100).default(2),
-  max_interval_ms: z.int().min(0).max(MAX_INTERVAL_MS).default(60_000),
-  jitter: z.enum(['full', 'none']).default('full'),
-  codes: z
-    .array(z.string().min(1).max(255))
-    .min(1)
-    .optional()
-    .describe('The error codes it is for; absent: all.'),
+const stepsInside: z.ZodType<StepDefinitions> = z.lazy(() => steps);
+
+const types = [
+  agentSchema,
+  choiceSchema,
+  parallelSchema(stepsInside),
+  mapSchema(stepsInside),
+  waitSchema,
+  signalSchema,
+  workflowSchema,
+  passSchema,
+  succeedSchema,
+  failSchema,
+] as const;
+
+const typeNames = types.flatMap(({ shape }) => {
+  const { type } = shape;
+  return [...(type instanceof z.ZodOptional ? type.unwrap() : type).values];
 });
 
-export const retry = z.union([retryPolicy, z.array(retryPolicy)], {
-  error: 'expected a retry policy, or a list of them',
-});
+const step = z
+  .discriminatedUnion('type', types, {
+    error: ({ code, input }) => (code === 'invalid_union' ? unknownType(valueAt(input, 'type')) : undefined),
+  })
+  .meta({ id: 'WorkflowStep' });
 
-const step = z.strictObject({
-  id: name.optional().describe("The step's key, if given."),
-  name: name.optional(),
-  description: z.string().max(4_000).optional(),
-  type: z.literal('agent', { error: 'expected "agent"' }).optional(),
-  step_type: name.optional().describe('A label for logs; default: the type.'),
-  agent_name: name,
-  next_step: name.nullish().describe('The step after this one; null at the end.'),
-  input_mapping: z
-    .record(z.string(), json, { error: 'expected an object' })
-    .optional()
-    .describe("What the agent gets; a string that starts `$.` or `$[` is a JSONPath over the run's data."),
-  retry: retry.optional(),
-  timeout_seconds: z.number().positive().max(MAX_TIMEOUT_SECONDS).optional(),
-});
+function unknownType(type: unknown): string {
+  const known = typeof type === 'string' ? nearestFirst(type, typeNames) : typeNames;
+  return `expected one of the types ${known.join(', ')}`;
+}
 
-export const workflowDefinition = z.strictObject({
-  name,
-  description: z.string({ error: 'expected text' }).max(4_000, 'expected at most 4000 characters').nullish(),
-  start_step: name,
-  steps: z.record(
-    name.refine((id) => !RESERVED_IDS.includes(id), `expected another id than ${RESERVED_IDS.join(' or ')}`),
+const steps = z
+  .record(
+    name
+      .refine(
+        (id) => !RESERVED_IDS.includes(id),
+        `expected another id than ${RESERVED_IDS.slice(0, -1).join(', ')} or ${RESERVED_IDS.at(-1)}`,
+      )
+      .meta({ not: { enum: RESERVED_IDS } }),
     step,
     { error: 'expected an object of steps by id' },
-  ),
-  retry: retry.optional().describe('For steps that have none of their own.'),
+  )
+  .overwrite((byId) =>
+    Object.fromEntries(
+      Object.entries(byId).map(([id, step]) => [id, step.id === undefined ? withId(step, id) : step]),
+    ),
+  )
+  // Their number is checked before anything else is read (`parse-definition.ts`).
+  .meta({
+    id: 'WorkflowSteps',
+    description: "By id; an id is a step's own in the whole workflow.",
+    minProperties: 1,
+    maxProperties: limits.maxStepsPerDefinition,
+  });
+
+/** A step that does not say its id gets it where it is stored in definitions since the first: before what comes last. */
+function withId<Step extends object>(step: Step, id: string): Step {
+  const last = ['next_step', 'input_mapping', 'retry'];
+  const fields = Object.entries(step);
+  const isLast = ([field]: [string, unknown]) => last.includes(field);
+  const ordered = [...fields.filter((field) => !isLast(field)), ['id', id], ...fields.filter(isLast)];
+  return Object.fromEntries(ordered);
+}
+
+export const workflowDefinition = z.strictObject({
+  name: name.describe('Unique per owner: registering it again adds a version.'),
+  description: z
+    .string({ error: 'expected text' })
+    .max(4_000, 'expected at most 4000 characters')
+    .nullish()
+    .describe('For people.'),
+  start_step: name.describe('The id of the first step.'),
+  steps,
+  retry: retry.optional().describe('For agent steps that have none of their own.'),
+  timeout_seconds: seconds.optional().describe('How long a run may take; longer fails it with TIMEOUT.'),
 });
 
-type ParsedDefinition = z.infer<typeof workflowDefinition>;
+/** A step as it is stored and shown: `normalise` has filled in what may be left out. */
+export const storedStep = step;
 
-/** As stored and sent: every step carries its `id`, `next_step` and `input_mapping`. */
+/** As stored and sent: every step carries its `id`, and its `next_step` and `input_mapping` where its type has them. */
 export interface WorkflowDefinition {
   readonly name: string;
   readonly description: string | null;
   readonly start_step: string;
-  readonly steps: Readonly<Record<string, StepDefinition>>;
+  readonly steps: StepDefinitions;
   readonly retry?: RetryDefinition;
+  readonly timeout_seconds?: number;
 }
 
-export type StepDefinition = Omit<
-  ParsedDefinition['steps'][string],
-  'id' | 'next_step' | 'input_mapping' | 'retry'
-> & {
-  readonly id: string;
-  readonly next_step: string | null;
-  readonly input_mapping: JsonObject;
-  readonly retry?: RetryDefinition;
-};
-
-export type RetryDefinition = z.infer<typeof retry>;
-
+/** In the order in which it is stored: a definition that is registered again is known by its text. */
 export function normalise({
   name,
   description,
   start_step,
   steps,
   retry,
-}: ParsedDefinition): WorkflowDefinition {
-  const entries = Object.entries(steps).map(([id, { next_step, input_mapping, retry, ...step }]) => [
-    id,
-    {
-      ...step,
-      id,
-      next_step: next_step ?? null,
-      input_mapping: input_mapping ?? {},
-      ...(retry && { retry }),
-    },
-  ]);
+  timeout_seconds,
+}: z.infer<typeof workflowDefinition>): WorkflowDefinition {
   return {
     name,
     description: description ?? null,
     start_step,
-    steps: Object.fromEntries(entries),
+    steps,
     ...(retry && { retry }),
+    ...(timeout_seconds !== undefined && { timeout_seconds }),
   };
+}
+
+const expressionFinders = new Map<unknown, ExpressionFinder>([
+  [undefined, agentExpressions],
+  ['agent', agentExpressions],
+  ['choice', choiceExpressions],
+  ['parallel', parallelExpressions],
+  ['map', mapExpressions],
+  ['wait', waitExpressions],
+  ['signal', signalExpressions],
+  ['workflow', workflowExpressions],
+  ['pass', passExpressions],
+  ['succeed', succeedExpressions],
+  ['fail', failExpressions],
+]);
+
+/** What entering a step of a type evaluates; nothing for what is no type. */
+export function expressionsOf(type: unknown): ExpressionFinder {
+  return expressionFinders.get(type) ?? (() => []);
+}
+
+/** The steps inside a step, scope by scope. */
+export function stepsWithin(step: StepDefinition): readonly StepDefinitions[] {
+  switch (step.type) {
+    case 'parallel':
+      return Object.values(step.branches).map(({ steps }) => steps);
+    case 'map':
+      return [step.steps];
+    default:
+      return [];
+  }
 }

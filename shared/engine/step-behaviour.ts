@@ -31,6 +31,8 @@ export interface StepBehaviour<Step extends PlanStep = PlanStep> {
   childEnded?(flow: Flow, step: Step, joinPath: string): void;
   /** What starting it needs beside what its expressions read. */
   needsToStart?(step: Step): Partial<Needs>;
+  /** The first steps of its branches or items. */
+  opens?(step: Step): readonly string[];
   /** The steps that it may lead to beside `next` and its catch clauses. */
   leadsTo?(step: Step): readonly string[];
 }

@@ -1,4 +1,5 @@
-import type { Database } from './database.ts';
+import type { Heartbeats } from '../application/change-run.ts';
+import type { Statements } from './database.ts';
 
 /** What a bridge needs to know of an attempt before it calls the agent. */
 export interface AttemptCall {
@@ -30,7 +31,7 @@ export interface DeadlineExtension {
   readonly accepted: boolean;
 }
 
-export interface AgentCalls {
+export interface AgentCalls extends Heartbeats {
   /** One statement. Attempts that do not exist are absent. */
   loadCalls(stepExecutionIds: readonly string[]): Promise<ReadonlyMap<string, AttemptCall>>;
   /** One statement. Attempts that are not RUNNING any more stay as they are. @returns how many were extended. */
@@ -51,24 +52,28 @@ interface CallRow {
   secret_encrypted: Buffer | null;
 }
 
-export function createAgentCalls(database: Database): AgentCalls {
+export function createAgentCalls(statements: Statements): AgentCalls {
   return {
     async loadCalls(stepExecutionIds) {
-      const rows = await database.many<CallRow>('select * from load_agent_calls($1)', [stepExecutionIds]);
+      const rows = await statements.many<CallRow>('select * from load_agent_calls($1)', [stepExecutionIds]);
       return new Map(rows.map((row) => [row.step_execution_id, callOf(row)]));
     },
 
     // Under the runs' locks, taken in the order that every batch takes them: a decision that is being made on these attempts
     // neither deadlocks with this nor overwrites it.
     extendDeadlines: (extensions) =>
-      database.execute(
+      statements.execute(
         `with locked as materialized (
            select run_id from workflow_runs where run_id = any($2::text[]) order by run_id for update
          )
          update step_executions as s
             set accepted_at = case when e.accepted then coalesce(s.accepted_at, now()) else s.accepted_at end,
                 deadline_at = now() + e.deadline_in_ms * interval '1 millisecond',
-                wake_at = now() + e.deadline_in_ms * interval '1 millisecond'
+                heartbeat_due_at = case when e.accepted then now() + s.heartbeat_ms * interval '1 millisecond' else s.heartbeat_due_at end,
+                wake_at = least(
+                    now() + e.deadline_in_ms * interval '1 millisecond',
+                    case when e.accepted then now() + s.heartbeat_ms * interval '1 millisecond' else s.heartbeat_due_at end
+                )
            from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[])
                 as e (step_execution_id, run_id, deadline_in_ms, accepted)
            join locked on locked.run_id = e.run_id
@@ -80,6 +85,21 @@ export function createAgentCalls(database: Database): AgentCalls {
           extensions.map(({ accepted }) => accepted),
         ],
       ),
+
+    // Under the run's lock, as above. Before it has accepted, the bridge still waits for the agent's first answer.
+    async beat(runId, stepExecutionId) {
+      const touched = await statements.execute(
+        `with locked as materialized (select run_id from workflow_runs where run_id = $1 for update)
+         update step_executions as s
+            set heartbeat_due_at = case when s.accepted_at is not null then now() + s.heartbeat_ms * interval '1 millisecond' end,
+                wake_at = case when s.accepted_at is not null and s.heartbeat_ms is not null
+                               then least(s.deadline_at, now() + s.heartbeat_ms * interval '1 millisecond') else s.wake_at end
+           from locked
+          where s.step_execution_id = $2 and s.run_id = locked.run_id and s.status = 'RUNNING'`,
+        [runId, stepExecutionId],
+      );
+      return touched > 0;
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
-import type { AgentKind, Agents, RegisteredAgent } from '../application/manage-agents.ts';
+import type { AgentDetails, AgentKind, Agents, RegisteredAgent } from '../application/manage-agents.ts';
+import type { Json } from '../engine/json.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { isBeyond, pageOf } from './page.ts';
@@ -16,24 +17,38 @@ interface AgentRow {
   updated_at: Date;
 }
 
+interface AgentDetailsRow extends AgentRow {
+  example_output: Json;
+}
+
 const COLUMNS = 'a.id, a.owner, a.name, a.kind, a.address, a.timeout_seconds, a.created_at, a.updated_at';
+const ALL_COLUMNS = `${COLUMNS}, a.example_output`;
 
 /** The API's agents. What a run needs of them is read elsewhere. */
 export function createAgents(database: Statements): Agents {
   return {
-    async insertAgent({ owner, name, kind, address, timeoutSeconds, secretEncrypted }, audit) {
+    async insertAgent({ owner, name, kind, address, timeoutSeconds, exampleOutput, secretEncrypted }, audit) {
       const parameters = new Parameters();
-      const values = [uuidv7(), owner, name, kind, address, timeoutSeconds, secretEncrypted];
-      const row = await database.one<AgentRow>(
+      const values = [
+        uuidv7(),
+        owner,
+        name,
+        kind,
+        address,
+        timeoutSeconds,
+        jsonbOf(exampleOutput),
+        secretEncrypted,
+      ];
+      const row = await database.one<AgentDetailsRow>(
         `with agent as (
-           insert into agents as a (id, owner, name, kind, address, timeout_seconds, secret_encrypted)
+           insert into agents as a (id, owner, name, kind, address, timeout_seconds, example_output, secret_encrypted)
            values (${values.map((value) => parameters.add(value)).join(', ')})
-           returning ${COLUMNS}
+           returning ${ALL_COLUMNS}
          ), ${auditPart(audit, 'agent', 'id', parameters)}
          select * from agent`,
         parameters.values,
       );
-      return agentOf(row);
+      return detailsOf(row);
     },
     async maybeFindAgent(viewer, idOrName) {
       const parameters = new Parameters();
@@ -41,15 +56,15 @@ export function createAgents(database: Statements): Agents {
         ? `a.id = ${parameters.add(idOrName)}`
         : `a.name = ${parameters.add(idOrName)}`;
       const visible = canViewAgent(viewer, parameters);
-      const row = await database.maybeOne<AgentRow>(
-        `select ${COLUMNS}
+      const row = await database.maybeOne<AgentDetailsRow>(
+        `select ${ALL_COLUMNS}
          from agents a
          where ${named} and ${visible}
          order by case when a.owner = ${parameters.add(viewer.userId)} then 0 when a.owner is null then 1 else 2 end, a.owner
          limit 1`,
         parameters.values,
       );
-      return row && agentOf(row);
+      return row && detailsOf(row);
     },
     async listAgents(viewer, { kind }, page) {
       const parameters = new Parameters();
@@ -65,21 +80,22 @@ export function createAgents(database: Statements): Agents {
       );
       return pageOf(rows, page, (row) => ({ key: row.name, id: row.id }), agentOf);
     },
-    async updateAgent(viewer, id, { kind, address, timeoutSeconds, secretEncrypted }, audit) {
+    async updateAgent(viewer, id, { kind, address, timeoutSeconds, exampleOutput, secretEncrypted }, audit) {
       const parameters = new Parameters();
-      const row = await database.maybeOne<AgentRow>(
+      const row = await database.maybeOne<AgentDetailsRow>(
         `with agent as (
            update agents as a
            set kind = ${parameters.add(kind)}, address = ${parameters.add(address)},
-               timeout_seconds = ${parameters.add(timeoutSeconds)}, updated_at = now()
+               timeout_seconds = ${parameters.add(timeoutSeconds)},
+                example_output = ${parameters.add(jsonbOf(exampleOutput))}, updated_at = now()
                ${secretEncrypted === undefined ? '' : `, secret_encrypted = ${parameters.add(secretEncrypted)}`}
            where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}
-           returning ${COLUMNS}
+           returning ${ALL_COLUMNS}
          ), ${auditPart(audit, 'agent', 'id', parameters)}
          select * from agent`,
         parameters.values,
       );
-      return row && agentOf(row);
+      return row && detailsOf(row);
     },
     async deleteAgent(viewer, id, audit) {
       const parameters = new Parameters();
@@ -106,4 +122,12 @@ function agentOf(row: AgentRow): RegisteredAgent {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
+}
+
+function detailsOf(row: AgentDetailsRow): AgentDetails {
+  return { ...agentOf(row), exampleOutput: row.example_output };
+}
+
+function jsonbOf(value: Json): string | null {
+  return value === null ? null : JSON.stringify(value);
 }

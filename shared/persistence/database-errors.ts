@@ -20,6 +20,11 @@ export class TransactionConflictError extends Error {
   readonly code = 'TRANSACTION_CONFLICT';
 }
 
+/** A statement took longer than it may. */
+export class StatementTimeoutError extends Error {
+  readonly code = 'STATEMENT_TIMEOUT';
+}
+
 /** The database cannot be reached, or is starting or stopping. */
 export class DatabaseUnavailableError extends Error {
   readonly code = 'DATABASE_UNAVAILABLE';
@@ -53,6 +58,8 @@ export function translateDatabaseError(error: unknown): unknown {
     if (state === '40001' || state === '40P01' || state === '55P03') {
       return new TransactionConflictError(`Do it again: ${error.message}`, cause);
     }
+    if (state === '57014')
+      return new StatementTimeoutError(`The statement was cancelled: ${error.message}`, cause);
     if (state.startsWith('08') || state.startsWith('57P') || state.startsWith('53')) {
       return new DatabaseUnavailableError(`The database is not available: ${error.message}`, cause);
     }

@@ -1,14 +1,11 @@
 import type { Viewer } from '../application/viewer.ts';
-import type { RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
-import { RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
+import type { ExecutionStatus } from './execution-status.ts';
+import { type ChangeableRun, RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
+import { mentions } from './searched-text.ts';
 import { canViewRun, ownsRun, Parameters } from './visibility.ts';
 
-/** A run's status with a pause for a status of its own. */
-export type ExecutionStatus = RunStatus | 'PAUSED';
-
 export interface ExecutionSummary extends RunSummary {
-  readonly execution_status: ExecutionStatus;
   /** When it started, or was created where it has not; null only where another producer says neither. */
   readonly begun_at: Date | null;
 }
@@ -30,6 +27,8 @@ export interface ExecutionFilter {
   readonly startedAfter?: string | undefined;
   /** ISO 8601; up to, and without, this moment. */
   readonly startedBefore?: string | undefined;
+  /** Words of one error, or of one attempt's log lines. */
+  readonly mentions?: string | undefined;
 }
 
 export const sortKeys = ['start_time', 'status', 'execution_time'] as const;
@@ -50,7 +49,7 @@ export interface OffsetPiece<Row> {
 
 export interface ExecutionQueries {
   maybeFindExecution(viewer: Viewer, executionId: string, reach: Reach): Promise<ExecutionDetails | null>;
-  maybeFindExecutionRun(viewer: Viewer, executionId: string, reach: Reach): Promise<{ runId: string } | null>;
+  maybeFindExecutionRun(viewer: Viewer, executionId: string, reach: Reach): Promise<ChangeableRun | null>;
   /** A workflow's in one community, with how many there are of them. */
   listExecutions(
     viewer: Viewer,
@@ -66,7 +65,7 @@ export interface ExecutionQueries {
   ): Promise<OffsetPiece<ExecutionDetails>>;
 }
 
-const EXECUTION = `${RUN_SUMMARY}, r.execution_status, r.begun_at`;
+const EXECUTION = `${RUN_SUMMARY}, r.begun_at`;
 const DATA = 'r.input_data, r.output_data, r.variables, r.metadata, r.workflow_version_id';
 
 /** Of the columns as stored. Compression saves a factor of 100 at the most, so that a piece stays below 50 MB of JSON. */
@@ -79,7 +78,10 @@ const orderings = {
   execution_time: ['execution_time', 'id'],
 } as const;
 
-export function createExecutionQueries(database: Statements): ExecutionQueries {
+/** @param searches what `mentions` asks: its time has a limit, since the words decide how long it takes. */
+export function createExecutionQueries(database: Statements, searches = database): ExecutionQueries {
+  const askedOf = ({ mentions }: { readonly mentions?: string | undefined }) =>
+    mentions === undefined ? database : searches;
   return {
     maybeFindExecution(viewer, executionId, reach) {
       const parameters = new Parameters();
@@ -91,16 +93,18 @@ export function createExecutionQueries(database: Statements): ExecutionQueries {
     },
     async maybeFindExecutionRun(viewer, executionId, reach) {
       const parameters = new Parameters();
-      const row = await database.maybeOne<{ run_id: string }>(
-        `select r.run_id from workflow_runs r
+      const row = await database.maybeOne<{ run_id: string; community_id: number | null }>(
+        `select r.run_id, r.community_id from workflow_runs r
          where ${isExecution(executionId, parameters)} and ${isWithin(reach, viewer, parameters)}`,
         parameters.values,
       );
-      return row && { runId: row.run_id };
+      return row && { runId: row.run_id, communityId: row.community_id };
     },
     async listExecutions(viewer, { workflowId, communityId }, filter, page) {
       const parameters = new Parameters();
-      const hasRange = filter.startedAfter !== undefined || filter.startedBefore !== undefined;
+      // There are counts by status, and by nothing else.
+      const { startedAfter, startedBefore, mentions: words } = filter;
+      const isCounted = [startedAfter, startedBefore, words].every((value) => value === undefined);
       const where = [
         `r.workflow_definition_id = ${parameters.add(workflowId)}`,
         `r.community_id = ${parameters.add(communityId)}`,
@@ -111,12 +115,12 @@ export function createExecutionQueries(database: Statements): ExecutionQueries {
       const order = (alias: string) =>
         orderings[page.sortBy].map((column) => `${alias}.${column} ${page.sortOrder}`).join(', ');
       // One statement, so one snapshot: the total is that of the pages.
-      const rows = await database.many<ListedExecution & { total: number; id: string | null }>(
+      const rows = await askedOf(filter).many<ListedExecution & { total: number; id: string | null }>(
         `select t.total, p.*,
                 (select count(distinct (s.scope, s.step_id, s.visit))::int from step_executions s
                   where s.run_id = p.run_id and s.started_at is not null) as nodes_executed
-         from (select coalesce(${hasRange ? 'count(*)' : 'sum(r.runs)'}, 0)::bigint as total
-                 from ${hasRange ? 'workflow_runs' : 'run_counts'} r where ${where}) t
+         from (select coalesce(${isCounted ? 'sum(r.runs)' : 'count(*)'}, 0)::bigint as total
+                 from ${isCounted ? 'run_counts' : 'workflow_runs'} r where ${where}) t
          left join lateral (
            select ${EXECUTION}, r.execution_time from workflow_runs r
             where ${where}
@@ -132,7 +136,7 @@ export function createExecutionQueries(database: Statements): ExecutionQueries {
       const parameters = new Parameters();
       const where = [ownsRun(viewer, parameters), ...conditionsOf(filter, parameters)];
       if (workflowId !== undefined) where.push(`r.workflow_definition_id = ${parameters.add(workflowId)}`);
-      const rows = await database.many<ExecutionDetails & { candidates: number }>(
+      const rows = await askedOf(filter).many<ExecutionDetails & { candidates: number }>(
         // pg_column_size reads a large value's pointer, not the value.
         `select * from (
            select r.*, count(*) over () as candidates, row_number() over latest_first as place,
@@ -174,7 +178,7 @@ function isWithin(reach: Reach, viewer: Viewer, parameters: Parameters): string 
 
 function conditionsOf(filter: ExecutionFilter, parameters: Parameters): string[] {
   const conditions: string[] = [];
-  const { statuses, startedAfter, startedBefore } = filter;
+  const { statuses, startedAfter, startedBefore, mentions: words } = filter;
   // A single status by `=`: the index by status then has the rows in the order of their start.
   if (statuses?.length === 1) conditions.push(`r.execution_status = ${parameters.add(statuses[0])}`);
   else if (statuses !== undefined)
@@ -183,5 +187,6 @@ function conditionsOf(filter: ExecutionFilter, parameters: Parameters): string[]
     conditions.push(`r.begun_at >= ${parameters.add(startedAfter)}::timestamptz`);
   if (startedBefore !== undefined)
     conditions.push(`r.begun_at < ${parameters.add(startedBefore)}::timestamptz`);
+  if (words !== undefined) conditions.push(mentions(words, parameters));
   return conditions;
 }

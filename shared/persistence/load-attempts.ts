@@ -20,21 +20,26 @@ interface AttemptRow {
   due_at: Date | null;
   deadline_at: Date | null;
   accepted_at: Date | null;
+  heartbeat_ms: number | null;
+  heartbeat_due_at: Date | null;
   republished_at: Date | null;
+  signal_name: string | null;
+  child_run_id: string | null;
   wake_at: Date | null;
+  error_code: string | null;
 }
 
-/** What a batch's events are about, by run: attempts by id, a run's open ones, a run's last. */
+/** What a batch's events are about, by run (functions/load_attempts.sql). One statement, or none where nothing is asked. */
 export async function loadAttempts(
   statements: Statements,
-  { ids, withInput, openOf, lastOf }: AttemptQuery,
+  { ids, withInput, ...query }: AttemptQuery,
 ): Promise<ReadonlyMap<string, Attempt[]>> {
-  if (ids.length + openOf.length + lastOf.length === 0) return new Map();
-  const rows = await statements.many<AttemptRow>('select * from load_attempts($1, $2, $3, $4)', [
+  const others = othersOf(query);
+  if (ids.length + others.length === 0) return new Map();
+  const rows = await statements.many<AttemptRow>('select * from load_attempts($1, $2, $3)', [
     ids,
     withInput,
-    openOf,
-    lastOf,
+    others.length === 0 ? null : JSON.stringify(others),
   ]);
   const byRun = new Map<string, Attempt[]>();
   for (const row of rows) {
@@ -43,6 +48,36 @@ export async function loadAttempts(
     else attempts.push(attemptOf(row));
   }
   return byRun;
+}
+
+interface Other {
+  readonly kind: 'open' | 'within' | 'container' | 'waiting' | 'last' | 'step';
+  readonly run_id: string;
+  readonly path?: string | null;
+  readonly name?: string;
+  readonly number?: number;
+}
+
+function othersOf({
+  openOf,
+  openWithin,
+  containers,
+  waiting,
+  lastOf,
+  steps,
+}: Omit<AttemptQuery, 'ids' | 'withInput'>): Other[] {
+  return [
+    ...openOf.map((runId): Other => ({ kind: 'open', run_id: runId })),
+    ...openWithin.map(({ runId, path }): Other => ({ kind: 'within', run_id: runId, path })),
+    ...containers.map(({ runId, path }): Other => ({ kind: 'container', run_id: runId, path })),
+    ...waiting.map(
+      ({ runId, name, count }): Other => ({ kind: 'waiting', run_id: runId, name, number: count }),
+    ),
+    ...lastOf.map((runId): Other => ({ kind: 'last', run_id: runId })),
+    ...steps.map(
+      ({ runId, scope, stepId }): Other => ({ kind: 'step', run_id: runId, path: scope, name: stepId }),
+    ),
+  ];
 }
 
 function attemptOf(row: AttemptRow): Attempt {
@@ -55,9 +90,9 @@ function attemptOf(row: AttemptRow): Attempt {
     policyAttempt: row.policy_attempt,
     status: row.status,
     inputData: row.input_data,
-    // What a settled attempt came to is never read back by a decision.
+    // What a settled attempt came to is never read back by a decision, but for its error's code.
     outputData: null,
-    error: null,
+    error: row.error_code === null ? null : { code: row.error_code, message: '' },
     logs: null,
     createdAt: row.created_at.getTime(),
     startedAt: row.started_at?.getTime() ?? null,
@@ -66,7 +101,11 @@ function attemptOf(row: AttemptRow): Attempt {
     dueAt: row.due_at?.getTime() ?? null,
     deadlineAt: row.deadline_at?.getTime() ?? null,
     acceptedAt: row.accepted_at?.getTime() ?? null,
+    heartbeatMs: row.heartbeat_ms,
+    heartbeatDueAt: row.heartbeat_due_at?.getTime() ?? null,
     republishedAt: row.republished_at?.getTime() ?? null,
+    signalName: row.signal_name,
+    childRunId: row.child_run_id,
     wakeAt: row.wake_at?.getTime() ?? null,
   };
 }

@@ -16,6 +16,13 @@ interface RunRow {
   cancelled_by: string | null;
   cancel_reason: string | null;
   retried_at: Date | null;
+  paused_at: Date | null;
+  steps_started: number;
+  timeout_at: Date | null;
+  revisits: boolean;
+  parent_run_id: string | null;
+  parent_step_execution_id: string | null;
+  depth: number;
   wake_at: Date | null;
   owner: string | null;
   workflow_id: string;
@@ -55,6 +62,15 @@ function runOf(row: RunRow): Run {
         ? null
         : { by: row.cancelled_by, reason: row.cancel_reason, at: row.cancelled_at.getTime() },
     retriedAt: row.retried_at?.getTime() ?? null,
+    pausedAt: row.paused_at?.getTime() ?? null,
+    stepsStarted: row.steps_started,
+    timeoutAt: row.timeout_at?.getTime() ?? null,
+    revisits: row.revisits,
+    parent:
+      row.parent_run_id === null || row.parent_step_execution_id === null
+        ? null
+        : { runId: row.parent_run_id, stepExecutionId: row.parent_step_execution_id },
+    depth: row.depth,
     wakeAt: row.wake_at?.getTime() ?? null,
   };
 }

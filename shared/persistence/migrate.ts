@@ -19,7 +19,7 @@ export class MigrationError extends Error {
  */
 export async function migrate(
   databaseUrl: string,
-  { migrations = loadMigrations(), functions = true }: MigrateOptions = {},
+  migrations: Promise<readonly Migration[]> = loadMigrations(),
 ): Promise<string[]> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
@@ -42,7 +42,7 @@ export async function migrate(
         });
       }
     }
-    if (functions) await createFunctions(client);
+    await createFunctions(client);
     return pending.map(({ name }) => name);
   } finally {
     // The lock goes with the connection.
@@ -53,11 +53,6 @@ export async function migrate(
 export interface Migration {
   readonly name: string;
   readonly sql: string;
-}
-
-export interface MigrateOptions {
-  readonly migrations?: Promise<readonly Migration[]>;
-  readonly functions?: boolean;
 }
 
 /**

@@ -10,33 +10,17 @@ export function createNewRuns(database: Database): NewRuns {
      * for; only a claim that failed costs a second statement, which then sees what won.
      */
     async insert(run) {
-      const parameters = new Parameters();
-      if (run.idempotency === undefined) {
-        await database.execute(
-          `with run as (
-             insert into workflow_runs (${RUN_COLUMNS}) values (${runValues(run, parameters)}) returning run_id
-           ) ${auditOf(run, parameters)}
-           insert into outbox (id, messages) values (${outboxValues(run, parameters)})`,
-          parameters.values,
-        );
+      const { idempotency } = run;
+      if (idempotency === undefined) {
+        await insertRun(database, run);
         return null;
       }
-      const { userId, key, requestHash } = run.idempotency;
-      const claim = [userId, key, requestHash, run.runId].map((value) => parameters.add(value)).join(', ');
-      const claimed = await database.maybeOne(
-        `with claimed as (
-           insert into idempotency_keys (user_id, key, request_hash, run_id) values (${claim})
-           on conflict (user_id, key) do nothing
-           returning run_id
-         ), run as (
-           insert into workflow_runs (${RUN_COLUMNS}) select ${runValues(run, parameters)} from claimed returning run_id
-         ) ${auditOf(run, parameters)}, message as (
-           insert into outbox (id, messages) select ${outboxValues(run, parameters)} from claimed
-         )
-         select run_id from claimed`,
-        parameters.values,
-      );
-      return claimed ? null : findEarlier(database, run.idempotency);
+      for (;;) {
+        if (await claimAndInsertRun(database, run, idempotency)) return null;
+        const earlier = await maybeFindEarlier(database, idempotency);
+        // A key that came to the end of its time between the two statements is free again.
+        if (earlier) return earlier;
+      }
     },
     async notePublishFailure(runId, message) {
       await database.execute(
@@ -47,23 +31,70 @@ export function createNewRuns(database: Database): NewRuns {
   };
 }
 
-async function findEarlier(database: Database, { userId, key }: IdempotencyClaim): Promise<EarlierRun> {
-  const row = await database.one<{ request_hash: Buffer; id: string; run_id: string; created_at: Date }>(
-    `select k.request_hash, r.id, r.run_id, r.created_at
-     from idempotency_keys k join workflow_runs r on r.run_id = k.run_id
+async function insertRun(database: Database, run: NewRun): Promise<void> {
+  const parameters = new Parameters();
+  await database.execute(
+    `with run as (
+       insert into workflow_runs (${RUN_COLUMNS}) values (${runValues(run, parameters)}) returning run_id
+     ) ${auditOf(run, parameters)}
+     insert into outbox (id, messages) values (${outboxValues(run, parameters)})`,
+    parameters.values,
+  );
+}
+
+/** @returns whether the key was free */
+async function claimAndInsertRun(
+  database: Database,
+  run: NewRun,
+  { userId, key, requestHash }: IdempotencyClaim,
+): Promise<boolean> {
+  const parameters = new Parameters();
+  const claim = [userId, key, requestHash, run.runId].map((value) => parameters.add(value)).join(', ');
+  const claimed = await database.maybeOne(
+    `with claimed as (
+       insert into idempotency_keys (user_id, key, request_hash, run_id) values (${claim})
+       on conflict (user_id, key) do nothing
+       returning run_id
+     ), run as (
+       insert into workflow_runs (${RUN_COLUMNS}) select ${runValues(run, parameters)} from claimed returning run_id
+     ) ${auditOf(run, parameters)}, message as (
+       insert into outbox (id, messages) select ${outboxValues(run, parameters)} from claimed
+     )
+     select run_id from claimed`,
+    parameters.values,
+  );
+  return claimed !== null;
+}
+
+/** The answer that was given; also where the run itself was removed since. */
+async function maybeFindEarlier(
+  database: Database,
+  { userId, key }: IdempotencyClaim,
+): Promise<EarlierRun | null> {
+  const row = await database.maybeOne<{
+    request_hash: Buffer;
+    id: string;
+    run_id: string;
+    created_at: Date;
+  }>(
+    `select k.request_hash, k.run_id, coalesce(r.id::text, substr(k.run_id, length('run-') + 1)) as id,
+            coalesce(r.created_at, k.created_at) as created_at
+     from idempotency_keys k left join workflow_runs r on r.run_id = k.run_id
      where k.user_id = $1 and k.key = $2`,
     [userId, key],
   );
-  return {
-    runId: row.run_id,
-    executionId: row.id,
-    createdAt: row.created_at,
-    requestHash: row.request_hash,
-  };
+  return (
+    row && {
+      runId: row.run_id,
+      executionId: row.id,
+      createdAt: row.created_at,
+      requestHash: row.request_hash,
+    }
+  );
 }
 
 const RUN_COLUMNS = `id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
-  triggered_by, input_data, variables, community_id, metadata, created_at, updated_at, wake_at`;
+  triggered_by, input_data, variables, community_id, metadata, created_at, updated_at, wake_at, paused_at`;
 
 function runValues(run: NewRun, parameters: Parameters): string {
   const values = [
@@ -85,7 +116,9 @@ function runValues(run: NewRun, parameters: Parameters): string {
     run.createdAt,
     run.wakeAt,
   ];
-  return values.map((value) => parameters.add(value)).join(', ');
+  const pausedAt = `(select ${parameters.add(run.createdAt)}::timestamptz from workflows
+    where id = ${parameters.add(run.workflowDefinitionId)} and paused_at is not null)`;
+  return [...values.map((value) => parameters.add(value)), pausedAt].join(', ');
 }
 
 /** A further part of the `with`, or nothing. */

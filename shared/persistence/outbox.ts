@@ -1,10 +1,10 @@
 import type { Outbox, OutboxEntry } from '../application/ports.ts';
-import type { Database, Statements } from './database.ts';
+import type { Statements } from './database.ts';
 
-export function createOutbox(database: Database): Outbox {
+export function createOutbox(statements: Statements): Outbox {
   return {
     async remove(ids) {
-      await database.execute('select remove_outbox($1)', [ids]);
+      await statements.execute('select remove_outbox($1)', [ids]);
     },
   };
 }

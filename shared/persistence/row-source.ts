@@ -25,21 +25,3 @@ export function rowSource<C extends Columns>(
   const types = Object.entries(columns).map(([name, type]) => `${name} ${type}`);
   return `json_to_recordset(${parameter(JSON.stringify(rows))}::json) as v (${types.join(', ')})`;
 }
-
-/**
- * The condition that a row of `table` is one of them. Where they are many it says beside the join what the join alone hides
- * from the planner, which takes every function for 100 rows: how many there are. Without it a small batch reads a small table
- * whole.
- */
-export function isOneOf<C extends Columns>(
-  table: string,
-  key: keyof C & string,
-  columns: C,
-  rows: readonly { readonly [K in keyof C]: unknown }[],
-  parameter: Parameter,
-): string {
-  const joined = `${table}.${key} = v.${key}`;
-  if (rows.length === 1) return joined;
-  const keys = parameter(rows.map((row) => row[key]));
-  return `${joined} and ${table}.${key} = any(${keys}::${columns[key]}[])`;
-}

@@ -1,14 +1,15 @@
 import { validate as isUuid } from 'uuid';
+import type { OpenRunsOfWorkflows } from '../application/pause-workflow.ts';
 import type { Viewer } from '../application/viewer.ts';
 import type { Statements } from './database.ts';
 import { RUN_SUMMARY, type RunFilter, type RunSummary, runConditions } from './run-queries.ts';
 import { canExecuteRun, canViewRun, Parameters } from './visibility.ts';
 
 export type BulkFilter = Omit<RunFilter, 'statuses'> & {
-  readonly statuses?: readonly ('PENDING' | 'RUNNING')[] | undefined;
+  readonly statuses?: readonly ('PENDING' | 'RUNNING' | 'PAUSED')[] | undefined;
 };
 
-export interface RunBatches {
+export interface RunBatches extends OpenRunsOfWorkflows {
   /** By run_id or execution id, in no order; those that the viewer may not see are absent. */
   findRuns(viewer: Viewer, ids: readonly string[]): Promise<readonly RunSummary[]>;
   /** Open runs that the viewer may cancel: how many there are, and the oldest of them. */
@@ -19,7 +20,10 @@ export interface RunBatches {
   ): Promise<{ readonly total: number; readonly runIds: readonly string[] }>;
 }
 
-export function createRunBatches(database: Statements): RunBatches {
+/** @param searches what `mentions` asks: its time has a limit, since the words decide how long it takes. */
+export function createRunBatches(database: Statements, searches = database): RunBatches {
+  const askedOf = ({ mentions }: { readonly mentions?: string | undefined }) =>
+    mentions === undefined ? database : searches;
   return {
     findRuns(viewer, ids) {
       const parameters = new Parameters();
@@ -40,13 +44,27 @@ export function createRunBatches(database: Statements): RunBatches {
         canExecuteRun(viewer, parameters),
         ...runConditions(filter, parameters),
       ];
-      const rows = await database.many<{ run_id: string; total: number }>(
+      const rows = await askedOf(filter).many<{ run_id: string; total: number }>(
         `select r.run_id, count(*) over () as total from workflow_runs r
          where ${conditions.join(' and ')}
          order by r.created_at, r.id limit ${parameters.add(limit)}`,
         parameters.values,
       );
       return { total: rows[0]?.total ?? 0, runIds: rows.map(({ run_id }) => run_id) };
+    },
+    async findOpenRunsOf(workflowId, { isPaused, after, limit }) {
+      const rows = await database.many<{ id: string; run_id: string }>(
+        `select id, run_id from workflow_runs
+         where workflow_definition_id = $1 and status in ('PENDING', 'RUNNING') and (paused_at is not null) = $2
+           and ($3::uuid is null or id > $3)
+         order by id limit $4`,
+        [workflowId, isPaused, after, limit],
+      );
+      const last = rows.at(-1);
+      return {
+        runIds: rows.map(({ run_id }) => run_id),
+        next: rows.length < limit || !last ? null : last.id,
+      };
     },
   };
 }

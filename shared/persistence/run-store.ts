@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import type { AttemptQuery, DataQuery, RunStore, RunTransaction } from '../application/ports.ts';
+import type { RunStore, RunTransaction } from '../application/ports.ts';
 import type { JsonObject } from '../engine/json.ts';
 import { loadAgentRoutes } from './agent-routes.ts';
 import type { Database, Statements } from './database.ts';
 import { loadAttempts } from './load-attempts.ts';
+import { loadJoins } from './load-joins.ts';
 import { loadRunData } from './load-run-data.ts';
 import { loadVersions } from './load-versions.ts';
 import { lockRuns } from './lock-runs.ts';
@@ -20,13 +21,25 @@ export function createRunStore(database: Database): RunStore {
 function runTransaction(statements: Statements): RunTransaction {
   return {
     lockRuns: (runIds) => lockRuns(statements, runIds),
-    loadAttempts: (query: AttemptQuery) => loadAttempts(statements, query),
-    loadData: (query: DataQuery) => loadRunData(statements, query),
+    loadAttempts: (query) => loadAttempts(statements, query),
+    loadJoins: (query) => loadJoins(statements, query),
+    loadData: (asked) => loadRunData(statements, asked),
+    loadCompletedSteps: (runIds) => loadCompletedSteps(statements, runIds),
     loadVersions: (versionIds) => loadVersions(statements, versionIds),
     loadAgentRoutes: (names) => loadAgentRoutes(statements, names),
     storeInlinePlans: (definitions) => storeInlinePlans(statements, definitions),
     save: (changes, outbox) => saveChanges(statements, changes, outbox),
   };
+}
+
+/** Reads all that the runs did: only for one that is to go on with another version. */
+async function loadCompletedSteps(statements: Statements, runIds: readonly string[]) {
+  const rows = await statements.many<{ run_id: string; step_ids: string[] }>(
+    `select run_id, array_agg(distinct step_id::text order by step_id::text) as step_ids
+       from step_executions where run_id = any($1) and status = 'COMPLETED' group by run_id`,
+    [runIds],
+  );
+  return new Map(rows.map(({ run_id, step_ids }) => [run_id, step_ids]));
 }
 
 async function storeInlinePlans(

@@ -1,5 +1,16 @@
-import type { Changes, OutboxEntry } from '../application/ports.ts';
+import type {
+  AttemptOpened,
+  Changes,
+  ChildChange,
+  JoinChange,
+  OutboxEntry,
+  RunChange,
+  RunStarted,
+} from '../application/ports.ts';
+import { workflowIdOf } from '../application/publish-entries.ts';
+import type { Attempt } from '../engine/state.ts';
 import { insertRecords } from './audit-log.ts';
+import { childKey } from './child-key.ts';
 import type { Statements } from './database.ts';
 import type { Parameter } from './row-source.ts';
 
@@ -10,72 +21,203 @@ import type { Parameter } from './row-source.ts';
  */
 export async function saveChanges(
   statements: Statements,
-  { closed, started, opened, advanced, changed, audited }: Changes,
+  changes: Changes,
   outbox: OutboxEntry,
 ): Promise<void> {
-  const saved = statements.execute('select save_decisions($1, $2, $3, $4, $5, $6, $7)', [
-    rows(closed, ({ stepExecutionId, status, outputData, error, logs, completedAt }) => ({
-      id: stepExecutionId,
-      status,
-      output_data: outputData,
-      error_message: error?.message,
-      error_code: error?.code,
-      logs: logs ?? undefined,
-      completed_at: iso(completedAt),
-    })),
-    rows(started, (attempt) => ({
-      id: attempt.stepExecutionId,
-      started_at: iso(attempt.startedAt),
-      deadline_at: iso(attempt.deadlineAt),
-      republished_at: iso(attempt.republishedAt),
-      wake_at: iso(attempt.wakeAt),
-    })),
-    rows(opened, ({ runId, stepName, agentName, stepType, attempt }) => ({
-      id: attempt.stepExecutionId,
-      run_id: runId,
-      step_id: attempt.stepId,
-      step_name: stepName,
-      agent_name: agentName,
-      step_type: stepType,
-      status: attempt.status,
-      input_data: attempt.inputData,
-      error_message: attempt.error?.message,
-      error_code: attempt.error?.code,
-      created_at: iso(attempt.createdAt),
-      started_at: iso(attempt.startedAt),
-      completed_at: iso(attempt.completedAt),
-      scope: attempt.scope,
-      visit: attempt.visit,
-      attempt: attempt.attempt,
-      policy_attempt: attempt.policyAttempt,
-      timeout_ms: attempt.timeoutMs,
-      due_at: iso(attempt.dueAt),
-      deadline_at: iso(attempt.deadlineAt),
-      wake_at: iso(attempt.wakeAt),
-    })),
-    rows(advanced, ({ runId, sequence }) => ({ run_id: runId, sequence })),
-    rows(changed, ({ run, versionId }) => ({
-      run_id: run.runId,
-      status: run.status,
-      sequence: run.sequence,
-      started_at: iso(run.startedAt),
-      completed_at: iso(run.completedAt),
-      output_data: run.outputData,
-      error_message: run.error?.message,
-      error_code: run.error?.code,
-      error_step_id: run.error?.stepId,
-      error_attempt: run.error?.attempt,
-      cancelled_at: iso(run.cancellation?.at ?? null),
-      cancelled_by: run.cancellation?.by,
-      cancel_reason: run.cancellation?.reason,
-      retried_at: iso(run.retriedAt),
-      wake_at: iso(run.wakeAt),
-      workflow_version_id: versionId,
-    })),
-    outbox.id,
-    JSON.stringify(outbox.messages),
-  ]);
+  const saved = statements.execute(
+    'select save_decisions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
+    [
+      rows(changes.closed, closedRow),
+      rows(changes.continued, continuedRow),
+      rows(changes.opened, openedRow),
+      rows(changes.advanced, ({ runId, sequence, stepsStarted }) => ({
+        run_id: runId,
+        sequence,
+        steps_started: stepsStarted,
+      })),
+      rows(changes.changed, changedRow),
+      rows(changes.joins, joinRow),
+      rows(changes.children, childRow),
+      rows(changes.data, ({ runId, scope, variables, error }) => ({
+        run_id: runId,
+        scope,
+        variables,
+        error,
+      })),
+      rows(changes.signalsKept, ({ runId, signal: { id, name, payload, receivedAt, takenBy } }) => ({
+        run_id: runId,
+        id,
+        name,
+        payload,
+        received_at: iso(receivedAt),
+        taken_by: takenBy,
+      })),
+      rows(changes.signalsTaken, ({ runId, signal: { id, takenBy } }) => ({
+        run_id: runId,
+        id,
+        taken_by: takenBy,
+      })),
+      rows(changes.runsStarted, startedRunRow),
+      outbox.id,
+      JSON.stringify(outbox.messages),
+    ],
+  );
+  const { audited } = changes;
   await Promise.all([saved, audited.length === 0 ? null : insertAudit(statements, audited)]);
+}
+
+function closedRow({
+  stepExecutionId,
+  status,
+  inputData,
+  outputData,
+  error,
+  logs,
+  startedAt,
+  completedAt,
+  childRunId,
+}: Attempt) {
+  return {
+    id: stepExecutionId,
+    status,
+    input_data: inputData,
+    output_data: outputData,
+    error_message: error?.message,
+    error_code: error?.code,
+    logs: logs ?? undefined,
+    started_at: iso(startedAt),
+    completed_at: iso(completedAt),
+    child_run_id: childRunId,
+  };
+}
+
+function continuedRow(attempt: Attempt) {
+  return {
+    id: attempt.stepExecutionId,
+    status: attempt.status,
+    input_data: attempt.inputData,
+    started_at: iso(attempt.startedAt),
+    due_at: iso(attempt.dueAt),
+    deadline_at: iso(attempt.deadlineAt),
+    heartbeat_ms: attempt.heartbeatMs,
+    heartbeat_due_at: iso(attempt.heartbeatDueAt),
+    republished_at: iso(attempt.republishedAt),
+    signal_name: attempt.signalName,
+    child_run_id: attempt.childRunId,
+    wake_at: iso(attempt.wakeAt),
+  };
+}
+
+function openedRow({ runId, stepName, agentName, stepType, attempt }: AttemptOpened) {
+  return {
+    id: attempt.stepExecutionId,
+    run_id: runId,
+    step_id: attempt.stepId,
+    step_name: stepName,
+    agent_name: agentName,
+    step_type: stepType,
+    status: attempt.status,
+    input_data: attempt.inputData,
+    output_data: attempt.outputData,
+    error_message: attempt.error?.message,
+    error_code: attempt.error?.code,
+    created_at: iso(attempt.createdAt),
+    started_at: iso(attempt.startedAt),
+    completed_at: iso(attempt.completedAt),
+    scope: attempt.scope,
+    visit: attempt.visit,
+    attempt: attempt.attempt,
+    policy_attempt: attempt.policyAttempt,
+    timeout_ms: attempt.timeoutMs,
+    due_at: iso(attempt.dueAt),
+    deadline_at: iso(attempt.deadlineAt),
+    heartbeat_ms: attempt.heartbeatMs,
+    heartbeat_due_at: iso(attempt.heartbeatDueAt),
+    signal_name: attempt.signalName,
+    child_run_id: attempt.childRunId,
+    wake_at: iso(attempt.wakeAt),
+  };
+}
+
+function changedRow({ run, versionId, version }: RunChange) {
+  return {
+    run_id: run.runId,
+    status: run.status,
+    sequence: run.sequence,
+    started_at: iso(run.startedAt),
+    completed_at: iso(run.completedAt),
+    output_data: run.outputData,
+    error_message: run.error?.message,
+    error_code: run.error?.code,
+    error_step_id: run.error?.stepId,
+    error_attempt: run.error?.attempt,
+    cancelled_at: iso(run.cancellation?.at ?? null),
+    cancelled_by: run.cancellation?.by,
+    cancel_reason: run.cancellation?.reason,
+    retried_at: iso(run.retriedAt),
+    paused_at: iso(run.pausedAt),
+    steps_started: run.stepsStarted,
+    timeout_at: iso(run.timeoutAt),
+    revisits: run.revisits,
+    parent_step_execution_id: run.parent?.stepExecutionId,
+    wake_at: iso(run.wakeAt),
+    workflow_version_id: versionId,
+    version: version?.number,
+    workflow_id: version?.workflowId,
+  };
+}
+
+function joinRow({ runId, join, before }: JoinChange) {
+  return {
+    run_id: runId,
+    path: join.path,
+    step_id: join.stepId,
+    step_execution_id: join.stepExecutionId,
+    total: join.total,
+    needed: join.needed,
+    tolerated: join.tolerated,
+    started: join.started,
+    completed: join.completed,
+    failed: join.failed,
+    output_bytes: join.outputBytes,
+    is_over: join.isOver,
+    failure_code: join.failure?.code,
+    failure_message: join.failure?.message,
+    was_completed: before?.completed,
+    was_failed: before?.failed,
+  };
+}
+
+function childRow({ runId, child: { scope, index, status, input, output, error } }: ChildChange) {
+  return {
+    run_id: runId,
+    ...childKey(scope),
+    index,
+    status,
+    input,
+    output,
+    error_code: error?.code,
+    error_message: error?.message,
+  };
+}
+
+function startedRunRow({ workflow, parentRunId, ...run }: RunStarted) {
+  return {
+    // One uuid is both: the execution's id, and in the run's.
+    id: run.childRunId.replace(/^run-/, ''),
+    run_id: run.childRunId,
+    workflow_id: workflowIdOf(workflow.name, workflow.version),
+    workflow_name: workflow.name,
+    workflow_definition_id: workflow.workflowId,
+    workflow_version_id: workflow.versionId,
+    version: workflow.version,
+    input_data: run.inputData,
+    depth: run.depth,
+    parent_run_id: parentRunId,
+    parent_step_execution_id: run.parentStepExecutionId,
+    created_at: iso(run.createdAt),
+    wake_at: iso(run.wakeAt),
+  };
 }
 
 /** Only calls of the API are audited: what records cause costs no statement for it. */

@@ -7,11 +7,43 @@ export function knownFields(
   input: unknown,
   path: readonly PropertyKey[],
 ): readonly string[] {
-  return formsOf(schema, input).flatMap((form): readonly string[] => {
-    const [key, ...rest] = path;
-    if (key === undefined) return form instanceof z.ZodObject ? Object.keys(form.shape) : [];
+  return schemasAt(schema, input, path).flatMap(({ schema, input }) =>
+    formsOf(schema, input).flatMap((form) => (form instanceof z.ZodObject ? Object.keys(form.shape) : [])),
+  );
+}
+
+/** The tags of those kinds of the object at a path which know a field that the kind it is of does not. */
+export function tagsWithField(
+  schema: z.core.$ZodType,
+  input: unknown,
+  path: readonly PropertyKey[],
+  field: string,
+): readonly string[] {
+  return schemasAt(schema, input, path).flatMap(({ schema }) => {
+    const union = unwrapped(schema);
+    if (!(union instanceof z.ZodDiscriminatedUnion)) return [];
+    return union.options
+      .filter((option) => partOf(option, field) !== null)
+      .flatMap((option) => {
+        const part = partOf(option, union.def.discriminator);
+        const tag = part && unwrapped(part);
+        return tag instanceof z.ZodLiteral ? [...tag.values].map(String) : [];
+      });
+  });
+}
+
+interface Judged {
+  readonly schema: z.core.$ZodType;
+  readonly input: unknown;
+}
+
+/** What judges the value at a path of the input. */
+function schemasAt(schema: z.core.$ZodType, input: unknown, path: readonly PropertyKey[]): readonly Judged[] {
+  const [key, ...rest] = path;
+  if (key === undefined) return [{ schema, input }];
+  return formsOf(schema, input).flatMap((form) => {
     const part = partOf(form, key);
-    return part === null ? [] : knownFields(part, valueAt(input, key), rest);
+    return part === null ? [] : schemasAt(part, valueAt(input, key), rest);
   });
 }
 
@@ -30,22 +62,25 @@ export function valueAt(input: unknown, key: PropertyKey): unknown {
 
 /** The schemas inside wrappers; of a union, those that the input may have been meant for. */
 function formsOf(schema: z.core.$ZodType, input: unknown): z.core.$ZodType[] {
+  const form = unwrapped(schema);
+  if (!(form instanceof z.ZodUnion)) return [form];
+  const options = form.options.flatMap((option) => formsOf(option, input));
+  return form instanceof z.ZodDiscriminatedUnion
+    ? options.filter((option) => hasTag(option, form.def.discriminator, input))
+    : options;
+}
+
+function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   if (
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodNullable ||
     schema instanceof z.ZodDefault ||
-    schema instanceof z.ZodReadonly
+    schema instanceof z.ZodReadonly ||
+    schema instanceof z.ZodLazy
   ) {
-    return formsOf(schema.unwrap(), input);
+    return unwrapped(schema.unwrap());
   }
-  if (schema instanceof z.ZodPipe) return formsOf(schema.in, input);
-  if (schema instanceof z.ZodUnion) {
-    const options = schema.options.flatMap((option) => formsOf(option, input));
-    return schema instanceof z.ZodDiscriminatedUnion
-      ? options.filter((option) => hasTag(option, schema.def.discriminator, input))
-      : options;
-  }
-  return [schema];
+  return schema instanceof z.ZodPipe ? unwrapped(schema.in) : schema;
 }
 
 function hasTag(option: z.core.$ZodType, tag: string, input: unknown): boolean {

@@ -1,22 +1,30 @@
 import type { z } from 'zod';
 import { isJsonObject } from '../engine/json.ts';
-import { knownFields, valueAt } from './known-fields.ts';
+import { knownFields, tagsWithField, valueAt } from './known-fields.ts';
 import type { HintOf } from './nearest-name.ts';
 import type { Problem } from './problem.ts';
+
+export interface ProblemWords {
+  readonly hintOf: HintOf;
+  /** What something is that the schema does not know. Default: `unknown field`. */
+  readonly unknown?: string | undefined;
+}
 
 /** What a schema finds wrong with an input, each where it is; an unknown field with the name that was probably meant. */
 export function problemsOf(
   schema: z.core.$ZodType,
   input: unknown,
   { issues }: z.core.$ZodError,
-  hintOf: HintOf,
+  { hintOf, unknown = 'unknown field' }: ProblemWords,
 ): readonly Problem[] {
   const unknownField = (path: readonly PropertyKey[], key: string) => {
+    const tags = tagsWithField(schema, input, path, key);
+    if (tags.length > 0) return `unknown field of this type${belongsTo(tags)}`;
     const given = path.reduce(valueAt, input);
     const free = knownFields(schema, input, path).filter(
       (name) => !isJsonObject(given) || !Object.hasOwn(given, name),
     );
-    return `unknown field${hintOf(key, free)}`;
+    return `${unknown}${hintOf(key, free)}`;
   };
   const problemsAt = (issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Problem[] => {
     const place = [...above, ...issue.path];
@@ -41,6 +49,14 @@ export function problemsOf(
     }
   };
   return issues.flatMap((issue) => problemsAt(issue, []));
+}
+
+const MAX_TAGS = 3;
+
+/** A field that many types have says nothing about which was meant. */
+function belongsTo(tags: readonly string[]): string {
+  if (tags.length > MAX_TAGS) return '';
+  return `: it belongs to ${tags.map((tag) => `"${tag}"`).join(' and ')}`;
 }
 
 /** Says what was expected, without the library's word for what it is instead. */

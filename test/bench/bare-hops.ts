@@ -3,8 +3,7 @@ import { createKafka } from '../../shared/kafka/client.ts';
 import { createTopics } from '../../shared/kafka/create-topics.ts';
 import { createProducer } from '../../shared/kafka/producer.ts';
 import { openDatabase } from '../../shared/persistence/database.ts';
-import type { BenchServers, HttpAgent } from './bench-stack.ts';
-import { STEPS } from './bench-stack.ts';
+import { type BenchServers, type HttpAgent, STEPS } from './bench-stack.ts';
 import { median } from './latency.ts';
 
 /**

@@ -13,6 +13,7 @@ import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import { type Environment, readEnvironment } from '../../shared/config/environment.ts';
 import { parseDefinition } from '../../shared/definition/parse-definition.ts';
+import type { JsonObject } from '../../shared/engine/json.ts';
 import { createTopics } from '../../shared/kafka/create-topics.ts';
 import type { MskEvent } from '../../shared/kafka/msk-event.ts';
 import { ensureAdminKey } from '../../shared/persistence/admin-key.ts';
@@ -29,6 +30,18 @@ export interface BenchOptions {
   readonly batchSize: number;
   readonly partitions: number;
   readonly agent: { readonly kind: 'in-process' } | HttpAgent;
+  /** Default: a sequence of `STEPS` agent steps. */
+  readonly shape?: Shape;
+}
+
+/** What a run does. */
+export interface Shape {
+  readonly name: string;
+  /** Agent steps of one run. */
+  readonly steps: number;
+  readonly input: JsonObject;
+  /** `start_step` and `steps`, all of one agent. */
+  definition(agentName: string): JsonObject;
 }
 
 export interface HttpAgent {
@@ -39,6 +52,7 @@ export interface HttpAgent {
 
 export interface BenchStack {
   readonly environment: Environment;
+  readonly shape: Shape;
   readonly workflow: Parameters<ReturnType<typeof createEngineServices>['startRun']>[0]['workflow'];
   readonly services: ReturnType<typeof createEngineServices>;
   readonly api: ApiHandler;
@@ -58,6 +72,7 @@ export async function startBenchStack({
   batchSize,
   partitions,
   agent,
+  shape = sequenceOf(STEPS),
 }: BenchOptions): Promise<BenchStack> {
   const prefix = `bench-${randomBytes(4).toString('hex')}.`;
   const environment = readEnvironment({
@@ -76,7 +91,7 @@ export async function startBenchStack({
   await createTopics(kafka, [...Object.values(topics), agentTopic], { partitions, replicationFactor: 1 });
 
   const services = createEngineServices(environment, 'bench');
-  const workflow = await storeWorkflow(services, prefix);
+  const workflow = await storeWorkflow(services, prefix, shape);
   const [kind, address, secret] =
     agent.kind === 'http'
       ? ['http', agent.url, encryptSecret(environment.secretKey, agent.secret)]
@@ -97,12 +112,13 @@ export async function startBenchStack({
     createHandler: () => {
       const own = createEngineServices(environment, 'step-executor');
       closers.push(own.close);
-      const { decideBatch, producer, tokens, clock } = own;
+      const { decideBatch, producer, tokens, clock, countDeadLetters } = own;
       return createStepExecutor({
         decideBatch: ended.watch(decideBatch),
         producer,
         verifyResultToken: tokens.verifyResultToken,
         deadLetterTopic: topics.deadLetter,
+        countDeadLetters,
         clock,
         log: { debug: () => {}, warn: (message, fields) => console.error(message, fields) },
       }) as LambdaHandler;
@@ -127,6 +143,7 @@ export async function startBenchStack({
   const mappings = [
     mapping(topics.executionRequests, executor),
     mapping(topics.results, executor),
+    mapping(topics.stepRequests, executor),
     ...(agent.kind === 'http' ? [mapping(topics.httpTasks, bridge)] : []),
   ];
   await Promise.all(mappings.map((one) => one.start()));
@@ -136,6 +153,7 @@ export async function startBenchStack({
 
   return {
     environment,
+    shape,
     workflow,
     services,
     api,
@@ -176,16 +194,32 @@ function endedRuns() {
   return { watch, completions };
 }
 
-async function storeWorkflow({ database }: ReturnType<typeof createEngineServices>, prefix: string) {
+/** One agent step after the other, each with what the one before brought. */
+export function sequenceOf(count: number): Shape {
+  return {
+    name: `sequence of ${count}`,
+    steps: count,
+    input: { message: 'a message of an ordinary length' },
+    definition(agent_name) {
+      const steps = Array.from({ length: count }, (_, i) => {
+        const from = i === 0 ? '$.workflow_input.message' : `$.s${i}.output_data.message`;
+        const next_step = i + 1 < count ? `s${i + 2}` : null;
+        return [`s${i + 1}`, { agent_name, next_step, input_mapping: { message: from } }];
+      });
+      return { start_step: 's1', steps: Object.fromEntries(steps) };
+    },
+  };
+}
+
+async function storeWorkflow(
+  { database }: ReturnType<typeof createEngineServices>,
+  prefix: string,
+  shape: Shape,
+) {
   const id = uuidv7();
   const versionId = uuidv7();
-  const steps = Array.from({ length: STEPS }, (_, i) => {
-    const from = i === 0 ? '$.workflow_input.message' : `$.s${i}.output_data.message`;
-    const next_step = i + 1 < STEPS ? `s${i + 2}` : null;
-    return [`s${i + 1}`, { agent_name: `${prefix}worker`, next_step, input_mapping: { message: from } }];
-  });
-  const name = `${prefix}sequence`;
-  const parsed = parseDefinition({ name, start_step: 's1', steps: Object.fromEntries(steps) });
+  const name = `${prefix}workflow`;
+  const parsed = parseDefinition({ name, ...shape.definition(`${prefix}worker`) });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { definition } = parsed;
   await database.execute(

@@ -14,7 +14,7 @@ export async function measureLatency(stack: BenchStack, runs: number): Promise<L
     method: 'POST',
     path: `/api/v1/workflows/${stack.workflow.id}/execute`,
     headers: { 'X-API-Key': stack.apiKey },
-    body: { input_data: { message: 'a message of an ordinary length' } },
+    body: { input_data: stack.shape.input },
   };
   const starts: number[] = [];
   const ends: number[] = [];

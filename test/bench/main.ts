@@ -17,6 +17,7 @@ import {
 } from './bench-stack.ts';
 import { measureCommitRate } from './commit-rate.ts';
 import { measureLatency } from './latency.ts';
+import { measureShapes, type ShapeCost } from './shapes.ts';
 import { countStatements } from './statement-count.ts';
 import { type Meters, measureThroughput, type Throughput } from './throughput.ts';
 
@@ -78,6 +79,7 @@ async function main(): Promise<void> {
       await latencyOf(servers, { kind: 'in-process' }),
       await latencyOf(servers, http),
     ] as const;
+    const shapes = await measureShapes(servers, { statements, pids }, PARTITIONS);
     const bareHopsMs = await measureBareHops(servers, http, 600);
 
     const commitRate = rates.toSorted((a, b) => a - b)[rates.length >> 1] as number;
@@ -96,6 +98,10 @@ async function main(): Promise<void> {
       `The same hops with no engine on them (Kafka, one small commit, HTTP): ${ms(bareHopsMs)}; ` +
         `the HTTP run takes ${(latencies[1].runP50Ms / bareHopsMs).toFixed(2)} × that.`,
     );
+    console.log(
+      `\nWhat a step costs in a large run, against a small one (batch size 100, agents in process):`,
+    );
+    console.log(shapeTable(shapes));
     const ratioAt100 = (kind: Agent['kind']) => {
       const found = measured.find(({ agent, batchSize }) => agent === kind && batchSize === 100);
       return found ? found.throughput.stepsPerSecond / commitRate : Number.NaN;
@@ -155,6 +161,20 @@ function throughputTable(measured: readonly Measured[], commitRate: number): str
         const cpu = throughput.cpuPerStepUs[name] ?? null;
         return cpu === null ? '–' : cpu.toFixed(0);
       }),
+    ]),
+  );
+}
+
+function shapeTable(shapes: readonly ShapeCost[]): string {
+  return formatTable(
+    ['large', 'small', 'CPU µs/step', 'ratio', 'statements/step', 'node MiB'],
+    shapes.map(({ large, small, cpuPerStepUs: cpu, statementsPerStep, residentMiB }) => [
+      large,
+      small,
+      cpu === null ? '–' : `${cpu.large.toFixed(0)} / ${cpu.small.toFixed(0)}`,
+      cpu === null ? '–' : (cpu.large / cpu.small).toFixed(2),
+      `${statementsPerStep.large.toFixed(2)} / ${statementsPerStep.small.toFixed(2)}`,
+      `${residentMiB.large.toFixed(0)} / ${residentMiB.small.toFixed(0)}`,
     ]),
   );
 }

@@ -1,4 +1,4 @@
-import { type BenchStack, STEPS } from './bench-stack.ts';
+import type { BenchStack } from './bench-stack.ts';
 import { cpuSecondsOfTree } from './cpu.ts';
 import type { countStatements } from './statement-count.ts';
 
@@ -29,7 +29,7 @@ export async function measureThroughput(
   stack.hold(false);
   await completed;
   const seconds = (performance.now() - began) / 1_000;
-  const steps = runs * STEPS;
+  const steps = runs * stack.shape.steps;
   const cpu = readCpu(meters.pids);
   return {
     stepsPerSecond: steps / seconds,
@@ -44,13 +44,13 @@ export async function measureThroughput(
   };
 }
 
-async function startRuns({ services, workflow }: BenchStack, runs: number): Promise<void> {
+async function startRuns({ services, shape, workflow }: BenchStack, runs: number): Promise<void> {
   for (let i = 0; i < runs; i++) {
     await services.startRun({
       owner: 'bench',
       triggeredBy: 'bench',
       workflow,
-      inputData: { message: 'a message of an ordinary length' },
+      inputData: shape.input,
       variables: undefined,
       communityId: null,
       metadata: null,

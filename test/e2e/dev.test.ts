@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../localstack/ports.ts';
 import { type RunningCommand, startCommand } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
+import { parseExposition } from '../support/exposition.ts';
 import { createRunClient } from '../support/run-client.ts';
 
 /*
@@ -92,6 +93,7 @@ test('npm run dev says when it is ready, and writes down for tools what runs whe
       'test-agent': expect.stringMatching(/\/agents\/test-agent$/),
       'data-extractor': expect.stringMatching(/\/agents\/data-extractor$/),
       'data-transformer': expect.stringMatching(/\/agents\/data-transformer$/),
+      'lambda-echo-agent': 'arn:aws:lambda:us-east-1:000000000000:function:lambda-echo-agent',
     },
     pids: {
       launcher: expect.any(Number),
@@ -102,6 +104,8 @@ test('npm run dev says when it is ready, and writes down for tools what runs whe
       timekeeper: expect.any(Number),
       'step-executor': expect.any(Number),
       'http-bridge': expect.any(Number),
+      'lambda-bridge': expect.any(Number),
+      'lambda-echo-agent': expect.any(Number),
     },
   });
   const running = dev.stillRunning().map((name) => Number.parseInt(name, 10));
@@ -152,6 +156,20 @@ test('the quick start’s commands work as written', async () => {
     "reason": "Testing cancellation"
   }'`);
   expect(cancelled).toMatchObject({ success: false, details: { reason: 'RUN_CLOSED' } });
+});
+
+test('an admin sees that the work gets done', async () => {
+  const headers = { 'X-API-Key': devFile().api_key };
+  const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`, { headers });
+  await eventually(
+    'deep health',
+    async () => (await ask('/health?deep=true')).status,
+    (status) => status === 200,
+  );
+  const closed = parseExposition(await (await ask('/metrics')).text()).get(
+    'stepline_executions_closed_total',
+  );
+  expect(closed?.samples.map(({ labels, value }) => [labels.status, value])).toContainEqual(['completed', 1]);
 });
 
 test('check:integration passes, with the output that the quick start shows, again and again', async () => {
@@ -282,7 +300,17 @@ test('--fresh starts empty; keys stay, and a token signed with the secret execut
   const workflowId = await byToken.createWorkflow({
     name: 'by-token',
     start_step: 'only',
-    steps: { only: { agent_name: 'echo-agent', input_mapping: { message: '$.workflow_input.message' } } },
+    steps: {
+      only: {
+        agent_name: 'echo-agent',
+        next_step: 'function',
+        input_mapping: { message: '$.workflow_input.message' },
+      },
+      function: {
+        agent_name: 'lambda-echo-agent',
+        input_mapping: { message: '$.only.output_data.message' },
+      },
+    },
   });
   const runId = await byToken.execute(workflowId, { message: 'fresh' });
   expect((await byToken.ended(runId)).output_data).toEqual({ message: 'fresh' });

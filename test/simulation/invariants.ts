@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../shared/engine/json.ts';
 import { isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
 import type { Message } from './broker-model.ts';
-import { type SimulatedRun, topics, type World } from './world.ts';
+import { AGENT_TOPIC, type SimulatedRun, topics, type World } from './world.ts';
 
 /** The engine's invariants (shared/engine/decide.ts), watched from outside while a world goes on, and at its end. */
 export class Invariants {
@@ -127,7 +127,7 @@ export class Invariants {
     }
     if (value.message_type === 'execution_request' && plan === undefined)
       throw new Error('A request without plan');
-    if (topic === topics.httpTasks) this.#checkTask(value);
+    if (topic === AGENT_TOPIC) this.#checkTask(value);
     if (topic === topics.monitoringUpdates) {
       const ofRun = this.#updates.get(key) ?? new Map<number, string>();
       this.#updates.set(key, ofRun);

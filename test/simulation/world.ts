@@ -1,7 +1,9 @@
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
 import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
 import { PlanCache } from '../../shared/application/plan-cache.ts';
+import { agentKey, type OutboxEntry } from '../../shared/application/ports.ts';
 import { createPublishEntries, withPlans } from '../../shared/application/publish-entries.ts';
+import { createRouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import { topicsFor } from '../../shared/config/topics.ts';
@@ -13,6 +15,7 @@ import { isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
 import type { MskBatchResponse, MskEvent } from '../../shared/kafka/msk-event.ts';
 import type { AgentTask } from '../../shared/messages/messages.ts';
 import { MemoryStore, type StorePoint } from '../support/memory-store.ts';
+import { PENDING_RUN } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
 import {
@@ -34,10 +37,13 @@ const EXECUTOR_TOPICS = [
   topics.stepRequests,
   topics.results,
 ];
-const BRIDGE_TOPICS = [topics.httpTasks];
+/** The agent's own: a task that went anywhere else would never be carried out. */
+export const AGENT_TOPIC = 'agent.simulated';
+const BRIDGE_TOPICS = [AGENT_TOPIC];
+const routeTasks = createRouteTasks({ registry: null, topics });
 
 const LEASE_MS = 60_000;
-const LEFT_BEHIND_MS = 3_000;
+const LEFT_BEHIND_MS = 4_000;
 const ENVIRONMENTS = 3;
 
 /** Where an invocation may die; `offsets` is after its answer, before the mapping has committed it. */
@@ -95,6 +101,7 @@ export class World {
     this.broker = new BrokerModel(random);
     this.store = new MemoryStore(() => this.now);
     this.store.onPoint = (point: StorePoint) => this.#die(point);
+    this.store.routes.set(agentKey({ owner: null, name: 'agent' }), { kind: 'kafka', address: AGENT_TOPIC });
     this.#environments = Array.from({ length: ENVIRONMENTS }, () => this.#coldStart());
   }
 
@@ -139,18 +146,7 @@ export class World {
     const n = this.#random.int(1_000);
     const runId = `run-${this.#id()}`;
     this.store.runs.set(runId, {
-      run: {
-        runId,
-        status: 'PENDING',
-        sequence: 0,
-        startedAt: null,
-        completedAt: null,
-        outputData: null,
-        error: null,
-        cancellation: null,
-        retriedAt: null,
-        wakeAt: this.now + LEASE_MS,
-      },
+      run: { ...PENDING_RUN, runId, wakeAt: this.now + LEASE_MS },
       versionId: null,
       owner: null,
       workflowId: 'wf-theirs-1',
@@ -282,7 +278,7 @@ export class World {
   /** @returns whether there was anything to do. */
   async invokeTimekeeper(): Promise<boolean> {
     const fired = this.#fireDueTimes();
-    return this.#publishLeftBehind() || fired;
+    return (await this.#publishLeftBehind()) || fired;
   }
 
   rebalance(): void {
@@ -318,13 +314,17 @@ export class World {
     return true;
   }
 
-  #publishLeftBehind(): boolean {
+  async #publishLeftBehind(): Promise<boolean> {
     const left = [...this.store.outbox.values()].filter(
       ({ createdAt }) => createdAt < this.now - LEFT_BEHIND_MS,
     );
     if (left.length === 0) return false;
+    const entries = await routeTasks(
+      left.map(({ entry }) => entry),
+      this.store.routes,
+    );
     try {
-      this.broker.publish(left.flatMap(({ entry }) => withPlans(entry, this.store.versions).messages));
+      this.broker.publish(entries.flatMap((entry) => withPlans(entry, this.store.versions).messages));
     } catch {
       return true;
     }
@@ -403,12 +403,12 @@ export class World {
     const decideBatch = createDecideBatch({
       store: this.store,
       plans: new PlanCache(planDefaults),
-      registry: null,
       topics,
       tokens: { resultToken: (id) => `token-of-${id}` },
       clock: { now: () => this.now + skewMs },
       draws: { id: () => this.#id(), jitter: () => this.#random.next() },
-      publishCommitted: async (entry) => {
+      publishCommitted: async (committed, routes) => {
+        const [entry] = (await routeTasks([committed], routes)) as [OutboxEntry];
         this.#die('publish');
         if (this.#crashAt === 'half-published') {
           const messages = entry.messages.slice(0, this.#random.int(entry.messages.length + 1));
@@ -429,6 +429,7 @@ export class World {
       },
       verifyResultToken: (id, token) => token === `token-of-${id}`,
       deadLetterTopic: topics.deadLetter,
+      countDeadLetters: async () => {},
       clock: { now: () => this.now },
       log: { debug() {}, warn() {} },
     });

@@ -63,6 +63,10 @@ export function responseOf({ statusCode, headers, body }: APIGatewayProxyResult)
   return {
     status: statusCode,
     headers: headers as Record<string, string>,
-    body: body === '' ? null : JSON.parse(body),
+    body: body === '' ? null : isJson(headers) ? JSON.parse(body) : body,
   };
+}
+
+function isJson(headers: APIGatewayProxyResult['headers']): boolean {
+  return /^application\/([\w.-]+\+)?json\b/.test(String(headers?.['Content-Type']));
 }

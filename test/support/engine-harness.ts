@@ -5,6 +5,7 @@ import { createDecideBatch, type DecideBatch } from '../../shared/application/de
 import { PlanCache } from '../../shared/application/plan-cache.ts';
 import type { AgentRegistry } from '../../shared/application/ports.ts';
 import { createPublishEntries } from '../../shared/application/publish-entries.ts';
+import { createRouteTasks, type RouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import { topicsFor } from '../../shared/config/topics.ts';
@@ -31,6 +32,7 @@ export interface Environment {
   readonly database: RecordingDatabase;
   readonly decideBatch: DecideBatch;
   readonly startRun: StartRun;
+  readonly routeTasks: RouteTasks;
   /** One event of one run. */
   decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject): Promise<Outcome>;
   /** How far this environment's clock is from the real one. */
@@ -41,7 +43,7 @@ export interface EngineHarness extends Environment {
   readonly databaseUrl: string;
   readonly broker: { isAway: boolean; readonly published: Published[] };
   /** Another environment on the same database and broker. */
-  environment(options?: { pipeline?: boolean; registry?: AgentRegistry }): Environment;
+  environment(options?: { pipeline?: boolean; registry?: AgentRegistry; databaseUrl?: string }): Environment;
   registerWorkflow(definition: object, owner?: string): Promise<{ workflowId: string; versionId: string }>;
   /** @returns the run's id. */
   start(workflowId: string, given?: { input?: Json; variables?: JsonObject }): Promise<string>;
@@ -86,8 +88,12 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
   const environments: Environment[] = [];
   const broker: EngineHarness['broker'] = { isAway: false, published: [] };
 
-  const environment: EngineHarness['environment'] = ({ pipeline = false, registry } = {}) => {
-    const database = recordStatements(openDatabase({ url: fresh.url, pipeline }));
+  const environment: EngineHarness['environment'] = ({
+    pipeline = false,
+    registry,
+    databaseUrl = fresh.url,
+  } = {}) => {
+    const database = recordStatements(openDatabase({ url: databaseUrl, pipeline }));
     const publishEntries = createPublishEntries({
       publisher: {
         async publish(messages) {
@@ -99,15 +105,16 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
     });
     const self = { clockOffsetMs: 0 };
     const clock = { now: () => Date.now() + self.clockOffsetMs };
+    const routeTasks = createRouteTasks({ registry: registry ?? null, topics });
     const decideBatch = createDecideBatch({
       store: createRunStore(database),
       plans: new PlanCache(planDefaults),
-      registry: registry ?? null,
       topics,
       tokens: { resultToken: (id) => `token-of-${id}` },
       clock,
       draws: { id: () => uuidv7(), jitter: () => 0.5 },
-      publishCommitted: async (entry) => void (await publishEntries([entry])),
+      publishCommitted: async (entry, routes) =>
+        void (await publishEntries(await routeTasks([entry], routes))),
     });
     const startRun = createStartRun({
       runs: createNewRuns(database),
@@ -121,6 +128,7 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
       database,
       decideBatch,
       startRun,
+      routeTasks,
       async decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject) {
         const item: BatchItem = { runId, event, ...(inlinePlan && { inlinePlan }) };
         const [outcome] = (await decideBatch([item])) as [Outcome];

@@ -32,12 +32,18 @@ export async function startProcessStack(options: ProcessStackOptions): Promise<P
     env,
     timeoutMs,
   });
+  // Where the test's agents are, and, once they run, the stack's functions too.
+  const lambdaBridge = {
+    ...fn('lambda-bridge', 840_000),
+    env: { ...env, AWS_ENDPOINT_URL_LAMBDA: world.lambda.url },
+  };
   const stack = await startStack({
     kafkaBrokers: environment.kafkaBrokers.join(','),
     functions: [
       fn('api', 29_000),
       fn('step-executor', 60_000, options.stepExecutorEntry),
       fn('http-bridge', 840_000),
+      lambdaBridge,
       fn('timekeeper', rateMs + TIMEKEEPER_MARGIN_MS),
     ],
     mappings: eventSourcesOf(environment.topics, environment.kafkaGroupId, options.batchSizes),
@@ -45,6 +51,7 @@ export async function startProcessStack(options: ProcessStackOptions): Promise<P
     api: { functionName: 'api', port },
     mappingTuning: { retryBackoffMs: { first: 20, longest: 200 } },
   });
+  for (const [name, each] of stack.functions) world.lambda.functions.set(name, each);
   return {
     ...world,
     stack,

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApiServices } from '../../functions/api/api-services.ts';
 import { createApi } from '../../functions/api/create-api.ts';
-import type { HttpBridge } from '../../functions/http-bridge/http-bridge.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
 import { fireDueTimes, publishLeftBehind } from '../../functions/timekeeper/timekeeper.ts';
@@ -9,6 +8,9 @@ import { startApiGateway } from '../../localstack/api-gateway/api-gateway.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
 import type { InvocationContext, Invoker } from '../../localstack/invocation.ts';
+import type { AgentBridge } from '../../shared/agent-bridge/agent-bridge.ts';
+import { openAgentBridge } from '../../shared/agent-bridge/open-agent-bridge.ts';
+import { createLambdaAgentCaller } from '../../shared/agents/call-lambda-agent.ts';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
 import type { TopicName } from '../../shared/config/topics.ts';
@@ -57,11 +59,12 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
     'step-executor': inProcessFunction({
       functionName: 'step-executor',
       createHandler: () => {
-        const { decideBatch, producer, tokens, clock } = servicesOf('step-executor');
+        const { decideBatch, producer, tokens, clock, countDeadLetters } = servicesOf('step-executor');
         const log = { debug: () => {}, warn: () => {} };
         const { verifyResultToken } = tokens;
         const deadLetterTopic = topics.deadLetter;
-        const deps = { decideBatch, producer, verifyResultToken, deadLetterTopic, clock, log };
+        const counted = { deadLetterTopic, countDeadLetters };
+        const deps = { decideBatch, producer, verifyResultToken, ...counted, clock, log };
         return createStepExecutor(deps) as LambdaHandler;
       },
     }),
@@ -69,6 +72,19 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
       functionName: 'http-bridge',
       createHandler: () => {
         const { bridge, close } = openHttpBridge(environment, { functionName: null, warn: () => {} });
+        closers.push(close);
+        return handlerOf(bridge);
+      },
+    }),
+    'lambda-bridge': inProcessFunction({
+      functionName: 'lambda-bridge',
+      createHandler: () => {
+        const warn = () => {};
+        const caller = createLambdaAgentCaller({ clock: Date.now, warn, client: world.lambda.client });
+        const { bridge, close } = openAgentBridge(environment, 'lambda', caller, {
+          functionName: null,
+          warn,
+        });
         closers.push(close);
         return handlerOf(bridge);
       },
@@ -95,8 +111,8 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
   };
   await startConsumers();
   const timekeepers = Array.from({ length: options.timekeepers ?? 1 }, () => {
-    const { database, producer } = servicesOf('timekeeper');
-    return startTimekeeper({ database, producer, stepRequestsTopic: topics.stepRequests });
+    const { database, producer, routeTasks } = servicesOf('timekeeper');
+    return startTimekeeper({ database, producer, routeTasks, stepRequestsTopic: topics.stepRequests });
   });
 
   const indexOfTopic = (topic: TopicName) =>
@@ -118,7 +134,7 @@ export async function startRunStack(options: RunStackOptions): Promise<RunStack>
   };
 }
 
-function handlerOf(bridge: HttpBridge): LambdaHandler {
+function handlerOf(bridge: AgentBridge): LambdaHandler {
   return (event: MskEvent, context: InvocationContext) =>
     bridge.handleRecords(event, { remainingMs: () => context.getRemainingTimeInMillis() });
 }

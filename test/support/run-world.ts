@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import { functionArn } from '../../localstack/invocation.ts';
 import { freePort } from '../../localstack/ports.ts';
 import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { type Environment, readEnvironment } from '../../shared/config/environment.ts';
@@ -10,6 +11,12 @@ import { insertApiKey } from '../../shared/persistence/api-keys.ts';
 import { type Database, openDatabase } from '../../shared/persistence/database.ts';
 import { type AgentBehaviour, startTestAgents, type TestAgentServer } from './agent-server.ts';
 import { createFreshDatabase } from './fresh-database.ts';
+import {
+  type LambdaAgentBehaviour,
+  type LambdaAgentSettings,
+  startTestLambda,
+  type TestLambda,
+} from './lambda-agents.ts';
 import { createRunClient, type RunClient } from './run-client.ts';
 import { openTopicReader, type TopicReader } from './topic-reader.ts';
 
@@ -29,10 +36,17 @@ export interface RunWorld {
   readonly url: string;
   readonly database: Database;
   readonly agents: TestAgentServer;
+  readonly lambda: TestLambda;
   /** As the user ann, by API key. */
   readonly client: RunClient;
   /** Everybody's HTTP agent on the test's server; without a behaviour it answers its input. */
   addAgent(name: string, behaviour?: AgentBehaviour): Promise<void>;
+  /** Everybody's agent that is a function of the test's Lambda. */
+  addLambdaAgent(
+    name: string,
+    behaviour?: LambdaAgentBehaviour,
+    settings?: LambdaAgentSettings,
+  ): Promise<void>;
   /** Records as another producer writes them: JSON, or text where it is text. */
   produce(topic: TopicName, key: string, ...values: (object | string)[]): Promise<void>;
   readTopic<T>(topic: TopicName): Promise<TopicReader<T>>;
@@ -42,9 +56,10 @@ export interface RunWorld {
 export const JWT_SECRET = 'a secret of the tests, in UTF-8: ä';
 
 export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
-  const [{ url: databaseUrl, drop }, agents, port] = await Promise.all([
+  const [{ url: databaseUrl, drop }, agents, lambda, port] = await Promise.all([
     createFreshDatabase(options.databaseUrl),
     startTestAgents(),
+    startTestLambda(),
     freePort(),
   ]);
   const url = `http://127.0.0.1:${port}`;
@@ -80,6 +95,13 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
   const producer = createKafka({ brokers, clientId: 'test' }).producer();
   await producer.connect();
   const readers: TopicReader<unknown>[] = [];
+  const insertAgent = (name: string, kind: 'http' | 'lambda', address: string) =>
+    database.execute('insert into agents (id, name, kind, address) values ($1, $2, $3, $4)', [
+      uuidv7(),
+      name,
+      kind,
+      address,
+    ]);
 
   return {
     variables,
@@ -88,14 +110,15 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
     url,
     database,
     agents,
+    lambda,
     client: createRunClient(url, { 'x-api-key': key }),
     async addAgent(name, behaviour) {
       if (behaviour) agents.on(name, behaviour);
-      await database.execute("insert into agents (id, name, kind, address) values ($1, $2, 'http', $3)", [
-        uuidv7(),
-        name,
-        agents.url(name),
-      ]);
+      await insertAgent(name, 'http', agents.url(name));
+    },
+    async addLambdaAgent(name, behaviour, settings) {
+      lambda.add(name, behaviour, settings);
+      await insertAgent(name, 'lambda', functionArn(name));
     },
     async produce(topic, key, ...values) {
       const textOf = (value: object | string) => (typeof value === 'string' ? value : JSON.stringify(value));
@@ -112,6 +135,7 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
         ...readers.map((reader) => reader.close()),
         producer.disconnect(),
         agents.close(),
+        lambda.close(),
         database.close(),
       ]);
       await drop();

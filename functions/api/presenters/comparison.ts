@@ -1,7 +1,77 @@
 import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
 import type { Node } from '../../../shared/persistence/node-queries.ts';
-import { identityOf, timesOf } from './execution.ts';
+import { count, seconds, textOrNull } from '../response-fields.ts';
+import { identityFields, identityOf, timeFields, timesOf } from './execution.ts';
+import { nodeKeys } from './place.ts';
+
+const side = z
+  .strictObject({
+    ...identityFields,
+    version: count.nullable(),
+    ...timeFields,
+    error_message: textOrNull,
+    error_node_id: textOrNull,
+  })
+  .meta({ id: 'ComparedExecution' });
+
+const comparedNode = z
+  .strictObject({
+    status: z
+      .enum(['pending', 'running', 'completed', 'failed', 'cancelled'])
+      .meta({ examples: ['completed'] }),
+    duration_seconds: seconds.nullable(),
+    retry_count: count.meta({ examples: [0] }),
+    error: textOrNull,
+    error_type: textOrNull,
+  })
+  .meta({ id: 'ComparedNode' });
+
+const sameOrUnknown = z
+  .boolean()
+  .nullable()
+  .describe('Null where a side is missing, or its data is more than can be looked at here.');
+
+const pair = z
+  .strictObject({
+    node_id: z.string().meta({ examples: ['extract'] }),
+    key: z
+      .string()
+      .describe('Of `node_states`, and in `path`.')
+      .meta({ examples: ['each[3].extract'] }),
+    scope: z.string().meta({ examples: [''] }),
+    visit: count.meta({ examples: [1] }),
+    left: comparedNode.nullable(),
+    right: comparedNode.nullable(),
+    same_status: z.boolean(),
+    same_input: sameOrUnknown,
+    same_output: sameOrUnknown,
+    duration_difference_seconds: seconds.nullable().describe('Right less left.'),
+  })
+  .meta({ id: 'ComparedNodes' });
+
+export const comparison = z
+  .strictObject({
+    left: side,
+    right: side,
+    same_workflow: z.boolean(),
+    same_status: z.boolean(),
+    same_input: z.boolean(),
+    same_output: z.boolean(),
+    execution_time_difference_seconds: seconds.nullable().describe('Right less left.'),
+    path: z.strictObject({
+      same: z.boolean(),
+      left: z.array(z.string()),
+      right: z.array(z.string()),
+      differs_at: count
+        .nullable()
+        .describe('The place, from 0, of the first node that is not the same in both.')
+        .meta({ examples: [null] }),
+    }),
+    nodes: z.array(pair),
+  })
+  .meta({ id: 'Comparison' });
 
 export interface Compared {
   readonly run: ExecutionDetails;
@@ -10,12 +80,18 @@ export interface Compared {
 }
 
 /** Two executions beside each other: what each did, node by node, and where they differ. Durations differ by right less left. */
-export function presentComparison(left: Compared, right: Compared) {
-  const [leftPath, rightPath] = [pathOf(left), pathOf(right)];
+export function presentComparison(left: Compared, right: Compared): z.infer<typeof comparison> {
+  const stepIds = new Set([...left.nodes, ...right.nodes].map(({ step_id }) => step_id));
+  const [leftPath, rightPath] = [pathOf(left, stepIds), pathOf(right, stepIds)];
   const leftNodes = new Map(left.nodes.map((node) => [identify(node), node]));
   const rightNodes = new Map(right.nodes.map((node) => [identify(node), node]));
-  const nodes = [...new Set([...leftNodes.keys(), ...rightNodes.keys()])].map((key) =>
-    presentPair(leftNodes.get(key), rightNodes.get(key)),
+  const compared = [...new Map([...leftNodes, ...rightNodes])];
+  const keys = nodeKeys(
+    compared.map(([, node]) => node),
+    stepIds,
+  );
+  const nodes = compared.map(([identity], place) =>
+    presentPair(keys[place] as string, leftNodes.get(identity), rightNodes.get(identity)),
   );
   const [leftRun, rightRun] = [presentSide(left.run), presentSide(right.run)];
   return {
@@ -33,23 +109,23 @@ export function presentComparison(left: Compared, right: Compared) {
       same: isDeepStrictEqual(leftPath, rightPath),
       left: leftPath,
       right: rightPath,
-      /** The place, from 0, of the first node that is not the same in both. */
       differs_at: differsAt(leftPath, rightPath),
     },
     nodes,
   };
 }
 
-function presentSide(run: ExecutionDetails) {
+function presentSide(run: ExecutionDetails): z.infer<typeof side> {
   const { version, error_message, error_step_id } = run;
   return { ...identityOf(run), version, ...timesOf(run), error_message, error_node_id: error_step_id };
 }
 
-function presentPair(left: Node | undefined, right: Node | undefined) {
+function presentPair(nodeKey: string, left: Node | undefined, right: Node | undefined): z.infer<typeof pair> {
   const { step_id, scope, visit } = (left ?? right) as Node;
   const [leftNode, rightNode] = [left ? presentNode(left) : null, right ? presentNode(right) : null];
   return {
     node_id: step_id,
+    key: nodeKey,
     scope,
     visit,
     left: leftNode,
@@ -61,10 +137,10 @@ function presentPair(left: Node | undefined, right: Node | undefined) {
   };
 }
 
-function presentNode(node: Node) {
+function presentNode(node: Node): z.infer<typeof comparedNode> {
   const { started_at, completed_at } = node;
   return {
-    status: node.status.toLowerCase(),
+    status: node.status.toLowerCase() as Lowercase<Node['status']>,
     duration_seconds:
       started_at && completed_at ? (completed_at.getTime() - started_at.getTime()) / 1_000 : null,
     retry_count: node.attempts - 1,
@@ -83,8 +159,11 @@ function inputOf({ input_data, variables }: ExecutionDetails) {
   return input_data ?? variables;
 }
 
-function pathOf({ nodes }: Compared): string[] {
-  return nodes.map(({ step_id }) => step_id);
+function pathOf({ nodes }: Compared, stepIds: ReadonlySet<string>): string[] {
+  return nodeKeys(
+    nodes.filter(({ started_at }) => started_at !== null),
+    stepIds,
+  );
 }
 
 function differsAt(left: readonly string[], right: readonly string[]): number | null {

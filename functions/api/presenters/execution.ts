@@ -1,10 +1,88 @@
+import { z } from 'zod';
 import type {
   ExecutionDetails,
   ExecutionSummary,
   ListedExecution,
 } from '../../../shared/persistence/execution-queries.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import type { NodeMetrics } from '../../../shared/persistence/node-queries.ts';
+import { count, executionStatus, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
+import { nodeFields } from './node.ts';
 import { executionIdOf, isoOf } from './run.ts';
+
+export const identityFields = {
+  execution_id: uuid,
+  workflow_id: z
+    .string()
+    .describe("The workflow's `id`.")
+    .meta({ examples: ['550e8400-e29b-41d4-a716-446655440001'] }),
+  status: executionStatus,
+};
+
+export const timeFields = {
+  start_time: timestamp.nullable(),
+  end_time: timestamp.nullable(),
+  execution_time_seconds: seconds.nullable(),
+};
+
+export const listedExecution = z
+  .strictObject({
+    ...identityFields,
+    ...timeFields,
+    nodes_executed: count,
+    error: textOrNull,
+    success: z.boolean(),
+  })
+  .meta({ id: 'ListedExecution' });
+
+const executionFields = {
+  ...identityFields,
+  ...timeFields,
+  final_variables: json.describe("The run's `variables`, else its `input_data`."),
+  final_output: json.describe('Of its last step.'),
+  error_message: textOrNull,
+  error_node_id: textOrNull,
+};
+
+const executionMetrics = z
+  .strictObject({
+    execution_id: uuid,
+    workflow_id: z.string(),
+    total_duration_seconds: seconds.nullable(),
+    node_count: count,
+    nodes_executed: count,
+    nodes_skipped: count,
+    nodes_failed: count,
+    average_node_time_seconds: seconds.nullable(),
+    slowest_node_id: textOrNull,
+    slowest_node_time_seconds: seconds.nullable(),
+    variable_count: count,
+    memory_used_mb: z.null().describe('Nothing here holds a run in memory.'),
+    timestamp,
+  })
+  .meta({ id: 'ExecutionMetrics' });
+
+export const execution = z
+  .strictObject({
+    ...executionFields,
+    ...nodeFields,
+    metrics: executionMetrics.optional().describe('With `include_metrics=true`.'),
+  })
+  .meta({ id: 'Execution' });
+
+export const startedExecution = z
+  .strictObject({
+    execution_id: uuid,
+    workflow_id: uuid,
+    status: z.literal('running').describe('As promised, though it is still to be picked up.'),
+    start_time: timestamp,
+    execution_path: z.array(z.string()),
+  })
+  .meta({ id: 'StartedExecution' });
+
+export const cancelledExecution = z
+  .strictObject({ execution_id: uuid, status: executionStatus, cancelled_at: timestamp.nullable() })
+  .meta({ id: 'CancelledExecution' });
 
 /** Closed runs change no more, unless they are retried. */
 export function isClosed({ status }: Pick<ExecutionSummary, 'status'>): boolean {
@@ -12,12 +90,12 @@ export function isClosed({ status }: Pick<ExecutionSummary, 'status'>): boolean 
 }
 
 /** What the executions face and the plain face call a run and its workflow. Statuses are lowercase here. */
-export function identityOf(run: ExecutionSummary) {
+export function identityOf(run: ExecutionSummary): z.infer<z.ZodObject<typeof identityFields>> {
   return {
     execution_id: executionIdOf(run),
     // Another producer's run may be of no registered workflow.
     workflow_id: run.workflow_definition_id ?? run.workflow_id,
-    status: run.execution_status.toLowerCase(),
+    status: run.execution_status.toLowerCase() as Lowercase<ExecutionStatus>,
   };
 }
 
@@ -35,7 +113,7 @@ export function endOf({ completed_at, cancelled_at }: ExecutionSummary): Date | 
   return completed_at ?? cancelled_at;
 }
 
-export function presentListedExecution(run: ListedExecution) {
+export function presentListedExecution(run: ListedExecution): z.infer<typeof listedExecution> {
   return {
     ...identityOf(run),
     ...timesOf(run),
@@ -45,7 +123,7 @@ export function presentListedExecution(run: ListedExecution) {
   };
 }
 
-export function presentExecution(run: ExecutionDetails) {
+export function presentExecution(run: ExecutionDetails): z.infer<z.ZodObject<typeof executionFields>> {
   return {
     ...identityOf(run),
     ...timesOf(run),
@@ -57,13 +135,16 @@ export function presentExecution(run: ExecutionDetails) {
   };
 }
 
-/** @param now for a run that has not ended: its metrics are of this moment. */
+/**
+ * @param steps of the definition, those of all branches and items
+ * @param now for a run that has not ended: its metrics are of this moment.
+ */
 export function presentMetrics(
   run: ExecutionDetails,
   metrics: NodeMetrics,
-  stepIds: readonly string[],
+  steps: number,
   now: Date,
-) {
+): z.infer<typeof executionMetrics> {
   const { execution_id, workflow_id } = identityOf(run);
   const variables = run.variables ?? run.input_data ?? {};
   return {
@@ -71,9 +152,9 @@ export function presentMetrics(
     workflow_id,
     total_duration_seconds: timesOf(run).execution_time_seconds,
     // Another producer's run may have steps and no definition.
-    node_count: Math.max(stepIds.length, metrics.steps_entered),
+    node_count: Math.max(steps, metrics.steps_entered),
     nodes_executed: metrics.nodes_executed,
-    nodes_skipped: isClosed(run) ? Math.max(stepIds.length - metrics.steps_entered, 0) : 0,
+    nodes_skipped: isClosed(run) ? Math.max(steps - metrics.steps_entered, 0) : 0,
     nodes_failed: metrics.nodes_failed,
     average_node_time_seconds: rounded(metrics.average_node_time_seconds),
     slowest_node_id: metrics.slowest_node_id,

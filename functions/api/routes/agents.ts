@@ -5,7 +5,9 @@ import { agentBody, agentRequestOf, newAgentBody } from '../agent-body.ts';
 import type { Answer } from '../answer.ts';
 import { ApiError, badRequest, notFound } from '../api-error.ts';
 import { encodeCursor, nameCursor } from '../cursor.ts';
-import { presentAgent } from '../presenters/agent.ts';
+import { envelope, pageOf } from '../operation.ts';
+import { agent, listedAgent, managedAgent, presentAgent, presentListedAgent } from '../presenters/agent.ts';
+import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { pageLimit, parameterText } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -32,6 +34,24 @@ export const agentRoutes = [
     path: '/api/v1/agents',
     operationId: 'registerAgent',
     summary: "Registers an agent; an admin's is everybody's",
+    operation: {
+      tags: ['management'],
+      answers: { 201: envelope(managedAgent, { beside: { id: uuid }, headers: ['Location'] }) },
+      refusals: {
+        PERMISSION_DENIED: 'Only an admin may register agents of kind lambda and kafka.',
+        CONFLICT: 'An agent of this name is registered already.',
+      },
+      bodyExamples: {
+        http: { name: 'my-agent', kind: 'http', url: 'https://agents.example.com/mine', timeout_seconds: 30 },
+        lambda: {
+          name: 'my-lambda-agent',
+          kind: 'lambda',
+          function_arn: 'arn:aws:lambda:eu-central-1:123456789012:function:my-agent:live',
+          example_output: { rows: 3 },
+        },
+        kafka: { name: 'my-kafka-agent', kind: 'kafka', topic: 'agent.mine' },
+      },
+    },
     authentication: 'caller',
     body: newAgentBody,
     async handle({ caller, body, audit }, { manageAgents }) {
@@ -44,6 +64,7 @@ export const agentRoutes = [
     path: '/api/v1/agents',
     operationId: 'listAgents',
     summary: "One's own agents and everybody's, by name",
+    operation: { tags: ['management'], answers: { 200: pageOf(listedAgent) } },
     authentication: 'caller',
     query: z.strictObject({
       kind: z.enum(['http', 'lambda', 'kafka'], { error: 'expected one of http, lambda, kafka' }).optional(),
@@ -55,7 +76,7 @@ export const agentRoutes = [
       return {
         status: 200,
         message: 'Agents retrieved',
-        data: page.items.map((agent) => presentAgent(agent)),
+        data: page.items.map(presentListedAgent),
         meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
       };
     },
@@ -65,6 +86,7 @@ export const agentRoutes = [
     method: 'GET',
     operationId: 'getAgent',
     summary: 'An agent, by id or by name',
+    operation: { tags: ['management'], answers: { 200: envelope(agent) } },
     async handle({ subject }) {
       return { status: 200, message: 'Agent retrieved', data: presentAgent(subject) };
     },
@@ -74,6 +96,12 @@ export const agentRoutes = [
     method: 'PUT',
     operationId: 'updateAgent',
     summary: 'Replaces where an agent is; its secret stays unless a new one is given',
+    operation: {
+      tags: ['management'],
+      answers: { 200: envelope(managedAgent, { beside: { id: uuid }, headers: ['Location'] }) },
+      refusals: { PERMISSION_DENIED: `${NOT_YOURS}.` },
+      bodyExamples: { http: { kind: 'http', url: 'https://agents.example.com/mine', timeout_seconds: 30 } },
+    },
     body: agentBody,
     async handle({ caller, subject, body, audit }, { manageAgents }) {
       refuseIfEverybodys(caller, subject);
@@ -89,16 +117,21 @@ export const agentRoutes = [
     method: 'DELETE',
     operationId: 'deleteAgent',
     summary: 'Removes an agent; steps that name it fail from then on',
-    async handle({ caller, subject: agent, audit }, { agents }) {
-      refuseIfEverybodys(caller, agent);
-      if (!(await agents.deleteAgent(caller, agent.id, audit))) throw notFound('Agent');
-      return { status: 200, message: 'Agent deleted', data: { id: agent.id, name: agent.name } };
+    operation: {
+      tags: ['management'],
+      answers: { 200: envelope(z.strictObject({ id: uuid, name: z.string() })) },
+      refusals: { PERMISSION_DENIED: `${NOT_YOURS}.` },
+    },
+    async handle({ caller, subject, audit }, { agents }) {
+      refuseIfEverybodys(caller, subject);
+      if (!(await agents.deleteAgent(caller, subject.id, audit))) throw notFound('Agent');
+      return { status: 200, message: 'Agent deleted', data: { id: subject.id, name: subject.name } };
     },
   }),
 ];
 
-function refuseIfEverybodys(caller: Caller, agent: { readonly owner: string | null }): void {
-  if (agent.owner === null && !caller.isAdmin) throw new ApiError('PERMISSION_DENIED', NOT_YOURS);
+function refuseIfEverybodys(caller: Caller, { owner }: { readonly owner: string | null }): void {
+  if (owner === null && !caller.isAdmin) throw new ApiError('PERMISSION_DENIED', NOT_YOURS);
 }
 
 function managedAnswer(
@@ -115,7 +148,7 @@ function managedAnswer(
         throw notFound('Agent');
     }
   }
-  const { agent, secret } = managed;
-  const headers = { Location: `/api/v1/agents/${agent.id}` };
-  return { status, message, data: presentAgent(agent, secret), beside: { id: agent.id }, headers };
+  const { id } = managed.agent;
+  const data = presentAgent(managed.agent, managed.secret);
+  return { status, message, data, beside: { id }, headers: { Location: `/api/v1/agents/${id}` } };
 }

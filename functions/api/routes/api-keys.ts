@@ -6,7 +6,9 @@ import { tiers } from '../../../shared/config/rate-limits.ts';
 import { scopes } from '../../../shared/config/scopes.ts';
 import { ApiError, notFound } from '../api-error.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
-import { presentApiKey } from '../presenters/api-key.ts';
+import { envelope, pageOf } from '../operation.ts';
+import { madeApiKey, presentApiKey, shownApiKey } from '../presenters/api-key.ts';
+import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { communityId, idParam, name, pageLimit, parameterText, userId } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
@@ -65,6 +67,12 @@ export const apiKeyRoutes = [
     path: '/api/v1/api-keys',
     operationId: 'createApiKey',
     summary: 'Makes an API key, and shows it this once',
+    operation: {
+      tags: ['management'],
+      answers: { 201: envelope(madeApiKey, { beside: { id: uuid }, headers: ['Location'] }) },
+      refusals: { PERMISSION_DENIED: 'It would be more than the caller is.' },
+      bodyExamples: { own: { name: 'ci', scopes: ['read', 'execute'] } },
+    },
     authentication: 'caller',
     body: { schema: newApiKey, maxBytes: limits.maxPayloadBytes },
     async handle({ caller, body, audit }, { createApiKey }) {
@@ -94,6 +102,11 @@ export const apiKeyRoutes = [
     path: '/api/v1/api-keys',
     operationId: 'listApiKeys',
     summary: "One's own API keys, newest first; an admin reads anybody's",
+    operation: {
+      tags: ['management'],
+      answers: { 200: pageOf(shownApiKey) },
+      refusals: { PERMISSION_DENIED: `${refusals.USER_NOT_PERMITTED}.` },
+    },
     authentication: 'caller',
     query: z.strictObject({
       user_id: parameterText.optional().describe('Default: who asks; another only by an admin.'),
@@ -118,6 +131,7 @@ export const apiKeyRoutes = [
     method: 'GET',
     operationId: 'getApiKey',
     summary: 'An API key, without the key itself',
+    operation: { tags: ['management'], answers: { 200: envelope(shownApiKey) } },
     async handle({ subject }) {
       return { status: 200, message: 'API key retrieved', data: presentApiKey(subject) };
     },
@@ -127,6 +141,7 @@ export const apiKeyRoutes = [
     method: 'DELETE',
     operationId: 'revokeApiKey',
     summary: 'Revokes an API key: it is refused at once',
+    operation: { tags: ['management'], answers: { 200: envelope(shownApiKey) } },
     async handle({ caller, subject, audit }, { apiKeys }) {
       const revoked = await apiKeys.revokeApiKey(caller, subject.id, audit);
       if (revoked) return { status: 200, message: 'API key revoked', data: presentApiKey(revoked) };

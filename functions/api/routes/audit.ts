@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { StoredAuditRecord } from '../../../shared/application/audit.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
+import { pageOf } from '../operation.ts';
+import { auditRecord, presentAuditRecord } from '../presenters/audit.ts';
 import { defineRoute } from '../route.ts';
 import { communityIdParameter, moment, pageLimit, parameterText } from '../schemas.ts';
 
@@ -10,6 +11,7 @@ export const auditRoutes = [
     path: '/api/v1/audit',
     operationId: 'listAudit',
     summary: "What one's own calls changed, newest first; to an admin, everybody's",
+    operation: { tags: ['management'], answers: { 200: pageOf(auditRecord) } },
     authentication: 'caller',
     query: z.strictObject({
       user_id: parameterText.optional(),
@@ -36,19 +38,3 @@ export const auditRoutes = [
     },
   }),
 ];
-
-function presentAuditRecord(record: StoredAuditRecord) {
-  return {
-    id: record.id,
-    timestamp: record.at.toISOString(),
-    event_type: 'AUDIT',
-    community_id: record.communityId,
-    user_id: record.userId,
-    api_key_id: record.apiKeyId,
-    action: record.action,
-    result: record.result,
-    resource: record.resource,
-    request_id: record.requestId,
-    source_address: record.sourceAddress,
-  };
-}

@@ -4,6 +4,8 @@ import { limits } from '../../../shared/config/limits.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { AttemptStatus } from '../../../shared/engine/state.ts';
 import type { Answer } from '../answer.ts';
+import { ApiError } from '../api-error.ts';
+import { envelope } from '../operation.ts';
 import { refusalError } from '../refusals.ts';
 import { defineRoute } from '../route.ts';
 import { parameterText } from '../schemas.ts';
@@ -16,6 +18,12 @@ interface OpenedAttempt {
   readonly runId: string;
   readonly status: AttemptStatus;
 }
+
+const settledFields = {
+  step_execution_id: z.string().meta({ examples: ['019338b2-7c00-7000-8000-000000000001'] }),
+};
+const settled = z.strictObject(settledFields);
+const alreadySettled = { CONFLICT: 'The step has been settled already, or its run has ended.' };
 
 // Agents of many makers call here: fields that we do not know are let through.
 const failureBody = z.looseObject({
@@ -44,6 +52,12 @@ export const callbackRoutes = [
     path: '/api/v1/callbacks/{step_execution_id}/{token}',
     operationId: 'completeCallback',
     summary: "Settles a step; the body is the agent's output",
+    operation: {
+      tags: ['callbacks'],
+      answers: { 200: envelope(settled) },
+      refusals: alreadySettled,
+      bodyExamples: { output: { rows: 3 } },
+    },
     body: { schema: z.unknown(), maxBytes: limits.maxPayloadBytes },
     async handle({ params, subject, body, audit }, { changeRun }) {
       const { step_execution_id } = params;
@@ -58,6 +72,14 @@ export const callbackRoutes = [
     path: '/api/v1/callbacks/{step_execution_id}/{token}/fail',
     operationId: 'failCallback',
     summary: 'Settles a step as failed',
+    operation: {
+      tags: ['callbacks'],
+      answers: { 200: envelope(settled) },
+      refusals: alreadySettled,
+      bodyExamples: {
+        failed: { code: 'UPSTREAM_DOWN', message: 'The source is not reachable', retryable: true },
+      },
+    },
     body: { schema: failureBody, maxBytes: limits.maxPayloadBytes },
     async handle({ params, subject, body, audit }, { changeRun }) {
       const { step_execution_id } = params;
@@ -75,17 +97,21 @@ export const callbackRoutes = [
     path: '/api/v1/callbacks/{step_execution_id}/{token}/heartbeat',
     operationId: 'heartbeatCallback',
     audited: 'never',
-    summary: 'Says that the agent is still at it',
-    async handle({ params, subject }) {
-      if (subject.status !== 'RUNNING') {
-        throw refusalError({ outcome: 'refused', code: 'ATTEMPT_CLOSED' });
-      }
+    summary: 'Says that the agent is still at it, and asks whether it is still to be',
+    operation: {
+      tags: ['callbacks'],
+      answers: { 200: envelope(z.strictObject({ ...settledFields, status: z.literal('RUNNING') })) },
+      refusals: alreadySettled,
+    },
+    async handle({ params, subject }, { changeRun, runs }) {
       const { step_execution_id } = params;
-      return {
-        status: 200,
-        message: 'Heartbeat received',
-        data: { step_execution_id, status: subject.status },
-      };
+      if (!(await changeRun.heartbeat(subject.runId, step_execution_id))) {
+        const attempt = await runs.maybeFindAttempt(step_execution_id);
+        throw new ApiError('CONFLICT', 'The step has been settled already: there is nothing left to do', {
+          details: { reason: 'ATTEMPT_CLOSED', status: (attempt ?? subject).status },
+        });
+      }
+      return { status: 200, message: 'Heartbeat received', data: { step_execution_id, status: 'RUNNING' } };
     },
   }),
 ];

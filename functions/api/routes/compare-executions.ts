@@ -1,11 +1,17 @@
 import { z } from 'zod';
 import { badRequest } from '../api-error.ts';
-import { presentComparison } from '../presenters/comparison.ts';
+import { envelope } from '../operation.ts';
+import { comparison, presentComparison } from '../presenters/comparison.ts';
 import { isClosed } from '../presenters/execution.ts';
 import { MAX_NODES } from '../presenters/node.ts';
+import { count } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
+import { uuidParameter } from '../schemas.ts';
 
-const executionId = z.guid({ error: 'expected a UUID' });
+const comparisonMeta = z.strictObject({
+  nodes_truncated: z.literal(true).optional().describe('One of them has more nodes than are looked at.'),
+  nodes_limit: count.optional(),
+});
 
 export const comparisonRoutes = [
   defineRoute({
@@ -13,10 +19,15 @@ export const comparisonRoutes = [
     path: '/api/v1/workflows/executions/compare',
     operationId: 'compareExecutions',
     summary: 'Two executions beside each other: path, inputs, outputs and durations, node by node',
+    operation: {
+      tags: ['executions'],
+      answers: { 200: envelope(comparison, { meta: comparisonMeta }) },
+      hasETag: true,
+    },
     authentication: 'caller',
     query: z.strictObject({
-      left: executionId.describe('An execution id.'),
-      right: executionId.describe('Another.'),
+      left: uuidParameter.describe('An execution id.'),
+      right: uuidParameter.describe('Another.'),
     }),
     async handle({ caller, query }, { executions, nodes }) {
       const [left, right] = await Promise.all(

@@ -2,16 +2,21 @@ import { z } from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { Problem } from '../api-error.ts';
+import { executeExamples, startedExample } from '../examples.ts';
+import { envelope } from '../operation.ts';
 import { findExecutable } from '../permissions.ts';
+import { startedExecution } from '../presenters/execution.ts';
+import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { communityId, idParam, jsonObject, oversizedFields } from '../schemas.ts';
 
-const executeBody = z.strictObject({
+/** What a run starts with, for real or as a test. */
+export const runInput = {
   input_data: jsonObject.nullish().describe('What mappings read as `$.workflow_input`.'),
   variables: jsonObject.nullish().describe('Instead of `input_data`, with `community_id`.'),
   community_id: communityId.nullish(),
   metadata: jsonObject.nullish().describe('Kept with the run as it is.'),
-});
+};
 
 export const executeRoutes = [
   defineRoute({
@@ -19,11 +24,25 @@ export const executeRoutes = [
     path: '/api/v1/workflows/{id}/execute',
     operationId: 'executeWorkflow',
     summary: "Starts a run of the workflow's newest version",
+    operation: {
+      tags: ['runs', 'executions'],
+      description:
+        'Answers at once. `input_data`, or `variables` with `community_id`; either stands for the other where mappings read it.',
+      answers: {
+        202: envelope(startedExecution, {
+          beside: { run_id: runId, status: runStatus },
+          headers: ['Location'],
+          example: startedExample,
+        }),
+      },
+      refusals: { PERMISSION_DENIED: '`can_execute` on this workflow is needed.' },
+      bodyExamples: executeExamples,
+    },
     authentication: 'caller',
     scope: 'execute',
     params: idParam,
     body: {
-      schema: executeBody,
+      schema: z.strictObject(runInput),
       // One of input_data and variables, metadata, and room for the rest.
       maxBytes: 3 * limits.maxPayloadBytes,
       isOptional: true,
@@ -35,7 +54,7 @@ export const executeRoutes = [
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     takesIdempotencyKey: true,
     async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
-      const { runId, executionId, createdAt, isRepeat } = await executeWorkflow(caller, subject, {
+      const started = await executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: body.variables ?? undefined,
         communityId: body.community_id ?? null,
@@ -47,23 +66,23 @@ export const executeRoutes = [
         status: 202,
         message: 'Workflow execution started',
         data: {
-          execution_id: executionId,
+          execution_id: started.executionId,
           workflow_id: subject.id,
           // As its clients were promised, though the run is still to be picked up; reads show the real status.
           status: 'running',
-          start_time: createdAt.toISOString(),
+          start_time: started.createdAt.toISOString(),
           execution_path: [],
         },
-        beside: { run_id: runId, status: 'PENDING' },
-        headers: { Location: `/api/v1/runs/${runId}` },
-        changesNothing: isRepeat,
+        beside: { run_id: started.runId, status: 'PENDING' },
+        headers: { Location: `/api/v1/runs/${started.runId}` },
+        changesNothing: started.isRepeat,
       };
     },
   }),
 ];
 
 /** The two forms of the body: `input_data`, or `variables` with the community that they are for. */
-function findFormProblems(json: unknown): Problem[] {
+export function findFormProblems(json: unknown): Problem[] {
   if (!isJsonObject(json)) return [];
   const isThere = (field: string) => json[field] !== undefined && json[field] !== null;
   if (!isThere('variables')) return [];

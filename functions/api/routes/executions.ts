@@ -2,10 +2,15 @@ import { z } from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { type NumberedPage, sortKeys } from '../../../shared/persistence/execution-queries.ts';
 import { notFound } from '../api-error.ts';
+import { cancelExamples, cancelledExample, executionExample, listedExecutionsExample } from '../examples.ts';
+import { envelope } from '../operation.ts';
 import { findChangeableRun } from '../permissions.ts';
 import {
+  cancelledExecution,
+  execution,
   identityOf,
   isClosed,
+  listedExecution,
   presentExecution,
   presentListedExecution,
   presentMetrics,
@@ -13,6 +18,7 @@ import {
 import { MAX_NODES, presentNodes } from '../presenters/node.ts';
 import { isoOf } from '../presenters/run.ts';
 import { refusalError } from '../refusals.ts';
+import { count } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import {
   communityIdParameter,
@@ -23,10 +29,28 @@ import {
   integerParameter,
   moment,
   pageLimit,
+  searchedWords,
 } from '../schemas.ts';
 import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_PAGE = 999_999_999;
+
+const nodesMeta = z.strictObject({
+  node_states_truncated: z.literal(true).optional().describe('There are more nodes than are shown.'),
+  node_states_limit: count.optional(),
+  nodes_entered: count.optional(),
+});
+
+const pagination = z
+  .strictObject({
+    page: count,
+    per_page: count,
+    total: count,
+    total_pages: count,
+    has_next: z.boolean(),
+    has_prev: z.boolean(),
+  })
+  .meta({ id: 'Pagination' });
 
 export const executionRoutes = [
   defineRoute({
@@ -34,6 +58,11 @@ export const executionRoutes = [
     path: '/api/v1/workflows/executions/{id}',
     operationId: 'getExecution',
     summary: 'An execution with the states of its nodes',
+    operation: {
+      tags: ['executions'],
+      answers: { 200: envelope(execution, { meta: nodesMeta, example: executionExample }) },
+      hasETag: true,
+    },
     authentication: 'caller',
     params: executionIdParam,
     query: z.strictObject({
@@ -42,13 +71,13 @@ export const executionRoutes = [
     }),
     subjectName: 'Execution',
     find: ({ caller, params }, { executions }) => executions.maybeFindExecution(caller, params.id, 'visible'),
-    async handle({ subject, query: { include_logs: withLogs, include_metrics } }, { nodes }) {
-      const [stored, stepIds, metrics] = await Promise.all([
+    async handle({ subject, query: { include_logs: withLogs, include_metrics } }, { nodes, findPlan }) {
+      const [stored, plan, metrics] = await Promise.all([
         nodes.readNodes(subject.run_id, MAX_NODES),
-        nodes.readStepIds(subject.workflow_version_id),
+        findPlan(subject.workflow_version_id),
         include_metrics ? nodes.readNodeMetrics(subject.run_id) : null,
       ]);
-      const { isTruncated, ...presented } = presentNodes(stored, stepIds, {
+      const { isTruncated, ...presented } = presentNodes(stored, plan, {
         status: subject.execution_status,
         withLogs,
       });
@@ -58,7 +87,7 @@ export const executionRoutes = [
         data: {
           ...presentExecution(subject),
           ...presented,
-          ...(metrics && { metrics: presentMetrics(subject, metrics, stepIds, new Date()) }),
+          ...(metrics && { metrics: presentMetrics(subject, metrics, plan?.steps.size ?? 0, new Date()) }),
         },
         meta: isTruncated
           ? { node_states_truncated: true, node_states_limit: MAX_NODES, nodes_entered: stored.total }
@@ -72,6 +101,15 @@ export const executionRoutes = [
     path: '/api/v1/workflows/executions/{id}/cancel',
     operationId: 'cancelExecution',
     summary: 'Cancels an execution that has not ended',
+    operation: {
+      tags: ['executions'],
+      answers: { 200: envelope(cancelledExecution, { example: cancelledExample }) },
+      refusals: {
+        BAD_REQUEST: 'It has ended already.',
+        PERMISSION_DENIED: '`can_execute` on the workflow of this run is needed.',
+      },
+      bodyExamples: cancelExamples,
+    },
     authentication: 'caller',
     scope: 'execute',
     params: executionIdParam,
@@ -99,6 +137,15 @@ export const executionRoutes = [
     path: '/api/v1/workflows/{id}/executions',
     operationId: 'listExecutions',
     summary: "A workflow's executions in one community",
+    operation: {
+      tags: ['executions'],
+      answers: {
+        200: envelope(z.array(listedExecution), {
+          meta: z.strictObject({ pagination }),
+          example: listedExecutionsExample,
+        }),
+      },
+    },
     authentication: 'caller',
     params: idParam,
     query: z.strictObject({
@@ -106,6 +153,7 @@ export const executionRoutes = [
       status: executionStatusFilter.optional(),
       started_after: moment.optional().describe('From this moment on.'),
       started_before: moment.optional().describe('Before this moment.'),
+      q: searchedWords.optional(),
       page: integerParameter(1, MAX_PAGE).default(1),
       per_page: pageLimit(20, 100),
       sort_by: z
@@ -126,7 +174,12 @@ export const executionRoutes = [
       const { total, items } = await executions.listExecutions(
         caller,
         { workflowId: params.id.toLowerCase(), communityId: query.community_id },
-        { statuses: query.status, startedAfter: query.started_after, startedBefore: query.started_before },
+        {
+          statuses: query.status,
+          startedAfter: query.started_after,
+          startedBefore: query.started_before,
+          mentions: query.q,
+        },
         page,
       );
       return {
@@ -139,7 +192,7 @@ export const executionRoutes = [
   }),
 ];
 
-function paginationOf({ page, perPage }: NumberedPage, total: number) {
+function paginationOf({ page, perPage }: NumberedPage, total: number): z.infer<typeof pagination> {
   const totalPages = Math.ceil(total / perPage);
   return {
     page,

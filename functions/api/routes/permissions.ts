@@ -6,10 +6,12 @@ import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { Answer } from '../answer.ts';
 import { notFound, type Problem } from '../api-error.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
+import { envelope, pageOf } from '../operation.ts';
 import { findManageable } from '../permissions.ts';
-import { presentPermission } from '../presenters/permission.ts';
+import { permission, presentPermission } from '../presenters/permission.ts';
+import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { communityId, idParam, pageLimit, userId } from '../schemas.ts';
+import { communityId, idParam, pageLimit, userId, uuidParameter } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const flag = z.boolean({ error: 'expected true or false' });
@@ -20,6 +22,13 @@ const permissionBody = z.strictObject({
   can_view: flag.default(true).describe('Without it the workflow does not exist for them.'),
   can_execute: flag.default(false).describe('Executing, cancelling and retrying.'),
 });
+
+const bodyExamples = {
+  user: { user_id: 'u-42', can_view: true, can_execute: true },
+  community: { community_id: 123 },
+};
+
+const ownerOnly = { PERMISSION_DENIED: 'Only its owner may change this workflow.' };
 
 const findOwned = (
   { caller, params }: { caller: Caller; params: { id: string } },
@@ -74,6 +83,12 @@ export const permissionRoutes = [
     method: 'PUT',
     operationId: 'putPermission',
     summary: 'Says what a user or a community may do with the workflow',
+    operation: {
+      tags: ['management'],
+      answers: { 200: envelope(permission, { beside: { id: uuid } }) },
+      refusals: ownerOnly,
+      bodyExamples,
+    },
     handle: (request, services) => put(request, services, 200),
   }),
   defineRoute({
@@ -81,6 +96,12 @@ export const permissionRoutes = [
     method: 'POST',
     operationId: 'grantPermission',
     summary: 'The same as PUT',
+    operation: {
+      tags: ['management'],
+      answers: { 201: envelope(permission, { beside: { id: uuid } }) },
+      refusals: ownerOnly,
+      bodyExamples,
+    },
     handle: (request, services) => put(request, services, 201),
   }),
   defineRoute({
@@ -88,6 +109,7 @@ export const permissionRoutes = [
     method: 'GET',
     operationId: 'listPermissions',
     summary: 'Who may see and execute the workflow besides its owner, newest first',
+    operation: { tags: ['management'], answers: { 200: pageOf(permission) }, refusals: ownerOnly },
     query: z.strictObject({ cursor: timeCursor.optional(), limit: pageLimit(100, 1_000) }),
     async handle({ subject, query: { cursor, limit } }, { grants }) {
       const page = await grants.listGrants(subject.id, { after: cursor ?? null, limit });
@@ -103,9 +125,14 @@ export const permissionRoutes = [
     ...ofPermissions,
     method: 'DELETE',
     path: '/api/v1/workflows/{id}/permissions/{permission_id}',
-    params: z.strictObject({ id: z.guid(), permission_id: z.guid() }),
+    params: z.strictObject({ id: uuidParameter, permission_id: uuidParameter }),
     operationId: 'revokePermission',
     summary: 'Takes a permission back',
+    operation: {
+      tags: ['management'],
+      answers: { 200: envelope(permission) },
+      refusals: { ...ownerOnly, NOT_FOUND: 'The workflow has no such permission.' },
+    },
     async handle({ subject, params, audit }, { grants }) {
       const revoked = await grants.deleteGrant(subject.id, params.permission_id, audit);
       if (!revoked) throw notFound('Permission');

@@ -2,8 +2,16 @@ import { z } from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { notFound } from '../api-error.ts';
 import { fittingItems, nextPageLink } from '../next-page-link.ts';
+import { bare } from '../operation.ts';
 import { isClosed } from '../presenters/execution.ts';
-import { presentLogEntry, presentPlainExecution, presentPlainResult } from '../presenters/plain.ts';
+import {
+  logEntry,
+  plainExecution,
+  plainResult,
+  presentLogEntry,
+  presentPlainExecution,
+  presentPlainResult,
+} from '../presenters/plain.ts';
 import { refusalError } from '../refusals.ts';
 import { defineRoute } from '../route.ts';
 import {
@@ -17,6 +25,8 @@ import {
   oversizedFields,
   pageLimit,
   parameterText,
+  searchedWords,
+  uuidParameter,
 } from '../schemas.ts';
 
 /*
@@ -34,6 +44,21 @@ export const plainRoutes = [
     path: '/api/workflows/{id}/execute',
     operationId: 'executeOwnWorkflow',
     summary: "Starts a run of the newest version of one's own workflow",
+    operation: {
+      tags: ['plain'],
+      answers: {
+        202: bare(plainResult, {
+          headers: ['Location'],
+          example: {
+            execution_id: '550e8400-e29b-41d4-a716-446655440000',
+            status: 'pending',
+            output_data: null,
+            error_message: null,
+          },
+        }),
+      },
+      bodyExamples: { execute: { input_data: { message: 'Hello World' } } },
+    },
     authentication: 'caller',
     scope: 'execute',
     params: idParam,
@@ -78,17 +103,19 @@ export const plainRoutes = [
     path: executionsPath,
     operationId: 'listOwnExecutions',
     summary: "One's own executions, the latest start first",
+    operation: { tags: ['plain'], answers: { 200: bare(z.array(plainExecution), { headers: ['Link'] }) } },
     authentication: 'caller',
     query: z.strictObject({
-      workflow_id: z.guid({ error: 'expected a UUID' }).optional(),
+      workflow_id: uuidParameter.optional(),
       status_filter: executionStatusFilter.optional(),
       started_after: moment.optional().describe('From this moment on.'),
       started_before: moment.optional().describe('Before this moment.'),
+      q: searchedWords.optional(),
       limit: pageLimit(20, 100),
       offset,
     }),
     async handle({ caller, query }, { executions }) {
-      const { workflow_id, status_filter, started_after, started_before, limit, offset } = query;
+      const { workflow_id, status_filter, started_after, started_before, q, limit, offset } = query;
       const { rows, hasMore } = await executions.listOwnExecutions(
         caller,
         {
@@ -96,6 +123,7 @@ export const plainRoutes = [
           statuses: status_filter,
           startedAfter: started_after,
           startedBefore: started_before,
+          mentions: q,
         },
         { limit, offset },
       );
@@ -105,6 +133,7 @@ export const plainRoutes = [
         status_filter: status_filter?.join(',').toLowerCase(),
         started_after,
         started_before,
+        q,
         limit,
         offset: offset + items.length,
       };
@@ -117,6 +146,7 @@ export const plainRoutes = [
     path: `${executionsPath}/{id}`,
     operationId: 'getOwnExecution',
     summary: "One's own execution with its data",
+    operation: { tags: ['plain'], answers: { 200: bare(plainExecution) }, hasETag: true },
     authentication: 'caller',
     params: executionIdParam,
     subjectName: 'Execution',
@@ -130,11 +160,16 @@ export const plainRoutes = [
     path: `${executionsPath}/{id}/logs`,
     operationId: 'listOwnExecutionLogs',
     summary: "The attempts of an execution's steps, oldest first",
+    operation: {
+      tags: ['plain'],
+      answers: { 200: bare(z.array(logEntry), { headers: ['Link'] }) },
+      hasETag: true,
+    },
     authentication: 'caller',
     params: executionIdParam,
     query: z.strictObject({
       step_type: parameterText.optional(),
-      step_name: parameterText.optional(),
+      step_name: parameterText.optional().describe("The step's own name, in whatever branch or item."),
       has_error: flag.optional().describe('Whether the attempt failed.'),
       q: parameterText
         .optional()
@@ -164,6 +199,11 @@ export const plainRoutes = [
     path: `${executionsPath}/{id}/cancel`,
     operationId: 'cancelOwnExecution',
     summary: "Cancels one's own execution that has not ended",
+    operation: {
+      tags: ['plain'],
+      answers: { 200: bare(plainResult) },
+      refusals: { BAD_REQUEST: 'It has ended already.' },
+    },
     authentication: 'caller',
     scope: 'execute',
     params: executionIdParam,

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
-import { executionIdOf, presentRunSummary } from '../presenters/run.ts';
+import { envelope } from '../operation.ts';
+import { executionIdOf, presentRunSummary, runSummary } from '../presenters/run.ts';
+import { count } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { runFilterFields } from '../run-filter-fields.ts';
 import { communityId, parameterText } from '../schemas.ts';
@@ -9,12 +11,22 @@ import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_IDS = 1_000;
 const MAX_CANCELLED = 1_000;
-const openStatus = z.enum(['PENDING', 'RUNNING'], { error: 'expected PENDING or RUNNING' });
+const bulkCancelled = z.strictObject({
+  dry_run: z.boolean(),
+  matched: count,
+  cancelled: count,
+  remaining: count.describe('Found, and beyond what one request cancels.'),
+});
+const openStatus = z.enum(['PENDING', 'RUNNING', 'PAUSED'], {
+  error: 'expected PENDING, RUNNING or PAUSED',
+});
 
 const bulkFilter = z.strictObject(
   {
     status: z
-      .union([openStatus, z.array(openStatus)], { error: 'expected PENDING, RUNNING or both' })
+      .union([openStatus, z.array(openStatus)], {
+        error: 'expected PENDING, RUNNING, PAUSED or a list of them',
+      })
       .optional(),
     ...runFilterFields,
     community_id: communityId.optional(),
@@ -28,6 +40,20 @@ export const runBatchRoutes = [
     path: '/api/v1/runs/batch-status',
     operationId: 'getStatusOfRuns',
     summary: 'The runs of up to 1,000 ids, without their data',
+    operation: {
+      tags: ['runs'],
+      answers: {
+        200: envelope(z.array(runSummary), {
+          meta: z.strictObject({
+            not_found: z
+              .array(z.string())
+              .describe('Those of the ids that name nothing the caller may see.')
+              .meta({ examples: [[]] }),
+          }),
+        }),
+      },
+      bodyExamples: { ids: { ids: ['run-550e8400-e29b-41d4-a716-446655440000'] } },
+    },
     authentication: 'caller',
     scope: 'read',
     body: {
@@ -60,6 +86,17 @@ export const runBatchRoutes = [
     path: '/api/v1/runs/bulk-cancel',
     operationId: 'cancelRuns',
     summary: 'Cancels the open runs that a filter finds, up to 1,000 at once, or counts them',
+    operation: {
+      tags: ['runs'],
+      answers: { 200: envelope(bulkCancelled) },
+      bodyExamples: {
+        count: { filter: { workflow_name: 'data-pipeline' }, dry_run: true },
+        cancel: {
+          filter: { workflow_name: 'data-pipeline', started_before: '2024-01-15T10:30:00Z' },
+          reason: 'Stuck',
+        },
+      },
+    },
     authentication: 'caller',
     scope: 'execute',
     body: {
@@ -89,6 +126,7 @@ export const runBatchRoutes = [
           createdBefore: filter.created_before,
           startedAfter: filter.started_after,
           startedBefore: filter.started_before,
+          mentions: filter.q,
         },
         MAX_CANCELLED,
       );

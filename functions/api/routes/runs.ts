@@ -1,8 +1,12 @@
 import { z } from 'zod';
-import type { RunStatus } from '../../../shared/engine/state.ts';
+import { shownAs } from '../../../shared/documents/json-schema.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
+import { envelope, pageOf } from '../operation.ts';
 import { isClosed } from '../presenters/execution.ts';
-import { presentRun, presentRunSummary } from '../presenters/run.ts';
+import { presentRun, presentRunSummary, run, runSummary } from '../presenters/run.ts';
+import { step } from '../presenters/step.ts';
+import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { runFilterFields } from '../run-filter-fields.ts';
 import { communityIdParameter, pageLimit, runIdParam } from '../schemas.ts';
@@ -11,18 +15,27 @@ import { readStepPage } from '../step-page.ts';
 const statuses: readonly string[] = [
   'PENDING',
   'RUNNING',
+  'PAUSED',
   'COMPLETED',
   'FAILED',
   'CANCELLED',
-] satisfies RunStatus[];
+] satisfies ExecutionStatus[];
+
+const statusFilter = shownAs(
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform(
+      (given) => [given].flat().flatMap((text) => text.toUpperCase().split(',')) as ExecutionStatus[],
+    )
+    .refine(
+      (given) => given.every((one) => statuses.includes(one)),
+      `expected one of ${statuses.join(', ')}`,
+    ),
+  { type: 'array', items: { type: 'string', enum: [...statuses] } },
+);
 
 const runFilters = {
-  status: z
-    .union([z.string(), z.array(z.string())])
-    .transform((given) => [given].flat().flatMap((text) => text.toUpperCase().split(',')) as RunStatus[])
-    .refine((given) => given.every((one) => statuses.includes(one)), `expected one of ${statuses.join(', ')}`)
-    .optional()
-    .describe('One status, or several: with commas, or the parameter repeated.'),
+  status: statusFilter.optional().describe('One status, or several: with commas, or the parameter repeated.'),
   ...runFilterFields,
   community_id: communityIdParameter.optional(),
 };
@@ -33,6 +46,7 @@ export const runRoutes = [
     path: '/api/v1/runs',
     operationId: 'listRuns',
     summary: 'Runs without their data, newest first',
+    operation: { tags: ['runs'], answers: { 200: pageOf(runSummary) } },
     authentication: 'caller',
     query: z.strictObject({
       ...runFilters,
@@ -52,6 +66,7 @@ export const runRoutes = [
           createdBefore: filter.created_before,
           startedAfter: filter.started_after,
           startedBefore: filter.started_before,
+          mentions: filter.q,
         },
         { after: cursor ?? null, limit },
       );
@@ -68,16 +83,22 @@ export const runRoutes = [
     path: '/api/v1/runs/{run_id}',
     operationId: 'getRun',
     summary: 'A run with its data',
+    operation: {
+      tags: ['runs'],
+      answers: { 200: envelope(run, { beside: { run_id: runId, status: runStatus } }) },
+      hasETag: true,
+    },
     authentication: 'caller',
     params: runIdParam,
     subjectName: 'Run',
     find: ({ caller, params }, { runs }) => runs.maybeFindRun(caller, params.run_id),
     async handle({ subject }) {
-      const { run_id, status } = subject;
+      const data = presentRun(subject);
+      const { run_id, status } = data;
       return {
         status: 200,
         message: 'Run retrieved',
-        data: presentRun(subject),
+        data,
         beside: { run_id, status },
         isFinal: isClosed(subject),
       };
@@ -88,13 +109,14 @@ export const runRoutes = [
     path: '/api/v1/runs/{run_id}/steps',
     operationId: 'listSteps',
     summary: "A run's attempts of steps, oldest first",
+    operation: { tags: ['runs'], answers: { 200: pageOf(step) }, hasETag: true },
     authentication: 'caller',
     params: runIdParam,
     query: z.strictObject({ cursor: timeCursor.optional(), limit: pageLimit(1_000, 1_000) }),
     subjectName: 'Run',
     find: ({ caller, params }, { runs }) => runs.maybeFindRunStatus(caller, params.run_id),
-    async handle({ subject, query: { cursor, limit } }, { runs }) {
-      const page = await readStepPage(runs, subject.runId, { after: cursor ?? null, limit });
+    async handle({ subject, query: { cursor, limit } }, services) {
+      const page = await readStepPage(services, subject, { after: cursor ?? null, limit });
       return {
         status: 200,
         message: 'Steps retrieved',

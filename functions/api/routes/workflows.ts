@@ -5,8 +5,17 @@ import type { Answer } from '../answer.ts';
 import { ApiError, notFound } from '../api-error.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
 import { definitionBody } from '../definition-body.ts';
+import { definitionExamples } from '../examples.ts';
+import { envelope, pageOf } from '../operation.ts';
 import { findManageable } from '../permissions.ts';
-import { presentWorkflow, presentWorkflowSummary } from '../presenters/workflow.ts';
+import {
+  archivedWorkflow,
+  presentWorkflow,
+  presentWorkflowSummary,
+  workflow,
+  workflowSummary,
+} from '../presenters/workflow.ts';
+import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { idParam, pageLimit, parameterText } from '../schemas.ts';
 
@@ -16,6 +25,13 @@ export const workflowRoutes = [
     path: '/api/v1/workflows',
     operationId: 'registerWorkflow',
     summary: 'Registers a workflow; the same name again adds a version',
+    operation: {
+      tags: ['runs'],
+      description:
+        'The definition is checked: dangling and unreachable steps, loops without a way out, mappings that read what cannot be there, paths that do not parse.',
+      answers: { 201: envelope(workflow, { beside: { id: uuid }, headers: ['Location'] }) },
+      bodyExamples: definitionExamples,
+    },
     authentication: 'caller',
     body: definitionBody,
     async handle({ caller, body, audit }, { registerWorkflow }) {
@@ -28,6 +44,7 @@ export const workflowRoutes = [
     path: '/api/v1/workflows',
     operationId: 'listWorkflows',
     summary: 'Workflows, newest first',
+    operation: { tags: ['runs'], answers: { 200: pageOf(workflowSummary) } },
     authentication: 'caller',
     query: z.strictObject({
       name: parameterText.optional(),
@@ -49,6 +66,7 @@ export const workflowRoutes = [
     path: '/api/v1/workflows/{id}',
     operationId: 'getWorkflow',
     summary: 'A workflow with the definition of its newest version',
+    operation: { tags: ['runs'], answers: { 200: envelope(workflow, { beside: { id: uuid } }) } },
     authentication: 'caller',
     params: idParam,
     subjectName: 'Workflow',
@@ -63,6 +81,15 @@ export const workflowRoutes = [
     path: '/api/v1/workflows/{id}',
     operationId: 'replaceWorkflow',
     summary: 'Adds a version; its name may be a new one',
+    operation: {
+      tags: ['runs'],
+      answers: { 200: envelope(workflow, { beside: { id: uuid }, headers: ['Location'] }) },
+      refusals: {
+        PERMISSION_DENIED: 'Only its owner may change this workflow.',
+        CONFLICT: 'Another workflow of this owner has this name.',
+      },
+      bodyExamples: definitionExamples,
+    },
     authentication: 'caller',
     params: idParam,
     body: definitionBody,
@@ -78,6 +105,11 @@ export const workflowRoutes = [
     path: '/api/v1/workflows/{id}',
     operationId: 'deleteWorkflow',
     summary: 'Archives a workflow; its runs stay',
+    operation: {
+      tags: ['runs'],
+      answers: { 200: envelope(archivedWorkflow, { beside: { id: uuid } }) },
+      refusals: { PERMISSION_DENIED: 'Only its owner may change this workflow.' },
+    },
     authentication: 'caller',
     params: idParam,
     subjectName: 'Workflow',
@@ -104,12 +136,12 @@ function registeredAnswer(
         throw new ApiError('CONFLICT', 'Another workflow of this owner has this name');
     }
   }
-  const { workflow } = registered;
+  const { id, version } = registered.workflow;
   return {
     status,
-    message: `Version ${workflow.version} of the workflow registered`,
-    data: presentWorkflow(workflow, definition),
-    beside: { id: workflow.id },
-    headers: { Location: `/api/v1/workflows/${workflow.id}` },
+    message: `Version ${version} of the workflow registered`,
+    data: presentWorkflow(registered.workflow, definition),
+    beside: { id },
+    headers: { Location: `/api/v1/workflows/${id}` },
   };
 }

@@ -47,6 +47,8 @@ export const map: StepBehaviour<MapStep> = {
     flow.request(step.startStep, childScope(path, join.started));
   },
 
+  opens: ({ startStep }) => [startStep],
+
   requested: (flow, _step, attempt) => settleJoin(flow, attempt, inOrder),
   woken: (flow, _step, attempt, at) => wakeJoin(flow, attempt, at, inOrder),
 };

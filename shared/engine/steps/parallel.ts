@@ -22,6 +22,8 @@ export const parallel: StepBehaviour<ParallelStep> = {
     });
   },
 
+  opens: ({ branches }) => branches.map(({ startStep }) => startStep),
+
   requested: (flow, _step, attempt) => settleJoin(flow, attempt, byName),
   woken: (flow, _step, attempt, at) => wakeJoin(flow, attempt, at, byName),
 };

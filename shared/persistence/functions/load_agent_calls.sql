@@ -4,7 +4,7 @@ create or replace function load_agent_calls(ids text[]) returns table (
     step_execution_id varchar, run_id varchar, run_status varchar, attempt_status varchar, accepted boolean,
     timeout_ms bigint, agent_name varchar, kind varchar, address varchar, timeout_seconds integer, secret_encrypted bytea
 ) language plpgsql
-set enable_seqscan = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare

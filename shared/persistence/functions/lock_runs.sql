@@ -2,8 +2,9 @@
 create or replace function lock_runs(run_ids text[]) returns table (
     run_id varchar, status varchar, sequence bigint, started_at timestamptz, completed_at timestamptz,
     error_code varchar, error_message text, error_step_id varchar, error_attempt integer,
-    cancelled_at timestamptz, cancelled_by varchar, cancel_reason text, retried_at timestamptz, wake_at timestamptz,
-    owner varchar, workflow_id varchar, workflow_version_id uuid
+    cancelled_at timestamptz, cancelled_by varchar, cancel_reason text, retried_at timestamptz, paused_at timestamptz,
+    steps_started integer, timeout_at timestamptz, revisits boolean, parent_run_id varchar, parent_step_execution_id varchar,
+    depth integer, wake_at timestamptz, owner varchar, workflow_id varchar, workflow_version_id uuid
 ) language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
@@ -12,8 +13,9 @@ begin
     return query
     select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
            r.error_code, r.error_message, r.error_step_id, r.error_attempt,
-           r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.wake_at,
-           r.owner, r.workflow_id, r.workflow_version_id
+           r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
+           r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
+           r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id
       from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update;
 end
 $$;

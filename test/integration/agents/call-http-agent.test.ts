@@ -3,11 +3,8 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 import { Webhook } from 'standardwebhooks';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createAddressGuard } from '../../../shared/agents/address-guard.ts';
-import {
-  createHttpAgentCaller,
-  type HttpAgentCall,
-  type HttpAgentCaller,
-} from '../../../shared/agents/call-http-agent.ts';
+import type { AgentCall, AgentCaller } from '../../../shared/agents/agent-call.ts';
+import { createHttpAgentCaller } from '../../../shared/agents/call-http-agent.ts';
 import { createGuardedConnector } from '../../../shared/agents/guarded-connector.ts';
 import { generateSecret } from '../../../shared/agents/secrets.ts';
 import { limits } from '../../../shared/config/limits.ts';
@@ -44,14 +41,14 @@ const serve = async (listener: RequestListener) =>
 const serveSocket = async (onSocket: (socket: Socket) => void) =>
   `http://127.0.0.1:${await listen(createTcpServer(onSocket))}/agent`;
 
-function caller(allowedCidrs = ['127.0.0.0/8'], clock: () => number = Date.now): HttpAgentCaller {
+function caller(allowedCidrs = ['127.0.0.0/8'], clock: () => number = Date.now): AgentCaller {
   const created = createHttpAgentCaller({ guard: createAddressGuard(allowedCidrs), clock });
   open.push(created);
   return created;
 }
 
-const callOf = (url: string, rest: Partial<HttpAgentCall> = {}): HttpAgentCall => ({
-  url,
+const callOf = (address: string, rest: Partial<AgentCall> = {}): AgentCall => ({
+  address,
   secret: null,
   timeoutMs: 5_000,
   idempotencyKey: 'run-1:extract:1',

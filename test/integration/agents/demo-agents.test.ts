@@ -22,7 +22,7 @@ afterAll(() => caller.close());
 
 const call = (agent: string, input: Json, signedWith: string | null = secret) =>
   caller.call({
-    url: `${base}/agents/${agent}`,
+    address: `${base}/agents/${agent}`,
     secret: signedWith,
     timeoutMs: 5_000,
     idempotencyKey: 'k',

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net';
 import type { Context } from 'aws-lambda';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { createSelfInvoker } from '../../../functions/http-bridge/invoke-self.ts';
-import { type OpenHttpBridge, openHttpBridge } from '../../../functions/http-bridge/open-http-bridge.ts';
+import { openHttpBridge } from '../../../functions/http-bridge/open-http-bridge.ts';
+import { createSelfInvoker } from '../../../shared/agent-bridge/invoke-self.ts';
+import type { OpenAgentBridge } from '../../../shared/agent-bridge/open-agent-bridge.ts';
 import { encryptSecret } from '../../../shared/agents/secrets.ts';
 import { createTokens } from '../../../shared/agents/tokens.ts';
 import { type Environment, readEnvironment } from '../../../shared/config/environment.ts';
@@ -27,7 +28,7 @@ let variables: Record<string, string>;
 let environment: Environment;
 let database: Database;
 let agents: TestAgentServer;
-let opened: OpenHttpBridge;
+let opened: OpenAgentBridge;
 
 beforeAll(async () => {
   const admin = new pg.Client({ connectionString: inject('databaseUrl') });

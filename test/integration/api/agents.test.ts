@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { decryptSecret } from '../../../shared/agents/secrets.ts';
+import { limits } from '../../../shared/config/limits.ts';
 import { type ApiHarness, openApiHarness } from './api-harness.ts';
 import { codeOf } from './run-harness.ts';
 
@@ -38,6 +39,7 @@ describe('registering an agent', () => {
         url: 'http://127.0.0.1:9000/extract',
         timeout_seconds: 30,
         owner: 'ann',
+        example_output: null,
         secret: expect.stringMatching(/^whsec_/),
         created_at: expect.any(String),
         updated_at: expect.any(String),
@@ -49,6 +51,35 @@ describe('registering an agent', () => {
     expect(read.body.data).not.toHaveProperty('secret');
     const listed = await api.as('ann')({ path: agents });
     expect(listed.body.data[0]).not.toHaveProperty('secret');
+    expect(listed.body.data[0]).not.toHaveProperty('example_output');
+  });
+
+  it.each([
+    ['an object', { rows: 3, nested: { list: [1, null] } }],
+    ['a text', 'done'],
+    ['false', false],
+    ['a list', []],
+  ])('with an example output: %s', async (_what, example_output) => {
+    const name = `example-${JSON.stringify(example_output)}`;
+    const made = await api.as('ann')(post({ ...http(name), example_output }));
+    expect(made.body.data.example_output).toEqual(example_output);
+    const path = `${agents}/${made.body.id}`;
+    expect((await api.as('ann')({ path })).body.data.example_output).toEqual(example_output);
+    const changed = await api.as('ann')({
+      method: 'PUT',
+      path,
+      body: { ...http(name), example_output: { other: 1 } },
+    });
+    expect(changed.body.data.example_output).toEqual({ other: 1 });
+    const removed = await api.as('ann')({ method: 'PUT', path, body: http(name) });
+    expect(removed.body.data.example_output).toBeNull();
+  });
+
+  it('is 413 for an example output larger than a payload may be', async () => {
+    const example_output = 'x'.repeat(limits.maxPayloadBytes);
+    const answer = await api.as('ann')(post({ ...http('large'), example_output }));
+    expect(codeOf(answer)).toEqual([413, 'PAYLOAD_TOO_LARGE']);
+    expect(answer.body.details).toMatchObject([{ path: 'example_output' }]);
   });
 
   it('keeps a given secret, and does not show it', async () => {
@@ -66,7 +97,9 @@ describe('registering an agent', () => {
     const kafka = { name: 'a-kafka', kind: 'kafka', topic: 'agent.transformer', timeout_seconds: 5 };
     const madeLambda = await asAdmin(post(lambda));
     const madeKafka = await asAdmin(post(kafka));
-    expect(madeLambda.body.data).toMatchObject({ ...lambda, owner: null, secret: expect.any(String) });
+    expect(madeLambda.body.data).toMatchObject({ ...lambda, owner: null });
+    expect(madeLambda.body.data).not.toHaveProperty('secret');
+    expect(await storedSecret(madeLambda.body.id)).toBeNull();
     expect(madeKafka.body.data).toMatchObject({ ...kafka, owner: null });
     expect(madeKafka.body.data).not.toHaveProperty('secret');
     expect(await storedSecret(madeKafka.body.id)).toBeNull();
@@ -106,6 +139,14 @@ describe('registering an agent', () => {
       { name: 'x', kind: 'lambda', function_arn: 'arn:aws:s3:::bucket' },
       ['function_arn'],
     ],
+    [
+      'a secret for lambda, where IAM lets in',
+      { name: 'x', kind: 'lambda', function_arn: 'f', secret: 'a secret of mine' },
+      ['secret'],
+    ],
+    ['a function without a name', { name: 'x', kind: 'lambda', function_arn: '' }, ['function_arn']],
+    ['a function name of 65', { name: 'x', kind: 'lambda', function_arn: 'f'.repeat(65) }, ['function_arn']],
+    ['an alias that is none', { name: 'x', kind: 'lambda', function_arn: 'f:a:b' }, ['function_arn']],
     [
       'a secret for kafka',
       { name: 'x', kind: 'kafka', topic: 'agent.x', secret: 'a secret of mine' },
@@ -226,15 +267,20 @@ describe('changing agents', () => {
     expect(codeOf(await asAdmin({ path: `${agents}/common` }))).toEqual([404, 'NOT_FOUND']);
   });
 
-  it('gives a secret to what was a kafka agent and is now called', async () => {
-    const { body: made } = await asAdmin(post({ name: 'changer', kind: 'kafka', topic: 'agent.changer' }));
-    const { body } = await asAdmin({ method: 'PUT', path: `${agents}/changer`, body: http('changer') });
-    expect(await storedSecret(made.id)).toBe(body.data.secret);
-    await asAdmin({
-      method: 'PUT',
-      path: `${agents}/changer`,
-      body: { kind: 'kafka', topic: 'agent.changer' },
-    });
-    expect(await storedSecret(made.id)).toBeNull();
-  });
+  it.each([
+    { kind: 'kafka', topic: 'agent.changer' },
+    { kind: 'lambda', function_arn: 'changer:live' },
+  ])(
+    'gives a secret to what was a $kind agent and is now called by HTTP, and takes it away again',
+    async (other) => {
+      const name = `${other.kind}-changer`;
+      const { body: made } = await asAdmin(post({ name, ...other }));
+      const { body } = await asAdmin({ method: 'PUT', path: `${agents}/${name}`, body: http(name) });
+      expect(body.data.secret).toMatch(/^whsec_/);
+      expect(await storedSecret(made.id)).toBe(body.data.secret);
+      const changed = await asAdmin({ method: 'PUT', path: `${agents}/${name}`, body: other });
+      expect(changed.body.data).toMatchObject(other);
+      expect(await storedSecret(made.id)).toBeNull();
+    },
+  );
 });

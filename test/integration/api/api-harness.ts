@@ -7,6 +7,7 @@ import type { ApiKeyRecord } from '../../../shared/application/manage-api-keys.t
 import { generateApiKey } from '../../../shared/auth/api-key.ts';
 import { createEngineServices, type EngineServices } from '../../../shared/composition/engine-services.ts';
 import { readEnvironment } from '../../../shared/config/environment.ts';
+import type { Topics } from '../../../shared/config/topics.ts';
 import { createTopics } from '../../../shared/kafka/create-topics.ts';
 import { insertApiKey } from '../../../shared/persistence/api-keys.ts';
 import { createTextAaaLog } from '../../../shared/telemetry/aaa-log.ts';
@@ -28,6 +29,7 @@ export interface ApiHarness {
   as(userId: string, claims?: Record<string, unknown>): (request: ApiRequest) => Promise<ApiResponse>;
   readonly databaseUrl: string;
   readonly secretKey: Buffer;
+  readonly topics: Topics;
   readonly engine: EngineServices;
   readonly services: ApiServices;
   readonly logged: { message: string; fields: Readonly<Record<string, unknown>> }[];
@@ -39,6 +41,8 @@ export interface ApiHarness {
     roles?: readonly string[],
     more?: Partial<ApiKeyRecord>,
   ): Promise<{ id: string; key: string }>;
+  /** The same API in another execution environment: with a connection of its own, and a memory of its own. */
+  another(): Promise<Pick<ApiHarness, 'send' | 'as' | 'close'>>;
   close(): Promise<void>;
 }
 
@@ -79,17 +83,28 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     },
     createTextAaaLog({ module: 'test_api', level: 'INFO', write: (line) => void lines.push(line) }),
   );
-  const api = createApi(services);
-  const send = async (request: ApiRequest) => responseOf(await api(apiEvent(request), apiContext));
+  const senders = (of: ApiServices): Pick<ApiHarness, 'send' | 'as'> => {
+    const api = createApi(of);
+    const send = async (request: ApiRequest) => responseOf(await api(apiEvent(request), apiContext));
+    return {
+      send,
+      as: (userId, claims = {}) => {
+        const token = signToken(userId, claims);
+        return async (request) =>
+          send({ ...request, headers: { Authorization: `Bearer ${await token}`, ...request.headers } });
+      },
+    };
+  };
   return {
-    send,
-    as: (userId, claims = {}) => {
-      const token = signToken(userId, claims);
-      return async (request) =>
-        send({ ...request, headers: { Authorization: `Bearer ${await token}`, ...request.headers } });
+    ...senders(services),
+    async another() {
+      const other = createEngineServices(environment, 'test-api');
+      const { log, aaa } = services;
+      return { ...senders(createApiServices(other, environment, log, aaa)), close: () => other.close() };
     },
     databaseUrl: database.url,
     secretKey: environment.secretKey,
+    topics: environment.topics,
     engine,
     services,
     logged,

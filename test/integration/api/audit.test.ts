@@ -94,6 +94,22 @@ describe('a call', () => {
     ]);
   });
 
+  it('about a run is of the run’s community', async () => {
+    const variables = { variables: {}, community_id: 42 };
+    const asAnn = api.as('ann', { communities: [1] });
+    for (const path of [
+      (id: string) => `/api/v1/runs/run-${id}/cancel`,
+      (id: string) => `/api/v1/workflows/executions/${id}/cancel`,
+      (id: string) => `/api/workflows/executions/${id}/cancel`,
+    ]) {
+      const { body } = await asAnn(api.execute(variables));
+      const lines = await linesDuring(() => asAnn({ method: 'POST', path: path(body.data.execution_id) }));
+      expect(lines.at(-1)).toMatch(/^INFO AUDIT community=42 user=ann action=cancel_\w+ result=SUCCESS$/);
+      const [record] = await records('ann', `&resource=${body.run_id}`);
+      expect(record.community_id).toBe(42);
+    }
+  });
+
   it('that only reads leaves no AUDIT', async () => {
     const lines = await linesDuring(() => api.as('ann')({ path: '/api/v1/workflows' }));
     expect(lines).toEqual(['INFO AUTH community=- user=ann action=authenticate result=SUCCESS']);

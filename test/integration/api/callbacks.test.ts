@@ -33,6 +33,13 @@ describe('callbacks', () => {
     },
   );
 
+  it('take what an answer to a call may be, whose keys may come twice and integers be long', async () => {
+    const { runId, path } = await waitingStep();
+    const body = '{"a":1,"a":2,"id":9007199254740993}';
+    expect((await api.send({ method: 'POST', path: `${path}?from=here`, body })).status).toBe(200);
+    expect(await stepOf(runId)).toMatchObject({ output_data: { a: 2, id: 9007199254740992 } });
+  });
+
   it('fail the step', async () => {
     const { runId, path } = await waitingStep();
     const failure = { code: 'NO_DATA', message: 'Nothing there', retryable: false, extra: 1 };
@@ -78,7 +85,9 @@ describe('callbacks', () => {
     const { runId, path } = await waitingStep();
     expect((await api.send({ method: 'POST', path: `${path}/heartbeat` })).status).toBe(200);
     await api.as('ann')({ method: 'POST', path: `/api/v1/runs/${runId}/cancel` });
-    expect(codeOf(await api.send({ method: 'POST', path: `${path}/heartbeat` }))).toEqual([409, 'CONFLICT']);
+    const late = await api.send({ method: 'POST', path: `${path}/heartbeat` });
+    expect(codeOf(late)).toEqual([409, 'CONFLICT']);
+    expect(late.body.details).toEqual({ reason: 'ATTEMPT_CLOSED', status: 'CANCELLED' });
     expect(codeOf(await api.send({ method: 'POST', path, body: {} }))).toEqual([409, 'CONFLICT']);
     expect(await stepOf(runId)).toMatchObject({ status: 'CANCELLED', output_data: null });
   });

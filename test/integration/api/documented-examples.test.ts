@@ -45,6 +45,32 @@ describe('the executions face, by API key', () => {
     });
   });
 
+  it.each([
+    [
+      'the first example',
+      {
+        community_id: 123,
+        variables: { param1: 'test_value' },
+        metadata: { session_id: 'test_sess_123' },
+      },
+    ],
+    ['usage', { community_id: 123, variables: { test_param: 'test_value' } }],
+  ])('tests a workflow: %s', async (_where, body) => {
+    const answer = await send('POST', `/api/v1/workflows/${api.workflowId}/test`, body);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({
+      success: true,
+      message: 'Workflow test completed',
+      data: {
+        workflow_id: api.workflowId,
+        test_mode: true,
+        status: 'completed',
+        final_variables: body.variables,
+        summary: { nodes_executed: 2, nodes_failed: 0, passed: true },
+      },
+    });
+  });
+
   it('gets details, lists and cancels', async () => {
     const body = { community_id: 123, variables: {} };
     const { data } = (await send('POST', `/api/v1/workflows/${api.workflowId}/execute`, body)).body;

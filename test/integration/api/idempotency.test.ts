@@ -18,6 +18,33 @@ const withKey = (key: string, body: unknown, path = api.execute().path) => ({
   body,
   headers: { 'Idempotency-Key': key },
 });
+/** A run of ann's workflow about to be inserted. */
+function newRun(
+  id: string,
+  version: { readonly id: string; readonly version: number },
+  idempotency: NonNullable<NewRun['idempotency']>,
+): NewRun {
+  return {
+    id,
+    runId: `run-${id}`,
+    workflowId: 'wf-data-pipeline-1',
+    workflowName: 'data-pipeline',
+    workflowDefinitionId: api.workflowId,
+    versionId: version.id,
+    version: version.version,
+    owner: 'ann',
+    triggeredBy: 'ann',
+    inputData: input.input_data,
+    variables: undefined,
+    communityId: null,
+    metadata: null,
+    createdAt: new Date(),
+    wakeAt: new Date(),
+    request: { id, messages: [] },
+    idempotency,
+  };
+}
+
 const input = { input_data: { a: 1, b: { c: [1, 2], d: null } } };
 
 describe('Idempotency-Key', () => {
@@ -84,6 +111,64 @@ describe('Idempotency-Key', () => {
     expect(new Set(runs).size).toBe(2);
   });
 
+  it('whose time ends while it is looked at starts a new run', async () => {
+    const first = await api.as('ann')(withKey('ending', input));
+    const { database } = api.engine;
+    const claim = await database.one<{ request_hash: Buffer }>(
+      `select request_hash from idempotency_keys where key = 'ending'`,
+    );
+    const statements = recordStatements(database);
+    let looks = 0;
+    const runs = createNewRuns({
+      ...statements,
+      // Between the claim that fails and the look at what it failed on.
+      async maybeOne(sql, values) {
+        const row = await statements.maybeOne<never>(sql, values);
+        if (looks++ === 0) await database.execute(`delete from idempotency_keys where key = 'ending'`);
+        return row;
+      },
+    });
+    const version = await database.one<{ id: string; version: number }>(
+      'select workflow_version_id as id, version from workflow_runs where run_id = $1',
+      [first.body.run_id],
+    );
+    const run = newRun('11111111-0000-7000-8000-000000000001', version, {
+      userId: 'ann',
+      key: 'ending',
+      requestHash: claim.request_hash,
+    });
+    expect(await runs.insert(run)).toBeNull();
+    expect((await api.as('ann')(withKey('ending', input))).body.run_id).toBe(run.runId);
+  });
+
+  it('answers as before where the run itself has been removed', async () => {
+    const first = await api.as('ann')(withKey('gone', input));
+    await api.engine.database.execute('delete from workflow_runs where run_id = $1', [first.body.run_id]);
+    const again = await api.as('ann')(withKey('gone', input));
+    expect([again.status, again.body.run_id, again.body.data.execution_id]).toEqual([
+      202,
+      first.body.run_id,
+      first.body.data.execution_id,
+    ]);
+  });
+
+  it('a hundred at once through four Lambdas: one run, one record, one answer', async () => {
+    const environments = await Promise.all(Array.from({ length: 4 }, () => api.another()));
+    try {
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, (_, n) => environments[n % 4]!.as('ann')(withKey('everywhere', input))),
+      );
+      expect(answers.map(({ status }) => status)).toEqual(Array(100).fill(202));
+      expect(new Set(answers.map(({ body }) => body.run_id)).size).toBe(1);
+      const records = await api.engine.database.many('select from audit_log where resource = $1', [
+        answers[0]!.body.run_id,
+      ]);
+      expect(records).toHaveLength(1);
+    } finally {
+      await Promise.all(environments.map((environment) => environment.close()));
+    }
+  });
+
   it('a hundred at once on twenty connections: one run', async () => {
     const { body: template } = await api.as('ann')(api.execute(input));
     const database = openDatabase({ url: api.databaseUrl, maxConnections: 20 });
@@ -92,28 +177,9 @@ describe('Idempotency-Key', () => {
         'select workflow_version_id as id, version from workflow_runs where run_id = $1',
         [template.run_id],
       );
-      const runOf = (n: number): NewRun => {
-        const id = `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`;
-        return {
-          id,
-          runId: `run-${id}`,
-          workflowId: 'wf-data-pipeline-1',
-          workflowName: 'data-pipeline',
-          workflowDefinitionId: api.workflowId,
-          versionId: version.id,
-          version: version.version,
-          owner: 'ann',
-          triggeredBy: 'ann',
-          inputData: input.input_data,
-          variables: undefined,
-          communityId: null,
-          metadata: { n },
-          createdAt: new Date(),
-          wakeAt: new Date(),
-          request: { id, messages: [] },
-          idempotency: { userId: 'ann', key: 'a hundred', requestHash: Buffer.from('same') },
-        };
-      };
+      const claim = { userId: 'ann', key: 'a hundred', requestHash: Buffer.from('same') };
+      const runOf = (n: number) =>
+        newRun(`00000000-0000-7000-8000-${String(n).padStart(12, '0')}`, version, claim);
       const recording = recordStatements(database);
       const runs = createNewRuns(recording);
       const earlier = await Promise.all(Array.from({ length: 100 }, (_, n) => runs.insert(runOf(n))));

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createJwtVerifier, type VerifyJwt } from '../../../shared/auth/jwt.ts';
 
 const SECRET = 'a secret of the tests';
@@ -88,6 +88,35 @@ describe('a token by a key of JWT_JWKS_URL', () => {
     }
     expect(await newVerifier(SECRET)(hmacOver(SECRET, 'RS256'))).not.toBeNull();
     expect(await verify(hmacOver(SECRET, 'RS256'))).toBeNull();
+  });
+
+  it('is taken or refused as the set now has it, half a minute after the last look at the latest', async () => {
+    const [old, made] = [await generateKeyPair('ES256'), await generateKeyPair('ES256')];
+    const [before, after] = [
+      { ...(await exportJWK(old.publicKey)), kid: 'old' },
+      { ...(await exportJWK(made.publicKey)), kid: 'new' },
+    ];
+    const tokenOfOld = await sign('ES256', 'old', old.privateKey);
+    const tokenOfNew = await sign('ES256', 'new', made.privateKey);
+    const verifier = newVerifier();
+    const start = Date.now();
+    served.push(before);
+    vi.useFakeTimers({ toFake: ['Date'], now: start });
+    try {
+      expect(await verifier(tokenOfOld)).not.toBeNull();
+      served.splice(served.indexOf(before), 1, after);
+      const looks = asked;
+      // However many tokens of unknown keys come, the set is not asked for each.
+      expect(await verifier(tokenOfNew)).toBeNull();
+      expect(asked).toBe(looks);
+      vi.setSystemTime(start + 31_000);
+      expect(await verifier(tokenOfNew)).not.toBeNull();
+      expect(await verifier(tokenOfOld)).toBeNull();
+      expect(asked).toBe(looks + 1);
+    } finally {
+      vi.useRealTimers();
+      served.splice(served.indexOf(after), 1);
+    }
   });
 
   it('cannot be judged while the keys cannot be read', async () => {

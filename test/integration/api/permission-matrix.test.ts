@@ -111,6 +111,9 @@ const VIEWERS = ['owner', 'viewer', 'executor', 'admin'];
 
 const cases: Record<string, Case> = {
   registerWorkflow: everybody(201, () => ({ path: OWN, body: { ...dataPipeline, name: 'mine' } })),
+  validateWorkflow: everybody(200, () => ({ path: `${OWN}/validate`, body: dataPipeline })),
+  pauseWorkflow: of([200, 403, 403, 404, 200], (my) => ({ path: `${OWN}/${my.workflowId}/pause` })),
+  resumeWorkflow: of([200, 403, 403, 404, 200], (my) => ({ path: `${OWN}/${my.workflowId}/resume` })),
   listWorkflows: everybody(200, () => ({ path: `${OWN}?limit=1000` }), {
     text: (my) => my.workflowId,
     who: VIEWERS,
@@ -134,6 +137,7 @@ const cases: Record<string, Case> = {
     path: `${OWN}/${my.workflowId}/permissions/${my.permissionId}`,
   })),
   executeWorkflow: of([202, 403, 202, 404, 202], (my) => ({ path: `${OWN}/${my.workflowId}/execute` })),
+  testWorkflow: of([200, 403, 200, 404, 200], (my) => ({ path: `${OWN}/${my.workflowId}/test` })),
   getExecution: of([200, 200, 200, 404, 200], (my) => ({ path: `${OWN}/executions/${my.executionId}` })),
   cancelExecution: of([200, 403, 200, 404, 200], (my) => ({
     path: `${OWN}/executions/${my.executionId}/cancel`,
@@ -141,6 +145,8 @@ const cases: Record<string, Case> = {
   listExecutions: of([200, 200, 200, 404, 200], (my) => ({
     path: `${OWN}/${my.workflowId}/executions?community_id=1`,
   })),
+  getWorkflowMetrics: of([200, 200, 200, 404, 200], (my) => ({ path: `${OWN}/${my.workflowId}/metrics` })),
+  getMetrics: of([403, 403, 403, 403, 200], () => ({ path: '/metrics' })),
   compareExecutions: of([200, 200, 200, 400, 200], (my) => ({
     path: `${OWN}/executions/compare?left=${my.executionId}&right=${my.executionId}`,
   })),
@@ -169,6 +175,9 @@ const cases: Record<string, Case> = {
   listSteps: of([200, 200, 200, 404, 200], (my) => ({ path: `/api/v1/runs/${my.runId}/steps` })),
   cancelRun: of([200, 403, 200, 404, 200], (my) => ({ path: `/api/v1/runs/${my.runId}/cancel` })),
   retryRun: of([202, 403, 202, 404, 202], (my) => ({ path: `/api/v1/runs/${my.closedRunId}/retry` })),
+  pauseRun: of([200, 403, 200, 404, 200], (my) => ({ path: `/api/v1/runs/${my.runId}/pause` })),
+  resumeRun: of([200, 403, 200, 404, 200], (my) => ({ path: `/api/v1/runs/${my.runId}/resume` })),
+  sendSignal: of([202, 403, 202, 404, 202], (my) => ({ path: `/api/v1/runs/${my.runId}/signals/go` })),
   getStatusOfRuns: everybody(
     200,
     (my) => ({ path: '/api/v1/runs/batch-status', body: { ids: [my.closedRunId] } }),

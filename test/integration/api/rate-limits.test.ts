@@ -92,7 +92,7 @@ it('buckets that are full again are forgotten', async () => {
   await api.engine.database.execute(
     `update rate_limits set refilled_at = now() - interval '3 minutes' where bucket = 'old'`,
   );
-  await removeFullBuckets(api.engine.database);
+  await removeFullBuckets(api.engine.database, { atMost: 100 });
   const rows = await api.engine.database.many<{ bucket: string }>(
     `select bucket from rate_limits where bucket in ('old', 'new')`,
   );
@@ -103,6 +103,17 @@ describe('failed authentications', () => {
   const sourceAddress = '198.51.100.7';
   const wrong = (headers: Record<string, string>) =>
     api.send({ path: '/api/v1/runs', headers, sourceAddress });
+
+  it('are limited per address where the credential is the token of a callback', async () => {
+    const address = '198.51.100.9';
+    await setBucket(`address:${address}`, 1.1);
+    const path = `/api/v1/callbacks/01933cf0-0000-7000-8000-000000000000/${'x'.repeat(43)}`;
+    const call = () => api.send({ method: 'POST', path, body: {}, sourceAddress: address });
+    const first = await call();
+    expect(codeOf(first)).toEqual([404, 'NOT_FOUND']);
+    expect(first.headers.RateLimit).toBe('"failed-authentications";r=0;t=60');
+    expect(codeOf(await call())).toEqual([429, 'RATE_LIMITED']);
+  });
 
   it('are limited per address; right credentials, and none, are not', async () => {
     await setBucket(`address:${sourceAddress}`, 1.1);

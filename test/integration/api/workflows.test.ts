@@ -47,6 +47,41 @@ describe('registering a workflow', () => {
     expect(others.body.data.version).toBe(1);
   });
 
+  it('names everything that is wrong with a definition and its request at once', async () => {
+    const definition = {
+      name: 'bad\u0000',
+      start_step: 'one',
+      setps: {},
+      steps: { one: { agent_name: 1, next_step: 'tow' }, two: { agent_name: 'x', id: '2' } },
+    };
+    const { status, body } = await api.as('ann')({
+      method: 'POST',
+      path: '/api/v1/workflows?verbose=1',
+      body: definition,
+    });
+    expect(status).toBe(400);
+    expect(body.details).toEqual([
+      { path: 'verbose', message: 'unknown parameter' },
+      { path: 'name', message: 'expected text without the character U+0000' },
+      { path: 'steps.one.agent_name', message: 'expected text' },
+      { path: 'setps', message: 'unknown field' },
+      { path: 'steps.two.id', message: 'expected its key "two", got "2"' },
+      {
+        path: 'steps.one.next_step',
+        message: 'expected the id of a step or null, got "tow", did you mean "two"?',
+      },
+    ]);
+  });
+
+  it('loses no step whose id comes twice', async () => {
+    const { body } = await api.as('ann')({
+      method: 'POST',
+      path: '/api/v1/workflows',
+      body: '{"name":"w","start_step":"a","steps":{"a":{"agent_name":"x"},"a":{"agent_name":"y"}}}',
+    });
+    expect(body.details).toEqual([{ path: 'steps.a', message: 'expected to be given once' }]);
+  });
+
   it('gives concurrent registrations of one name consecutive versions', async () => {
     // As many connections as concurrent Lambdas.
     const database = openDatabase({ url: api.databaseUrl, maxConnections: 10 });

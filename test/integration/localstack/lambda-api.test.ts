@@ -10,6 +10,12 @@ import { handler } from './fixtures/probe.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'stepline-lambda-api-'));
 const log: string[] = [];
+const functions = new Map<string, Invoker>();
+const settings = {
+  region: 'us-east-1',
+  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  maxAttempts: 1,
+};
 let failures = 0;
 let api: RunningLambdaApi;
 let client: LambdaClient;
@@ -19,18 +25,10 @@ beforeAll(async () => {
     failures += 1;
     throw new Error('again and again');
   };
-  const functions: Invoker[] = [
-    inProcessFunction({ functionName: 'probe', createHandler: () => handler }),
-    inProcessFunction({ functionName: 'failing', createHandler: () => failing }),
-  ];
-  const byName = new Map(functions.map((each) => [each.functionName, each]));
-  api = await startLambdaApi({ functions: byName, asynchronousRetries: 1, log: (line) => log.push(line) });
-  client = new LambdaClient({
-    endpoint: api.url,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    maxAttempts: 1,
-  });
+  functions.set('probe', inProcessFunction({ functionName: 'probe', createHandler: () => handler }));
+  functions.set('failing', inProcessFunction({ functionName: 'failing', createHandler: () => failing }));
+  api = await startLambdaApi({ functions, asynchronousRetries: 1, log: (line) => log.push(line) });
+  client = new LambdaClient({ ...settings, endpoint: api.url });
 });
 
 afterAll(async () => {
@@ -84,6 +82,48 @@ test('a dry run invokes nothing', async () => {
   expect(await invoke({ InvocationType: 'DryRun', Payload: JSON.stringify({ do: 'throw' }) })).toMatchObject({
     StatusCode: 204,
   });
+});
+
+test('beyond its concurrency a function is throttled where it is to be, and waited for where it is not', async () => {
+  const release = Promise.withResolvers<void>();
+  const settings = { createHandler: () => () => release.promise, maxConcurrency: 1 };
+  functions.set('throttled', inProcessFunction({ functionName: 'throttled', ...settings, throttles: true }));
+  functions.set('patient', inProcessFunction({ functionName: 'patient', ...settings }));
+  const [throttled, ...patient] = ['throttled', 'patient', 'patient'].map((FunctionName) =>
+    invoke({ FunctionName }),
+  );
+  await expect
+    .poll(() => invoke({ FunctionName: 'throttled' }).catch((error: unknown) => error))
+    .toMatchObject({
+      name: 'TooManyRequestsException',
+      Reason: 'ReservedFunctionConcurrentInvocationLimitExceeded',
+      $metadata: { httpStatusCode: 429 },
+    });
+  release.resolve();
+  for (const each of [throttled, ...patient]) expect((await each)?.StatusCode).toBe(200);
+  expect((await invoke({ FunctionName: 'throttled' })).StatusCode).toBe(200);
+});
+
+test('functions that are not here are invoked elsewhere, where there is such a place', async () => {
+  const front = await startLambdaApi({ functions: new Map(), elsewhere: api.url });
+  const lost = await startLambdaApi({ functions: new Map(), elsewhere: 'http://127.0.0.1:1' });
+  const clientOf = ({ url }: RunningLambdaApi) => new LambdaClient({ ...settings, endpoint: url });
+  const [through, into] = [clientOf(front), clientOf(lost)];
+  const answer = await through.send(new InvokeCommand({ FunctionName: 'probe' }));
+  expect(JSON.parse(answer.Payload?.transformToString() ?? '')).toMatchObject({ pid: process.pid });
+  const thrown = await through.send(
+    new InvokeCommand({ FunctionName: 'probe', Payload: JSON.stringify({ do: 'throw' }) }),
+  );
+  expect(thrown.FunctionError).toBe('Unhandled');
+  await expect(through.send(new InvokeCommand({ FunctionName: 'nobody' }))).rejects.toMatchObject({
+    name: 'ResourceNotFoundException',
+  });
+  await expect(into.send(new InvokeCommand({ FunctionName: 'probe' }))).rejects.toMatchObject({
+    message: expect.stringContaining('http://127.0.0.1:1 did not answer'),
+    $metadata: { httpStatusCode: 500 },
+  });
+  for (const each of [through, into]) each.destroy();
+  await Promise.all([front.stop(), lost.stop()]);
 });
 
 test('refusals are the client’s own exceptions', async () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { migrate } from '../../../shared/persistence/migrate.ts';
@@ -34,6 +35,41 @@ async function query(sql: string): Promise<Record<string, unknown>[]> {
   }
 }
 
+/** Beside those that migrations made. */
+async function functionNames(): Promise<unknown[]> {
+  const rows = await query(
+    `select proname as name from pg_proc where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype`,
+  );
+  const folder = new URL('../../../shared/persistence/migrations/', import.meta.url);
+  const texts = await Promise.all(
+    (await readdir(folder)).map((name) => readFile(new URL(name, folder), 'utf8')),
+  );
+  const migrated = new Set(
+    texts.flatMap((text) => [...text.matchAll(/^create function (\w+)/gm)].map(([, name]) => name)),
+  );
+  return rows.flatMap(({ name }) => (migrated.has(name as string) ? [] : [name])).sort();
+}
+
+/** What shared/persistence/functions has, and the migrations besides. */
+async function committedFunctions(): Promise<string[]> {
+  const folders = ['functions', 'migrations'].map(
+    (name) => new URL(`../../../shared/persistence/${name}/`, import.meta.url),
+  );
+  const texts = await Promise.all(
+    folders.map(async (folder) =>
+      Promise.all((await readdir(folder)).map((name) => readFile(new URL(name, folder), 'utf8'))),
+    ),
+  );
+  return texts
+    .flat()
+    .flatMap((text) =>
+      [...text.matchAll(/^create (?:or replace )?function (\w+)\([^)]*\)\s+returns (?!trigger)/gm)].map(
+        ([, name]) => name!,
+      ),
+    )
+    .sort();
+}
+
 const one = { name: '0001_create_a.sql', sql: 'create table a (n int); -- the last line has a comment' };
 const two = { name: '0002_create_b.sql', sql: 'create table b (n int)' };
 
@@ -55,6 +91,35 @@ describe('migrate', () => {
     const counts = applied.map((names) => names.length).sort();
     expect(counts.slice(0, 2)).toEqual([0, 0]);
     expect(counts[2]).toBeGreaterThan(1);
+    expect(await functionNames()).toEqual(await committedFunctions());
+  });
+
+  it('creates the functions as this version has them, each time', async () => {
+    await migrate(url);
+    const expected = await committedFunctions();
+    expect(expected).toContain('save_decisions');
+    expect(await functionNames()).toEqual(expected);
+    await query('drop function remove_outbox');
+    await query(
+      `create or replace function refuse_stale(what text, id text) returns void language plpgsql as 'begin end'`,
+    );
+    expect(await migrate(url)).toEqual([]);
+    expect(await functionNames()).toEqual(expected);
+    await expect(query(`select refuse_stale('run', 'x')`)).rejects.toMatchObject({ code: 'SL001' });
+  });
+
+  it('says so where a function cannot be created, and replaces none of them', async () => {
+    await migrate(url);
+    await query(
+      `create or replace function refuse_stale(what text, id text) returns void language plpgsql as 'begin end'`,
+    );
+    await query('drop function lock_runs');
+    await query(`create function lock_runs(run_ids text[]) returns integer language sql as 'select 1'`);
+    await expect(migrate(url)).rejects.toMatchObject({
+      code: 'MIGRATION_FAILED',
+      message: 'The functions were not created: cannot change return type of existing function',
+    });
+    expect(await query(`select refuse_stale('run', 'x')`)).toHaveLength(1);
   });
 
   it('goes on where an earlier one ended', async () => {

@@ -2,8 +2,18 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
+import type { Statements } from '../../../shared/persistence/database.ts';
+import { createOutbox } from '../../../shared/persistence/outbox.ts';
 import { saveChanges } from '../../../shared/persistence/save-changes.ts';
-import { type EngineHarness, openEngineHarness, sequence, topics } from '../../support/engine-harness.ts';
+import { NO_CHANGES } from '../../support/changes.ts';
+import {
+  type EngineHarness,
+  type Environment,
+  openEngineHarness,
+  sequence,
+  topics,
+} from '../../support/engine-harness.ts';
+import { attempt } from '../../support/engine-states.ts';
 
 let engine: EngineHarness;
 beforeAll(async () => {
@@ -366,7 +376,8 @@ describe('a batch', () => {
     expect(await engine.attemptRows(runId)).toMatchObject([
       { step_id: 'a', status: 'COMPLETED', logs: ['x'] },
       { step_id: 'b', status: 'CANCELLED', attempt: 1 },
-      { step_id: 'b', status: 'PENDING', attempt: 2, input_data: { given: { n: 1 }, before: 1 } },
+      // Its input is made when it starts.
+      { step_id: 'b', status: 'PENDING', attempt: 2, input_data: null },
     ]);
     expect(engine.sequencesOf(runId)).toEqual(numbersTo(8));
   });
@@ -479,14 +490,105 @@ describe('a batch', () => {
   });
 });
 
+describe.each([false, true])('what a batch does not await, pipelined: %s', (pipeline) => {
+  let environment: Environment;
+  beforeAll(() => {
+    environment = engine.environment({ pipeline });
+  });
+
+  it('I5: takes the batch with it where it fails, and the connection goes on', async () => {
+    const runId = await startedRun(['a']);
+    const stepExecutionId = await engine.openAttempt(runId);
+    const before = [await engine.runRow(runId), await engine.attemptRows(runId)];
+    const published = engine.broker.published.length;
+    const answer = {
+      type: 'agent_answered',
+      stepExecutionId,
+      attempt: 1,
+      logs: null,
+      outcome: completed(1),
+    } as const;
+    // The guard misses: the row is not there to be updated.
+    await engine.database.execute(
+      'create function keep_row() returns trigger language plpgsql as $$ begin return null; end $$',
+    );
+    await engine.database.execute(
+      'create trigger keep_row before update on step_executions for each row execute function keep_row()',
+    );
+    try {
+      await expect(environment.decide(runId, answer)).rejects.toMatchObject({
+        code: 'STALE_DECISION',
+        message: `The step execution ${stepExecutionId} is not as it was loaded`,
+      });
+    } finally {
+      await engine.database.execute('drop function keep_row cascade');
+    }
+    expect([await engine.runRow(runId), await engine.attemptRows(runId)]).toEqual(before);
+    expect(engine.broker.published).toHaveLength(published);
+    expect(await environment.decide(runId, answer)).toEqual({ outcome: 'decided', status: 'COMPLETED' });
+  });
+
+  it('is found where the database refuses its value', async () => {
+    const runId = await startedRun(['a'], { retry: [] });
+    const stepExecutionId = await engine.openAttempt(runId);
+    const outcome = completed({ text: 'a\u0000b' });
+    expect(
+      await environment.decide(runId, {
+        type: 'agent_answered',
+        stepExecutionId,
+        attempt: 1,
+        logs: null,
+        outcome,
+      }),
+    ).toEqual({ outcome: 'decided', status: 'FAILED' });
+    expect(await engine.runRow(runId)).toMatchObject({ error_code: 'UNSTORABLE' });
+  });
+
+  it('is told where a row is there already', async () => {
+    const runId = await startedRun(['a', 'b']);
+    const stepExecutionId = await engine.openAttempt(runId);
+    await engine.database.execute(
+      `insert into step_executions (step_execution_id, run_id, step_id, step_name, agent_name, status)
+       values (gen_random_uuid(), $1, 'b', 'b', 'b', 'COMPLETED')`,
+      [runId],
+    );
+    const event = {
+      type: 'agent_answered',
+      stepExecutionId,
+      attempt: 1,
+      logs: null,
+      outcome: completed(1),
+    } as const;
+    await expect(environment.decide(runId, event)).rejects.toMatchObject({
+      code: 'UNIQUE_VIOLATION',
+      constraint: 'step_executions_run_id_scope_step_id_visit_attempt_key',
+    });
+    expect((await engine.attemptRows(runId)).map(({ status }) => status).sort()).toEqual([
+      'COMPLETED',
+      'RUNNING',
+    ]);
+  });
+});
+
+describe('what is published', () => {
+  it('is removed without waiting for the disk, by the transaction that removes it alone', async () => {
+    const commitsBy = async (statements: Statements) =>
+      (await statements.one<{ synchronous_commit: string }>('show synchronous_commit')).synchronous_commit;
+    const within = await engine.database.transaction(async (statements) => {
+      await createOutbox(statements).remove(['00000000-0000-7000-8000-000000000001']);
+      return commitsBy(statements);
+    });
+    expect([within, await commitsBy(engine.database)]).toEqual(['off', 'on']);
+  });
+});
+
 describe('guards', () => {
-  const outbox = Promise.resolve({ id: '00000000-0000-7000-8000-000000000001', messages: [] });
-  const nothing = { advanced: [], changed: [], opened: [], started: [], closed: [], audited: [] };
+  const outbox = { id: '00000000-0000-7000-8000-000000000001', messages: [] };
 
   it('I4: a decision from a state that is no longer the last one rolls back as a whole', async () => {
     const runId = await startedRun(['a']);
     const write = engine.database.transaction((statements) =>
-      saveChanges(statements, { ...nothing, advanced: [{ runId, sequence: 2 }] }, outbox),
+      saveChanges(statements, { ...NO_CHANGES, advanced: [{ runId, sequence: 2, stepsStarted: 1 }] }, outbox),
     );
     await expect(write).rejects.toMatchObject({ code: 'STALE_DECISION' });
     expect(await engine.runRow(runId)).toMatchObject({ sequence: 2 });
@@ -497,30 +599,9 @@ describe('guards', () => {
     const runId = await startedRun(['a']);
     const id = await engine.openAttempt(runId);
     await engine.answer(runId, completed('first'));
-    const closed = {
-      stepExecutionId: id,
-      stepId: 'a',
-      scope: '',
-      visit: 1,
-      attempt: 1,
-      policyAttempt: 1,
-      status: 'COMPLETED',
-      inputData: null,
-      outputData: 'second',
-      error: null,
-      logs: null,
-      createdAt: 0,
-      startedAt: 0,
-      completedAt: 0,
-      timeoutMs: null,
-      dueAt: null,
-      deadlineAt: null,
-      acceptedAt: null,
-      republishedAt: null,
-      wakeAt: null,
-    } as const;
+    const closed = attempt({ stepExecutionId: id, status: 'COMPLETED', outputData: 'second', wakeAt: null });
     const write = engine.database.transaction((statements) =>
-      saveChanges(statements, { ...nothing, closed: [closed] }, outbox),
+      saveChanges(statements, { ...NO_CHANGES, closed: [closed] }, outbox),
     );
     await expect(write).rejects.toMatchObject({ code: 'STALE_DECISION' });
     expect((await engine.attemptRows(runId))[0]).toMatchObject({ output_data: 'first' });

@@ -1,7 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
-import { type EngineHarness, openEngineHarness, sequence } from '../../support/engine-harness.ts';
+import {
+  type EngineHarness,
+  type Environment,
+  openEngineHarness,
+  sequence,
+} from '../../support/engine-harness.ts';
+import { type CountingRelay, startCountingRelay } from '../../support/round-trips.ts';
 
 /*
  * A batch is a fixed handful of statements whatever its size (design §3): the same ones, in the same order, for 1, 10 and 100
@@ -30,15 +37,49 @@ async function runsAt(stage: 'PENDING' | 'RUNNING' | 'WAITING' | 'FAILED', count
 
 const failed: AgentOutcome = { status: 'failed', error: { code: 'X', message: 'x', retryable: true } };
 
-async function openAttempts(runIds: readonly string[]) {
+/** Of all steps, or of one. */
+async function openAttempts(runIds: readonly string[], stepId: string | null = null) {
   return engine.database.many<{ run_id: string; id: string }>(
-    `select run_id, step_execution_id as id from step_executions where run_id = any($1) and status in ('PENDING', 'RUNNING')`,
-    [runIds],
+    `select run_id, step_execution_id as id from step_executions
+      where run_id = any($1) and status in ('PENDING', 'RUNNING') and ($2::text is null or step_id = $2)`,
+    [runIds, stepId],
   );
 }
 
-async function answers(runIds: readonly string[], outcome: AgentOutcome): Promise<BatchItem[]> {
-  return (await openAttempts(runIds)).map(({ run_id: runId, id }) => ({
+/** Runs whose first step leads to this one, which is requested. */
+async function scopedRuns(scoped: object, count: number): Promise<string[]> {
+  const { workflowId } = await engine.registerWorkflow({
+    name: `scoped-${randomUUID()}`,
+    start_step: 'first',
+    steps: { first: { type: 'pass', result: null, next_step: 'scoped' }, scoped },
+  });
+  const runIds: string[] = [];
+  for (let i = 0; i < count; i++)
+    runIds.push(await engine.start(workflowId, { input: { items: [1, 2, 3] } }));
+  await engine.decideBatch(runIds.map((runId) => ({ runId, event: { type: 'execution_requested' } })));
+  return runIds;
+}
+
+const inside = (id: string) => ({
+  start_step: id,
+  steps: { [id]: { agent_name: 'x', input_mapping: { i: '$.workflow_input' } } },
+});
+const branches = { type: 'parallel', branches: { left: inside('in-left'), right: inside('in-right') } };
+const items = { type: 'map', items: '$.workflow_input.items', max_concurrency: 1, ...inside('each') };
+
+async function stepRequests(runIds: readonly string[], stepId = 'scoped'): Promise<BatchItem[]> {
+  return (await openAttempts(runIds, stepId)).map(({ run_id: runId, id }) => ({
+    runId,
+    event: { type: 'step_requested', stepExecutionId: id },
+  }));
+}
+
+async function answers(
+  runIds: readonly string[],
+  outcome: AgentOutcome,
+  stepId: string | null = null,
+): Promise<BatchItem[]> {
+  return (await openAttempts(runIds, stepId)).map(({ run_id: runId, id }) => ({
     runId,
     event: { type: 'agent_answered', stepExecutionId: id, attempt: null, logs: null, outcome },
   }));
@@ -62,44 +103,30 @@ async function theirRuns(count: number): Promise<string[]> {
   return rows.map(({ run_id }) => run_id);
 }
 
-const LOCK = 'lock workflow_runs';
-const DATA = 'read data';
-const ROUTES = 'read agents';
-const ATTEMPTS = 'read step_executions';
+const LOCK = 'lock_runs';
+const ATTEMPTS = 'load_attempts';
+const JOINS = 'load_joins';
+const DATA = 'load_run_data';
+const ROUTES = 'load_agent_routes';
+const SAVE = 'save_decisions';
+const PUBLISHED = 'remove_outbox';
 const VERSIONS = 'read workflow_versions';
-const INSERT = 'insert into step_executions';
-const UPDATE_STEPS = 'update step_executions';
-const UPDATE_RUNS = 'update workflow_runs';
-const OUTBOX = 'insert into outbox';
-const PUBLISHED = 'delete from outbox';
-/** All rows that a batch changes are written by one statement. */
-const written = (...parts: string[]) => parts.join(', ');
 
 const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
   [
     'execution requests',
     async (size) => of(await runsAt('PENDING', size), { type: 'execution_requested' }),
-    ['begin', LOCK, VERSIONS, DATA, ROUTES, written(INSERT, UPDATE_RUNS), OUTBOX, 'commit', PUBLISHED],
+    ['begin', LOCK, VERSIONS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
   ],
   [
     'answers that lead to a next step',
     async (size) => answers(await runsAt('RUNNING', size), { status: 'completed', output: { rows: 3 } }),
-    [
-      'begin',
-      LOCK,
-      ATTEMPTS,
-      DATA,
-      ROUTES,
-      written(UPDATE_STEPS, INSERT, UPDATE_RUNS),
-      OUTBOX,
-      'commit',
-      PUBLISHED,
-    ],
+    ['begin', LOCK, ATTEMPTS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
   ],
   [
     'failures that are retried',
     async (size) => answers(await runsAt('RUNNING', size), failed),
-    ['begin', LOCK, ATTEMPTS, written(UPDATE_STEPS, INSERT, UPDATE_RUNS), OUTBOX, 'commit', PUBLISHED],
+    ['begin', LOCK, ATTEMPTS, SAVE, 'commit', PUBLISHED],
   ],
   [
     'wakes whose backoff has passed',
@@ -111,18 +138,18 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
         event: { type: 'woken', stepExecutionId: id, at },
       }));
     },
-    ['begin', LOCK, ATTEMPTS, ROUTES, written(UPDATE_STEPS, UPDATE_RUNS), OUTBOX, 'commit', PUBLISHED],
+    ['begin', LOCK, ATTEMPTS, ROUTES, SAVE, 'commit', PUBLISHED],
   ],
   [
     'cancellations',
     async (size) =>
       of(await runsAt('RUNNING', size), { type: 'cancellation_requested', by: null, reason: null }),
-    ['begin', LOCK, ATTEMPTS, written(UPDATE_STEPS, UPDATE_RUNS), OUTBOX, 'commit', PUBLISHED],
+    ['begin', LOCK, ATTEMPTS, SAVE, 'commit', PUBLISHED],
   ],
   [
     'retries of failed runs',
     async (size) => of(await runsAt('FAILED', size), { type: 'retry_requested' }),
-    ['begin', LOCK, ATTEMPTS, DATA, written(INSERT, UPDATE_RUNS), OUTBOX, 'commit', PUBLISHED],
+    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, SAVE, 'commit', PUBLISHED],
   ],
   [
     "another producer's requests, each with a plan of its own",
@@ -134,23 +161,12 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
         inlinePlan: theirPlan(runId.slice(0, 100)),
       }));
     },
-    [
-      'begin',
-      LOCK,
-      'insert into workflow_versions',
-      VERSIONS,
-      DATA,
-      ROUTES,
-      written(INSERT, UPDATE_RUNS),
-      OUTBOX,
-      'commit',
-      PUBLISHED,
-    ],
+    ['begin', LOCK, 'insert into workflow_versions', VERSIONS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
   ],
   [
     'repeats, which change nothing',
     async (size) => of(await runsAt('RUNNING', size), { type: 'execution_requested' }),
-    ['begin', LOCK, DATA, 'commit'],
+    ['begin', LOCK, 'commit'],
   ],
   [
     'a mix of everything',
@@ -164,18 +180,58 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
         ...of(await each('RUNNING'), { type: 'cancellation_requested', by: null, reason: null }),
       ];
     },
-    [
-      'begin',
-      LOCK,
-      ATTEMPTS,
-      VERSIONS,
-      DATA,
-      ROUTES,
-      written(UPDATE_STEPS, INSERT, UPDATE_RUNS, UPDATE_RUNS),
-      OUTBOX,
-      'commit',
-      PUBLISHED,
-    ],
+    ['begin', LOCK, ATTEMPTS, VERSIONS, JOINS, ATTEMPTS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'requests that open branches',
+    async (size) => {
+      const runIds = await scopedRuns(branches, size);
+      return stepRequests(runIds);
+    },
+    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'requests that start what stands in a branch',
+    async (size) => {
+      const runIds = await scopedRuns(branches, size);
+      await engine.decideBatch(await stepRequests(runIds));
+      return stepRequests(runIds, 'in-left');
+    },
+    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'answers that end items of a map, which opens the next',
+    async (size) => {
+      const runIds = await scopedRuns(items, size);
+      await engine.decideBatch(await stepRequests(runIds));
+      await engine.decideBatch(await stepRequests(runIds, 'each'));
+      return answers(runIds, { status: 'completed', output: 1 }, 'each');
+    },
+    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'requests that settle joins, with what their children came to',
+    async (size) => {
+      const runIds = await scopedRuns(branches, size);
+      await engine.decideBatch(await stepRequests(runIds));
+      for (const step of ['in-left', 'in-right']) {
+        await engine.decideBatch(await stepRequests(runIds, step));
+        await engine.decideBatch(await answers(runIds, { status: 'completed', output: 1 }, step));
+      }
+      return stepRequests(runIds, 'scoped');
+    },
+    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, ATTEMPTS, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'signals that nobody waits for',
+    async (size) =>
+      of(await runsAt('RUNNING', size), { type: 'signal_received', name: 'go', signalId: 's', payload: 1 }),
+    ['begin', LOCK, ATTEMPTS, DATA, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'pauses',
+    async (size) => of(await runsAt('RUNNING', size), { type: 'pause_requested' }),
+    ['begin', LOCK, SAVE, 'commit', PUBLISHED],
   ],
 ];
 
@@ -202,13 +258,65 @@ describe('the statements of a batch', () => {
   });
 });
 
-/** What a statement does, and to which table. */
+/** Each is a wait for the database. The last one of each removes what is published. */
+const TRIPS: [string, (size: number) => Promise<BatchItem[]>, { pipelined: number; inTurn: number }][] = [
+  [
+    'answers that end their runs: begin, lock and load; save and commit',
+    async (size) => {
+      const runIds = await runsAt('RUNNING', size);
+      await engine.decideBatch(await answers(runIds, { status: 'completed', output: 1 }));
+      return answers(runIds, { status: 'completed', output: 2 });
+    },
+    { pipelined: 2 + 1, inTurn: 5 + 1 },
+  ],
+  [
+    'answers that lead to a next step: between them, what it reads; the agents’ routes come with the save',
+    async (size) => answers(await runsAt('RUNNING', size), { status: 'completed', output: { rows: 3 } }),
+    { pipelined: 3 + 1, inTurn: 7 + 1 },
+  ],
+  [
+    'failures that are retried',
+    async (size) => answers(await runsAt('RUNNING', size), failed),
+    { pipelined: 2 + 1, inTurn: 5 + 1 },
+  ],
+  [
+    'cancellations',
+    async (size) =>
+      of(await runsAt('RUNNING', size), { type: 'cancellation_requested', by: null, reason: null }),
+    { pipelined: 2 + 1, inTurn: 5 + 1 },
+  ],
+];
+
+describe.each([true, false])('the round trips of a batch, pipelined: %s', (pipeline) => {
+  let relay: CountingRelay;
+  let environment: Environment;
+  beforeAll(async () => {
+    relay = await startCountingRelay(engine.databaseUrl);
+    environment = engine.environment({ pipeline, databaseUrl: relay.url });
+  });
+  afterAll(() => relay?.close());
+
+  it.each(TRIPS)('of %s', async (_, prepare, { pipelined, inTurn }) => {
+    for (const size of SIZES) {
+      // The first one of a workflow loads its definition.
+      const [first, ...items] = (await prepare(size + 1)) as [BatchItem, ...BatchItem[]];
+      await environment.decideBatch([first]);
+      relay.count();
+      const outcomes = await environment.decideBatch(items);
+      expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['decided']));
+      expect(relay.count(), `at ${size}`).toBe(pipeline ? pipelined : inTurn);
+    }
+  });
+});
+
+/** Which function a statement calls, or what it does, and to which table. */
 function tell(sql: string): string {
   const text = sql.trim().replace(/\s+/g, ' ');
+  const [, called] = /^select (?:\* from )?(\w+)\(\$1[^)]*\)$/.exec(text) ?? [];
+  if (called !== undefined) return called;
   const writes = text.match(/insert into \w+|update \w+(?= as| set)|delete from \w+/g);
   if (writes !== null) return writes.join(', ');
   if (text === 'begin' || text === 'commit') return text;
-  if (text.startsWith("select 'input'")) return DATA;
   const [, table] = /from (?!unnest)(\w+)/.exec(text) ?? [];
-  return `${text.endsWith('for update') ? 'lock' : 'read'} ${table}`;
+  return `read ${table}`;
 }

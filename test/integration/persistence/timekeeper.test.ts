@@ -1,10 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { fireDueTimes, publishLeftBehind } from '../../../functions/timekeeper/timekeeper.ts';
+import type { AgentRegistry } from '../../../shared/application/ports.ts';
 import { claimDueTimes } from '../../../shared/persistence/due-times.ts';
 import { claimLeftBehind } from '../../../shared/persistence/outbox.ts';
 import {
   type EngineHarness,
   type Environment,
+  OWNER,
   openEngineHarness,
   type Published,
   sequence,
@@ -27,7 +30,7 @@ beforeEach(async () => {
 /** A timekeeper whose broker refuses what `refuses` says. */
 function timekeeper(
   refuses: (message: Published) => boolean = () => false,
-  { database } = engine as Environment,
+  { database, routeTasks } = engine as Environment,
 ) {
   const published: Published[] = [];
   const producer = {
@@ -39,7 +42,7 @@ function timekeeper(
       if (engine.broker.isAway) throw new Error('Kafka did not answer within 1000 ms');
     },
   };
-  return { deps: { database, producer, stepRequestsTopic: topics.stepRequests }, published };
+  return { deps: { database, producer, routeTasks, stepRequestsTopic: topics.stepRequests }, published };
 }
 
 async function pendingRun(): Promise<string> {
@@ -220,9 +223,86 @@ describe('what invocations left behind', () => {
     expect(await engine.runRow(runIds[0]!)).toMatchObject({ status: 'RUNNING', error_message: null });
   });
 
+  describe('of tasks', () => {
+    const KAFKA = { kind: 'kafka', address: 'agent.theirs' } as const;
+    const tasksOf = (published: readonly Published[]) =>
+      published.flatMap(({ topic, value }) =>
+        value.message_type === 'agent_task' ? [[topic, value.agent_name]] : [],
+      );
+
+    /** A run whose first task the broker was not told of. @returns the task's agent. */
+    async function unpublishedTask(environment: Environment = engine): Promise<string> {
+      const agent = `agent-${randomUUID()}`;
+      const { workflowId } = await engine.registerWorkflow({
+        ...sequence(['a']),
+        steps: { a: { agent_name: agent } },
+      });
+      const runId = await engine.start(workflowId);
+      engine.broker.isAway = true;
+      await environment.decide(runId, { type: 'execution_requested' });
+      engine.broker.isAway = false;
+      await age();
+      return agent;
+    }
+
+    it('goes to the agent’s own topic, by where it is registered by then', async () => {
+      const agent = await unpublishedTask();
+      await engine.database.execute(
+        `insert into agents (id, owner, name, kind, address)
+         values (gen_random_uuid(), null, $1, 'http', 'https://x'), (gen_random_uuid(), $2, $1, 'kafka', 'agent.mine')`,
+        [agent, OWNER],
+      );
+      const { deps, published } = timekeeper();
+      expect(await publishLeftBehind(deps)).toBe(1);
+      expect(tasksOf(published)).toEqual([['agent.mine', agent]]);
+    });
+
+    it('goes where the registry says, which is asked once for all, though they are published one by one', async () => {
+      const known = new Map<string, typeof KAFKA>();
+      const lookUps: (readonly string[])[] = [];
+      const registry: AgentRegistry = {
+        known: (name) => known.get(name),
+        async lookUp(names) {
+          lookUps.push(names);
+          for (const name of names.slice(1)) known.set(name, KAFKA);
+        },
+      };
+      const { routeTasks } = engine.environment({ registry });
+      const agents = [await unpublishedTask(), await unpublishedTask()];
+      const { deps, published } = timekeeper(({ topic }) => topic === topics.httpTasks, {
+        ...engine,
+        routeTasks,
+      });
+      await expect(publishLeftBehind(deps)).rejects.toThrow('Kafka refused');
+      expect(lookUps).toEqual([agents]);
+      expect(tasksOf(published)).toEqual([[KAFKA.address, agents[1]]]);
+
+      await engine.database.execute(`update outbox set retry_at = now()`);
+      await engine.database.execute(
+        `insert into agents (id, owner, name, kind, address) values (gen_random_uuid(), null, $1, 'kafka', 'agent.late')`,
+        [agents[0]],
+      );
+      const next = timekeeper(({ topic }) => topic === topics.httpTasks);
+      expect(await publishLeftBehind(next.deps)).toBe(1);
+      expect(tasksOf(next.published)).toEqual([['agent.late', agents[0]]]);
+    });
+
+    it('goes where a version that put the topic in sent it', async () => {
+      const agent = await unpublishedTask();
+      await engine.database.execute(
+        `update outbox set messages = (
+           select json_agg((message::jsonb - 'taskOf') || case when message->'taskOf' is null then '{}' else '{"topic": "agent.before"}' end::jsonb)
+             from json_array_elements(messages) as message)`,
+      );
+      const { deps, published } = timekeeper();
+      expect(await publishLeftBehind(deps)).toBe(1);
+      expect(tasksOf(published)).toEqual([['agent.before', agent]]);
+    });
+  });
+
   it('is left to the invocation that is about to publish it', async () => {
     await unpublishedRuns(1);
-    await age(1);
+    await age(3);
     expect(await publishLeftBehind(timekeeper().deps)).toBe(0);
     expect(await outboxRows()).toBe(1);
   });

@@ -49,6 +49,38 @@ test('the bridge is killed in mid call: the agent is called again with the same 
   expect(calls()[1]?.body).toEqual(calls()[0]?.body);
 });
 
+test('the lambda bridge is killed in mid invocation: the function is invoked again with the same event', async () => {
+  const never = new Promise<never>(() => {});
+  await stack.addLambdaAgent('lambda-quick');
+  await stack.addLambdaAgent('lambda-interrupted', ({ input_data }, count) =>
+    count === 1 ? never : input_data,
+  );
+  const definition = sequence('lambda-bridge-killed', 'lambda-quick', 3);
+  Object.assign(definition.steps.s2 as object, { agent_name: 'lambda-interrupted' });
+  const runId = await stack.client.execute(await stack.client.createWorkflow(definition), {
+    message: 'hello',
+  });
+  const events = () => stack.lambda.eventsOf('lambda-interrupted');
+  await eventually(
+    'the invocation',
+    () => events().length,
+    (count) => count === 1,
+  );
+  killAll('lambda-bridge');
+  expect(await stack.client.ended(runId)).toMatchObject({
+    status: 'COMPLETED',
+    output_data: { message: 'hello' },
+  });
+  const steps = await stack.client.findSteps(runId);
+  expect(steps.map(({ step_id, attempt, status }) => [step_id, attempt, status])).toEqual([
+    ['s1', 1, 'COMPLETED'],
+    ['s2', 1, 'COMPLETED'],
+    ['s3', 1, 'COMPLETED'],
+  ]);
+  expect(events().map(({ idempotency_key }) => idempotency_key)).toEqual([`${runId}:s2:1`, `${runId}:s2:1`]);
+  expect(events()[1]).toEqual(events()[0]);
+});
+
 test('the timekeeper is killed while a retry waits: the next invocation starts it', async () => {
   await stack.addAgent('flaky', ({ body, count }) =>
     count < 3 ? { status: 503 } : { body: body.input_data },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { AgentTask, DeadLetter, MonitoringUpdate } from '../../../shared/messages/messages.ts';
+import { readDeadLetterCounts } from '../../../shared/persistence/dead-letter-counts.ts';
 import { type RunStack, startRunStack } from '../../support/run-stack.ts';
 import { sequence } from '../../support/sequence.ts';
 import type { ReadRecord, TopicReader } from '../../support/topic-reader.ts';
@@ -124,6 +125,13 @@ describe('a record that cannot be dealt with', () => {
         timestamp: expect.any(String),
       });
       expect(letter?.key).toBe(`${from}-0-${letter?.value.offset}`);
+      // Counted after it is published.
+      await expect
+        .poll(
+          async () =>
+            (await readDeadLetterCounts(stack.database)).find(({ topic }) => topic === from)?.letters,
+        )
+        .toBe(deadLetters.records.filter(({ value }) => value.topic === from).length);
     },
   );
 

@@ -5,6 +5,8 @@ import { retryAfterMs } from '../../../shared/agents/retry-after.ts';
 import { limits } from '../../../shared/config/limits.ts';
 
 const now = Date.UTC(2026, 0, 1);
+/** Can be parsed, and not be written again. */
+const DEEP = '['.repeat(30_000) + ']'.repeat(30_000);
 
 describe('the body of a 2xx', () => {
   it.each<[string, unknown]>([
@@ -130,6 +132,13 @@ describe('a failed answer', () => {
     ['a JSON array', '["no","more"]', 'AGENT_ERROR', '["no","more"]'],
     ['true', 'true', 'AGENT_ERROR', 'true'],
     ['null', 'null', 'AGENT_ERROR', 'The agent answered 500 Internal Server Error'],
+    ['too deep a list', DEEP, 'AGENT_ERROR', 'The agent answered 500 Internal Server Error'],
+    [
+      'too deep a message',
+      `{"code":"C","message":${DEEP}}`,
+      'C',
+      'The agent answered 500 Internal Server Error',
+    ],
     ['nothing', '', 'AGENT_ERROR', 'The agent answered 500 Internal Server Error'],
     ['plain text', 'no more\n', 'AGENT_ERROR', 'The agent answered 500 Internal Server Error: no more'],
     ['HTML', '<html>no more</html>', 'AGENT_ERROR', 'The agent answered 500 Internal Server Error'],

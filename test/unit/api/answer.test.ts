@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { type Answer, type PlainAnswer, resultOf, resultOfError } from '../../../functions/api/answer.ts';
+import { type Answer, type AnyAnswer, resultOf, resultOfError } from '../../../functions/api/answer.ts';
 import { ApiError, badRequest } from '../../../functions/api/api-error.ts';
 import { fittingItems, nextPageLink } from '../../../functions/api/next-page-link.ts';
 
 const answer: Answer = { status: 200, message: 'Run retrieved', data: { a: 1 }, isFinal: true };
 
 describe('an answer about what has ended', () => {
-  const etagOf = (given: Answer | PlainAnswer) => String(resultOf(given, 'r-1').headers?.ETag);
+  const etagOf = (given: AnyAnswer) => String(resultOf(given, 'r-1').headers?.ETag);
 
   it('has an ETag of what it says, and may be kept by the caller', () => {
     const { headers, statusCode } = resultOf(answer, 'r-1');
@@ -41,6 +41,30 @@ describe('an answer about what has ended', () => {
     expect(open.statusCode).toBe(200);
     expect(open.headers).not.toHaveProperty('ETag');
     expect(open.headers?.['Cache-Control']).toBe('no-store');
+  });
+});
+
+describe('a text', () => {
+  const text = { status: 200, text: 'a', contentType: 'text/plain' } as const;
+
+  it('is sent as it is, and not kept', () => {
+    const { body, headers } = resultOf(text, 'r-1', '*');
+    expect(body).toBe('a');
+    expect(headers).toMatchObject({ 'Content-Type': 'text/plain', 'Cache-Control': 'no-store' });
+    expect(headers).not.toHaveProperty('ETag');
+  });
+
+  it('that is the same for everybody is kept by anybody', () => {
+    const { headers } = resultOf({ ...text, isPublic: true }, 'r-1');
+    expect(headers).toMatchObject({ 'Cache-Control': 'public, max-age=300', ETag: expect.any(String) });
+    expect(headers).not.toHaveProperty('Vary');
+    const again = resultOf({ ...text, isPublic: true }, 'r-1', String(headers?.ETag));
+    expect([again.statusCode, again.body]).toEqual([304, '']);
+  });
+
+  it('may have a security policy of its own', () => {
+    const policy = { 'Content-Security-Policy': "default-src 'self'" };
+    expect(resultOf({ ...text, headers: policy }, 'r-1').headers).toMatchObject(policy);
   });
 });
 

@@ -9,6 +9,7 @@ const route = (method: Method, path: string) =>
     path,
     operationId: `${method} ${path}`,
     summary: '',
+    operation: { tags: ['service'], answers: {} },
     authentication: 'none',
     handle: async () => ({ status: 200, message: '', data: null }),
   });

@@ -2,18 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { BatchItem, Outcome } from '../../../shared/application/batch.ts';
 import { createDecideBatch } from '../../../shared/application/decide-batch.ts';
 import { PlanCache } from '../../../shared/application/plan-cache.ts';
-import {
-  type AgentRegistry,
-  type AgentRoute,
-  agentKey,
-  type OutboxEntry,
-} from '../../../shared/application/ports.ts';
+import { type AgentRoute, agentKey, type OutboxEntry } from '../../../shared/application/ports.ts';
 import { planDefaults } from '../../../shared/config/plan-defaults.ts';
 import { topicsFor } from '../../../shared/config/topics.ts';
 import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json, JsonObject } from '../../../shared/engine/json.ts';
-import { MemoryStore, type RunRow, type StorePoint } from '../../support/memory-store.ts';
+import { MemoryStore, type StorePoint } from '../../support/memory-store.ts';
+import { PENDING_RUN, type RunRow } from '../../support/memory-tables.ts';
 
 const T0 = Date.parse('2026-01-15T10:30:00.000Z');
 const topics = topicsFor({ prefix: '', executionTopic: 'requests', cancellationTopic: 'cancellations' });
@@ -36,36 +32,28 @@ const twoSteps = {
   },
 };
 
-function setUp({ registry = null }: { registry?: AgentRegistry | null } = {}) {
+function setUp() {
   const store = new MemoryStore(() => T0);
   store.addVersion('v-1', definitionOf(twoSteps));
   const published: OutboxEntry[] = [];
+  const routes: ReadonlyMap<string, AgentRoute>[] = [];
   let ids = 0;
   const plans = new PlanCache(planDefaults);
   const decideBatch = createDecideBatch({
     store,
     plans,
-    registry,
     topics,
     tokens: { resultToken: (id) => `token-of-${id}` },
     clock: { now: () => T0 },
     draws: { id: () => `id-${++ids}`, jitter: () => 0.5 },
-    publishCommitted: async (entry) => void published.push(entry),
+    publishCommitted: async (entry, given) => {
+      published.push(entry);
+      routes.push(given);
+    },
   });
   const addRun = (runId: string, given: Partial<RunRow> = {}) =>
     store.runs.set(runId, {
-      run: {
-        runId,
-        status: 'PENDING',
-        sequence: 0,
-        startedAt: null,
-        completedAt: null,
-        outputData: null,
-        error: null,
-        cancellation: null,
-        retriedAt: null,
-        wakeAt: T0 + 60_000,
-      },
+      run: { ...PENDING_RUN, runId, wakeAt: T0 + 60_000 },
       versionId: 'v-1',
       owner: 'ann',
       workflowId: 'wf-two-1',
@@ -86,8 +74,7 @@ function setUp({ registry = null }: { registry?: AgentRegistry | null } = {}) {
       outcome,
     },
   });
-  const messages = () => published.flatMap((entry) => entry.messages);
-  return { store, decideBatch, plans, published, messages, addRun, openAttempt, answer };
+  return { store, decideBatch, plans, published, routes, addRun, openAttempt, answer };
 }
 
 const completed = (output: Json): AgentOutcome => ({ status: 'completed', output });
@@ -108,7 +95,6 @@ describe('decideBatch', () => {
     expect(store.asked).toEqual([
       'begin',
       'lockRuns',
-      'loadAttempts',
       'loadVersions',
       'loadData',
       'loadAgentRoutes',
@@ -191,7 +177,7 @@ describe('decideBatch', () => {
     ).toEqual([
       ['a', 'COMPLETED', { i: { n: 'r1' } }],
       ['b', 'CANCELLED', { before: { rows: 3 } }],
-      ['b', 'PENDING', { before: { rows: 3 } }],
+      ['b', 'PENDING', null],
     ]);
   });
 
@@ -351,80 +337,47 @@ describe('a run without a plan', () => {
   });
 });
 
-describe('where tasks go', () => {
+describe('tasks', () => {
   const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x' };
-  const lambda: AgentRoute = { kind: 'lambda', address: 'fn' };
 
-  /** Knows nothing until it is asked. */
-  function registryOf(answers: Record<string, AgentRoute | null>, store: () => MemoryStore) {
-    const known = new Map<string, AgentRoute | null>();
-    const lookUps: { names: readonly string[]; during: StorePoint | undefined }[] = [];
-    const registry: AgentRegistry = {
-      known: (name) => known.get(name),
-      async lookUp(names) {
-        lookUps.push({ names, during: store().asked.at(-1) });
-        for (const name of names) if (name in answers) known.set(name, answers[name]!);
-      },
-    };
-    return { registry, lookUps };
-  }
-
-  it.each<[string, (store: MemoryStore) => void, string]>([
-    ['an agent that nobody knows', () => {}, 'orchestrator.tasks.http'],
-    ['everybody’s', (store) => store.routes.set(agentKey({ owner: null, name: 'x' }), kafka), 'agent.x'],
-    [
-      'the owner’s own before everybody’s',
-      (store) => {
-        store.routes.set(agentKey({ owner: null, name: 'x' }), kafka);
-        store.routes.set(agentKey({ owner: 'ann', name: 'x' }), lambda);
-      },
-      'orchestrator.tasks.lambda',
-    ],
-    [
-      'another’s',
-      (store) => store.routes.set(agentKey({ owner: 'bob', name: 'x' }), kafka),
-      'orchestrator.tasks.http',
-    ],
-  ])('%s', async (_, prepare, topic) => {
-    const { store, decideBatch, messages, addRun } = setUp();
-    prepare(store);
+  it('name their agent as the run’s owner sees it, and are published with the routes of the table', async () => {
+    const { store, decideBatch, published, routes, addRun } = setUp();
+    store.routes.set(agentKey({ owner: null, name: 'x' }), kafka);
     addRun('r1');
-    await decideBatch([{ runId: 'r1', event: requested }]);
-    expect(messages().map((message) => message.topic)).toContain(topic);
+    addRun('r2', { owner: null });
+    await decideBatch(['r1', 'r2'].map((runId) => ({ runId, event: requested })));
+    const tasks = published[0]!.messages.filter(({ taskOf }) => taskOf);
+    expect(tasks.map(({ topic, taskOf }) => [topic, taskOf])).toEqual([
+      ['orchestrator.tasks.http', { owner: 'ann', name: 'x' }],
+      ['orchestrator.tasks.http', { owner: null, name: 'x' }],
+    ]);
+    expect(routes).toEqual([
+      new Map([
+        [agentKey({ owner: 'ann', name: 'x' }), kafka],
+        [agentKey({ owner: null, name: 'x' }), kafka],
+      ]),
+    ]);
   });
 
-  it('asks the registry outside of the transaction, once for all, and decides again', async () => {
-    const asked = () => setup.store;
-    const { registry, lookUps } = registryOf({ x: kafka }, asked);
-    const setup = setUp({ registry });
-    setup.addRun('r1');
-    setup.addRun('r2', { owner: 'bob' });
-    const outcomes = await setup.decideBatch(['r1', 'r2'].map((runId) => ({ runId, event: requested })));
-    expect(outcomes).toEqual([decided('RUNNING'), decided('RUNNING')]);
-    expect(lookUps).toEqual([{ names: ['x'], during: 'loadAgentRoutes' }]);
-    expect(setup.store.asked.filter((point) => point === 'commit')).toHaveLength(1);
-    const tasks = setup.messages().filter(({ value }) => value.message_type === 'agent_task');
-    expect(tasks.map(({ topic }) => topic)).toEqual(['agent.x', 'agent.x']);
+  it('that cannot be routed fail the batch with the transaction', async () => {
+    const { store, decideBatch, published, addRun } = setUp();
+    addRun('r1');
+    store.onPoint = (point: StorePoint) => {
+      if (point === 'loadAgentRoutes')
+        throw Object.assign(new Error('gone'), { code: 'DATABASE_UNAVAILABLE' });
+    };
+    await expect(decideBatch([{ runId: 'r1', event: requested }])).rejects.toMatchObject({
+      code: 'DATABASE_UNAVAILABLE',
+    });
+    expect(published).toEqual([]);
+    expect(store.runs.get('r1')?.run.status).toBe('PENDING');
   });
 
-  it('goes on where the registry cannot tell: the HTTP bridge asks it again', async () => {
-    const asked = () => setup.store;
-    const { registry, lookUps } = registryOf({}, asked);
-    const setup = setUp({ registry });
-    setup.addRun('r1');
-    expect(await setup.decideBatch([{ runId: 'r1', event: requested }])).toEqual([decided('RUNNING')]);
-    expect(lookUps).toHaveLength(1);
-    expect(setup.messages().map(({ topic }) => topic)).toContain('orchestrator.tasks.http');
-  });
-
-  it('does not ask the registry for what the table has', async () => {
-    const asked = () => setup.store;
-    const { registry, lookUps } = registryOf({ x: kafka }, asked);
-    const setup = setUp({ registry });
-    setup.store.routes.set(agentKey({ owner: null, name: 'x' }), lambda);
-    setup.addRun('r1');
-    await setup.decideBatch([{ runId: 'r1', event: requested }]);
-    expect(lookUps).toEqual([]);
-    expect(setup.messages().map(({ topic }) => topic)).toContain('orchestrator.tasks.lambda');
+  it('where a batch has none, no routes are read', async () => {
+    const { store, decideBatch, routes, addRun } = setUp();
+    addRun('r1');
+    await decideBatch([{ runId: 'r1', event: cancelled }]);
+    expect(store.asked).not.toContain('loadAgentRoutes');
+    expect(routes).toEqual([new Map()]);
   });
 });

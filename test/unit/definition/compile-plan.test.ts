@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compilePlan, type PlanDefaults } from '../../../shared/definition/compile-plan.ts';
 import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
-import type { Plan, RetryPolicy } from '../../../shared/engine/plan.ts';
+import type { AgentStep, Plan, RetryPolicy } from '../../../shared/engine/plan.ts';
 
 const defaultRetry: RetryPolicy = {
   maxAttempts: 3,
@@ -16,6 +16,10 @@ const defaults: PlanDefaults = {
   longStopMs: 3_600_000,
   pickUpMs: 60_000,
   maxPayloadBytes: 262_144,
+  maxStepsPerRun: 25_000,
+  maxRunDepth: 10,
+  maxMapItems: 10_000,
+  runTimeoutMs: null,
   retry: [defaultRetry],
 };
 
@@ -23,6 +27,12 @@ function compile(steps: object, given: object = {}): Plan {
   const parsed = parseDefinition({ name: 'w', start_step: 'a', steps, ...given });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return compilePlan(parsed.definition, defaults);
+}
+
+function agentStep(plan: Plan, id: string): AgentStep {
+  const step = plan.steps.get(id);
+  if (step?.type !== 'agent') throw new Error(`${id} is no agent step`);
+  return step;
 }
 
 describe('compilePlan', () => {
@@ -45,6 +55,9 @@ describe('compilePlan', () => {
       longStopMs: 3_600_000,
       pickUpMs: 60_000,
       maxPayloadBytes: 262_144,
+      maxStepsPerRun: 25_000,
+      maxRunDepth: 10,
+      maxMapItems: 10_000,
     });
     expect(plan.steps.get('a')).toMatchObject({
       id: 'a',
@@ -63,8 +76,8 @@ describe('compilePlan', () => {
       retry: [defaultRetry],
     });
     const scope = { workflowInput: { v: 5 }, variables: null, outputs: new Map() };
-    expect(plan.steps.get('a')?.input.evaluate(scope)).toEqual({ v: 5 });
-    expect(plan.steps.get('b')?.input.evaluate(scope)).toEqual({});
+    expect(agentStep(plan, 'a').input.evaluate(scope)).toEqual({ v: 5 });
+    expect(agentStep(plan, 'b').input.evaluate(scope)).toEqual({});
   });
 
   it.each<[string, object, object, readonly Partial<RetryPolicy>[]]>([

@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { compileMapping, ExpressionError } from '../../../shared/definition/expression.ts';
+import { createExpressionCompiler } from '../../../shared/definition/expression.ts';
+import { ExpressionError } from '../../../shared/definition/json-path.ts';
 import type { Json } from '../../../shared/engine/json.ts';
-import type { Scope } from '../../../shared/engine/plan.ts';
+import type { Expression, Reads, Scope } from '../../../shared/engine/plan.ts';
 
 function scope(given: { workflowInput?: Json; variables?: Json; outputs?: Record<string, Json> }): Scope {
   const { workflowInput = null, variables = null, outputs = {} } = given;
   return { workflowInput, variables, outputs: new Map(Object.entries(outputs)) };
+}
+
+function compileMapping(mapping: Json): Expression {
+  return createExpressionCompiler().mapping(mapping);
 }
 
 function evaluate(mapping: Json, given: Parameters<typeof scope>[0]): Json {
@@ -42,6 +47,8 @@ describe('literals', () => {
     expect(compileMapping({ x: literal }).reads).toEqual({
       workflowInput: false,
       variables: false,
+      item: false,
+      error: false,
       steps: [],
     });
   });
@@ -148,24 +155,30 @@ describe('step ids', () => {
 });
 
 describe('what a mapping reads is known when it is compiled', () => {
-  it.each<[Json, { workflowInput: boolean; variables: boolean; steps: string[] }]>([
-    [{}, { workflowInput: false, variables: false, steps: [] }],
-    ['$.workflow_input.a', { workflowInput: true, variables: false, steps: [] }],
-    ['$.variables', { workflowInput: false, variables: true, steps: [] }],
-    [
-      { x: '$.a.output_data', y: ['$.b.output_data.z', '$.a.output_data.q'] },
-      { workflowInput: false, variables: false, steps: ['a', 'b'] },
-    ],
+  it.each<[Json, Partial<Reads>]>([
+    [{}, {}],
+    ['$.workflow_input.a', { workflowInput: true }],
+    ['$.variables', { variables: true }],
+    [{ x: '$.a.output_data', y: ['$.b.output_data.z', '$.a.output_data.q'] }, { steps: ['a', 'b'] }],
     [
       '$.workflow_input[?@.x == $.a.output_data && @[?@.y == $.variables.v]]',
       { workflowInput: true, variables: true, steps: ['a'] },
     ],
-    [
-      '$.a.output_data[?length($.b.output_data) > 1]',
-      { workflowInput: false, variables: false, steps: ['a', 'b'] },
-    ],
+    ['$.a.output_data[?length($.b.output_data) > 1]', { steps: ['a', 'b'] }],
+    ['$.item.a', { item: true }],
+    ['$.index', { item: true }],
+    ["$['error'].code", { error: true }],
+    ['$.workflow_input[?@ == $.item]', { workflowInput: true, item: true }],
+    ['$.output.x', {}],
   ])('%j', (mapping, reads) => {
-    expect(compileMapping(mapping).reads).toEqual(reads);
+    expect(compileMapping(mapping).reads).toEqual({
+      workflowInput: false,
+      variables: false,
+      item: false,
+      error: false,
+      steps: [],
+      ...reads,
+    });
   });
 
   it('and nothing else is seen', () => {
@@ -201,7 +214,7 @@ describe('refused, with the place in the mapping', () => {
     '$.a[0]',
   ])('%s, which begins with nothing that a run has', (path) => {
     expect(refusal(path)).toMatch(
-      /^x: expected a path that begins \$\.workflow_input…, \$\.variables… or \$\.<step_id>\.output_data…, got /,
+      /^x: expected a path that begins \$\.workflow_input…, .* or \$\.<step_id>\.output_data…, got /,
     );
   });
 
@@ -228,7 +241,7 @@ describe('refused, with the place in the mapping', () => {
     const walks = (count: number) => ({ x: Array.from({ length: count }, () => '$.workflow_input..*') });
     expect(() => compileMapping(walks(100))).not.toThrow();
     expect(() => compileMapping(walks(101))).toThrow(
-      'x.100: expected at most 100 paths in a mapping that may select several values',
+      'x.100: expected at most 100 paths in a step that may select several values',
     );
   });
 

@@ -288,7 +288,12 @@ describe('parseDefinition names the place and what was expected:', () => {
     [
       'a step id that expressions need',
       workflow({ variables: step() }, { start_step: 'variables' }),
-      [{ path: 'steps.variables', message: 'expected another id than workflow_input or variables' }],
+      [
+        {
+          path: 'steps.variables',
+          message: 'expected another id than workflow_input, variables, item, index, error or output',
+        },
+      ],
     ],
     [
       'a step id with a line break',
@@ -307,7 +312,13 @@ describe('parseDefinition names the place and what was expected:', () => {
     [
       'a step type of another kind',
       workflow({ a: step({ type: 'human' }) }),
-      [{ path: 'steps.a.type', message: 'expected "agent"' }],
+      [
+        {
+          path: 'steps.a.type',
+          message:
+            'expected one of the types agent, choice, parallel, map, wait, signal, workflow, pass, succeed, fail',
+        },
+      ],
     ],
     [
       'a mapping that is a path itself',

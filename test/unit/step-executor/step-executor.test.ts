@@ -74,6 +74,17 @@ describe('a record means', () => {
       { runId: 'r1', event: { type: 'step_requested', stepExecutionId: 'a-1' } },
     ],
     [
+      'a child that is to go on, for the attempt that waits for it now',
+      {
+        message_type: 'retry_request',
+        run_id: 'r1',
+        step_execution_id: 'a-1',
+        retry_token: 'token-of-retry r1 a-1',
+        timestamp,
+      },
+      { runId: 'r1', event: { type: 'retry_requested', parentStepExecutionId: 'a-1' } },
+    ],
+    [
       "a wake of a run, by the database's clock",
       { message_type: 'wake', run_id: 'r1', step_execution_id: null, timestamp },
       { runId: 'r1', event: { type: 'woken', stepExecutionId: null, at: T0 - 1_000 } },
@@ -220,6 +231,17 @@ describe('a dead letter is a record that', () => {
       { ...result, result_token: 'token-of-a-2' },
       'result_token: expected the token of the task',
     ],
+    [
+      "asks for a retry with a token of an agent's task",
+      {
+        message_type: 'retry_request',
+        run_id: 'r1',
+        step_execution_id: 'a-1',
+        retry_token: 'token-of-a-1',
+        timestamp,
+      },
+      'retry_token: expected the token of the run and of the step that waits for it',
+    ],
     ['has no token', { ...result, result_token: undefined }, /^result_token: /],
     [
       'has U+0000 in its envelope',
@@ -246,6 +268,7 @@ describe('the step-executor', () => {
   function setUp(outcomes: readonly Outcome[] | Error, publish?: () => Promise<void>) {
     const decidedOf: string[] = [];
     const deadLetters: OutgoingRecord[] = [];
+    const counted: number[] = [];
     const handler = createStepExecutor({
       async decideBatch(items) {
         decidedOf.push(...items.map(({ runId }) => runId));
@@ -255,10 +278,11 @@ describe('the step-executor', () => {
       producer: { publish: publish ?? (async (records) => void deadLetters.push(...records)) },
       verifyResultToken: verify,
       deadLetterTopic: 'dead',
+      countDeadLetters: async (letters) => void counted.push(...letters.map(({ offset }) => offset)),
       clock: { now: () => T0 },
       log: { debug() {}, warn() {} },
     });
-    return { handler, decidedOf, deadLetters };
+    return { handler, decidedOf, deadLetters, counted };
   }
 
   const eventWith = (...values: unknown[]): MskEvent => ({
@@ -268,7 +292,7 @@ describe('the step-executor', () => {
   const decided: Outcome = { outcome: 'decided', status: 'RUNNING' };
 
   it('decides what it can read, and answers for the rest', async () => {
-    const { handler, decidedOf, deadLetters } = setUp([
+    const { handler, decidedOf, deadLetters, counted } = setUp([
       decided,
       { outcome: 'refused', code: 'RUN_CLOSED' },
       { outcome: 'unknown_run' },
@@ -293,6 +317,7 @@ describe('the step-executor', () => {
       ['dead', 4, 'no such value'],
       ['dead', 5, 'a bug'],
     ]);
+    expect([...counted].sort()).toEqual([1, 3, 4, 5]);
     expect(deadLetters[0]?.value).toMatchObject({
       message_type: 'dead_letter',
       topic: 'results.topic',
@@ -312,7 +337,8 @@ describe('the step-executor', () => {
   });
 
   it('throws where the dead-letter topic is away: nothing is lost', async () => {
-    const { handler } = setUp([], () => Promise.reject(new Error('no broker')));
+    const { handler, counted } = setUp([], () => Promise.reject(new Error('no broker')));
     await expect(handler(eventWith('broken'))).rejects.toThrow('no broker');
+    expect(counted).toEqual([]);
   });
 });

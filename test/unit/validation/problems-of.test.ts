@@ -22,7 +22,7 @@ const schema = z.strictObject({
 
 function found(input: unknown) {
   const parsed = schema.safeParse(input);
-  const problems = parsed.success ? [] : problemsOf(schema, input, parsed.error, createHints());
+  const problems = parsed.success ? [] : problemsOf(schema, input, parsed.error, { hintOf: createHints() });
   return problems.map(({ path, message }) => `${path}: ${message}`);
 }
 

@@ -1,0 +1,159 @@
+import { joinsOf, needsOf } from '../engine/decide.ts';
+import { type Needs, NO_NEEDS } from '../engine/needs.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { Attempt, Join, State } from '../engine/state.ts';
+import { attemptQueryFor, isEmptyQuery, NO_ATTEMPTS } from './attempt-query.ts';
+import type { BatchItem } from './batch.ts';
+import type { AttemptQuery, LockedRun, RunTransaction } from './ports.ts';
+
+/** The attempts that the events themselves name. */
+export function loadAttemptsAbout(
+  tx: RunTransaction,
+  items: readonly BatchItem[],
+): Promise<ReadonlyMap<string, readonly Attempt[]>> {
+  return loadAttempts(tx, attemptQueryFor(items));
+}
+
+export interface PlannedItem extends BatchItem {
+  readonly locked: LockedRun;
+  /** Absent where the run has none: it needs nothing more then. */
+  readonly plan: Plan | undefined;
+}
+
+/**
+ * The states that a batch's decisions start from, by run, each with what all of its items need. In stages, since what is loaded
+ * tells what else is needed: a sequence needs its data alone, what stands in a branch or item, or opens them, its joins before.
+ */
+export async function loadStates(
+  tx: RunTransaction,
+  items: readonly PlannedItem[],
+  about: ReadonlyMap<string, readonly Attempt[]>,
+): Promise<Map<string, State>> {
+  const states = new Map<string, State>();
+  for (const { runId, locked } of items)
+    if (!states.has(runId)) states.set(runId, initialState(locked, about.get(runId)));
+  const stateOf = (runId: string) => states.get(runId) as State;
+
+  const joins = joinQueryOf(items, stateOf);
+  if (joins !== null) {
+    const { paths, allOf } = joins;
+    const containers = [...paths, ...allOf.map((runId) => ({ runId, path: null }))];
+    const [found, attempts] = await Promise.all([
+      tx.loadJoins(joins),
+      loadAttempts(tx, { ...NO_ATTEMPTS, containers }),
+    ]);
+    for (const [runId, ofRun] of found) addJoins(states, runId, ofRun);
+    addAttempts(states, attempts);
+  }
+
+  const needs = needsByRun(items, stateOf);
+  const openWithin = [...needs].flatMap(([runId, { openWithin: paths }]) =>
+    [...new Set(paths)].map((path) => ({ runId, path })),
+  );
+  const owners = new Map(items.map(({ runId, locked }) => [runId, locked.owner]));
+  const asked = [...needs].flatMap(([runId, ofRun]) =>
+    hasData(ofRun) ? [{ runId, owner: owners.get(runId) ?? null, needs: ofRun }] : [],
+  );
+  const [data, open] = await Promise.all([
+    asked.length === 0 ? null : tx.loadData(asked),
+    loadAttempts(tx, { ...NO_ATTEMPTS, openWithin }),
+  ]);
+  for (const [runId, ofRun] of data ?? []) states.set(runId, { ...stateOf(runId), ...ofRun });
+  addAttempts(states, open);
+  return states;
+}
+
+async function loadAttempts(
+  tx: RunTransaction,
+  query: AttemptQuery,
+): Promise<ReadonlyMap<string, readonly Attempt[]>> {
+  return isEmptyQuery(query) ? new Map() : tx.loadAttempts(query);
+}
+
+function initialState({ run }: LockedRun, attempts: readonly Attempt[] = []): State {
+  return {
+    run,
+    attempts: new Map(attempts.map((attempt) => [attempt.stepExecutionId, attempt])),
+    joins: new Map(),
+    children: new Map(),
+    signals: new Map(),
+    workflowInput: null,
+    variables: new Map(),
+    errors: new Map(),
+    outputs: new Map(),
+    visits: new Map(),
+    workflows: new Map(),
+    gathered: new Map(),
+  };
+}
+
+function joinQueryOf(items: readonly PlannedItem[], stateOf: (runId: string) => State) {
+  const paths = new Map<string, { runId: string; path: string }>();
+  const allOf = new Set<string>();
+  for (const { runId, plan, event } of items) {
+    const joins = plan && unlessDefect(() => joinsOf(plan, stateOf(runId), event));
+    if (joins === 'all') allOf.add(runId);
+    else for (const path of joins ?? []) paths.set(JSON.stringify([runId, path]), { runId, path });
+  }
+  return paths.size + allOf.size === 0 ? null : { paths: [...paths.values()], allOf: [...allOf] };
+}
+
+function needsByRun(items: readonly PlannedItem[], stateOf: (runId: string) => State): Map<string, Needs> {
+  const needs = new Map<string, Needs>();
+  for (const { runId, plan, event } of items) {
+    const more = plan && unlessDefect(() => needsOf(plan, stateOf(runId), event));
+    if (more) needs.set(runId, together(needs.get(runId) ?? NO_NEEDS, more));
+  }
+  return needs;
+}
+
+/** The decision will meet the same defect, and tells it of its one item. */
+function unlessDefect<Told>(tell: () => Told): Told | undefined {
+  try {
+    return tell();
+  } catch {
+    return undefined;
+  }
+}
+
+function together(a: Needs, b: Needs): Needs {
+  return {
+    workflowInput: a.workflowInput || b.workflowInput,
+    variables: [...a.variables, ...b.variables],
+    errors: [...a.errors, ...b.errors],
+    outputs: [...a.outputs, ...b.outputs],
+    visits: [...a.visits, ...b.visits],
+    children: [...a.children, ...b.children],
+    gathered: [...a.gathered, ...b.gathered],
+    openWithin: [...a.openWithin, ...b.openWithin],
+    signalNames: [...a.signalNames, ...b.signalNames],
+    signalIds: [...a.signalIds, ...b.signalIds],
+    workflows: [...a.workflows, ...b.workflows],
+    unfinishedChildren: a.unfinishedChildren || b.unfinishedChildren,
+  };
+}
+
+/** Beside attempts, which are loaded by themselves. */
+function hasData({ openWithin: _attempts, ...needs }: Needs): boolean {
+  return Object.values(needs).some((need) => (typeof need === 'boolean' ? need : need.length > 0));
+}
+
+function addJoins(states: Map<string, State>, runId: string, joins: readonly Join[]): void {
+  const state = states.get(runId);
+  if (state) states.set(runId, { ...state, joins: new Map(joins.map((join) => [join.path, join])) });
+}
+
+/** What is there already stays, unless only the other has its input. */
+function addAttempts(states: Map<string, State>, found: ReadonlyMap<string, readonly Attempt[]>): void {
+  for (const [runId, more] of found) {
+    const state = states.get(runId);
+    if (state === undefined) continue;
+    const attempts = new Map(state.attempts);
+    for (const attempt of more) {
+      const known = attempts.get(attempt.stepExecutionId);
+      if (known === undefined || (known.inputData === null && attempt.inputData !== null))
+        attempts.set(attempt.stepExecutionId, attempt);
+    }
+    states.set(runId, { ...state, attempts });
+  }
+}

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Admin } from 'kafkajs';
+import { createKafka, type KafkaOptions } from './client.ts';
+
+export interface ConsumerOfTopic {
+  readonly groupId: string;
+  readonly topic: string;
+}
+
+export interface ConsumerLag extends ConsumerOfTopic {
+  /** Records that the group has not committed, over all partitions. */
+  readonly lag: number;
+}
+
+/**
+ * How far each group is behind its topic's end. A partition that the group never committed counts from its beginning.
+ * @throws when the cluster has not answered within `timeoutMs`
+ */
+export async function readConsumerLag(
+  options: KafkaOptions,
+  consumers: readonly ConsumerOfTopic[],
+  timeoutMs: number,
+): Promise<ConsumerLag[]> {
+  const admin = createKafka(options).admin();
+  const giveUpAt = performance.now() + timeoutMs;
+  const timeout = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => timeout.reject(new Error(`Kafka did not tell its offsets within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  const read = (async () => {
+    await admin.connect();
+    return Promise.all(
+      consumers.map(async (consumer) => {
+        const lag = await untilCoordinated(giveUpAt, () => lagOf(admin, consumer));
+        return { ...consumer, lag };
+      }),
+    );
+  })();
+  // What fails after its time has nobody waiting for it.
+  read.catch(() => {});
+  try {
+    return await Promise.race([read, timeout.promise]);
+  } finally {
+    clearTimeout(timer);
+    // Not waited for either: a broker that is away does not say goodbye.
+    admin.disconnect().catch(() => {});
+  }
+}
+
+const ASK_EVERY_MS = 100;
+
+/** A group's coordinator may be starting, or moving; kafkajs asks it once only. */
+async function untilCoordinated<T>(giveUpAt: number, ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isPassing = error instanceof Error && 'retriable' in error && error.retriable === true;
+      if (!isPassing || performance.now() + ASK_EVERY_MS > giveUpAt) throw error;
+      await sleep(ASK_EVERY_MS);
+    }
+  }
+}
+
+async function lagOf(admin: Admin, { groupId, topic }: ConsumerOfTopic): Promise<number> {
+  const [ends, [committed]] = await Promise.all([
+    admin.fetchTopicOffsets(topic),
+    admin.fetchOffsets({ groupId, topics: [topic] }),
+  ]);
+  const committedOf = new Map(committed?.partitions.map(({ partition, offset }) => [partition, offset]));
+  return ends.reduce((sum, { partition, high, low }) => {
+    // -1 where there is none; below `low` where the topic has dropped what was not read in time.
+    const read = Math.max(Number(committedOf.get(partition) ?? -1), Number(low));
+    return sum + Math.max(0, Number(high) - read);
+  }, 0);
+}

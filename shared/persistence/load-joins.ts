@@ -1,0 +1,57 @@
+import type { JoinQuery } from '../application/ports.ts';
+import type { Join } from '../engine/state.ts';
+import type { Statements } from './database.ts';
+
+interface JoinRow {
+  run_id: string;
+  path: string;
+  step_id: string;
+  step_execution_id: string;
+  total: number;
+  needed: number;
+  tolerated: number;
+  started: number;
+  completed: number;
+  failed: number;
+  output_bytes: number;
+  is_over: boolean;
+  failure_code: string | null;
+  failure_message: string | null;
+}
+
+export async function loadJoins(
+  statements: Statements,
+  { paths, allOf }: JoinQuery,
+): Promise<ReadonlyMap<string, Join[]>> {
+  if (paths.length + allOf.length === 0) return new Map();
+  const rows = await statements.many<JoinRow>('select * from load_joins($1, $2, $3)', [
+    paths.map(({ runId }) => runId),
+    paths.map(({ path }) => path),
+    allOf,
+  ]);
+  const byRun = new Map<string, Join[]>();
+  for (const row of rows) {
+    const joins = byRun.get(row.run_id);
+    if (joins === undefined) byRun.set(row.run_id, [joinOf(row)]);
+    else joins.push(joinOf(row));
+  }
+  return byRun;
+}
+
+function joinOf(row: JoinRow): Join {
+  return {
+    path: row.path,
+    stepId: row.step_id,
+    stepExecutionId: row.step_execution_id,
+    total: row.total,
+    needed: row.needed,
+    tolerated: row.tolerated,
+    started: row.started,
+    completed: row.completed,
+    failed: row.failed,
+    outputBytes: row.output_bytes,
+    isOver: row.is_over,
+    failure:
+      row.failure_code === null ? null : { code: row.failure_code, message: row.failure_message ?? '' },
+  };
+}

@@ -1,0 +1,17 @@
+import type { Changes } from '../../shared/application/ports.ts';
+
+/** For tests of the store: what they say nothing about. */
+export const NO_CHANGES: Changes = {
+  advanced: [],
+  changed: [],
+  opened: [],
+  continued: [],
+  closed: [],
+  joins: [],
+  children: [],
+  data: [],
+  signalsKept: [],
+  signalsTaken: [],
+  runsStarted: [],
+  audited: [],
+};

@@ -1,0 +1,132 @@
+import type { Changes, OutboxEntry } from '../../shared/application/ports.ts';
+import { workflowIdOf } from '../../shared/application/publish-entries.ts';
+import { type Attempt, isOpenAttempt } from '../../shared/engine/state.ts';
+import { type AttemptRow, failure, keyOf, type MemoryTables, PENDING_RUN, stored } from './memory-tables.ts';
+
+/** As functions/save_decisions.sql, its guards and unique rules too. */
+export function writeChanges(tables: MemoryTables, changes: Changes, outbox: OutboxEntry, now: number): void {
+  const { opened, closed, changed, children, data, signalsKept } = changes;
+  if (JSON.stringify([opened, closed, changed, children, data, signalsKept]).includes('\\u0000'))
+    throw failure('VALUE_REFUSED');
+  writeAttempts(tables, changes);
+  writeRuns(tables, changes);
+  writeScopes(tables, changes);
+  writeSignals(tables, changes);
+  tables.outbox.set(outbox.id, { entry: stored(outbox), createdAt: now });
+}
+
+function writeAttempts({ attempts }: MemoryTables, { closed, continued, opened }: Changes): void {
+  const openRow = (id: string) => {
+    const row = attempts.get(id);
+    if (row === undefined || !isOpenAttempt(row.attempt)) throw failure('STALE_DECISION');
+    return row;
+  };
+  for (const { stepExecutionId: id, ...change } of closed) {
+    const row = openRow(id);
+    const { status, error, logs, completedAt } = change;
+    const attempt: Attempt = {
+      ...row.attempt,
+      status,
+      error,
+      logs,
+      completedAt,
+      outputData: stored(change.outputData),
+      inputData: row.attempt.inputData ?? stored(change.inputData),
+      startedAt: row.attempt.startedAt ?? change.startedAt,
+      childRunId: change.childRunId ?? row.attempt.childRunId,
+      dueAt: null,
+      heartbeatDueAt: null,
+      wakeAt: null,
+    };
+    attempts.set(id, { ...row, attempt });
+  }
+  for (const { stepExecutionId: id, ...change } of continued) {
+    const row = openRow(id);
+    const { status, startedAt, signalName, childRunId, heartbeatMs } = change;
+    const { dueAt, deadlineAt, heartbeatDueAt, republishedAt, wakeAt } = change;
+    const attempt: Attempt = {
+      ...row.attempt,
+      ...{ status, startedAt, signalName, childRunId, heartbeatMs },
+      ...{ dueAt, deadlineAt, heartbeatDueAt, republishedAt, wakeAt },
+      inputData: row.attempt.inputData ?? stored(change.inputData),
+    };
+    attempts.set(id, { ...row, attempt });
+  }
+  const uniqueOf = ({ runId, attempt }: AttemptRow) =>
+    JSON.stringify([runId, attempt.scope, attempt.stepId, attempt.visit, attempt.attempt]);
+  for (const row of opened) {
+    for (const other of attempts.values())
+      if (other.runId === row.runId && uniqueOf(other) === uniqueOf(row)) throw failure('UNIQUE_VIOLATION');
+    attempts.set(row.attempt.stepExecutionId, stored(row));
+  }
+}
+
+function writeRuns({ runs }: MemoryTables, { advanced, changed, runsStarted }: Changes): void {
+  for (const { runId, sequence, stepsStarted } of advanced) {
+    const row = runs.get(runId)!;
+    if (row.run.status !== 'RUNNING' || sequence <= row.run.sequence) throw failure('STALE_DECISION');
+    runs.set(runId, { ...row, run: { ...row.run, sequence, stepsStarted } });
+  }
+  for (const { run, versionId, version } of changed) {
+    const row = runs.get(run.runId)!;
+    if (run.sequence <= row.run.sequence) throw failure('STALE_DECISION');
+    const workflowId = version?.workflowId ?? row.workflowId;
+    runs.set(run.runId, { ...row, run: stored(run), versionId, workflowId });
+  }
+  for (const { childRunId: runId, workflow, parentStepExecutionId, parentRunId, ...given } of runsStarted) {
+    const parent = runs.get(parentRunId);
+    if (parent === undefined) throw failure('STALE_DECISION');
+    if (runs.has(runId)) throw failure('UNIQUE_VIOLATION');
+    const { depth, wakeAt } = given;
+    const waits =
+      parentStepExecutionId === null ? null : { runId: parentRunId, stepExecutionId: parentStepExecutionId };
+    runs.set(runId, {
+      run: { ...PENDING_RUN, runId, depth, wakeAt, parent: waits },
+      versionId: workflow.versionId,
+      owner: parent.owner,
+      workflowId: workflowIdOf(workflow.name, workflow.version),
+      inputData: stored(given.inputData),
+      variables: null,
+    });
+  }
+}
+
+function writeScopes(
+  tables: MemoryTables,
+  { joins, children, data }: Pick<Changes, 'joins' | 'children' | 'data'>,
+): void {
+  for (const { runId, join, before } of joins) {
+    const key = keyOf(runId, join.path);
+    const is = tables.joins.get(key)?.join;
+    if (before === null && is !== undefined) throw failure('UNIQUE_VIOLATION');
+    if (before !== null && (is?.completed !== before.completed || is.failed !== before.failed))
+      throw failure('STALE_DECISION');
+    tables.joins.set(key, { runId, join: stored(join) });
+  }
+  for (const { runId, child } of children) {
+    const key = keyOf(runId, child.scope);
+    const { input, index } = tables.children.get(key)?.child ?? child;
+    tables.children.set(key, { runId, child: stored({ ...child, index, input }) });
+  }
+  for (const { runId, scope, variables, error } of data) {
+    const key = keyOf(runId, scope);
+    const is = tables.data.get(key);
+    tables.data.set(key, {
+      variables: stored(variables ?? is?.variables ?? null),
+      error: stored(error ?? is?.error ?? null),
+    });
+  }
+}
+
+function writeSignals({ signals }: MemoryTables, { signalsKept, signalsTaken }: Changes): void {
+  for (const { runId, signal } of signalsKept) {
+    const key = keyOf(runId, signal.id);
+    if (signals.has(key)) throw failure('UNIQUE_VIOLATION');
+    signals.set(key, { runId, signal: stored(signal) });
+  }
+  for (const { runId, signal } of signalsTaken) {
+    const key = keyOf(runId, signal.id);
+    if (signals.get(key)?.signal.takenBy !== null) throw failure('STALE_DECISION');
+    signals.set(key, { runId, signal: stored(signal) });
+  }
+}

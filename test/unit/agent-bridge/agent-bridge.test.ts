@@ -1,0 +1,416 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { createAgentBridge } from '../../../shared/agent-bridge/agent-bridge.ts';
+import { failedCall } from '../../../shared/agents/call-outcome.ts';
+import { agentResult, deadLetter } from '../../../shared/messages/messages.ts';
+import type { AttemptCall } from '../../../shared/persistence/agent-calls.ts';
+import { eventOf, FakePorts, plenty, T0, tokens } from './fake-ports.ts';
+
+const storedAgent = {
+  kind: 'http',
+  address: 'http://agent.test/echo',
+  timeoutSeconds: null,
+  secretEncrypted: null,
+} as const;
+
+describe('a task', () => {
+  it('becomes a call of its agent, and the answer a result', async () => {
+    const ports = new FakePorts();
+    const agent = { ...storedAgent, secretEncrypted: Buffer.from('whsec_c2VjcmV0') };
+    const task = ports.task('a', { agent });
+    await createAgentBridge(ports).handleRecords(eventOf(task), plenty);
+    expect(ports.called).toEqual([
+      {
+        address: 'http://agent.test/echo',
+        secret: 'whsec_c2VjcmV0',
+        timeoutMs: 60_000,
+        timeoutMessage: undefined,
+        idempotencyKey: 'run-a:extract:1',
+        body: {
+          run_id: 'run-a',
+          step_execution_id: 'a',
+          step_id: 'extract',
+          attempt: 2,
+          input_data: { source: 'a' },
+          callback_url: `https://stepline.test/api/v1/callbacks/a/${tokens.callbackToken('a')}`,
+        },
+      },
+    ]);
+    expect(ports.published).toEqual([
+      [
+        {
+          topic: 'results.topic',
+          key: 'run-a',
+          value: {
+            message_type: 'agent_result',
+            run_id: 'run-a',
+            step_execution_id: 'a',
+            attempt: 2,
+            status: 'completed',
+            output_data: { echo: { source: 'a' } },
+            result_token: tokens.resultToken('a'),
+            timestamp: '2026-01-01T00:00:00.000Z',
+          },
+        },
+      ],
+    ]);
+    expect(ports.extended).toEqual([]);
+  });
+
+  it.each<[string, Partial<AttemptCall>, number]>([
+    ['the step', { timeoutMs: 1_500, agent: { ...storedAgent, timeoutSeconds: 9 } }, 1_500],
+    ['the agent', { timeoutMs: null, agent: { ...storedAgent, timeoutSeconds: 9 } }, 9_000],
+    ['nobody', { timeoutMs: null }, 60_000],
+  ])('has the time that %s gives', async (_, attempt, timeoutMs) => {
+    const ports = new FakePorts();
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', attempt)), plenty);
+    expect(ports.called.map((call) => call.timeoutMs)).toEqual([timeoutMs]);
+  });
+
+  it('that failed becomes a failed result with what was said', async () => {
+    const ports = new FakePorts();
+    ports.answer = () => failedCall('BUSY', 'later', { retryable: true, retryAfterMs: 2_000 });
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), plenty);
+    const [message] = ports.messages('results.topic');
+    expect(message).toMatchObject({
+      status: 'failed',
+      error: { code: 'BUSY', message: 'later', retryable: true, retry_after_ms: 2_000 },
+    });
+    expect(agentResult.safeParse(message).success).toBe(true);
+  });
+
+  it('whose agent accepted keeps the attempt open for what is left of its time', async () => {
+    const ports = new FakePorts();
+    ports.answer = () => {
+      ports.now += 400;
+      return { status: 'accepted' };
+    };
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { timeoutMs: 5_000 })), plenty);
+    expect(ports.extended).toEqual([
+      [{ stepExecutionId: 'a', runId: 'run-a', deadlineInMs: 4_600, accepted: true }],
+    ]);
+    expect(ports.published).toEqual([]);
+  });
+
+  it.each<[string, Partial<AttemptCall>]>([
+    ['is settled', { attemptStatus: 'COMPLETED' }],
+    ['was cancelled', { attemptStatus: 'CANCELLED' }],
+    ['has not begun', { attemptStatus: 'PENDING' }],
+    ['waits for a callback', { accepted: true }],
+    ['belongs to a closed run', { runStatus: 'FAILED' }],
+  ])('of an attempt that %s is skipped', async (_, attempt) => {
+    const ports = new FakePorts();
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', attempt)), plenty);
+    expect([ports.called, ports.published, ports.extended]).toEqual([[], [], []]);
+  });
+
+  it('that came twice in a batch is carried out once', async () => {
+    const ports = new FakePorts();
+    const task = ports.task('a');
+    await createAgentBridge(ports).handleRecords(eventOf(task, task), plenty);
+    expect(ports.called).toHaveLength(1);
+    expect(ports.messages('results.topic')).toHaveLength(1);
+  });
+});
+
+describe('an agent', () => {
+  it.each<[string, Partial<AttemptCall>, { code: string; retryable: boolean }]>([
+    ['is in no table', { agent: null }, { code: 'AGENT_NOT_FOUND', retryable: false }],
+    [
+      'is of another kind by now',
+      { agent: { ...storedAgent, kind: 'lambda' } },
+      { code: 'AGENT_KIND_CHANGED', retryable: true },
+    ],
+  ])('that %s fails the attempt', async (_, attempt, error) => {
+    const ports = new FakePorts();
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', attempt)), plenty);
+    expect(ports.messages('results.topic')).toMatchObject([{ status: 'failed', error }]);
+    expect(ports.called).toEqual([]);
+  });
+
+  it('is for the bridge of its kind alone', async () => {
+    const lambda = { ...storedAgent, kind: 'lambda', address: 'extractor:live' } as const;
+    const ports = Object.assign(new FakePorts(), { kind: 'lambda' } as const);
+    const event = eventOf(ports.task('http'), ports.task('lambda', { agent: lambda }));
+    await createAgentBridge(ports).handleRecords(event, plenty);
+    expect(ports.called.map(({ address }) => address)).toEqual(['extractor:live']);
+    expect(ports.messages('results.topic')).toContainEqual(
+      expect.objectContaining({
+        step_execution_id: 'http',
+        error: expect.objectContaining({ code: 'AGENT_KIND_CHANGED', retryable: true }),
+      }),
+    );
+  });
+
+  it('whose secret cannot be decrypted fails the attempt', async () => {
+    const ports = Object.assign(new FakePorts(), {
+      readSecret: () => {
+        throw new Error('other key');
+      },
+    });
+    const agent = { ...storedAgent, secretEncrypted: Buffer.from('x') };
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent })), plenty);
+    expect(ports.messages('results.topic')).toMatchObject([
+      { error: { code: 'AGENT_SECRET_UNUSABLE', message: 'other key', retryable: false } },
+    ]);
+  });
+
+  it('of the registry is called like one of the table', async () => {
+    const ports = new FakePorts();
+    ports.lookupRegistry = async (name) => ({
+      status: 'found',
+      agent: {
+        name,
+        kind: 'http',
+        address: 'http://registered.test',
+        timeoutSeconds: 7,
+        secret: 's3cret-s3cret',
+      },
+    });
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent: null })), plenty);
+    expect(ports.called).toMatchObject([
+      { address: 'http://registered.test', secret: 's3cret-s3cret', timeoutMs: 7_000 },
+    ]);
+  });
+
+  it.each([
+    [{ status: 'unknown' as const }, { code: 'AGENT_NOT_FOUND', retryable: false }],
+    [
+      { status: 'unavailable' as const, message: 'down' },
+      { code: 'AGENT_REGISTRY_UNAVAILABLE', retryable: true },
+    ],
+  ])('the registry says %j about', async (answer, error) => {
+    const ports = new FakePorts();
+    ports.lookupRegistry = async () => answer;
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent: null })), plenty);
+    expect(ports.messages('results.topic')).toMatchObject([{ error }]);
+  });
+
+  it('of the table does not wait for the registry', async () => {
+    const ports = new FakePorts();
+    const lookup = Promise.withResolvers<{ status: 'unknown' }>();
+    ports.lookupRegistry = () => lookup.promise;
+    const event = eventOf(ports.task('a', { agent: null }), ports.task('b'));
+    const handling = createAgentBridge(ports).handleRecords(event, plenty);
+    await sleep(10);
+    expect(ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'b', status: 'completed' }]);
+    lookup.resolve({ status: 'unknown' });
+    await handling;
+    expect(ports.messages('results.topic')).toHaveLength(2);
+  });
+});
+
+describe('a batch', () => {
+  it('is loaded by one query, called side by side, and published together where answers come together', async () => {
+    const ports = new FakePorts();
+    let open = 0;
+    let most = 0;
+    ports.answer = async () => {
+      most = Math.max(most, ++open);
+      await sleep(5);
+      open--;
+      return { status: 'completed', output: null, logs: null };
+    };
+    const tasks = Array.from({ length: 300 }, (_, i) => ports.task(`t${i}`));
+    await createAgentBridge(ports).handleRecords(eventOf(...tasks), plenty);
+    expect(ports.loads).toHaveLength(1);
+    expect(most).toBe(128);
+    expect(ports.messages('results.topic')).toHaveLength(300);
+    expect(ports.published.length).toBeLessThan(30);
+  });
+
+  it('publishes a quick answer while a slow one is awaited', async () => {
+    const ports = new FakePorts();
+    const slow = Promise.withResolvers<void>();
+    ports.answer = async ({ body }) => {
+      if (body.step_execution_id === 'slow') await slow.promise;
+      return { status: 'completed', output: null, logs: null };
+    };
+    const handling = createAgentBridge(ports).handleRecords(
+      eventOf(ports.task('slow'), ports.task('quick')),
+      plenty,
+    );
+    await sleep(10);
+    expect(ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'quick' }]);
+    slow.resolve();
+    await handling;
+    expect(ports.messages('results.topic')).toHaveLength(2);
+  });
+
+  it('gives what is no task to the dead letters, and its neighbours go on', async () => {
+    const ports = new FakePorts();
+    const good = ports.task('good');
+    const forged = { ...ports.task('forged'), result_token: tokens.resultToken('good') };
+    const missing = ports.task('missing');
+    ports.attempts.delete('missing');
+    const otherRun = ports.task('other', {}, { run_id: 'run-of-somebody' });
+    const noTask = { ...good, message_type: 'agent_result' };
+    const event = eventOf('not json', noTask, forged, missing, otherRun, good);
+    await createAgentBridge(ports).handleRecords(event, plenty);
+    const letters = ports.messages('workflow.dead-letter');
+    expect(letters.map(({ offset, reason }) => [offset, String(reason).split(':')[0]])).toEqual([
+      [0, 'expected JSON'],
+      [1, 'message_type'],
+      [2, 'result_token'],
+      [3, 'step_execution_id'],
+      [4, 'step_execution_id'],
+    ]);
+    expect(letters[0]).toMatchObject({
+      topic: 'orchestrator.tasks.http',
+      partition: 3,
+      key: 'a2V5',
+      value: Buffer.from('not json').toString('base64'),
+      timestamp: new Date(T0).toISOString(),
+    });
+    expect(ports.counted.map(({ offset }) => offset).sort()).toEqual([0, 1, 2, 3, 4]);
+    for (const letter of letters) expect(deadLetter.safeParse(letter).success).toBe(true);
+    expect(ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'good' }]);
+  });
+
+  it('of nothing that is a task asks the database nothing', async () => {
+    const ports = new FakePorts();
+    await createAgentBridge(ports).handleRecords(eventOf('{}'), plenty);
+    expect(ports.loads).toEqual([]);
+  });
+});
+
+describe('handing on', () => {
+  const longTask = (ports: FakePorts, id: string) => ports.task(id, { timeoutMs: 120_000 });
+
+  it('is for a step that may take longer than a minute, with its wake brought forward first', async () => {
+    const ports = new FakePorts();
+    const events: string[] = [];
+    const { extendDeadlines, invokeSelf } = ports;
+    Object.assign(ports, {
+      extendDeadlines: (...args: Parameters<typeof extendDeadlines>) => {
+        events.push('extend');
+        return extendDeadlines(...args);
+      },
+      invokeSelf: (handed: Parameters<NonNullable<typeof invokeSelf>>[0]) => {
+        events.push('invoke');
+        return invokeSelf!(handed);
+      },
+    });
+    const task = longTask(ports, 'a');
+    await createAgentBridge(ports).handleRecords(eventOf(task), plenty);
+    expect(events).toEqual(['extend', 'invoke']);
+    expect(ports.extended).toEqual([
+      [{ stepExecutionId: 'a', runId: 'run-a', deadlineInMs: 180_000, accepted: false }],
+    ]);
+    expect(ports.handed).toEqual([{ handed_tasks: [task] }]);
+    expect(ports.called).toEqual([]);
+  });
+
+  it('is for an agent that was slow here, until that is a minute ago', async () => {
+    const ports = new FakePorts();
+    const bridge = createAgentBridge(ports);
+    ports.answer = () => {
+      ports.now += 1_500;
+      return { status: 'completed', output: null, logs: null };
+    };
+    await bridge.handleRecords(eventOf(ports.task('a')), plenty);
+    await bridge.handleRecords(eventOf(ports.task('b')), plenty);
+    ports.now += 61_000;
+    await bridge.handleRecords(eventOf(ports.task('c')), plenty);
+    expect(ports.called.map(({ body }) => body.step_execution_id)).toEqual(['a', 'c']);
+    expect(
+      ports.handed.flatMap(({ handed_tasks }) => handed_tasks.map((task) => task.step_execution_id)),
+    ).toEqual(['b']);
+  });
+
+  it('is for a task whose time this invocation does not have', async () => {
+    const ports = new FakePorts();
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), { remainingMs: () => 30_000 });
+    expect([ports.called.length, ports.handed.length]).toEqual([0, 1]);
+  });
+
+  it('puts at most 32 tasks and a megabyte into one payload', async () => {
+    const ports = new FakePorts();
+    const many = Array.from({ length: 70 }, (_, i) => longTask(ports, `t${i}`));
+    await createAgentBridge(ports).handleRecords(eventOf(...many), plenty);
+    expect(ports.handed.map(({ handed_tasks }) => handed_tasks.length)).toEqual([32, 32, 6]);
+
+    const heavy = new FakePorts();
+    const large = Array.from({ length: 8 }, (_, i) => ({
+      ...longTask(heavy, `t${i}`),
+      input_data: 'x'.repeat(260_000),
+    }));
+    await createAgentBridge(heavy).handleRecords(eventOf(...large), plenty);
+    expect(heavy.handed.map(({ handed_tasks }) => handed_tasks.length)).toEqual([3, 3, 2]);
+    for (const handed of heavy.handed) expect(JSON.stringify(handed).length).toBeLessThan(1_000_000);
+  });
+
+  it('that fails leaves the call here', async () => {
+    const ports = new FakePorts();
+    ports.invokeError = () => new Error('throttled');
+    await createAgentBridge(ports).handleRecords(eventOf(longTask(ports, 'a')), plenty);
+    expect(ports.called).toMatchObject([{ timeoutMs: 120_000, timeoutMessage: undefined }]);
+    expect(ports.warnings).toHaveLength(1);
+  });
+
+  it('is not done twice: a handed task is called, in the time that its invocation has', async () => {
+    const ports = new FakePorts();
+    const task = longTask(ports, 'a');
+    await createAgentBridge(ports).handleHanded([task], { remainingMs: () => 63_000 });
+    expect(ports.handed).toEqual([]);
+    expect(ports.called).toMatchObject([{ timeoutMs: 60_000 }]);
+    expect(ports.called[0]?.timeoutMessage).toMatch(
+      /^The agent did not answer within 60000 ms\. The step allows 120000 ms/,
+    );
+  });
+
+  it('skips attempts that were closed meanwhile, and forged tasks', async () => {
+    const ports = new FakePorts();
+    const closed = ports.task('a', { attemptStatus: 'CANCELLED' });
+    const forged = ports.task('b', {}, { result_token: 'x' });
+    await createAgentBridge(ports).handleHanded([closed, forged], plenty);
+    expect(ports.called).toEqual([]);
+  });
+});
+
+describe('trouble', () => {
+  it('in publishing is tried again, and the agent is not called again', async () => {
+    const ports = new FakePorts();
+    let failures = 1;
+    ports.publishError = () => (failures-- > 0 ? new Error('no broker') : null);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), plenty);
+    expect(ports.called).toHaveLength(1);
+    expect(ports.messages('results.topic')).toHaveLength(1);
+  });
+
+  it.each(['completed', 'accepted'] as const)(
+    'that outlasts the invocation with an answer %s fails the batch',
+    async (status) => {
+      const ports = new FakePorts();
+      let remainingMs = 10_000;
+      ports.invokeSelf = null;
+      ports.answer = () => {
+        remainingMs = 1_000;
+        return status === 'accepted' ? { status } : { status, output: null, logs: null };
+      };
+      ports.publishError = () => new Error('no broker');
+      ports.extendError = () => new Error('no database');
+      const handling = createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), {
+        remainingMs: () => remainingMs,
+      });
+      await expect(handling).rejects.toThrow(status === 'accepted' ? 'no database' : 'no broker');
+    },
+  );
+
+  it('with one task does not keep the answers of the others', async () => {
+    const ports = new FakePorts();
+    ports.invokeSelf = null;
+    let remainingMs = 100_000;
+    ports.answer = () => {
+      remainingMs = 0;
+      return { status: 'completed', output: null, logs: null };
+    };
+    const tasks = Array.from({ length: 130 }, (_, i) => ports.task(`t${i}`));
+    const handling = createAgentBridge(ports).handleRecords(eventOf(...tasks), {
+      remainingMs: () => remainingMs,
+    });
+    await expect(handling).rejects.toMatchObject({ code: 'OUT_OF_TIME' });
+    expect(ports.messages('results.topic').length).toBe(ports.called.length);
+    expect(ports.called.length).toBeGreaterThan(0);
+  });
+});

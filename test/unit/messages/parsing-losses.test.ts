@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { findParsingLosses } from '../../../shared/messages/parsing-losses.ts';
+
+const pathsIn = (text: string) => {
+  JSON.parse(text);
+  return findParsingLosses(text).map(({ path }) => path);
+};
+
+describe('keys that come twice', () => {
+  it.each<[text: string, paths: string[]]>([
+    ['{"a":1,"a":2}', ['a']],
+    ['{"a":1,"a":2,"a":3}', ['a', 'a']],
+    ['{"a":1,"\\u0061":2}', ['a']],
+    ['{"x":[{"a":1},{"b":{"c":1,"c":{}},"a":1}]}', ['x.1.b.c']],
+    ['[[1,{"a":{},"a":[]}],{"a":1,"a":1}]', ['0.1.a', '1.a']],
+    ['{"a":1,"b":{"a":1},"c":[{"a":1},{"a":1}]}', []],
+    ['{"a":"a","b":"a","c":["a","a"]}', []],
+    ['{"a":"{\\"b\\":1,\\"b\\":2}","b":"\\\\"}', []],
+    ['{"\\"":1,"\\\\\\"":2,"":3,"":4}', ['']],
+    ['{ "a" : 1 ,\n "a"\t: 2 }', ['a']],
+    ['{"__proto__":1,"constructor":2,"__proto__":3}', ['__proto__']],
+    ['"a"', []],
+    ['[]', []],
+    ['{}', []],
+    ['null', []],
+  ])('of %s are %j', (text, paths) => {
+    expect(pathsIn(text)).toEqual(paths);
+  });
+
+  it('are found in a megabyte at once', () => {
+    const letters = JSON.stringify({ a: 'x'.repeat(1_000_000) });
+    const escapes = `{"a":"${'\\n'.repeat(500_000)}"}`;
+    const keys = JSON.stringify(Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`k${i}`, [i]])));
+    const before = performance.now();
+    expect([letters, escapes, keys].flatMap(pathsIn)).toEqual([]);
+    expect(performance.now() - before).toBeLessThan(1_000);
+  });
+
+  it('are a hundred at the most', () => {
+    expect(pathsIn(`{${'"a":1,'.repeat(500)}"a":1}`)).toHaveLength(100);
+  });
+});
+
+describe('integers that no double holds', () => {
+  it.each<[text: string, paths: string[]]>([
+    ['{"id":9007199254740993}', ['id']],
+    ['{"id":-12345678901234567890}', ['id']],
+    ['[1,[2,{"a":[0,12345678901234567890]}]]', ['1.1.a.1']],
+    ['12345678901234567890', ['']],
+    // These are doubles.
+    ['[9007199254740991,9007199254740992,1152921504606846976]', []],
+    // Who writes a fraction or an exponent means an approximation.
+    ['[12345678901234567890.0,1.2345678901234567891,12345678901234567890e1,1e308]', []],
+    ['{"id":"12345678901234567890","12345678901234567890":1}', []],
+    // Told by who looks at numbers.
+    [`[${'9'.repeat(400)}]`, []],
+  ])('of %s are %j', (text, paths) => {
+    expect(pathsIn(text)).toEqual(paths);
+  });
+
+  it('are told from a million digits in no time', () => {
+    const before = performance.now();
+    expect(pathsIn(`[${'9'.repeat(1_000_000)},1${'0'.repeat(300)}]`)).toEqual(['1']);
+    expect(performance.now() - before).toBeLessThan(1_000);
+  });
+});
