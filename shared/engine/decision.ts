@@ -33,7 +33,9 @@ export type RefusalCode =
   /** A signal with this id came before. */
   | 'SIGNAL_REPEATED'
   /** The run never came to the step that it is to go back to, or has no such step. */
-  | 'STEP_NOT_REACHED';
+  | 'STEP_NOT_REACHED'
+  /** The retry brings an input for a step that takes none: only what starts an agent or a workflow does. */
+  | 'INPUT_NOT_TAKEN';
 
 /** What to carry out once the decision is committed (I5). */
 export type Effect =

@@ -31,7 +31,7 @@ export type Behaviours = {
 };
 
 /** So many steps more may start beyond the limit: those that catch STEP_LIMIT. */
-const STEPS_TO_CATCH_WITH = 100;
+export const STEPS_TO_CATCH_WITH = 100;
 
 export class Flow {
   readonly plan: Plan;
@@ -128,7 +128,8 @@ export class Flow {
     this.draft.announce(failed, message);
     const step = this.stepOf(attempt.stepId);
     if (!isFinal && this.#retry(step, failed, failure)) return;
-    const clause = isFinal || this.#isBeyondCatching(failure) ? undefined : catchFor(step, code);
+    const isBeyondCatching = code === 'STEP_LIMIT' && this.#isBeyondCatching(step, attempt);
+    const clause = isFinal || isBeyondCatching ? undefined : catchFor(step, code);
     if (clause === undefined) {
       this.#endScope(failed, { status: 'FAILED', failure: { code, message } });
       return;
@@ -186,11 +187,9 @@ export class Flow {
 
   #begin(attempt: Attempt): void {
     const step = this.stepOf(attempt.stepId);
-    const { stepsStarted } = this.draft.run;
+    const started = this.#stepsCounted(step, attempt);
     const { maxStepsPerRun } = this.plan.settings;
-    const started =
-      itemScope(this.plan, step, scopesAround(attempt.scope)) === null ? stepsStarted : attempt.visit;
-    if (started > maxStepsPerRun) {
+    if (started > maxStepsPerRun && !this.#hasCaughtStepLimit(step, attempt)) {
       const message = `The run has started ${started} steps; the limit is ${maxStepsPerRun}`;
       this.fail(attempt, { code: 'STEP_LIMIT', message, retryable: false });
       return;
@@ -258,10 +257,24 @@ export class Flow {
     return true;
   }
 
-  /** What ends a run that has used up its steps must not begin others for ever. */
-  #isBeyondCatching({ code }: Failure): boolean {
-    const { maxStepsPerRun } = this.plan.settings;
-    return code === 'STEP_LIMIT' && this.draft.run.stepsStarted > maxStepsPerRun + STEPS_TO_CATCH_WITH;
+  /** What is held against the limit: the run's steps, or, where items are counted apart, this one's visits in its item. */
+  #stepsCounted(step: PlanStep, { scope, visit }: Pick<Attempt, 'scope' | 'visit'>): number {
+    const item = itemScope(this.plan, step, scopesAround(scope));
+    return item === null ? this.draft.run.stepsStarted : visit;
+  }
+
+  /** What catches STEP_LIMIT has some steps more. In an item it has visits of its own. */
+  #hasCaughtStepLimit(step: PlanStep, attempt: Attempt): boolean {
+    if (this.#isBeyondCatching(step, attempt)) return false;
+    const around = scopesAround(attempt.scope);
+    if (itemScope(this.plan, step, around) !== null) return false;
+    const scope = around.find((each) => this.draft.errors.has(each));
+    return scope !== undefined && this.draft.errors.get(scope)?.code === 'STEP_LIMIT';
+  }
+
+  /** What has used up its steps must not begin others for ever. */
+  #isBeyondCatching(step: PlanStep, attempt: Pick<Attempt, 'scope' | 'visit'>): boolean {
+    return this.#stepsCounted(step, attempt) > this.plan.settings.maxStepsPerRun + STEPS_TO_CATCH_WITH;
   }
 
   #shape(step: PlanStep, { scope }: Attempt, result: Json): Shaped {
@@ -368,7 +381,7 @@ export function stepOf(plan: Plan, stepId: string): PlanStep {
   return step;
 }
 
-export function catchFor(step: PlanStep, code: string) {
+function catchFor(step: PlanStep, code: string) {
   return step.catch.find(({ codes }) => codes === null || codes.includes(code));
 }
 

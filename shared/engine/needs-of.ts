@@ -1,9 +1,9 @@
 import { joinPathOf } from './container.ts';
 import type { EngineEvent, RetryRequested } from './event.ts';
-import { catchFor, itemScope, scopeSeen, stepOf } from './flow.ts';
+import { itemScope, STEPS_TO_CATCH_WITH, scopeSeen, stepOf } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
-import { stepToRetry } from './retry.ts';
+import { latest, stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State } from './state.ts';
 import type { StepBehaviour } from './step-behaviour.ts';
@@ -49,7 +49,7 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
   for (const attempt of attemptsAbout(state, event)) {
     if (attempt.status === 'PENDING') needs.startingAttempt(attempt);
     else if (isContainer(plan, attempt)) needs.settlingContainer(attempt, event.type === 'woken');
-    else if (attempt.status === 'RUNNING') needs.settling(attempt, answersWell ? null : codeOf(event));
+    else needs.settling(attempt, answersWell);
   }
   return needs.needs();
 }
@@ -72,12 +72,6 @@ function attemptsAbout(state: State, event: EngineEvent): Attempt[] {
   }
 }
 
-function codeOf(event: EngineEvent): string | null {
-  return event.type === 'agent_answered' && event.outcome.status === 'failed'
-    ? event.outcome.error.code
-    : null;
-}
-
 function behaviourOf(step: PlanStep): StepBehaviour {
   return behaviours[step.type] as StepBehaviour;
 }
@@ -88,11 +82,18 @@ function isContainer(plan: Plan, { stepId }: Attempt): boolean {
 
 function retryNeeds(state: State, event: RetryRequested): Needs {
   const target = stepToRetry(state.attempts.values(), event);
-  if (!target) return { ...NO_NEEDS, unfinishedChildren: true };
+  if (!target) return { ...NO_NEEDS, outputs: outputToAnswer(state, event), unfinishedChildren: true };
   const { scope, stepId } = target;
   // The scopes that it goes back into, which may have completed.
   const children = scopesAround(scope).filter((each) => each !== '');
   return { ...NO_NEEDS, visits: [{ scope, stepId }], children, unfinishedChildren: true };
+}
+
+/** The output of a run that has completed is that of its last step. */
+function outputToAnswer({ attempts, run }: State, { parentStepExecutionId }: RetryRequested): StepInScope[] {
+  if (run.status !== 'COMPLETED' || !parentStepExecutionId) return [];
+  const last = latest([...attempts.values()].filter(({ scope }) => scope === ''));
+  return last === undefined ? [] : [{ scope: '', stepId: last.stepId }];
 }
 
 class NeedsCollector {
@@ -129,15 +130,14 @@ class NeedsCollector {
   /** A PENDING attempt: its visit is counted. */
   startingAttempt({ stepId, scope, inputData }: Attempt): void {
     const step = stepOf(this.#plan, stepId);
-    this.#start(step, scope, null, inputData !== null);
+    this.#start(step, scope, null, inputData !== null && behaviourOf(step).takesInput);
   }
 
-  /** @param failedWith the error's code where an agent failed, else null */
-  settling(attempt: Attempt, failedWith: string | null): void {
+  /** @param mayComplete false where the event says that it failed */
+  settling(attempt: Attempt, mayComplete: boolean): void {
     const step = stepOf(this.#plan, attempt.stepId);
     this.#leaving(step, attempt.scope);
-    if (failedWith !== null && catchFor(step, failedWith) === undefined) return;
-    if (failedWith !== null) return;
+    if (!mayComplete) return;
     this.#reads(step, attempt.scope, step.settleReads, null);
     if (step.assign !== null) this.#chain(this.#variables, attempt.scope);
     if (step.next !== null) this.starting(step.next, attempt.scope, step.id);
@@ -182,6 +182,10 @@ class NeedsCollector {
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), scope);
     const { needsToStart, leadsTo } = behaviourOf(step);
     for (const stepId of leadsTo?.(step) ?? []) this.#visit(stepOf(this.#plan, stepId), scope);
+    const { settings } = this.#plan;
+    // Whether it is what catches STEP_LIMIT.
+    if (this.#state.run.stepsStarted > settings.maxStepsPerRun - STEPS_TO_CATCH_WITH)
+      this.#chain(this.#errors, scope);
     const { signalNames = [], workflows = [] } = needsToStart?.(step) ?? {};
     for (const name of signalNames) this.#signalNames.add(name);
     this.#workflows.push(...workflows);

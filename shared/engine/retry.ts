@@ -3,8 +3,9 @@ import type { RefusalCode } from './decision.ts';
 import type { RetryRequested } from './event.ts';
 import type { Flow } from './flow.ts';
 import { jsonBytes } from './json-size.ts';
+import { answerParent } from './run-end.ts';
 import { childOf, joinOf, scopeOf } from './scope-path.ts';
-import { type Attempt, type Child, isOpenRun, type Join } from './state.ts';
+import { type Attempt, type Child, isOpenRun, type Join, stepKey } from './state.ts';
 
 /*
  * A closed run goes on: from where it ended, or from a step that it came by.
@@ -16,29 +17,41 @@ import { type Attempt, type Child, isOpenRun, type Join } from './state.ts';
 
 export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | null {
   const { draft } = flow;
-  const { parentStepExecutionId = null } = event;
+  const { parentStepExecutionId: asking = null } = event;
   const { parent, status } = draft.run;
-  const asked =
-    parent && parentStepExecutionId !== null ? { ...parent, stepExecutionId: parentStepExecutionId } : parent;
-  if (isOpenRun(draft.run)) {
-    if (asked === parent || asked?.stepExecutionId === parent?.stepExecutionId) return 'RUN_OPEN';
-    // It is going on already; whom it answers has changed.
-    draft.run = { ...draft.run, parent: asked };
-    draft.announce(null);
-    return null;
+  const isOpen = isOpenRun(draft.run);
+  if (parent !== null && asking !== null) {
+    // I4: a repeated record opens no run that has closed again since.
+    if (parent.stepExecutionId === asking) return isOpen ? 'RUN_OPEN' : 'RUN_CLOSED';
+    draft.run = { ...draft.run, parent: { ...parent, stepExecutionId: asking } };
+    if (isOpen || status === 'COMPLETED') return answerAnother(flow);
   }
+  if (isOpen) return 'RUN_OPEN';
   const target = stepToRetry(draft.attempts.values(), event);
-  if (target === null && status === 'COMPLETED') return 'RUN_COMPLETED';
+  if (target === null && (status === 'COMPLETED' || isAtEnd(flow))) return 'RUN_COMPLETED';
   if (target === undefined || (target && !flow.plan.steps.has(target.stepId))) return 'STEP_NOT_REACHED';
-  if (target === null && isAtEnd(flow)) return 'RUN_COMPLETED';
-  reopen(flow, asked, target !== null);
+  if (event.inputData !== undefined && !takesInput(flow, target)) return 'INPUT_NOT_TAKEN';
+  reopen(flow, target !== null);
   const given = event.inputData === undefined ? {} : { inputData: event.inputData };
   if (target !== null) goBack(flow, target, given);
   else resumeScope(flow, '', given);
   return null;
 }
 
-function reopen({ draft, plan }: Flow, parent: Flow['draft']['run']['parent'], goesBack: boolean): void {
+/** Another attempt of the parent waits for it now: it goes on already, or has come to its output. */
+function answerAnother(flow: Flow): null {
+  const { draft } = flow;
+  const last = lastIn(flow, '');
+  if (draft.run.status === 'COMPLETED') {
+    const output = draft.outputs.get(stepKey('', last?.stepId ?? '')) ?? null;
+    draft.run = { ...draft.run, outputData: output };
+    answerParent(draft, { output });
+  }
+  draft.announce(null);
+  return null;
+}
+
+function reopen({ draft, plan }: Flow, goesBack: boolean): void {
   const { run, now } = draft;
   const timeoutAt = plan.timeoutMs === null ? null : now + plan.timeoutMs;
   draft.run = {
@@ -52,7 +65,6 @@ function reopen({ draft, plan }: Flow, parent: Flow['draft']['run']['parent'], g
     // Not before the cancellation, whatever the clock of the environment that decided that.
     retriedAt: Math.max(now, run.cancellation?.at ?? now),
     revisits: run.revisits || goesBack,
-    parent,
     timeoutAt,
     wakeAt: timeoutAt,
   };
@@ -113,15 +125,15 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
     ...without(join, draft.children.get(except ?? '')),
     stepExecutionId: running.stepExecutionId,
   };
-  const isOver = except === null && reopened.completed >= join.needed;
-  draft.putJoin({ ...reopened, isOver });
+  const hasEnough = reopened.completed >= join.needed;
+  draft.putJoin({ ...reopened, isOver: hasEnough && except === null });
   const left = [...draft.children.values()].filter(
     ({ scope, index, status }) =>
       joinOf(scope) === join.path && (scope === except || (status !== 'COMPLETED' && index < join.started)),
   );
   for (const child of left) draft.putChild({ ...child, status: 'PENDING', output: null, error: null });
-  if (isOver) {
-    flow.ask(running);
+  if (hasEnough) {
+    if (except === null) flow.ask(running);
     return;
   }
   for (const { scope } of left) if (scope !== except) resumeScope(flow, scope);
@@ -137,6 +149,12 @@ function without(join: Join, child: Child | undefined): Join {
   if (child?.status !== 'COMPLETED') return open;
   const outputBytes = join.outputBytes - jsonBytes(child.output);
   return { ...open, completed: join.completed - 1, outputBytes };
+}
+
+/** @param target null: where the run ended */
+function takesInput(flow: Flow, target: Attempt | null): boolean {
+  const { stepId } = target ?? lastIn(flow, '') ?? { stepId: flow.plan.startStep };
+  return flow.behaviourOf(flow.stepOf(stepId)).takesInput ?? false;
 }
 
 /** Its last step completed, whatever else was written to it: only by another producer. */
@@ -188,7 +206,7 @@ export function stepToRetry(
   );
 }
 
-function latest(attempts: readonly Attempt[]): Attempt | undefined {
+export function latest(attempts: readonly Attempt[]): Attempt | undefined {
   return attempts.reduce<Attempt | undefined>(
     (last, attempt) => (last === undefined || attempt.createdAt > last.createdAt ? attempt : last),
     undefined,

@@ -39,7 +39,7 @@ function close(draft: Draft, end: Partial<Run>): void {
   draft.announce(null, end.error?.message);
 }
 
-function answerParent(draft: Draft, outcome: { output: Json } | { error: Failure }): void {
+export function answerParent(draft: Draft, outcome: { output: Json } | { error: Failure }): void {
   const { parent } = draft.run;
   if (parent !== null) draft.effects.push({ type: 'answer_parent', ...parent, outcome });
 }

@@ -12,6 +12,8 @@ import type { Attempt, Signal } from './state.ts';
 export interface StepBehaviour<Step extends PlanStep = PlanStep> {
   /** Its branches or items run in scopes of their own. */
   readonly opensScopes?: true;
+  /** What it starts is given an input, made once: further attempts have the same, unless a retry brings another. */
+  readonly takesInput?: true;
   /** Settles at once, or asks for what will settle it. */
   start(flow: Flow, step: Step, attempt: Attempt): void;
   /** An agent's answer, or a child run's. */

@@ -12,6 +12,8 @@ import type { StepBehaviour } from '../step-behaviour.ts';
  *                  earlier                            --> NOT_DUE
  */
 export const agent: StepBehaviour<AgentStep> = {
+  takesInput: true,
+
   start(flow, step, attempt) {
     // A retry carries the input that was made for the first attempt.
     if (attempt.inputData !== null) {

@@ -6,7 +6,8 @@ import type { StepBehaviour } from '../step-behaviour.ts';
 /*
  *   start      --> RUNNING, each branch's first step requested
  *   requested  --> as many branches as it waits for completed  --> COMPLETED with {branch: output} of those
- *                  so many cannot complete any more            --> FAILED as the branch that was one too many
+ *                  so many cannot complete any more            --> FAILED as that branch | TOLERATED_FAILURES_EXCEEDED: not all
+ *                                                                  were needed
  *   (container.ts has the rest)
  */
 export const parallel: StepBehaviour<ParallelStep> = {

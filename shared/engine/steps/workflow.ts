@@ -12,6 +12,8 @@ import type { StepBehaviour } from '../step-behaviour.ts';
  *   resumed    --> the child goes on where it failed              | it did not fail by itself: tried anew
  */
 export const workflow: StepBehaviour<ChildWorkflowStep> = {
+  takesInput: true,
+
   start(flow, step, attempt) {
     const { draft, plan } = flow;
     const { name, version } = step.workflow;

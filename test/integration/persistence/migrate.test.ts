@@ -50,14 +50,23 @@ async function functionNames(): Promise<unknown[]> {
   return rows.flatMap(({ name }) => (migrated.has(name as string) ? [] : [name])).sort();
 }
 
-/** What shared/persistence/functions has. */
+/** What shared/persistence/functions has, and the migrations besides. */
 async function committedFunctions(): Promise<string[]> {
-  const folder = new URL('../../../shared/persistence/functions/', import.meta.url);
+  const folders = ['functions', 'migrations'].map(
+    (name) => new URL(`../../../shared/persistence/${name}/`, import.meta.url),
+  );
   const texts = await Promise.all(
-    (await readdir(folder)).map((name) => readFile(new URL(name, folder), 'utf8')),
+    folders.map(async (folder) =>
+      Promise.all((await readdir(folder)).map((name) => readFile(new URL(name, folder), 'utf8'))),
+    ),
   );
   return texts
-    .flatMap((text) => [...text.matchAll(/^create or replace function (\w+)/gm)].map(([, name]) => name!))
+    .flat()
+    .flatMap((text) =>
+      [...text.matchAll(/^create (?:or replace )?function (\w+)\([^)]*\)\s+returns (?!trigger)/gm)].map(
+        ([, name]) => name!,
+      ),
+    )
     .sort();
 }
 

@@ -11,7 +11,8 @@ import {
   presentPlainExecution,
   presentPlainResult,
 } from '../../../functions/api/presenters/plain.ts';
-import type { ExecutionDetails, ExecutionStatus } from '../../../shared/persistence/execution-queries.ts';
+import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import type { LogEntry, Node } from '../../../shared/persistence/node-queries.ts';
 
 const at = (second: number) => new Date(Date.UTC(2025, 11, 9, 12, 0, second));
@@ -37,6 +38,8 @@ const run: ExecutionDetails = {
   community_id: 123,
   sequence: 7,
   started_at: at(0),
+  paused_at: null,
+  parent_run_id: null,
   cancel_reason: null,
   error_code: null,
   error_step_id: null,

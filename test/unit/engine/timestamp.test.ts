@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareTimestamps, parseTimestamp } from '../../../shared/definition/timestamp.ts';
+import { compareTimestamps, parseTimestamp } from '../../../shared/engine/timestamp.ts';
 
 describe('RFC 3339', () => {
   it.each([
