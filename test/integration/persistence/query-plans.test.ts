@@ -20,6 +20,7 @@ import { readsDuring } from '../../support/table-reads.ts';
  */
 
 const ROWS = 100_000;
+const FILL_TIMEOUT_MS = 180_000;
 const LARGE = new Set([
   'workflows',
   'workflow_versions',
@@ -68,7 +69,7 @@ beforeAll(async () => {
      select gen_random_uuid(), case when n % 2 = 0 then 'user' || n % 50 end, 'agent' || n, 'http', '' from generate_series(1, ${ROWS}) n`,
   );
   await database.execute('analyze');
-});
+}, FILL_TIMEOUT_MS);
 afterAll(() => engine?.close());
 
 interface PlanNode {
