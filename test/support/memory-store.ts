@@ -1,9 +1,4 @@
-import type {
-  AgentName,
-  AgentRoute,
-  RunStore,
-  RunTransaction,
-} from '../../shared/application/ports.ts';
+import type { AgentName, AgentRoute, RunStore, RunTransaction } from '../../shared/application/ports.ts';
 import { agentKey } from '../../shared/application/ports.ts';
 import type { NewRun, NewRuns } from '../../shared/application/start-run.ts';
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';

@@ -2,7 +2,11 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { demoAgents } from '../../../../localstack/agents/demo-agents.ts';
 import { workflowJsonSchema } from '../../../../shared/definition/workflow-json-schema.ts';
 import { languageReference, readLanguageExamples } from '../../../support/language-examples.ts';
-import { expectNothingLeft, type LanguageStack, startLanguageStack } from '../../../support/language-stack.ts';
+import {
+  expectNothingLeft,
+  type LanguageStack,
+  startLanguageStack,
+} from '../../../support/language-stack.ts';
 
 /* The language's reference: what it shows is registered and executed, and what steps have is in it. */
 

@@ -135,9 +135,9 @@ describe('a failed run goes on where it failed', () => {
     );
     expect(run).toMatchObject({ status: 'FAILED', error_code: 'NO_DISK', error_step_id: 'rows' });
     const fromScope = 'rows#1/1/sides#1/cells/each#1/1';
-    expect(
-      await stack.retry(runId, { fromStep: 'one', fromScope, inputData: { item: 'better' } }),
-    ).toEqual(goesOn);
+    expect(await stack.retry(runId, { fromStep: 'one', fromScope, inputData: { item: 'better' } })).toEqual(
+      goesOn,
+    );
     expect(await stack.client.ended(runId)).toMatchObject({
       status: 'COMPLETED',
       output_data: [['a'], ['b', 'better', 'c'], ['d']],
@@ -164,10 +164,9 @@ describe('a failed run goes on where it failed', () => {
       status: 'COMPLETED',
       output_data: [{ item: 'a' }, { item: 'bad' }, { item: 'c' }],
     });
-    const children = await stack.database.many(
-      'select status from workflow_runs where parent_run_id = $1',
-      [runId],
-    );
+    const children = await stack.database.many('select status from workflow_runs where parent_run_id = $1', [
+      runId,
+    ]);
     expect(children).toEqual([{ status: 'COMPLETED' }, { status: 'COMPLETED' }, { status: 'COMPLETED' }]);
   });
 
@@ -217,7 +216,13 @@ describe('a run goes back', () => {
     start_step: 'a',
     steps: {
       a: { agent_name: 'echo', input_mapping: { from: '$.workflow_input.from' }, next_step: 'b' },
-      b: { agent_name: 'breakable', input_mapping: { a: '$.a.output_data.from' }, retry: [], next_step: 'c', ...second },
+      b: {
+        agent_name: 'breakable',
+        input_mapping: { a: '$.a.output_data.from' },
+        retry: [],
+        next_step: 'c',
+        ...second,
+      },
       c: { agent_name: 'echo', input_mapping: { b: '$.b.output_data' } },
     },
   });
@@ -247,7 +252,10 @@ describe('a run goes back', () => {
       'to-an-item',
       {
         start_step: 'each',
-        steps: { each: { ...each, next_step: 'after' }, after: { type: 'pass', result: '$.each.output_data' } },
+        steps: {
+          each: { ...each, next_step: 'after' },
+          after: { type: 'pass', result: '$.each.output_data' },
+        },
       },
       { items: ['a', 'b', 'c'] },
     );

@@ -86,7 +86,10 @@ test('a signal’s payload is the step’s output; a repeat, and one that comes 
   await waitingFor(runId);
   const open = { ok: true, status: 'RUNNING' };
   expect(await stack.signal(runId, 'other', {}, 'id-0')).toEqual(open);
-  expect(await stack.signal(runId, 'approved', { by: 'ann' }, 'id-1')).toEqual({ ok: true, status: 'COMPLETED' });
+  expect(await stack.signal(runId, 'approved', { by: 'ann' }, 'id-1')).toEqual({
+    ok: true,
+    status: 'COMPLETED',
+  });
   expect(await stack.client.ended(runId)).toMatchObject({ status: 'COMPLETED', output_data: { by: 'ann' } });
   for (const id of ['id-1', 'id-2'])
     expect(await stack.signal(runId, 'approved', { by: 'eve' }, id)).toMatchObject({
