@@ -5,8 +5,10 @@ import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/ag
 import { createChangeRun } from '../../shared/application/change-run.ts';
 import { createDryRun } from '../../shared/application/dry-run/dry-run.ts';
 import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
+import { createFindPlan } from '../../shared/application/find-plan.ts';
 import { createManageAgents } from '../../shared/application/manage-agents.ts';
 import { createCreateApiKey } from '../../shared/application/manage-api-keys.ts';
+import { createSetWorkflowPaused } from '../../shared/application/pause-workflow.ts';
 import { createRegisterWorkflow } from '../../shared/application/register-workflow.ts';
 import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createAuthenticate } from '../../shared/auth/authenticate.ts';
@@ -27,6 +29,7 @@ import { readRunDurations } from '../../shared/persistence/closed-run-counts.ts'
 import { readDeadLetterCounts } from '../../shared/persistence/dead-letter-counts.ts';
 import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
 import { limitTime } from '../../shared/persistence/limit-time.ts';
+import { loadVersions } from '../../shared/persistence/load-versions.ts';
 import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
 import { createRateLimits } from '../../shared/persistence/rate-limits.ts';
 import { createRunBatches } from '../../shared/persistence/run-batches.ts';
@@ -77,6 +80,8 @@ export function createApiServices(
   const workflows = createWorkflows(database);
   const agents = createAgents(database);
   const apiKeys = createApiKeys(database);
+  const runBatches = createRunBatches(database, searches);
+  const changeRun = createChangeRun(decideBatch, createAgentCalls(database));
   return {
     authenticate: createAuthenticate({
       apiKeys,
@@ -104,8 +109,10 @@ export function createApiServices(
     runs: createRunQueries(database, searches),
     executions: createExecutionQueries(database, searches),
     nodes: createNodeQueries(database),
-    runBatches: createRunBatches(database, searches),
-    changeRun: createChangeRun(decideBatch, createAgentCalls(database)),
+    findPlan: createFindPlan(plans, { loadVersions: (ids) => loadVersions(database, ids) }),
+    setWorkflowPaused: createSetWorkflowPaused({ workflows, runs: runBatches, changeRun }),
+    runBatches,
+    changeRun,
     agents,
     manageAgents: createManageAgents(agents, {
       generate: generateSecret,

@@ -104,7 +104,7 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
     : { ok: true, value: {} };
   if (!params.ok) {
     if (!isPlain(event, exchange)) throw subjectNotFound();
-    const request = readRequest(event, route, services);
+    const request = readRequest(event, route, services, null);
     throw badRequest([...params.problems, ...(request.ok ? [] : request.problems)]);
   }
   const subject = await route.find?.({ caller, params: params.value }, services);

@@ -1,6 +1,6 @@
 import type { ExecutableWorkflow } from '../../shared/application/execute-workflow.ts';
 import type { Viewer } from '../../shared/application/viewer.ts';
-import type { ChangeableRun } from '../../shared/persistence/run-queries.ts';
+import type { RunRights } from '../../shared/persistence/run-queries.ts';
 import { ApiError } from './api-error.ts';
 import type { ApiServices } from './services.ts';
 
@@ -33,7 +33,7 @@ export async function findChangeableRun(
   caller: Viewer,
   runId: string,
   { runs }: Pick<ApiServices, 'runs'>,
-): Promise<ChangeableRun | null> {
+): Promise<RunRights | null> {
   const found = await runs.maybeFindRunRights(caller, runId);
   if (found && !found.mayExecute) throw denied('can_execute on the workflow of this run is needed');
   return found;

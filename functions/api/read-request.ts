@@ -29,13 +29,14 @@ const noParameters = z.strictObject({});
  * Everything that a route takes besides its path: what is wrong with any of it is told at once. A parameter that the route does
  * not know is wrong: who misspells a filter must not get everything. Callers without credentials (probes, agents' callbacks) may
  * send what they like.
+ * @param subject what the path names, undefined where it names nothing; null where that is wrong
  * @throws ApiError 413 or 415: the body is not looked at
  */
 export function readRequest(
   event: APIGatewayProxyEvent,
   route: AnyRoute,
   services: ApiServices,
-  subject: unknown = null,
+  subject: unknown,
 ): Read<RequestInput> {
   const isAgents = route.authentication === 'none';
   const querySchema = route.query ?? (isAgents ? z.unknown() : noParameters);

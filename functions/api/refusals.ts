@@ -4,12 +4,12 @@ import { ApiError, badRequest, notFound } from './api-error.ts';
 const messages: Readonly<Record<string, string>> = {
   RUN_CLOSED: 'The run has ended already',
   RUN_OPEN: 'The run has not ended: only a failed or cancelled run can be retried',
-  RUN_COMPLETED: 'The run has completed: there is nothing to retry',
-  RUN_PAUSED: 'The run is paused already',
-  RUN_NOT_PAUSED: 'The run is not paused',
-  STEP_NOT_REACHED: 'The run has not come to this step, or has no such step',
+  RUN_COMPLETED: 'The run has completed: only with a step to go back to, as from_step, can it be retried',
   ATTEMPT_CLOSED: 'The step has been settled already',
 };
+
+/** In a message; its details have all. */
+const NAMED_STEPS = 5;
 
 /**
  * Why a run did not change, as an answer.
@@ -26,8 +26,12 @@ export function refusalError(
   if (refusal.outcome === 'defect')
     return new ApiError('INTERNAL_ERROR', 'Something went wrong here', { cause: refusal.reason });
   if (refusal.outcome === 'incompatible') {
-    return new ApiError(closedCode, 'The version is not compatible with what the run has done', {
-      details: { reason: 'INCOMPATIBLE_VERSION', step_ids: refusal.stepIds },
+    const { stepIds } = refusal;
+    const more = stepIds.length > NAMED_STEPS ? ` and ${stepIds.length - NAMED_STEPS} more` : '';
+    const named = `${stepIds.slice(0, NAMED_STEPS).join(', ')}${more}`;
+    const message = `The version is not compatible with what the run has done: it has not as they were the steps ${named}`;
+    return new ApiError('CONFLICT', message, {
+      details: { reason: 'INCOMPATIBLE_VERSION', step_ids: stepIds },
     });
   }
   const { code } = refusal;

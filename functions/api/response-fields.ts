@@ -35,8 +35,12 @@ export const count = z
 export const seconds = z.number().meta({ examples: [1.5] });
 
 export const runStatus = z
-  .enum(['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'])
+  .enum(['PENDING', 'RUNNING', 'PAUSED', 'COMPLETED', 'FAILED', 'CANCELLED'])
   .meta({ id: 'RunStatus', examples: ['COMPLETED'] });
+
+export const stepStatus = z
+  .enum(['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'])
+  .meta({ id: 'StepStatus', examples: ['COMPLETED'] });
 
 export const executionStatus = z
   .enum(['pending', 'running', 'paused', 'completed', 'failed', 'cancelled'])

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { limits } from '../../shared/config/limits.ts';
 import { shownAs } from '../../shared/documents/json-schema.ts';
 import type { Json, JsonObject } from '../../shared/engine/json.ts';
-import type { ExecutionStatus } from '../../shared/persistence/execution-queries.ts';
+import type { ExecutionStatus } from '../../shared/persistence/execution-status.ts';
 import type { Problem } from './api-error.ts';
 
 /*

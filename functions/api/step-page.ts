@@ -1,6 +1,8 @@
 import type { Page, PageRequest, Position } from '../../shared/application/viewer.ts';
-import type { RunQueries } from '../../shared/persistence/run-queries.ts';
+import type { Plan } from '../../shared/engine/plan.ts';
+import type { RunProgress, RunQueries } from '../../shared/persistence/run-queries.ts';
 import { presentStep } from './presenters/step.ts';
+import type { ApiServices } from './services.ts';
 
 /**
  * An answer of a Lambda is at most 6 MB, with the body as a text inside JSON: escaping can double it. A page that would be
@@ -10,20 +12,27 @@ const MAX_PAGE_BYTES = 2_500_000;
 
 type PresentedStep = ReturnType<typeof presentStep>;
 
+interface StepServices extends Pick<ApiServices, 'findPlan'> {
+  readonly runs: Pick<RunQueries, 'readSteps'>;
+}
+
 /** A page of at most `limit` steps, at least one where there are any, and as many as an answer can carry. */
 export async function readStepPage(
-  runs: Pick<RunQueries, 'readSteps'>,
-  runId: string,
+  { runs, findPlan }: StepServices,
+  { runId, versionId }: Pick<RunProgress, 'runId' | 'versionId'>,
   { after, limit }: PageRequest,
 ): Promise<Page<PresentedStep>> {
+  let plan: Plan | null = null;
   const items: PresentedStep[] = [];
   let bytes = 0;
   let last: Position | null = after;
   for (;;) {
     // One more than is asked tells whether there is a next page.
     const piece = await runs.readSteps(runId, { after: last, limit: limit - items.length + 1 });
+    // A plan is large, and a sequence's steps need none.
+    if (plan === null && piece.steps.some(({ step }) => step.scope !== '')) plan = await findPlan(versionId);
     for (const { step, position } of piece.steps) {
-      const item = presentStep(step);
+      const item = presentStep(step, plan);
       bytes += Buffer.byteLength(JSON.stringify(item));
       const isFull = items.length === limit || (bytes > MAX_PAGE_BYTES && items.length > 0);
       if (isFull) return { items, next: last };

@@ -4,13 +4,9 @@ import type { EngineEvent } from '../../shared/engine/event.ts';
 import type { Json } from '../../shared/engine/json.ts';
 import type { MskRecord } from '../../shared/kafka/msk-event.ts';
 import { parseRecord } from '../../shared/kafka/parse-record.ts';
-import {
-  type AgentResult,
-  type ExecutorMessage,
-  executorMessage,
-  retryTokenSubject,
-} from '../../shared/messages/messages.ts';
+import { type AgentResult, type ExecutorMessage, executorMessage } from '../../shared/messages/messages.ts';
 import { findPayloadProblem } from '../../shared/messages/payload.ts';
+import { retryTokenSubject } from '../../shared/messages/retry-token.ts';
 
 export type TranslatedRecord =
   | { readonly ok: true; readonly item: BatchItem }

@@ -1,15 +1,15 @@
 import type { Topics } from '../config/topics.ts';
 import type { Effect } from '../engine/decision.ts';
-import {
-  type AgentResult,
-  type AgentTask,
-  type CancellationRequest,
-  type ExecutionRequest,
-  type MonitoringUpdate,
-  type RetryRequest,
-  retryTokenSubject,
-  type StepRequest,
+import type {
+  AgentResult,
+  AgentTask,
+  CancellationRequest,
+  ExecutionRequest,
+  MonitoringUpdate,
+  RetryRequest,
+  StepRequest,
 } from '../messages/messages.ts';
+import { retryTokenSubject } from '../messages/retry-token.ts';
 import type { LockedRun, OutgoingMessage, ResultTokens } from './ports.ts';
 
 export interface MessageContext {

@@ -3,7 +3,7 @@ import type { ChangeRun } from './change-run.ts';
 import type { Viewer } from './viewer.ts';
 
 export interface PausableWorkflows {
-  /** Runs of a paused workflow begin paused. @returns whether the viewer has such a workflow and may execute it. */
+  /** Runs of a paused workflow begin paused. @returns whether that changed it: the viewer manages it, and it was not so already. */
   setPaused(viewer: Viewer, id: string, isPaused: boolean, audit: AuditEntry): Promise<boolean>;
 }
 
@@ -21,13 +21,20 @@ export interface PauseWorkflowDeps {
   readonly changeRun: Pick<ChangeRun, 'pauseAll' | 'resumeAll'>;
 }
 
-/** @returns how many open runs were paused or resumed; null where the viewer has no such workflow, or may not execute it. */
+export interface WorkflowPaused {
+  /** The workflow itself was not so before. */
+  readonly isChanged: boolean;
+  /** How many open runs were paused or resumed. */
+  readonly runs: number;
+}
+
+/** For viewers who may manage the workflow; that is decided before. */
 export type SetWorkflowPaused = (
   viewer: Viewer,
   id: string,
   isPaused: boolean,
   audit: AuditEntry,
-) => Promise<{ readonly changed: number } | null>;
+) => Promise<WorkflowPaused>;
 
 /**
  * Pauses or resumes a workflow and what is open of it. The workflow first, so that no run begins otherwise meanwhile. Asked for
@@ -39,7 +46,7 @@ export function createSetWorkflowPaused({
   changeRun,
 }: PauseWorkflowDeps): SetWorkflowPaused {
   return async (viewer, id, isPaused, audit) => {
-    if (!(await workflows.setPaused(viewer, id, isPaused, audit))) return null;
+    const isChanged = await workflows.setPaused(viewer, id, isPaused, audit);
     const changeAll = isPaused ? changeRun.pauseAll : changeRun.resumeAll;
     let changed = 0;
     for (let after: string | null = null; ; ) {
@@ -49,7 +56,7 @@ export function createSetWorkflowPaused({
         limit: RUNS_AT_ONCE,
       });
       changed += (await changeAll(runIds, audit)).filter(({ ok }) => ok).length;
-      if (next === null) return { changed };
+      if (next === null) return { isChanged, runs: changed };
       after = next;
     }
   };

@@ -11,6 +11,8 @@ export interface Workflow {
   readonly version: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  /** Its runs begin paused since then. */
+  readonly pausedAt: Date | null;
 }
 
 export interface WorkflowWriter {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Json } from '../engine/json.ts';
+import { compareTimestamps, parseTimestamp } from '../engine/timestamp.ts';
 import { path } from './step-fields.ts';
 import { compilePattern } from './string-pattern.ts';
-import { compareTimestamps, parseTimestamp } from './timestamp.ts';
 
 /*
  * Step Functions' comparisons, in snake_case: string_equals, numeric_less_than_path, is_present, … A value of another type than the

@@ -19,7 +19,9 @@ export interface Condition {
 const MAX_DEPTH = 10;
 
 const condition: z.ZodType<Condition> = z.lazy(() => conditionSchema);
-const conditions = z.array(condition, { error: 'expected a list of conditions' }).min(1);
+const conditions = z
+  .array(condition, { error: 'expected a list of conditions' })
+  .min(1, 'expected at least one condition');
 
 export const conditionFields = {
   variable: path.optional().describe('A path to the one value that is compared.'),

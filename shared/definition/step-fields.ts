@@ -28,19 +28,18 @@ export const errorCode = z.string({ error: 'expected text' }).min(1).max(255);
 
 /*
  * The fields that steps of several types have. What is stored keeps the order of a schema's fields, and a definition that is
- * registered again is known by its text: `id`, `next_step`, `input_mapping` and `retry` stay the last.
+ * registered again is known by its text: `next_step`, `input_mapping` and `retry` stay the last.
  */
 
 export function heading<Type extends z.ZodType>(type: Type) {
   return {
+    id: name.optional().describe("The step's key, if given."),
     name: name.optional().describe('For people; default: the id.'),
     description: z.string().max(4_000).optional().describe('For people.'),
     type: type.describe('What kind of step it is; absent: `agent`.'),
     step_type: name.optional().describe('A label for logs; default: the type.'),
   };
 }
-
-export const id = name.nullable().default(null).describe("The step's key, if given.");
 
 export const nextStep = name
   .nullable()

@@ -149,6 +149,8 @@ function readExits(step: Json, isWrong: (at: string) => boolean): Pick<StepNode,
   addEach('choices');
   if (otherwise !== undefined) add('default_next_step', otherwise);
   addEach('catch', true);
+  // Where a step of an unknown type leads cannot be told.
+  if (isWrong('type')) add('type', undefined);
   return { exits, isEnd: next === null && choices === undefined };
 }
 

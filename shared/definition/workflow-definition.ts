@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limits } from '../config/limits.ts';
 import { valueAt } from '../validation/known-fields.ts';
 import { nearestFirst } from '../validation/nearest-name.ts';
 import { type RetryDefinition, retry } from './retry.ts';
@@ -74,19 +75,36 @@ function unknownType(type: unknown): string {
 
 const steps = z
   .record(
-    name.refine(
-      (id) => !RESERVED_IDS.includes(id),
-      `expected another id than ${RESERVED_IDS.slice(0, -1).join(', ')} or ${RESERVED_IDS.at(-1)}`,
-    ),
+    name
+      .refine(
+        (id) => !RESERVED_IDS.includes(id),
+        `expected another id than ${RESERVED_IDS.slice(0, -1).join(', ')} or ${RESERVED_IDS.at(-1)}`,
+      )
+      .meta({ not: { enum: RESERVED_IDS } }),
     step,
     { error: 'expected an object of steps by id' },
   )
   .overwrite((byId) =>
     Object.fromEntries(
-      Object.entries(byId).map(([id, step]): [string, typeof step] => [id, { ...step, id }]),
+      Object.entries(byId).map(([id, step]) => [id, step.id === undefined ? withId(step, id) : step]),
     ),
   )
-  .meta({ id: 'WorkflowSteps', description: "By id; an id is a step's own in the whole workflow." });
+  // Their number is checked before anything else is read (`parse-definition.ts`).
+  .meta({
+    id: 'WorkflowSteps',
+    description: "By id; an id is a step's own in the whole workflow.",
+    minProperties: 1,
+    maxProperties: limits.maxStepsPerDefinition,
+  });
+
+/** A step that does not say its id gets it where it is stored in definitions since the first: before what comes last. */
+function withId<Step extends object>(step: Step, id: string): Step {
+  const last = ['next_step', 'input_mapping', 'retry'];
+  const fields = Object.entries(step);
+  const isLast = ([field]: [string, unknown]) => last.includes(field);
+  const ordered = [...fields.filter((field) => !isLast(field)), ['id', id], ...fields.filter(isLast)];
+  return Object.fromEntries(ordered);
+}
 
 export const workflowDefinition = z.strictObject({
   name: name.describe('Unique per owner: registering it again adds a version.'),

@@ -54,6 +54,14 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
   return needs.needs();
 }
 
+/**
+ * Whether what the event needs hangs on what the records before it did: whom a signal finds waiting, what a retry goes on with. In
+ * a batch it comes first of its run, or in a transaction after.
+ */
+export function mustComeFirst({ type }: EngineEvent): boolean {
+  return type === 'signal_received' || type === 'retry_requested';
+}
+
 /** The attempts that an event settles or starts: of those loaded. */
 function attemptsAbout(state: State, event: EngineEvent): Attempt[] {
   switch (event.type) {

@@ -125,15 +125,15 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
     ...without(join, draft.children.get(except ?? '')),
     stepExecutionId: running.stepExecutionId,
   };
-  const isOver = except === null && reopened.completed >= join.needed;
-  draft.putJoin({ ...reopened, isOver });
+  const hasEnough = reopened.completed >= join.needed;
+  draft.putJoin({ ...reopened, isOver: hasEnough && except === null });
   const left = [...draft.children.values()].filter(
     ({ scope, index, status }) =>
       joinOf(scope) === join.path && (scope === except || (status !== 'COMPLETED' && index < join.started)),
   );
   for (const child of left) draft.putChild({ ...child, status: 'PENDING', output: null, error: null });
-  if (isOver) {
-    flow.ask(running);
+  if (hasEnough) {
+    if (except === null) flow.ask(running);
     return;
   }
   for (const { scope } of left) if (scope !== except) resumeScope(flow, scope);

@@ -46,3 +46,33 @@ export function scopesAround(scope: string): string[] {
 export function isWithin(scope: string, join: string): boolean {
   return scope.startsWith(`${join}/`);
 }
+
+/** Where a branch or item stands. */
+export interface Place {
+  /** The scope around. */
+  readonly around: string;
+  /** The parallel or map step. */
+  readonly stepId: string;
+  readonly visit: number;
+  /** Branch name or index. */
+  readonly child: string;
+}
+
+/** Null at the top, and where another producer has written something else. */
+export function placeOf(scope: string): Place | null {
+  const join = scope.includes('/') ? joinOf(scope) : null;
+  if (join === null) return null;
+  const around = scopeOf(join);
+  const container = around === '' ? join : join.slice(around.length + 1);
+  const [, stepId = container, visit = '1'] = /^(.*)#(\d+)$/s.exec(container) ?? [];
+  const child = scope.slice(join.length + 1);
+  return { around, stepId: decoded(stepId), visit: Number(visit), child: decoded(child) };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -10,6 +10,7 @@ import {
   deadLetter,
   executionRequest,
   monitoringUpdate,
+  retryRequest,
   stepRequest,
   wake,
 } from './messages.ts';
@@ -38,6 +39,11 @@ const messages: Readonly<Record<MessageType, Message>> = {
   step_request: {
     summary: "Enter the PENDING attempt that the sender's decision inserted.",
     schema: stepRequest,
+    key: byRun,
+  },
+  retry_request: {
+    summary: 'A parent run goes on, and so is its child to do, where it ended.',
+    schema: retryRequest,
     key: byRun,
   },
   wake: {
@@ -79,7 +85,7 @@ const channels: Readonly<Record<TopicName | 'agentTasks', Channel>> = {
   },
   stepRequests: {
     description: 'Steps that no answer of an agent leads to, and what the timekeeper finds due.',
-    messages: ['step_request', 'wake'],
+    messages: ['step_request', 'retry_request', 'wake'],
     actions: both,
   },
   results: {

@@ -5,6 +5,7 @@ import type {
   DeadLetter,
   ExecutionRequest,
   MonitoringUpdate,
+  RetryRequest,
   StepRequest,
   Wake,
 } from './messages.ts';
@@ -53,6 +54,13 @@ export const messageExamples = {
     step_execution_id: ATTEMPT,
     timestamp: '2024-01-15T10:30:01.000Z',
   } satisfies StepRequest,
+  retry_request: {
+    message_type: 'retry_request',
+    run_id: RUN,
+    step_execution_id: ATTEMPT,
+    retry_token: 'XqDLbn1wSuyqKUz4c_0iOVyKcK6oTo1u1mNf3Zs0vHw',
+    timestamp: '2024-01-15T10:30:02.000Z',
+  } satisfies RetryRequest,
   wake: {
     message_type: 'wake',
     run_id: RUN,

@@ -97,12 +97,9 @@ export const stepRequest = z.object({
 /** A parent run goes on, and its child is to go on with it, where it ended. */
 export const retryRequest = z.object({
   message_type: z.literal('retry_request'),
-  /** The child. */
-  run_id: id,
-  /** The attempt of the parent that waits for it now. */
-  step_execution_id: id,
-  /** Of the two ids together: no agent is ever given it. */
-  retry_token: z.string().max(255),
+  run_id: id.describe('The child.'),
+  step_execution_id: id.describe('The attempt of the parent that waits for it now.'),
+  retry_token: z.string().max(255).describe('Of the two ids together: no agent is ever given it.'),
   timestamp,
 });
 
@@ -126,8 +123,7 @@ export const monitoringUpdate = z.object({
     .describe('One more than the update before it of the same run: a reader sees order, repeats and gaps.'),
   status: z.string(),
   step_id: z.string().nullable(),
-  /** The branch or item that the step runs in; null at the top. */
-  scope: z.string().nullish(),
+  scope: z.string().nullish().describe('The branch or item that the step runs in; null at the top.'),
   step_status: z.string().nullable(),
   attempt: z.number().int().nullable(),
   error_message: z.string().nullable(),
@@ -169,8 +165,3 @@ export const executorMessage = z.discriminatedUnion('message_type', [
   wake,
 ]);
 export type ExecutorMessage = z.infer<typeof executorMessage>;
-
-/** What a `retry_token` is the token of. */
-export function retryTokenSubject(request: Pick<RetryRequest, 'run_id' | 'step_execution_id'>): string {
-  return `retry ${request.run_id} ${request.step_execution_id}`;
-}

@@ -1,15 +1,11 @@
 import type { Viewer } from '../application/viewer.ts';
-import type { RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
+import type { ExecutionStatus } from './execution-status.ts';
 import { type ChangeableRun, RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
 import { mentions } from './searched-text.ts';
 import { canViewRun, ownsRun, Parameters } from './visibility.ts';
 
-/** A run's status with a pause for a status of its own. */
-export type ExecutionStatus = RunStatus | 'PAUSED';
-
 export interface ExecutionSummary extends RunSummary {
-  readonly execution_status: ExecutionStatus;
   /** When it started, or was created where it has not; null only where another producer says neither. */
   readonly begun_at: Date | null;
 }
@@ -69,7 +65,7 @@ export interface ExecutionQueries {
   ): Promise<OffsetPiece<ExecutionDetails>>;
 }
 
-const EXECUTION = `${RUN_SUMMARY}, r.execution_status, r.begun_at`;
+const EXECUTION = `${RUN_SUMMARY}, r.begun_at`;
 const DATA = 'r.input_data, r.output_data, r.variables, r.metadata, r.workflow_version_id';
 
 /** Of the columns as stored. Compression saves a factor of 100 at the most, so that a piece stays below 50 MB of JSON. */

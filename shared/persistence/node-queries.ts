@@ -48,6 +48,7 @@ export interface NodeMetrics {
 
 export interface LogEntry {
   readonly id: string;
+  readonly scope: string;
   readonly step_id: string;
   readonly step_name: string;
   readonly step_type: string;
@@ -74,8 +75,6 @@ export interface LogFilter {
 export interface NodeQueries {
   readNodes(runId: string, limit: number): Promise<Nodes>;
   readNodeMetrics(runId: string): Promise<NodeMetrics>;
-  /** The ids of a version's steps, in the order in which they are written; none for a run without a version. */
-  readStepIds(versionId: string | null): Promise<readonly string[]>;
   /** Attempts, oldest first. */
   readLogs(
     runId: string,
@@ -138,14 +137,6 @@ export function createNodeQueries(database: Statements): NodeQueries {
         [runId],
       );
     },
-    async readStepIds(versionId) {
-      if (versionId === null) return [];
-      const rows = await database.many<{ id: string }>(
-        `select json_object_keys(v.definition -> 'steps') as id from workflow_versions v where v.id = $1`,
-        [versionId],
-      );
-      return rows.map(({ id }) => id);
-    },
     async readLogs(runId, filter, { limit, offset }) {
       const parameters = new Parameters();
       const conditions = [`s.run_id = ${parameters.add(runId)}`, ...conditionsOf(filter, parameters)];
@@ -154,7 +145,7 @@ export function createNodeQueries(database: Statements): NodeQueries {
            select s.*, count(*) over () as candidates, row_number() over oldest_first as place,
                   sum(${STORED_BYTES}) over oldest_first as stored_bytes
            from (
-             select s.id, s.step_id, s.step_name, s.step_type, s.status, s.attempt, s.input_data, s.output_data,
+             select s.id, s.scope, s.step_id, s.step_name, s.step_type, s.status, s.attempt, s.input_data, s.output_data,
                     s.error_message, s.error_code, s.logs, s.created_at, s.started_at, s.completed_at
              from step_executions s
              where ${conditions.join(' and ')}

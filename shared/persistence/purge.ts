@@ -40,12 +40,13 @@ export async function purgeAuditLog(
  * they run again, their counters begin at 0, as after a restart.
  */
 export async function removeIdleLabels(database: Statements): Promise<void> {
-  await database.execute(
+  const removed = await database.execute(
     `delete from labelled_workflows w
       where (select count(*) from labelled_workflows) >= most_labelled_workflows()
         and not exists (select from closed_run_counts c
                          where c.workflow_definition_id = w.workflow_definition_id and c.counted_at > now() - interval '7 days')`,
   );
+  if (removed === 0) return;
   await database.execute(
     `with idle as materialized (
        select c.workflow_definition_id, c.status, c.bucket, c.shard from closed_run_counts c

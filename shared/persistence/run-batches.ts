@@ -6,7 +6,7 @@ import { RUN_SUMMARY, type RunFilter, type RunSummary, runConditions } from './r
 import { canExecuteRun, canViewRun, Parameters } from './visibility.ts';
 
 export type BulkFilter = Omit<RunFilter, 'statuses'> & {
-  readonly statuses?: readonly ('PENDING' | 'RUNNING')[] | undefined;
+  readonly statuses?: readonly ('PENDING' | 'RUNNING' | 'PAUSED')[] | undefined;
 };
 
 export interface RunBatches extends OpenRunsOfWorkflows {

@@ -3,6 +3,7 @@ import type { Page, PageRequest, Position, Viewer } from '../application/viewer.
 import type { Json, JsonObject } from '../engine/json.ts';
 import type { AttemptStatus, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
+import type { ExecutionStatus } from './execution-status.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
 import { mentions } from './searched-text.ts';
 import { canExecuteRun, canViewRun, grantedWorkflows, ownsRun, Parameters } from './visibility.ts';
@@ -15,6 +16,7 @@ export interface RunSummary {
   readonly workflow_name: string;
   readonly workflow_definition_id: string | null;
   readonly status: RunStatus;
+  readonly execution_status: ExecutionStatus;
   readonly error_message: string | null;
   readonly triggered_by: string | null;
   readonly created_at: Date;
@@ -26,6 +28,9 @@ export interface RunSummary {
   readonly community_id: number | null;
   readonly sequence: number;
   readonly started_at: Date | null;
+  readonly paused_at: Date | null;
+  /** The run that started it. */
+  readonly parent_run_id: string | null;
   readonly cancel_reason: string | null;
   readonly error_code: string | null;
   readonly error_step_id: string | null;
@@ -61,10 +66,13 @@ export interface StepDetails {
   readonly created_at: Date;
   readonly due_at: Date | null;
   readonly deadline_at: Date | null;
+  readonly heartbeat_due_at: Date | null;
+  readonly signal_name: string | null;
+  readonly child_run_id: string | null;
 }
 
 export interface RunFilter {
-  readonly statuses?: readonly RunStatus[] | undefined;
+  readonly statuses?: readonly ExecutionStatus[] | undefined;
   /** The workflow's uuid, or `wf-<name>-<version>`. */
   readonly workflowId?: string | undefined;
   readonly workflowName?: string | undefined;
@@ -94,13 +102,22 @@ export interface ChangeableRun {
 }
 
 export interface RunRights extends ChangeableRun {
-  /** May cancel and retry it. */
+  /** The workflow's uuid, where it is one of ours. */
+  readonly workflowId: string | null;
+  readonly versionId: string | null;
+  /** May change it: cancel, pause, retry, send it signals. */
   readonly mayExecute: boolean;
+}
+
+export interface RunProgress {
+  readonly runId: string;
+  readonly status: RunStatus;
+  readonly versionId: string | null;
 }
 
 export interface RunQueries {
   maybeFindRun(viewer: Viewer, runId: string): Promise<RunDetails | null>;
-  maybeFindRunStatus(viewer: Viewer, runId: string): Promise<{ runId: string; status: RunStatus } | null>;
+  maybeFindRunStatus(viewer: Viewer, runId: string): Promise<RunProgress | null>;
   /** Of a run that the viewer may see. */
   maybeFindRunRights(viewer: Viewer, runId: string): Promise<RunRights | null>;
   /** Newest first. */
@@ -108,15 +125,17 @@ export interface RunQueries {
   /** Oldest first. Stops early before the rows become more than memory should hold; gives one row at least. */
   readSteps(runId: string, page: PageRequest): Promise<StepPiece>;
   maybeFindAttempt(stepExecutionId: string): Promise<{ runId: string; status: AttemptStatus } | null>;
+  /** Whether a signal of this id has come to the run. */
+  hasSignal(runId: string, id: string): Promise<boolean>;
 }
 
-export const RUN_SUMMARY = `r.id, r.run_id, r.workflow_id, r.workflow_name, r.workflow_definition_id, r.status, r.error_message,
+export const RUN_SUMMARY = `r.id, r.run_id, r.workflow_id, r.workflow_name, r.workflow_definition_id, r.status, r.execution_status, r.error_message,
   r.triggered_by, r.created_at, r.updated_at, r.completed_at, r.cancelled_at, r.cancelled_by, r.version, r.community_id,
-  r.sequence, r.started_at, r.cancel_reason, r.error_code, r.error_step_id, r.error_attempt`;
+  r.sequence, r.started_at, r.paused_at, r.parent_run_id, r.cancel_reason, r.error_code, r.error_step_id, r.error_attempt`;
 
 const STEP = `s.id, s.step_execution_id, s.run_id, s.step_id, s.step_name, s.agent_name, s.status, s.input_data, s.output_data,
   s.error_message, s.started_at, s.completed_at, s.step_type, s.scope, s.visit, s.attempt, s.error_code, s.logs, s.created_at,
-  s.due_at, s.deadline_at`;
+  s.due_at, s.deadline_at, s.heartbeat_due_at, s.signal_name, s.child_run_id`;
 
 /** Of the columns as stored. Compression saves a factor of 100 at the most, so that a piece stays below 50 MB of JSON. */
 const MAX_STORED_BYTES = 512 * 1024;
@@ -137,27 +156,43 @@ export function createRunQueries(database: Statements, searches = database): Run
     },
     async maybeFindRunStatus(viewer, runId) {
       const parameters = new Parameters();
-      const row = await database.maybeOne<{ run_id: string; status: RunStatus }>(
-        `select r.run_id, r.status
+      const row = await database.maybeOne<{
+        run_id: string;
+        status: RunStatus;
+        workflow_version_id: string | null;
+      }>(
+        `select r.run_id, r.status, r.workflow_version_id
          from workflow_runs r
          where r.run_id = ${parameters.add(runId)} and ${canViewRun(viewer, parameters)}`,
         parameters.values,
       );
-      return row && { runId: row.run_id, status: row.status };
+      return row && { runId: row.run_id, status: row.status, versionId: row.workflow_version_id };
     },
     async maybeFindRunRights(viewer, runId) {
       const parameters = new Parameters();
       const row = await database.maybeOne<{
         run_id: string;
         community_id: number | null;
+        workflow_definition_id: string | null;
+        workflow_version_id: string | null;
         may_execute: boolean;
       }>(
-        `select r.run_id, r.community_id, coalesce(${canExecuteRun(viewer, parameters)}, false) as may_execute
+        `select r.run_id, r.community_id, r.workflow_definition_id, r.workflow_version_id,
+                coalesce(${canExecuteRun(viewer, parameters)}, false) as may_execute
          from workflow_runs r
          where r.run_id = ${parameters.add(runId)} and ${canViewRun(viewer, parameters)}`,
         parameters.values,
       );
-      return row && { runId: row.run_id, communityId: row.community_id, mayExecute: row.may_execute };
+      if (!row) return null;
+      const workflowId = row.workflow_definition_id;
+      return {
+        runId: row.run_id,
+        communityId: row.community_id,
+        // Another producer may have written anything.
+        workflowId: workflowId !== null && isUuid(workflowId) ? workflowId : null,
+        versionId: row.workflow_version_id,
+        mayExecute: row.may_execute,
+      };
     },
     async listRuns(viewer, filter, page) {
       const parameters = new Parameters();
@@ -225,6 +260,10 @@ export function createRunQueries(database: Statements, searches = database): Run
       );
       return row && { runId: row.run_id, status: row.status };
     },
+    async hasSignal(runId, id) {
+      const row = await database.maybeOne('select from signals where run_id = $1 and id = $2', [runId, id]);
+      return row !== null;
+    },
   };
 }
 
@@ -234,7 +273,7 @@ export function runConditions(filter: RunFilter, parameters: Parameters): string
     if (value !== undefined) conditions.push(condition(parameters.add(value)));
   };
   const isDefinitionId = filter.workflowId !== undefined && isUuid(filter.workflowId);
-  where((value) => `r.status = any(${value}::text[])`, filter.statuses);
+  if (filter.statuses !== undefined) conditions.push(...statusConditions(filter.statuses, parameters));
   if (isDefinitionId)
     where((value) => `r.workflow_definition_id = ${value}`, filter.workflowId?.toLowerCase());
   else where((value) => `r.workflow_id = ${value}`, filter.workflowId);
@@ -246,5 +285,17 @@ export function runConditions(filter: RunFilter, parameters: Parameters): string
   where((value) => `r.begun_at >= ${value}::timestamptz`, filter.startedAfter);
   where((value) => `r.begun_at < ${value}::timestamptz`, filter.startedBefore);
   if (filter.mentions !== undefined) conditions.push(mentions(filter.mentions, parameters));
+  return conditions;
+}
+
+const OPEN: readonly ExecutionStatus[] = ['PENDING', 'RUNNING'];
+
+/** By the column that the indexes have, and, where only some of the open runs are asked for, by what a pause makes of it. */
+function statusConditions(asked: readonly ExecutionStatus[], parameters: Parameters): string[] {
+  const underneath = new Set(asked.flatMap((status) => (status === 'PAUSED' ? OPEN : [status])));
+  const conditions = [`r.status = any(${parameters.add([...underneath])}::text[])`];
+  const open = new Set(asked.filter((status) => status === 'PAUSED' || OPEN.includes(status)));
+  if (open.size > 0 && open.size <= OPEN.length)
+    conditions.push(`r.execution_status = any(${parameters.add(asked)}::text[])`);
   return conditions;
 }

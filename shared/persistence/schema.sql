@@ -8,8 +8,9 @@ CREATE OR REPLACE FUNCTION public.count_closed_run()
 AS $function$
 declare
     my_shard constant integer := pg_backend_pid() % 32;
-    -- A retried run ends again: since the retry.
-    took constant interval := greatest(interval '0', new.completed_at - coalesce(new.retried_at, new.begun_at));
+    -- A retried run ends again: since the retry. Another producer's times may be any.
+    took constant interval := greatest(interval '0', least(interval '100 years',
+        coalesce(new.completed_at - coalesce(new.retried_at, new.begun_at), interval '0')));
     label varchar(255);
 begin
     -- That of count_run: with one lock for both, whichever is first, two transactions cannot wait for each other.
@@ -72,6 +73,293 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.load_agent_calls(ids text[])
+ RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, kind character varying, address character varying, timeout_seconds integer, secret_encrypted bytea)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+    asked text;
+begin
+    foreach asked in array ids loop
+        return query
+        select s.step_execution_id, s.run_id, r.status, s.status, s.accepted_at is not null,
+               s.timeout_ms, s.agent_name, a.kind, a.address, a.timeout_seconds, a.secret_encrypted
+          from step_executions s
+          join workflow_runs r on r.run_id = s.run_id
+          left join lateral (
+            select own.* from agents own where own.name = s.agent_name and own.owner = r.owner
+            union all
+            select everybodys.* from agents everybodys where everybodys.name = s.agent_name and everybodys.owner is null
+            order by owner nulls last limit 1
+          ) as a on true
+         where s.step_execution_id = asked;
+    end loop;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_agent_routes(names text[], owners text[])
+ RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    return query select a.owner, a.name, a.kind, a.address from agents a where a.name = any(names) and a.owner = any(owners);
+    return query select a.owner, a.name, a.kind, a.address from agents a where a.name = any(names) and a.owner is null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_attempts(ids text[], with_input text[], others json)
+ RETURNS TABLE(run_id character varying, step_execution_id character varying, step_id character varying, scope text, visit integer, attempt integer, policy_attempt integer, status character varying, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, heartbeat_ms bigint, heartbeat_due_at timestamp with time zone, republished_at timestamp with time zone, signal_name character varying, child_run_id character varying, wake_at timestamp with time zone, error_code character varying, input_data jsonb)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+    asked record;
+    wanted text[] := ids;
+    inputs text[] := with_input;
+    resumable text[] := '{}';
+begin
+    if others is not null then
+        for asked in select * from json_to_recordset(others) as v (
+            kind text, run_id text, path text, name text, number integer
+        ) loop
+            case asked.kind
+            when 'open' then
+                wanted := wanted || array(
+                    select s.step_execution_id::text from step_executions s
+                     where s.run_id = asked.run_id and s.status in ('PENDING', 'RUNNING'));
+            when 'within' then
+                wanted := wanted || array(
+                    select s.step_execution_id::text from step_executions s
+                     where s.run_id = asked.run_id and s.scope >= asked.path || '/' and s.scope < asked.path || '0'
+                       and s.status in ('PENDING', 'RUNNING'));
+            when 'waiting' then
+                wanted := wanted || array(
+                    select s.step_execution_id::text from step_executions s
+                     where s.run_id = asked.run_id and s.signal_name = asked.name and s.status = 'RUNNING'
+                     order by s.created_at, s.id limit asked.number);
+            when 'container' then
+                if asked.path is null then
+                    inputs := inputs || array(
+                        select j.step_execution_id::text from scopes j where j.run_id = asked.run_id);
+                else
+                    wanted := wanted || array(
+                        select j.step_execution_id::text from scopes j where j.run_id = asked.run_id and j.path = asked.path);
+                end if;
+            when 'last' then
+                resumable := resumable || array(
+                    select last.step_execution_id::text
+                      from (
+                        select '' as scope
+                        union all
+                        select c.path || '/' || c.child
+                          from scopes j
+                         cross join lateral (
+                            select * from scope_children of_join
+                             where of_join.run_id = j.run_id and of_join.path = j.path and of_join.index < j.started
+                               and of_join.status is distinct from 'COMPLETED'
+                            offset 0
+                         ) as c
+                         where j.run_id = asked.run_id
+                      ) as unfinished
+                     cross join lateral (
+                        select s.step_execution_id from step_executions s
+                         where s.run_id = asked.run_id and s.scope = unfinished.scope
+                         order by s.created_at desc, s.id desc limit 1
+                     ) as last);
+            when 'step' then
+                if asked.path is null then
+                    resumable := resumable || array(
+                        select s.step_execution_id::text from step_executions s
+                         where s.run_id = asked.run_id and s.step_id = asked.name
+                         order by s.created_at desc, s.id desc limit 1);
+                else
+                    resumable := resumable || array(
+                        select s.step_execution_id::text from step_executions s
+                         where s.run_id = asked.run_id and s.scope >= asked.path and s.scope < asked.path || '0'
+                           and (s.scope = asked.path or s.scope >= asked.path || '/') and s.step_id = asked.name
+                         order by s.created_at desc, s.id desc limit 1);
+                end if;
+            end case;
+        end loop;
+    end if;
+    return query
+    select s.run_id, s.step_execution_id, s.step_id, s.scope, s.visit, s.attempt,
+           s.policy_attempt, s.status, s.created_at, s.started_at, s.completed_at,
+           s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.heartbeat_ms,
+           s.heartbeat_due_at, s.republished_at, s.signal_name, s.child_run_id,
+           s.wake_at, s.error_code,
+           case when s.step_execution_id = any(inputs)
+                     or s.child_run_id is not null and s.step_execution_id = any(resumable) then s.input_data end
+      from step_executions s where s.step_execution_id = any(wanted || inputs || resumable);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_joins(run_ids text[], paths text[], all_of text[])
+ RETURNS TABLE(run_id character varying, path text, step_id character varying, step_execution_id character varying, total integer, needed integer, tolerated integer, started integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code character varying, failure_message text)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    for i in 1 .. cardinality(run_ids) loop
+        return query
+        select j.run_id, j.path, j.step_id, j.step_execution_id, j.total, j.needed, j.tolerated,
+               j.started, j.completed, j.failed, j.output_bytes, j.is_over, j.failure_code, j.failure_message
+          from scopes j where j.run_id = run_ids[i] and j.path = paths[i];
+    end loop;
+    if cardinality(all_of) > 0 then
+        return query
+        select j.run_id, j.path, j.step_id, j.step_execution_id, j.total, j.needed, j.tolerated,
+               j.started, j.completed, j.failed, j.output_bytes, j.is_over, j.failure_code, j.failure_message
+          from scopes j where j.run_id = any(all_of);
+    end if;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_run_data(inputs_of text[], variables_of text[], outputs_of text[], step_ids text[], others json)
+ RETURNS TABLE(kind text, run_id character varying, path text, name text, number integer, status character varying, data jsonb, error_code character varying, error_message text, at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+    asked record;
+begin
+    if cardinality(inputs_of) > 0 then
+        return query
+        select 'input', r.run_id, '', null::text, null::integer, null::varchar, coalesce(r.input_data, r.variables),
+               null::varchar, null::text, null::timestamptz
+          from workflow_runs r where r.run_id = any(inputs_of);
+    end if;
+    if cardinality(variables_of) > 0 then
+        return query
+        select 'variables', r.run_id, '', null::text, null::integer, null::varchar,
+               coalesce((select d.variables from scope_data d where d.run_id = r.run_id and d.scope = ''), r.variables, r.input_data),
+               null::varchar, null::text, null::timestamptz
+          from workflow_runs r where r.run_id = any(variables_of);
+    end if;
+    if cardinality(outputs_of) > 0 then
+        return query
+        select 'output', asked.run_id::varchar, '', asked.step_id, null::integer, null::varchar, latest.output_data,
+               null::varchar, null::text, null::timestamptz
+          from unnest(outputs_of, step_ids) as asked (run_id, step_id)
+         cross join lateral (
+            select s.output_data from step_executions s
+             where s.run_id = asked.run_id and s.scope = '' and s.step_id = asked.step_id and s.status = 'COMPLETED'
+             order by s.visit desc, s.attempt desc limit 1
+         ) as latest;
+    end if;
+    if others is null then return; end if;
+    for asked in select * from json_to_recordset(others) as v (
+        kind text, run_id varchar, path text, name text, number integer, owner text
+    ) loop
+        case asked.kind
+        when 'variables' then
+            return query
+            select asked.kind, asked.run_id, asked.path, null::text, null::integer, null::varchar, d.variables,
+                   null::varchar, null::text, null::timestamptz
+              from scope_data d where d.run_id = asked.run_id and d.scope = asked.path and d.variables is not null;
+        when 'error' then
+            return query
+            select asked.kind, asked.run_id, asked.path, null::text, null::integer, null::varchar, d.error,
+                   null::varchar, null::text, null::timestamptz
+              from scope_data d where d.run_id = asked.run_id and d.scope = asked.path and d.error is not null;
+        when 'output' then
+            return query
+            select asked.kind, asked.run_id, asked.path, asked.name, null::integer, null::varchar, s.output_data,
+                   null::varchar, null::text, null::timestamptz
+              from step_executions s
+             where s.run_id = asked.run_id and s.scope = asked.path and s.step_id = asked.name and s.status = 'COMPLETED'
+             order by s.visit desc, s.attempt desc limit 1;
+        when 'visits' then
+            return query
+            select asked.kind, asked.run_id, asked.path, asked.name, coalesce(max(s.visit), 0), null::varchar, null::jsonb,
+                   null::varchar, null::text, null::timestamptz
+              from step_executions s
+             where s.run_id = asked.run_id and s.scope = asked.path and s.step_id = asked.name;
+        when 'child' then
+            return query
+            select asked.kind, asked.run_id, c.path, c.child, c.index, c.status, c.input,
+                   c.error_code, c.error_message, null::timestamptz
+              from scope_children c where c.run_id = asked.run_id and c.path = asked.path and c.child = asked.name;
+        when 'unfinished' then
+            return query
+            select 'child', asked.run_id, c.path, c.child, c.index, c.status, c.input,
+                   c.error_code, c.error_message, null::timestamptz
+              from scopes j
+             cross join lateral (
+                select * from scope_children of_join
+                 where of_join.run_id = j.run_id and of_join.path = j.path and of_join.index < j.started
+                   and of_join.status is distinct from 'COMPLETED'
+                offset 0
+             ) as c
+             where j.run_id = asked.run_id;
+        when 'gathered' then
+            return query
+            select asked.kind, asked.run_id, c.path, c.child, c.index, c.status, c.output,
+                   null::varchar, null::text, null::timestamptz
+              from scope_children c where c.run_id = asked.run_id and c.path = asked.path order by c.index;
+        when 'signal' then
+            return query
+            select asked.kind, asked.run_id, g.id::text, g.name::text, null::integer, g.taken_by, g.payload,
+                   null::varchar, null::text, g.received_at
+              from signals g where g.run_id = asked.run_id and g.id = asked.name;
+        when 'untaken' then
+            return query
+            select 'signal', asked.run_id, g.id::text, g.name::text, null::integer, g.taken_by, g.payload,
+                   null::varchar, null::text, g.received_at
+              from signals g where g.run_id = asked.run_id and g.name = asked.name and g.taken_by is null
+             order by g.received_at, g.id limit asked.number;
+        when 'workflow' then
+            return query
+            select asked.kind, asked.run_id, w.id::text, asked.name, v.version, null::varchar,
+                   jsonb_build_object('version_id', v.id, 'asked', asked.number), null::varchar, null::text, null::timestamptz
+              -- Apart, so that no index of what is not archived is read from end to end for it.
+              from (select * from workflows own where own.owner = asked.owner and own.name = asked.name offset 0) as w
+             cross join lateral (
+                select v.id, v.version from workflow_versions v
+                 where v.workflow_id = w.id and v.version = coalesce(asked.number, w.latest_version) limit 1
+             ) as v
+             where w.archived_at is null;
+        end case;
+    end loop;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.lock_runs(run_ids text[])
+ RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    return query
+    select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
+           r.error_code, r.error_message, r.error_step_id, r.error_attempt,
+           r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
+           r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
+           r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id
+      from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.most_labelled_workflows()
  RETURNS integer
  LANGUAGE sql
@@ -121,11 +409,215 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.refuse_stale(what text, id text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+    raise exception 'The % % is not as it was loaded', what, id using errcode = 'SL001';
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.remove_outbox(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    delete from outbox where id = any(ids);
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.run_duration_bounds()
  RETURNS bigint[]
  LANGUAGE sql
  IMMUTABLE
 RETURN ARRAY[(50000)::bigint, (100000)::bigint, (250000)::bigint, (500000)::bigint, (1000000)::bigint, (2500000)::bigint, (5000000)::bigint, (10000000)::bigint, (30000000)::bigint, (60000000)::bigint, (300000000)::bigint, (1800000000)::bigint, '3600000000'::bigint, '21600000000'::bigint, '86400000000'::bigint]
+;
+
+CREATE OR REPLACE FUNCTION public.save_decisions(closed json, continued json, opened json, advanced json, changed json, joins json, children json, data json, signals_kept json, signals_taken json, runs_started json, outbox_id uuid, messages json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+    change record;
+begin
+    if closed is not null then
+        for change in select * from json_to_recordset(closed) as v (
+            id uuid, status text, input_data jsonb, output_data jsonb, error_message text, error_code text, logs jsonb,
+            started_at timestamptz, completed_at timestamptz, child_run_id text
+        ) loop
+            update step_executions as s
+               set status = change.status, output_data = change.output_data, error_message = change.error_message,
+                   error_code = change.error_code, logs = change.logs, completed_at = change.completed_at,
+                   -- Of a step that began and ended at once.
+                   input_data = coalesce(s.input_data, change.input_data),
+                   started_at = coalesce(s.started_at, change.started_at),
+                   child_run_id = coalesce(change.child_run_id, s.child_run_id),
+                   due_at = null, heartbeat_due_at = null, wake_at = null
+             where s.id = change.id
+               and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+            if not found then perform refuse_stale('step execution', change.id::text); end if;
+        end loop;
+    end if;
+    if continued is not null then
+        for change in select * from json_to_recordset(continued) as v (
+            id uuid, status text, input_data jsonb, started_at timestamptz, due_at timestamptz, deadline_at timestamptz,
+            heartbeat_ms bigint, heartbeat_due_at timestamptz, republished_at timestamptz, signal_name text, child_run_id text,
+            wake_at timestamptz
+        ) loop
+            update step_executions as s
+               set status = change.status, input_data = coalesce(s.input_data, change.input_data),
+                   started_at = change.started_at, due_at = change.due_at, deadline_at = change.deadline_at,
+                   heartbeat_ms = change.heartbeat_ms, heartbeat_due_at = change.heartbeat_due_at, republished_at = change.republished_at,
+                   signal_name = change.signal_name, child_run_id = change.child_run_id, wake_at = change.wake_at
+             where s.id = change.id
+               and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+            if not found then perform refuse_stale('step execution', change.id::text); end if;
+        end loop;
+    end if;
+    if opened is not null then
+        insert into step_executions (
+            id, step_execution_id, run_id, step_id, step_name, agent_name, step_type, status, input_data, output_data,
+            error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, timeout_ms,
+            due_at, deadline_at, heartbeat_ms, heartbeat_due_at, signal_name, child_run_id, wake_at
+        )
+        select v.id, v.id::text, v.run_id, v.step_id, v.step_name, v.agent_name, v.step_type, v.status, v.input_data, v.output_data,
+               v.error_message, v.error_code, v.created_at, v.started_at, v.completed_at, v.scope, v.visit, v.attempt,
+               v.policy_attempt, v.timeout_ms, v.due_at, v.deadline_at, v.heartbeat_ms, v.heartbeat_due_at, v.signal_name,
+               v.child_run_id, v.wake_at
+          from json_to_recordset(opened) as v (
+            id uuid, run_id text, step_id text, step_name text, agent_name text, step_type text, status text, input_data jsonb,
+            output_data jsonb, error_message text, error_code text, created_at timestamptz, started_at timestamptz,
+            completed_at timestamptz, scope text, visit integer, attempt integer, policy_attempt integer, timeout_ms bigint,
+            due_at timestamptz, deadline_at timestamptz, heartbeat_ms bigint, heartbeat_due_at timestamptz, signal_name text,
+            child_run_id text, wake_at timestamptz
+          );
+    end if;
+    if advanced is not null then
+        for change in select * from json_to_recordset(advanced) as v (run_id text, sequence bigint, steps_started integer) loop
+            -- The sequence only grows: an update from a state that is no longer the last one touches no row.
+            update workflow_runs as r
+               set sequence = change.sequence, steps_started = change.steps_started, updated_at = now()
+             where r.run_id = change.run_id and r.sequence < change.sequence and r.status is not distinct from 'RUNNING';
+            if not found then perform refuse_stale('run', change.run_id); end if;
+        end loop;
+    end if;
+    if changed is not null then
+        for change in select * from json_to_recordset(changed) as v (
+            run_id text, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
+            error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
+            cancelled_by text, cancel_reason text, retried_at timestamptz, paused_at timestamptz, steps_started integer,
+            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz,
+            workflow_version_id uuid, version integer, workflow_id text
+        ) loop
+            update workflow_runs as r
+               set status = change.status, sequence = change.sequence, started_at = change.started_at, completed_at = change.completed_at,
+                   output_data = change.output_data, error_message = change.error_message, error_code = change.error_code,
+                   error_step_id = change.error_step_id, error_attempt = change.error_attempt, cancelled_at = change.cancelled_at,
+                   cancelled_by = change.cancelled_by, cancel_reason = change.cancel_reason, retried_at = change.retried_at,
+                   paused_at = change.paused_at, steps_started = change.steps_started, timeout_at = change.timeout_at,
+                   revisits = change.revisits,
+                   parent_step_execution_id = coalesce(change.parent_step_execution_id, r.parent_step_execution_id),
+                   wake_at = change.wake_at, workflow_version_id = change.workflow_version_id,
+                   version = coalesce(change.version, r.version), workflow_id = coalesce(change.workflow_id, r.workflow_id),
+                   updated_at = now()
+             where r.run_id = change.run_id and r.sequence < change.sequence;
+            if not found then perform refuse_stale('run', change.run_id); end if;
+        end loop;
+    end if;
+    if joins is not null then
+        for change in select * from json_to_recordset(joins) as v (
+            run_id text, path text, step_id text, step_execution_id text, total integer, needed integer, tolerated integer,
+            started integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text,
+            failure_message text, was_completed integer, was_failed integer
+        ) loop
+            if change.was_completed is null then
+                insert into scopes (
+                    run_id, path, step_id, step_execution_id, total, needed, tolerated, started, completed, failed, output_bytes,
+                    is_over, failure_code, failure_message
+                ) values (
+                    change.run_id, change.path, change.step_id, change.step_execution_id, change.total, change.needed,
+                    change.tolerated, change.started, change.completed, change.failed, change.output_bytes, change.is_over,
+                    change.failure_code, change.failure_message
+                );
+            else
+                -- A child counts once: the counters are as they were when it was counted in.
+                update scopes as j
+                   set step_execution_id = change.step_execution_id, total = change.total, needed = change.needed,
+                       tolerated = change.tolerated, started = change.started, completed = change.completed,
+                       failed = change.failed, output_bytes = change.output_bytes, is_over = change.is_over,
+                       failure_code = change.failure_code, failure_message = change.failure_message
+                 where j.run_id = change.run_id and j.path = change.path
+                   and j.completed is not distinct from change.was_completed and j.failed is not distinct from change.was_failed;
+                if not found then perform refuse_stale('join', change.path); end if;
+            end if;
+        end loop;
+    end if;
+    if children is not null then
+        -- All items of a map at once, or one that goes on. What it was given stays.
+        insert into scope_children as c (run_id, path, child, index, status, input, output, error_code, error_message)
+        select v.run_id, v.path, v.child, v.index, v.status, v.input, v.output, v.error_code, v.error_message
+          from json_to_recordset(children) as v (
+            run_id text, path text, child text, index integer, status text, input jsonb, output jsonb, error_code text,
+            error_message text
+          )
+            on conflict (run_id, path, child) do update
+           set status = excluded.status, output = excluded.output, error_code = excluded.error_code,
+               error_message = excluded.error_message;
+    end if;
+    if data is not null then
+        -- Set, and never unset: null is what was not set now.
+        insert into scope_data as d (run_id, scope, variables, error)
+        select v.run_id, v.scope, v.variables, v.error
+          from json_to_recordset(data) as v (run_id text, scope text, variables jsonb, error jsonb)
+            on conflict (run_id, scope) do update
+           set variables = coalesce(excluded.variables, d.variables), error = coalesce(excluded.error, d.error);
+    end if;
+    if signals_kept is not null then
+        insert into signals (run_id, id, name, payload, received_at, taken_by)
+        select v.run_id, v.id, v.name, v.payload, v.received_at, v.taken_by
+          from json_to_recordset(signals_kept) as v (
+            run_id text, id text, name text, payload jsonb, received_at timestamptz, taken_by text
+          );
+    end if;
+    if signals_taken is not null then
+        for change in select * from json_to_recordset(signals_taken) as v (run_id text, id text, taken_by text) loop
+            update signals as g set taken_by = change.taken_by
+             where g.run_id = change.run_id and g.id = change.id and coalesce(g.taken_by, '') is not distinct from '';
+            if not found then perform refuse_stale('signal', change.id); end if;
+        end loop;
+    end if;
+    if runs_started is not null then
+        for change in select * from json_to_recordset(runs_started) as v (
+            id uuid, run_id text, workflow_id text, workflow_name text, workflow_definition_id text, workflow_version_id uuid,
+            version integer, input_data jsonb, depth integer, parent_run_id text, parent_step_execution_id text,
+            created_at timestamptz, wake_at timestamptz
+        ) loop
+            insert into workflow_runs (
+                id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
+                triggered_by, community_id, input_data, depth, parent_run_id, parent_step_execution_id, created_at, updated_at,
+                wake_at, paused_at
+            )
+            select change.id, change.run_id, change.workflow_id, change.workflow_name, change.workflow_definition_id,
+                   change.workflow_version_id, change.version, 'PENDING', p.owner, p.triggered_by, p.community_id,
+                   change.input_data, change.depth, change.parent_run_id, change.parent_step_execution_id,
+                   change.created_at, change.created_at, change.wake_at,
+                   (select change.created_at from workflows w
+                     where w.id = change.workflow_definition_id::uuid and w.paused_at is not null)
+              from workflow_runs p where p.run_id = change.parent_run_id;
+            if not found then perform refuse_stale('run', change.parent_run_id); end if;
+        end loop;
+    end if;
+    insert into outbox (id, messages) values (outbox_id, save_decisions.messages);
+end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION public.searchable_words(error_code text, error_message text, logs jsonb)
@@ -271,6 +763,58 @@ create table schema_migrations (
     constraint schema_migrations_pkey PRIMARY KEY (name)
 );
 
+create table scope_children (
+    run_id character varying(255) not null,
+    path text not null,
+    child text not null,
+    index integer not null,
+    status character varying(50) not null,
+    input jsonb,
+    output jsonb,
+    error_code character varying(255),
+    error_message text,
+    constraint scope_children_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
+    constraint scope_children_pkey PRIMARY KEY (run_id, path, child)
+) with (fillfactor=80);
+
+create table scope_data (
+    run_id character varying(255) not null,
+    scope text not null,
+    variables jsonb,
+    error jsonb,
+    constraint scope_data_pkey PRIMARY KEY (run_id, scope)
+);
+
+create table scopes (
+    run_id character varying(255) not null,
+    path text not null,
+    step_id character varying(255) not null,
+    step_execution_id character varying(255) not null,
+    total integer not null,
+    needed integer not null,
+    tolerated integer not null,
+    started integer not null,
+    completed integer not null,
+    failed integer not null,
+    output_bytes bigint not null,
+    is_over boolean not null,
+    failure_code character varying(255),
+    failure_message text,
+    constraint scopes_pkey PRIMARY KEY (run_id, path)
+) with (fillfactor=50);
+
+create table signals (
+    run_id character varying(255) not null,
+    id character varying(255) not null,
+    name character varying(255) not null,
+    payload jsonb,
+    received_at timestamp with time zone not null,
+    taken_by character varying(255),
+    constraint signals_pkey PRIMARY KEY (run_id, id)
+);
+
+CREATE INDEX signals_untaken ON public.signals USING btree (run_id, name, received_at, id) WHERE (taken_by IS NULL);
+
 create table step_executions (
     id uuid default gen_random_uuid() not null,
     step_execution_id character varying(255) not null,
@@ -285,7 +829,7 @@ create table step_executions (
     started_at timestamp with time zone default now(),
     completed_at timestamp with time zone,
     step_type character varying(255) default 'agent'::character varying not null,
-    scope character varying(255) default ''::character varying not null,
+    scope text default ''::character varying not null,
     visit integer default 1 not null,
     attempt integer default 1 not null,
     policy_attempt integer default 1 not null,
@@ -298,6 +842,10 @@ create table step_executions (
     accepted_at timestamp with time zone,
     republished_at timestamp with time zone,
     wake_at timestamp with time zone,
+    heartbeat_ms bigint,
+    heartbeat_due_at timestamp with time zone,
+    signal_name character varying(255),
+    child_run_id character varying(255),
     constraint step_executions_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint step_executions_pkey PRIMARY KEY (id),
     constraint step_executions_run_id_scope_step_id_visit_attempt_key UNIQUE (run_id, scope, step_id, visit, attempt),
@@ -305,6 +853,10 @@ create table step_executions (
 );
 
 CREATE INDEX step_executions_due ON public.step_executions USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])));
+
+CREATE INDEX step_executions_open ON public.step_executions USING btree (run_id, scope) WHERE ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[]));
+
+CREATE INDEX step_executions_waiting ON public.step_executions USING btree (run_id, signal_name, created_at, id) WHERE ((signal_name IS NOT NULL) AND ((status)::text = 'RUNNING'::text));
 
 CREATE INDEX step_executions_words ON public.step_executions USING gin (searchable_words((error_code)::text, error_message, logs)) WHERE ((error_message IS NOT NULL) OR (logs IS NOT NULL));
 
@@ -374,6 +926,12 @@ CASE
 END not null,
     begun_at timestamp with time zone default COALESCE(started_at, created_at),
     execution_time interval default (completed_at - COALESCE(started_at, created_at)),
+    steps_started integer default 0 not null,
+    timeout_at timestamp with time zone,
+    revisits boolean default false not null,
+    parent_run_id character varying(255),
+    parent_step_execution_id character varying(255),
+    depth integer default 0 not null,
     constraint workflow_runs_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint workflow_runs_workflow_version_id_fkey FOREIGN KEY (workflow_version_id) REFERENCES workflow_versions(id),
     constraint workflow_runs_pkey PRIMARY KEY (id),
@@ -401,6 +959,8 @@ CREATE INDEX workflow_runs_newest_of_workflow ON public.workflow_runs USING btre
 CREATE INDEX workflow_runs_newest_open ON public.workflow_runs USING btree (created_at DESC, id DESC) WHERE ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[]));
 
 CREATE INDEX workflow_runs_newest_unsuccessful ON public.workflow_runs USING btree (created_at DESC, id DESC) WHERE ((status)::text = ANY ((ARRAY['FAILED'::character varying, 'CANCELLED'::character varying])::text[]));
+
+CREATE INDEX workflow_runs_open_of_workflow ON public.workflow_runs USING btree (workflow_definition_id, id) WHERE ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[]));
 
 CREATE INDEX workflow_runs_pending ON public.workflow_runs USING btree (created_at) WHERE ((status)::text = 'PENDING'::text);
 
@@ -440,6 +1000,7 @@ create table workflows (
     created_at timestamp with time zone default now() not null,
     updated_at timestamp with time zone default now() not null,
     archived_at timestamp with time zone,
+    paused_at timestamp with time zone,
     constraint workflows_pkey PRIMARY KEY (id),
     constraint workflows_owner_name_key UNIQUE (owner, name)
 );

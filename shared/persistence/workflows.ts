@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { AuditEntry } from '../application/audit.ts';
+import type { VersionChange } from '../application/batch.ts';
 import type { ExecutableWorkflow } from '../application/execute-workflow.ts';
 import type { PausableWorkflows } from '../application/pause-workflow.ts';
+import { workflowIdOf } from '../application/publish-entries.ts';
 import type { Workflow, WorkflowWriter } from '../application/register-workflow.ts';
 import type { Page, PageRequest, Viewer } from '../application/viewer.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
@@ -37,6 +39,8 @@ export interface Workflows extends WorkflowWriter, PausableWorkflows {
   ): Promise<{ readonly workflow: ExecutableWorkflow; readonly mayExecute: boolean } | null>;
   /** Of a workflow that the viewer may see. */
   maybeFindRights(viewer: Viewer, id: string): Promise<WorkflowRights | null>;
+  /** Null: the latest. Also of an archived workflow, whose runs go on. */
+  maybeFindVersion(workflowId: string, version: number | null): Promise<VersionChange | null>;
   /** Newest first, without the archived ones. */
   listWorkflows(
     viewer: Viewer,
@@ -55,9 +59,11 @@ interface WorkflowRow {
   latest_version: number;
   created_at: Date;
   updated_at: Date;
+  paused_at: Date | null;
 }
 
-const COLUMNS = 'w.id, w.owner, w.name, w.description, w.latest_version, w.created_at, w.updated_at';
+const COLUMNS =
+  'w.id, w.owner, w.name, w.description, w.latest_version, w.created_at, w.updated_at, w.paused_at';
 
 export function createWorkflows(database: Statements): Workflows {
   const definitions = new DefinitionCache();
@@ -137,6 +143,21 @@ export function createWorkflows(database: Statements): Workflows {
       );
       return row && { id: row.id, mayManage: row.may_manage };
     },
+    async maybeFindVersion(workflowId, version) {
+      const row = await database.maybeOne<{ id: string; version: number; name: string }>(
+        `select v.id, v.version, w.name from workflows w
+         join workflow_versions v on v.workflow_id = w.id and v.version = coalesce($2, w.latest_version)
+         where w.id = $1`,
+        [workflowId, version],
+      );
+      return (
+        row && {
+          versionId: row.id,
+          number: row.version,
+          workflowId: workflowIdOf(row.name, row.version),
+        }
+      );
+    },
     async listWorkflows(viewer, { name }, page) {
       const parameters = new Parameters();
       const key = { key: 'w.created_at', keyType: 'timestamptz', id: 'w.id' };
@@ -175,14 +196,14 @@ export function createWorkflows(database: Statements): Workflows {
     },
     async setPaused(viewer, id, isPaused, audit) {
       const parameters = new Parameters();
-      const pausedAt = parameters.add(isPaused);
       const row = await database.maybeOne(
-        `with paused as (
-           update workflows w set paused_at = case when ${pausedAt}::boolean then coalesce(w.paused_at, now()) end
-           where w.id = ${parameters.add(id)} and w.archived_at is null and ${canExecuteWorkflow(viewer, parameters)}
+        `with changed as (
+           update workflows w set paused_at = ${isPaused ? 'now()' : 'null'}
+           where w.id = ${parameters.add(id)} and w.archived_at is null and w.paused_at is ${isPaused ? 'null' : 'not null'}
+             and ${canManageWorkflow(viewer, parameters)}
            returning w.id
-         ), ${auditPart(audit, 'paused', 'id', parameters)}
-         select id from paused`,
+         ), ${auditPart(audit, 'changed', 'id', parameters)}
+         select id from changed`,
         parameters.values,
       );
       return row !== null;
@@ -218,5 +239,6 @@ function workflowOf(row: WorkflowRow): Workflow {
     version: row.latest_version,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    pausedAt: row.paused_at,
   };
 }

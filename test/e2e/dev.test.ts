@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort } from '../../localstack/ports.ts';
 import { type RunningCommand, startCommand } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
+import { parseExposition } from '../support/exposition.ts';
 import { createRunClient } from '../support/run-client.ts';
 
 /*
@@ -155,6 +156,20 @@ test('the quick start’s commands work as written', async () => {
     "reason": "Testing cancellation"
   }'`);
   expect(cancelled).toMatchObject({ success: false, details: { reason: 'RUN_CLOSED' } });
+});
+
+test('an admin sees that the work gets done', async () => {
+  const headers = { 'X-API-Key': devFile().api_key };
+  const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`, { headers });
+  await eventually(
+    'deep health',
+    async () => (await ask('/health?deep=true')).status,
+    (status) => status === 200,
+  );
+  const closed = parseExposition(await (await ask('/metrics')).text()).get(
+    'stepline_executions_closed_total',
+  );
+  expect(closed?.samples.map(({ labels, value }) => [labels.status, value])).toContainEqual(['completed', 1]);
 });
 
 test('check:integration passes, with the output that the quick start shows, again and again', async () => {

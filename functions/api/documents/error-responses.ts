@@ -35,6 +35,7 @@ export const plainErrorBody = z
 const ownHeaders: Readonly<Partial<Record<ErrorCode, readonly HeaderName[]>>> = {
   UNAUTHORIZED: ['WWW-Authenticate'],
   METHOD_NOT_ALLOWED: ['Allow'],
+  UNSUPPORTED_MEDIA_TYPE: ['Accept', 'Accept-Encoding'],
   RATE_LIMITED: ['Retry-After'],
   SERVICE_UNAVAILABLE: ['Retry-After'],
 };
@@ -81,7 +82,7 @@ const messages: Readonly<Record<ErrorCode, string>> = {
   PERMISSION_DENIED: 'can_execute on this workflow is needed',
   NOT_FOUND: 'Run not found',
   WORKFLOW_NOT_FOUND: 'Workflow not found',
-  METHOD_NOT_ALLOWED: 'Expected one of GET, HEAD, POST here',
+  METHOD_NOT_ALLOWED: 'Expected one of GET, HEAD, OPTIONS, POST here',
   CONFLICT: 'This Idempotency-Key came with another request before; use a new one',
   PAYLOAD_TOO_LARGE: 'Too large: input_data: expected at most 262144 bytes of JSON, got 300000',
   UNSUPPORTED_MEDIA_TYPE: 'Expected Content-Type: application/json, got "text/plain"',

@@ -26,7 +26,15 @@ export const headers = {
   },
   Allow: {
     description: 'The methods that the path has.',
-    schema: { type: 'string', examples: ['GET, HEAD, POST'] },
+    schema: { type: 'string', examples: ['GET, HEAD, OPTIONS, POST'] },
+  },
+  Accept: {
+    description: 'The media type that would be accepted, where it is that which is not.',
+    schema: { type: 'string', examples: ['application/json'] },
+  },
+  'Accept-Encoding': {
+    description: 'The content coding that would be accepted, where it is that which is not.',
+    schema: { type: 'string', examples: ['identity'] },
   },
   Location: { description: 'Where what was made is.', schema: { type: 'string' } },
   Link: {

@@ -27,7 +27,7 @@ export function refusalsOf(route: AnyRoute): Refusals {
     ...(takesIdempotencyKey && { CONFLICT: 'The `Idempotency-Key` came with another request before.' }),
     ...(body && {
       PAYLOAD_TOO_LARGE: `More than ${body.maxBytes} bytes of JSON, or a part that is too large by itself.`,
-      UNSUPPORTED_MEDIA_TYPE: 'The body is not JSON.',
+      UNSUPPORTED_MEDIA_TYPE: 'The body is not JSON, or is compressed.',
     }),
     INTERNAL_ERROR: 'A fault here; `request_id`, as `X-Request-Id`, finds it in the log.',
     SERVICE_UNAVAILABLE: 'Something that the API needs is away; try again after `Retry-After`.',

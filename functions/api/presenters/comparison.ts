@@ -4,6 +4,7 @@ import type { ExecutionDetails } from '../../../shared/persistence/execution-que
 import type { Node } from '../../../shared/persistence/node-queries.ts';
 import { count, seconds, textOrNull } from '../response-fields.ts';
 import { identityFields, identityOf, timeFields, timesOf } from './execution.ts';
+import { nodeKeys } from './place.ts';
 
 const side = z
   .strictObject({
@@ -35,6 +36,10 @@ const sameOrUnknown = z
 const pair = z
   .strictObject({
     node_id: z.string().meta({ examples: ['extract'] }),
+    key: z
+      .string()
+      .describe('Of `node_states`, and in `path`.')
+      .meta({ examples: ['each[3].extract'] }),
     scope: z.string().meta({ examples: [''] }),
     visit: count.meta({ examples: [1] }),
     left: comparedNode.nullable(),
@@ -76,11 +81,17 @@ export interface Compared {
 
 /** Two executions beside each other: what each did, node by node, and where they differ. Durations differ by right less left. */
 export function presentComparison(left: Compared, right: Compared): z.infer<typeof comparison> {
-  const [leftPath, rightPath] = [pathOf(left), pathOf(right)];
+  const stepIds = new Set([...left.nodes, ...right.nodes].map(({ step_id }) => step_id));
+  const [leftPath, rightPath] = [pathOf(left, stepIds), pathOf(right, stepIds)];
   const leftNodes = new Map(left.nodes.map((node) => [identify(node), node]));
   const rightNodes = new Map(right.nodes.map((node) => [identify(node), node]));
-  const nodes = [...new Set([...leftNodes.keys(), ...rightNodes.keys()])].map((key) =>
-    presentPair(leftNodes.get(key), rightNodes.get(key)),
+  const compared = [...new Map([...leftNodes, ...rightNodes])];
+  const keys = nodeKeys(
+    compared.map(([, node]) => node),
+    stepIds,
+  );
+  const nodes = compared.map(([identity], place) =>
+    presentPair(keys[place] as string, leftNodes.get(identity), rightNodes.get(identity)),
   );
   const [leftRun, rightRun] = [presentSide(left.run), presentSide(right.run)];
   return {
@@ -109,11 +120,12 @@ function presentSide(run: ExecutionDetails): z.infer<typeof side> {
   return { ...identityOf(run), version, ...timesOf(run), error_message, error_node_id: error_step_id };
 }
 
-function presentPair(left: Node | undefined, right: Node | undefined): z.infer<typeof pair> {
+function presentPair(nodeKey: string, left: Node | undefined, right: Node | undefined): z.infer<typeof pair> {
   const { step_id, scope, visit } = (left ?? right) as Node;
   const [leftNode, rightNode] = [left ? presentNode(left) : null, right ? presentNode(right) : null];
   return {
     node_id: step_id,
+    key: nodeKey,
     scope,
     visit,
     left: leftNode,
@@ -147,8 +159,11 @@ function inputOf({ input_data, variables }: ExecutionDetails) {
   return input_data ?? variables;
 }
 
-function pathOf({ nodes }: Compared): string[] {
-  return nodes.map(({ step_id }) => step_id);
+function pathOf({ nodes }: Compared, stepIds: ReadonlySet<string>): string[] {
+  return nodeKeys(
+    nodes.filter(({ started_at }) => started_at !== null),
+    stepIds,
+  );
 }
 
 function differsAt(left: readonly string[], right: readonly string[]): number | null {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type {
   ExecutionDetails,
-  ExecutionStatus,
   ExecutionSummary,
   ListedExecution,
 } from '../../../shared/persistence/execution-queries.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import type { NodeMetrics } from '../../../shared/persistence/node-queries.ts';
 import { count, executionStatus, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
 import { nodeFields } from './node.ts';
@@ -135,11 +135,14 @@ export function presentExecution(run: ExecutionDetails): z.infer<z.ZodObject<typ
   };
 }
 
-/** @param now for a run that has not ended: its metrics are of this moment. */
+/**
+ * @param steps of the definition, those of all branches and items
+ * @param now for a run that has not ended: its metrics are of this moment.
+ */
 export function presentMetrics(
   run: ExecutionDetails,
   metrics: NodeMetrics,
-  stepIds: readonly string[],
+  steps: number,
   now: Date,
 ): z.infer<typeof executionMetrics> {
   const { execution_id, workflow_id } = identityOf(run);
@@ -149,9 +152,9 @@ export function presentMetrics(
     workflow_id,
     total_duration_seconds: timesOf(run).execution_time_seconds,
     // Another producer's run may have steps and no definition.
-    node_count: Math.max(stepIds.length, metrics.steps_entered),
+    node_count: Math.max(steps, metrics.steps_entered),
     nodes_executed: metrics.nodes_executed,
-    nodes_skipped: isClosed(run) ? Math.max(stepIds.length - metrics.steps_entered, 0) : 0,
+    nodes_skipped: isClosed(run) ? Math.max(steps - metrics.steps_entered, 0) : 0,
     nodes_failed: metrics.nodes_failed,
     average_node_time_seconds: rounded(metrics.average_node_time_seconds),
     slowest_node_id: metrics.slowest_node_id,

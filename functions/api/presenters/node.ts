@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import type { ExecutionStatus } from '../../../shared/persistence/execution-queries.ts';
+import type { Plan } from '../../../shared/engine/plan.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import type { Node } from '../../../shared/persistence/node-queries.ts';
 import { count, json, jsonRecord, textOrNull, timestamp } from '../response-fields.ts';
+import { nodeKeys, presentPlace } from './place.ts';
 import { isoOf } from './run.ts';
 
 /** One answer shows no more nodes than these, and says so. */
@@ -37,11 +39,13 @@ const nodeState = z
   .meta({ id: 'NodeState' });
 
 export const nodeFields = {
-  execution_path: z.array(z.string()).describe('In order of execution.'),
+  execution_path: z
+    .array(z.string())
+    .describe('Keys of `node_states`, in the order in which the steps were started.'),
   node_states: z
     .record(z.string(), nodeState)
     .describe(
-      "By the step's id; a repeated visit's key ends in `#<visit>`, an item's begins with its scope. Steps that were not entered are there too.",
+      "By the step's id; what a loop visits again ends in its visit (`work#2`), what stands in a branch or item begins with that (`both[left].fetch`, `each[3].work`). Steps that were not entered are there too.",
     ),
 };
 
@@ -53,48 +57,45 @@ export interface PresentedNodes extends z.infer<z.ZodObject<typeof nodeFields>> 
 }
 
 /**
- * The nodes that were entered, in that order, then the steps that were not. A node's key is its step's id; a repeated visit's
- * ends in `#<visit>`, an item's begins with its scope.
+ * The nodes that were entered, in that order, then the steps that were not.
  * @param nodes at most `MAX_NODES` of the `total`
- * @param stepIds of the definition
+ * @param plan null: another producer's run has none
  */
 export function presentNodes(
   { nodes, total }: { readonly nodes: readonly Node[]; readonly total: number },
-  stepIds: readonly string[],
+  plan: Plan | null,
   { status, withLogs }: { readonly status: ExecutionStatus; readonly withLogs: boolean },
 ): PresentedNodes {
   const states = new Map<string, NodeState>();
-  const taken = new Set(stepIds);
+  const stepIds = [...(plan?.steps.keys() ?? [])];
+  const keys = nodeKeys(nodes, stepIds);
   const entered = new Set(nodes.map(({ step_id }) => step_id));
+  const setting = { run: status, plan, withLogs };
   let bytes = 0;
-  for (const node of nodes) {
-    let state = presentNode(node, status, withLogs);
+  nodes.forEach((node, place) => {
+    let state = presentNode(node, setting);
     bytes += Buffer.byteLength(JSON.stringify(state));
-    if (bytes > MAX_NODES_BYTES) state = presentNode(withoutData(node), status, withLogs);
-    const key = keyOf(node, taken);
-    taken.add(key);
-    states.set(key, state);
-  }
+    if (bytes > MAX_NODES_BYTES) state = presentNode(withoutData(node), setting);
+    states.set(keys[place] as string, state);
+  });
   // Beyond the limit nobody knows which steps were entered.
   const rest = total > nodes.length ? [] : stepIds.filter((stepId) => !entered.has(stepId));
   const neverEntered = rest.slice(0, Math.max(MAX_NODES - states.size, 0));
   for (const stepId of neverEntered) states.set(stepId, neverEnteredState(stepId, status));
   return {
-    execution_path: nodes.map(({ step_id }) => step_id),
+    execution_path: keys.filter((_, place) => nodes[place]?.started_at !== null),
     node_states: Object.fromEntries(states),
     isTruncated: total > nodes.length || rest.length > neverEntered.length,
   };
 }
 
-function keyOf({ scope, step_id, visit }: Node, taken: ReadonlySet<string>): string {
-  if (scope === '' && visit === 1) return step_id;
-  let key = `${scope === '' ? '' : `${scope}/`}${step_id}${visit === 1 ? '' : `#${visit}`}`;
-  // An id may be any text, another node's key too.
-  while (taken.has(key)) key += '#';
-  return key;
+interface Setting {
+  readonly run: ExecutionStatus;
+  readonly plan: Plan | null;
+  readonly withLogs: boolean;
 }
 
-function presentNode(node: Node, run: ExecutionStatus, withLogs: boolean): NodeState {
+function presentNode(node: Node, { run, plan, withLogs }: Setting): NodeState {
   const { step_id, output_data, completed_at } = node;
   const timestamp = isoOf(completed_at);
   return {
@@ -112,9 +113,10 @@ function presentNode(node: Node, run: ExecutionStatus, withLogs: boolean): NodeS
     metadata: {
       step_name: node.step_name,
       step_type: node.step_type,
-      agent_name: node.agent_name,
+      agent_name: node.agent_name || null,
       visit: node.visit,
       scope: node.scope,
+      ...presentPlace(node.scope, plan),
       ...(node.is_data_omitted && { data_omitted: true }),
     },
   };

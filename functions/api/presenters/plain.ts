@@ -3,6 +3,7 @@ import type { ExecutionDetails } from '../../../shared/persistence/execution-que
 import type { LogEntry } from '../../../shared/persistence/node-queries.ts';
 import { count, executionStatus, json, textOrNull, timestamp, uuid } from '../response-fields.ts';
 import { endOf, identityOf } from './execution.ts';
+import { withScope } from './place.ts';
 import { isoOf } from './run.ts';
 
 export const plainExecution = z
@@ -33,7 +34,10 @@ export const plainResult = z
 export const logEntry = z
   .strictObject({
     id: uuid,
-    step_name: z.string().meta({ examples: ['extract'] }),
+    step_name: z
+      .string()
+      .describe('With its branch or item before it: `each[3].extract`.')
+      .meta({ examples: ['extract'] }),
     step_type: z.string().meta({ examples: ['agent'] }),
     input_data: json,
     output_data: json,
@@ -83,7 +87,7 @@ export function presentLogEntry(entry: LogEntry): z.infer<typeof logEntry> {
   const { started_at, completed_at, created_at } = entry;
   return {
     id: entry.id,
-    step_name: entry.step_name,
+    step_name: withScope(entry.scope, entry.step_name),
     step_type: entry.step_type,
     input_data: entry.input_data,
     output_data: entry.output_data,

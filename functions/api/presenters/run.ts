@@ -40,9 +40,14 @@ const summaryFields = {
     .int()
     .nullable()
     .meta({ examples: [123] }),
+  parent_run_id: textOrNull.describe('The run that started it.'),
   sequence: count.describe('Raised by every transition, as monitoring updates count them.'),
   created_at: timestamp,
   started_at: timestamp.nullable(),
+  paused_at: timestamp
+    .nullable()
+    .describe('No step starts since then.')
+    .meta({ examples: [null] }),
   updated_at: timestamp.nullable(),
   completed_at: timestamp.nullable(),
   cancelled_at: timestamp.nullable().meta({ examples: [null] }),
@@ -71,17 +76,20 @@ export function presentRunSummary(run: RunSummary): z.infer<typeof runSummary> {
     workflow_name: run.workflow_name,
     workflow_definition_id: run.workflow_definition_id,
     version: run.version,
-    status: run.status,
+    status: run.execution_status,
     error_message: run.error_message,
     error_code: run.error_code,
     error_step_id: run.error_step_id,
     error_attempt: run.error_attempt,
     triggered_by: run.triggered_by,
     community_id: run.community_id,
+    parent_run_id: run.parent_run_id,
     sequence: run.sequence,
     created_at: run.created_at.toISOString(),
     // A PENDING run counts from its creation on every face (design §5).
     started_at: isoOf(run.started_at ?? run.created_at),
+    // What is closed is not paused any more.
+    paused_at: run.execution_status === 'PAUSED' ? isoOf(run.paused_at) : null,
     updated_at: isoOf(run.updated_at),
     completed_at: isoOf(run.completed_at),
     cancelled_at: isoOf(run.cancelled_at),

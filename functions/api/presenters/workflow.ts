@@ -3,6 +3,7 @@ import type { Workflow } from '../../../shared/application/register-workflow.ts'
 import { retry } from '../../../shared/definition/retry.ts';
 import { storedStep, type WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import { count, textOrNull, timestamp, uuid } from '../response-fields.ts';
+import { isoOf } from './run.ts';
 
 const fields = {
   id: uuid.meta({ examples: ['550e8400-e29b-41d4-a716-446655440001'] }),
@@ -12,6 +13,10 @@ const fields = {
   owner: z.string().meta({ examples: ['user@example.com'] }),
   created_at: timestamp,
   updated_at: timestamp,
+  paused_at: timestamp
+    .nullable()
+    .describe('Its runs begin paused since then.')
+    .meta({ examples: [null] }),
 };
 
 export const workflowSummary = z.strictObject(fields).meta({ id: 'WorkflowSummary' });
@@ -39,11 +44,12 @@ export const workflow = z
       ],
     }),
     retry: retry.optional(),
+    timeout_seconds: z.number().optional().describe('How long a run may take.'),
   })
   .meta({ id: 'Workflow' });
 
 export function presentWorkflowSummary(registered: Workflow): z.infer<typeof workflowSummary> {
-  const { id, name, description, version, owner, createdAt, updatedAt } = registered;
+  const { id, name, description, version, owner, createdAt, updatedAt, pausedAt } = registered;
   return {
     id,
     name,
@@ -52,6 +58,7 @@ export function presentWorkflowSummary(registered: Workflow): z.infer<typeof wor
     owner,
     created_at: createdAt.toISOString(),
     updated_at: updatedAt.toISOString(),
+    paused_at: isoOf(pausedAt),
   };
 }
 

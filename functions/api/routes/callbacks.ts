@@ -4,6 +4,7 @@ import { limits } from '../../../shared/config/limits.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { AttemptStatus } from '../../../shared/engine/state.ts';
 import type { Answer } from '../answer.ts';
+import { ApiError } from '../api-error.ts';
 import { envelope } from '../operation.ts';
 import { refusalError } from '../refusals.ts';
 import { defineRoute } from '../route.ts';
@@ -96,16 +97,19 @@ export const callbackRoutes = [
     path: '/api/v1/callbacks/{step_execution_id}/{token}/heartbeat',
     operationId: 'heartbeatCallback',
     audited: 'never',
-    summary: 'Says that the agent is still at it',
+    summary: 'Says that the agent is still at it, and asks whether it is still to be',
     operation: {
       tags: ['callbacks'],
       answers: { 200: envelope(z.strictObject({ ...settledFields, status: z.literal('RUNNING') })) },
       refusals: alreadySettled,
     },
-    async handle({ params, subject }, { changeRun }) {
+    async handle({ params, subject }, { changeRun, runs }) {
       const { step_execution_id } = params;
       if (!(await changeRun.heartbeat(subject.runId, step_execution_id))) {
-        throw refusalError({ outcome: 'refused', code: 'ATTEMPT_CLOSED' });
+        const attempt = await runs.maybeFindAttempt(step_execution_id);
+        throw new ApiError('CONFLICT', 'The step has been settled already: there is nothing left to do', {
+          details: { reason: 'ATTEMPT_CLOSED', status: (attempt ?? subject).status },
+        });
       }
       return { status: 200, message: 'Heartbeat received', data: { step_execution_id, status: 'RUNNING' } };
     },

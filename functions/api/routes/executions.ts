@@ -71,13 +71,13 @@ export const executionRoutes = [
     }),
     subjectName: 'Execution',
     find: ({ caller, params }, { executions }) => executions.maybeFindExecution(caller, params.id, 'visible'),
-    async handle({ subject, query: { include_logs: withLogs, include_metrics } }, { nodes }) {
-      const [stored, stepIds, metrics] = await Promise.all([
+    async handle({ subject, query: { include_logs: withLogs, include_metrics } }, { nodes, findPlan }) {
+      const [stored, plan, metrics] = await Promise.all([
         nodes.readNodes(subject.run_id, MAX_NODES),
-        nodes.readStepIds(subject.workflow_version_id),
+        findPlan(subject.workflow_version_id),
         include_metrics ? nodes.readNodeMetrics(subject.run_id) : null,
       ]);
-      const { isTruncated, ...presented } = presentNodes(stored, stepIds, {
+      const { isTruncated, ...presented } = presentNodes(stored, plan, {
         status: subject.execution_status,
         withLogs,
       });
@@ -87,7 +87,7 @@ export const executionRoutes = [
         data: {
           ...presentExecution(subject),
           ...presented,
-          ...(metrics && { metrics: presentMetrics(subject, metrics, stepIds, new Date()) }),
+          ...(metrics && { metrics: presentMetrics(subject, metrics, plan?.steps.size ?? 0, new Date()) }),
         },
         meta: isTruncated
           ? { node_states_truncated: true, node_states_limit: MAX_NODES, nodes_entered: stored.total }

@@ -169,7 +169,7 @@ export const plainRoutes = [
     params: executionIdParam,
     query: z.strictObject({
       step_type: parameterText.optional(),
-      step_name: parameterText.optional(),
+      step_name: parameterText.optional().describe("The step's own name, in whatever branch or item."),
       has_error: flag.optional().describe('Whether the attempt failed.'),
       q: parameterText
         .optional()

@@ -2,17 +2,16 @@ import { z } from 'zod';
 import type { Cancellation } from '../../../shared/application/change-run.ts';
 import type { Viewer } from '../../../shared/application/viewer.ts';
 import { limits } from '../../../shared/config/limits.ts';
-import type { Answer } from '../answer.ts';
-import { notFound } from '../api-error.ts';
 import { cancelExamples } from '../examples.ts';
 import { envelope } from '../operation.ts';
 import { findChangeableRun } from '../permissions.ts';
-import { presentRun, run } from '../presenters/run.ts';
+import { run } from '../presenters/run.ts';
 import { refusalError } from '../refusals.ts';
 import { runId, runStatus } from '../response-fields.ts';
+import { retryBody, retryGivenOf, retryRefusal } from '../retry-body.ts';
 import { defineRoute } from '../route.ts';
+import { runAnswer } from '../run-answer.ts';
 import { runIdParam } from '../schemas.ts';
-import type { ApiServices } from '../services.ts';
 
 export const cancelBody = z.strictObject({
   reason: z
@@ -65,36 +64,30 @@ export const runActionRoutes = [
     method: 'POST',
     path: '/api/v1/runs/{run_id}/retry',
     operationId: 'retryRun',
-    summary: 'Resumes a failed or cancelled run after its last completed step',
+    summary: 'Goes on with a run that has ended: from where it failed, or from any step that it came to',
     operation: {
       tags: ['runs'],
+      description:
+        'Without a body, a failed or cancelled run goes on after its last completed step; what has completed is kept. With `from_step`, a completed one too goes back to that step: in whatever branch or item it ran last, or in that of `from_scope`.',
       answers: { 202: envelope(run, { beside: { run_id: runId, status: runStatus } }) },
       refusals: {
-        CONFLICT: 'It has completed, or has not ended.',
+        CONFLICT:
+          'It has not ended; it has completed, and no step is named; or the version is not compatible with what it has done, and `details.step_ids` says with which steps.',
         PERMISSION_DENIED: '`can_execute` on the workflow of this run is needed.',
       },
+      bodyExamples: { as_it_was: {}, latest_version: { version: 'latest' } },
     },
     authentication: 'caller',
     scope: 'execute',
     params: runIdParam,
-    body: { schema: z.strictObject({}), maxBytes: limits.maxPayloadBytes, isOptional: true },
+    body: retryBody,
     subjectName: 'Run',
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
-    async handle({ caller, subject, audit }, services) {
-      const changed = await services.changeRun.retry(subject.runId, {}, audit);
-      if (!changed.ok) throw refusalError(changed.refusal);
+    async handle({ caller, subject, body, audit }, services) {
+      const given = await retryGivenOf(body, subject, services);
+      const changed = await services.changeRun.retry(subject.runId, given, audit);
+      if (!changed.ok) throw retryRefusal(changed.refusal, body);
       return runAnswer(caller, subject.runId, services, { status: 202, message: 'Run resumed' });
     },
   }),
 ];
-
-async function runAnswer(
-  caller: Viewer,
-  id: string,
-  { runs }: ApiServices,
-  { status, message }: Pick<Answer, 'status' | 'message'>,
-): Promise<Answer> {
-  const found = await runs.maybeFindRun(caller, id);
-  if (!found) throw notFound('Run');
-  return { status, message, data: presentRun(found), beside: { run_id: found.run_id, status: found.status } };
-}

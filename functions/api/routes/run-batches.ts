@@ -17,12 +17,16 @@ const bulkCancelled = z.strictObject({
   cancelled: count,
   remaining: count.describe('Found, and beyond what one request cancels.'),
 });
-const openStatus = z.enum(['PENDING', 'RUNNING'], { error: 'expected PENDING or RUNNING' });
+const openStatus = z.enum(['PENDING', 'RUNNING', 'PAUSED'], {
+  error: 'expected PENDING, RUNNING or PAUSED',
+});
 
 const bulkFilter = z.strictObject(
   {
     status: z
-      .union([openStatus, z.array(openStatus)], { error: 'expected PENDING, RUNNING or both' })
+      .union([openStatus, z.array(openStatus)], {
+        error: 'expected PENDING, RUNNING, PAUSED or a list of them',
+      })
       .optional(),
     ...runFilterFields,
     community_id: communityId.optional(),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { shownAs } from '../../../shared/documents/json-schema.ts';
-import type { RunStatus } from '../../../shared/engine/state.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
 import { envelope, pageOf } from '../operation.ts';
 import { isClosed } from '../presenters/execution.ts';
@@ -15,15 +15,18 @@ import { readStepPage } from '../step-page.ts';
 const statuses: readonly string[] = [
   'PENDING',
   'RUNNING',
+  'PAUSED',
   'COMPLETED',
   'FAILED',
   'CANCELLED',
-] satisfies RunStatus[];
+] satisfies ExecutionStatus[];
 
 const statusFilter = shownAs(
   z
     .union([z.string(), z.array(z.string())])
-    .transform((given) => [given].flat().flatMap((text) => text.toUpperCase().split(',')) as RunStatus[])
+    .transform(
+      (given) => [given].flat().flatMap((text) => text.toUpperCase().split(',')) as ExecutionStatus[],
+    )
     .refine(
       (given) => given.every((one) => statuses.includes(one)),
       `expected one of ${statuses.join(', ')}`,
@@ -90,11 +93,12 @@ export const runRoutes = [
     subjectName: 'Run',
     find: ({ caller, params }, { runs }) => runs.maybeFindRun(caller, params.run_id),
     async handle({ subject }) {
-      const { run_id, status } = subject;
+      const data = presentRun(subject);
+      const { run_id, status } = data;
       return {
         status: 200,
         message: 'Run retrieved',
-        data: presentRun(subject),
+        data,
         beside: { run_id, status },
         isFinal: isClosed(subject),
       };
@@ -111,8 +115,8 @@ export const runRoutes = [
     query: z.strictObject({ cursor: timeCursor.optional(), limit: pageLimit(1_000, 1_000) }),
     subjectName: 'Run',
     find: ({ caller, params }, { runs }) => runs.maybeFindRunStatus(caller, params.run_id),
-    async handle({ subject, query: { cursor, limit } }, { runs }) {
-      const page = await readStepPage(runs, subject.runId, { after: cursor ?? null, limit });
+    async handle({ subject, query: { cursor, limit } }, services) {
+      const page = await readStepPage(services, subject, { after: cursor ?? null, limit });
       return {
         status: 200,
         message: 'Steps retrieved',

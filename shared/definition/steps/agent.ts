@@ -5,7 +5,6 @@ import type { ExpressionCompiler } from '../expression.ts';
 import { retryField } from '../retry.ts';
 import {
   heading,
-  id,
   inputMapping,
   millisecondsOf,
   name,
@@ -30,7 +29,6 @@ export const agentSchema = z.strictObject({
     ),
   catch: catchField,
   ...results,
-  id,
   next_step: nextStep,
   input_mapping: inputMapping.describe(
     "What the agent gets; a string that starts `$.` or `$[` is a JSONPath over the run's data.",

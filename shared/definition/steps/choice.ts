@@ -10,7 +10,7 @@ import {
   pathsInCondition,
 } from '../choice-condition.ts';
 import type { ExpressionCompiler } from '../expression.ts';
-import { heading, id, name, whereFieldsAreRight } from '../step-fields.ts';
+import { heading, name, whereFieldsAreRight } from '../step-fields.ts';
 import type { ExpressionFinder, OwnPart } from '../step-type.ts';
 
 interface Rule extends Condition {
@@ -29,7 +29,7 @@ export const choiceSchema = z.strictObject({
   ...heading(z.literal('choice')),
   choices: z
     .array(rule, { error: 'expected a list of rules' })
-    .min(1)
+    .min(1, 'expected at least one rule')
     .superRefine(checkConditions)
     .describe(
       'Rules, in their order: `variable` and one comparison, or `and`, `or`, `not`; and `next_step`.',
@@ -38,7 +38,6 @@ export const choiceSchema = z.strictObject({
     .optional()
     .describe('The step that follows where no rule holds; absent: that is the error NO_CHOICE_MATCHED.'),
   catch: catchField,
-  id,
 });
 
 export type ChoiceDefinition = z.infer<typeof choiceSchema>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { limits } from '../../config/limits.ts';
 import type { FailStep } from '../../engine/plan.ts';
 import type { ExpressionCompiler } from '../expression.ts';
-import { errorCode, heading, id } from '../step-fields.ts';
+import { errorCode, heading } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
 
 /** The end, with an error. */
@@ -13,8 +13,7 @@ export const failSchema = z.strictObject({
     .string({ error: 'expected text' })
     .max(limits.maxErrorMessageLength)
     .optional()
-    .describe('Text, or a path to it; default: the name of the step.'),
-  id,
+    .describe('Text, or a path to it; default: at which step the workflow failed.'),
 });
 
 export type FailDefinition = z.infer<typeof failSchema>;

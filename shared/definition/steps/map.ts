@@ -3,7 +3,7 @@ import type { MapStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
 import type { ExpressionCompiler } from '../expression.ts';
 import { retryField } from '../retry.ts';
-import { heading, id, name, nextStep, path, results, timeoutSeconds } from '../step-fields.ts';
+import { heading, name, nextStep, path, results, timeoutSeconds } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
 
 /** The same steps for each item of a list, each on its own copy of the variables. */
@@ -26,7 +26,6 @@ export function mapSchema<Steps extends z.ZodType>(steps: Steps) {
     timeout_seconds: timeoutSeconds,
     catch: catchField,
     ...results,
-    id,
     next_step: nextStep,
     retry: retryField,
   });

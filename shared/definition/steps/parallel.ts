@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ParallelStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
 import { retryField } from '../retry.ts';
-import { heading, id, name, nextStep, results, timeoutSeconds } from '../step-fields.ts';
+import { heading, name, nextStep, results, timeoutSeconds } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
 
 /** Branches run side by side, each on its own copy of the variables. */
@@ -27,7 +27,6 @@ export function parallelSchema<Steps extends z.ZodType>(steps: Steps) {
       timeout_seconds: timeoutSeconds,
       catch: catchField,
       ...results,
-      id,
       next_step: nextStep,
       retry: retryField,
     })

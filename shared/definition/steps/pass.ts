@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { PassStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
 import type { ExpressionCompiler } from '../expression.ts';
-import { heading, id, json, nextStep, results } from '../step-fields.ts';
+import { heading, json, nextStep, results } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
 
 /** Reshapes data, and calls nobody. */
@@ -15,7 +15,6 @@ export const passSchema = z.strictObject({
     ),
   catch: catchField,
   ...results,
-  id,
   next_step: nextStep,
 });
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { SignalStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
-import { heading, id, name, nextStep, results, timeoutSeconds } from '../step-fields.ts';
+import { heading, name, nextStep, results, timeoutSeconds } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
 
 /** The run waits until somebody sends it a signal, which may have come before. */
@@ -13,7 +13,6 @@ export const signalSchema = z.strictObject({
   ),
   catch: catchField,
   ...results,
-  id,
   next_step: nextStep,
 });
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { SucceedStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
 import type { ExpressionCompiler } from '../expression.ts';
-import { heading, id, json } from '../step-fields.ts';
+import { heading, json } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
 
 /** The end, and a good one. */
@@ -12,7 +12,6 @@ export const succeedSchema = z.strictObject({
     .optional()
     .describe('The output: JSON in which a string that starts `$.` or `$[` is a JSONPath; default: null.'),
   catch: catchField,
-  id,
 });
 
 export type SucceedDefinition = z.infer<typeof succeedSchema>;

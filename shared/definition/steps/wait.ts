@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { WaitStep } from '../../engine/plan.ts';
+import { parseTimestamp } from '../../engine/timestamp.ts';
 import { catchField } from '../catch.ts';
 import type { ExpressionCompiler } from '../expression.ts';
 import { isPath } from '../path.ts';
 import {
   heading,
-  id,
   MAX_DURATION_SECONDS,
   nextStep,
   path,
@@ -13,7 +13,6 @@ import {
   whereFieldsAreRight,
 } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
-import { parseTimestamp } from '../timestamp.ts';
 
 const TIMESTAMP = 'expected an RFC 3339 timestamp, such as 2030-01-31T09:00:00Z, or a path';
 
@@ -34,7 +33,6 @@ export const waitSchema = z
       .describe('Until when: an RFC 3339 timestamp, or a path to one.'),
     catch: catchField,
     ...results,
-    id,
     next_step: nextStep,
   })
   .refine(({ seconds, until }) => (seconds === undefined) !== (until === undefined), {

@@ -3,7 +3,7 @@ import type { ChildWorkflowStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
 import type { ExpressionCompiler } from '../expression.ts';
 import { retryField } from '../retry.ts';
-import { heading, id, inputMapping, name, nextStep, results, timeoutSeconds } from '../step-fields.ts';
+import { heading, inputMapping, name, nextStep, results, timeoutSeconds } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
 
 /** Another workflow runs as a child of this run. */
@@ -20,7 +20,6 @@ export const workflowSchema = z.strictObject({
   timeout_seconds: timeoutSeconds,
   catch: catchField,
   ...results,
-  id,
   next_step: nextStep,
   input_mapping: inputMapping.describe(
     "The child's `input_data`; a string that starts `$.` or `$[` is a JSONPath over the run's data.",

@@ -1,6 +1,7 @@
 import type { Json } from '../json.ts';
 import type { WaitStep } from '../plan.ts';
 import type { StepBehaviour } from '../step-behaviour.ts';
+import { parseTimestamp } from '../timestamp.ts';
 
 /*
  *   start  --> RUNNING until its time       | EXPRESSION_ERROR: it says no time that can be waited for
@@ -38,10 +39,7 @@ function afterSeconds(value: Json, now: number): number | null {
   return typeof value === 'number' && value >= 0 ? Math.ceil(now + value * 1_000) : null;
 }
 
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/;
-
 function timestamp(value: Json): number | null {
-  if (typeof value !== 'string' || !RFC_3339.test(value)) return null;
-  const time = Date.parse(value.replace(' ', 'T'));
-  return Number.isNaN(time) ? null : time;
+  const time = typeof value === 'string' ? parseTimestamp(value) : null;
+  return time && Math.ceil((time.epochSeconds + Number(`0.${time.fraction || '0'}`)) * 1_000);
 }

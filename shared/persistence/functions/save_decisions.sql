@@ -155,7 +155,7 @@ begin
     if signals_taken is not null then
         for change in select * from json_to_recordset(signals_taken) as v (run_id text, id text, taken_by text) loop
             update signals as g set taken_by = change.taken_by
-             where g.run_id = change.run_id and g.id = change.id and (g.taken_by is not distinct from null);
+             where g.run_id = change.run_id and g.id = change.id and coalesce(g.taken_by, '') is not distinct from '';
             if not found then perform refuse_stale('signal', change.id); end if;
         end loop;
     end if;

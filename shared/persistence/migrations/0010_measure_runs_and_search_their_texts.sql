@@ -57,8 +57,9 @@ create table closed_run_counts (
 create function count_closed_run() returns trigger language plpgsql security definer set search_path = public as $$
 declare
     my_shard constant integer := pg_backend_pid() % 32;
-    -- A retried run ends again: since the retry.
-    took constant interval := greatest(interval '0', new.completed_at - coalesce(new.retried_at, new.begun_at));
+    -- A retried run ends again: since the retry. Another producer's times may be any.
+    took constant interval := greatest(interval '0', least(interval '100 years',
+        coalesce(new.completed_at - coalesce(new.retried_at, new.begun_at), interval '0')));
     label varchar(255);
 begin
     -- That of count_run: with one lock for both, whichever is first, two transactions cannot wait for each other.

@@ -73,7 +73,8 @@ beforeAll(async () => {
   );
   // As autovacuum does: an index alone answers only where it is known that all see its rows.
   await database.execute('vacuum (analyze)');
-});
+  // Filling takes a minute where others are at work too.
+}, 180_000);
 afterAll(async () => {
   await database?.close();
   await fresh?.drop();
@@ -136,6 +137,8 @@ describe('on 100,000 rows no statement reads a whole table', () => {
     ['permissions', (s) => createWorkflowGrants(s).listGrants(id, later)],
     ['a permission to revoke', (s) => createWorkflowGrants(s).deleteGrant(id, id, auditEntry)],
     ['a workflow to archive', (s) => createWorkflows(s).archiveWorkflow(user, id, auditEntry)],
+    ['a version of a workflow', (s) => createWorkflows(s).maybeFindVersion(id, null)],
+    ['a workflow to pause', (s) => createWorkflows(s).setPaused(user, id, true, auditEntry)],
     ['workflows', (s) => createWorkflows(s).listWorkflows(user, {}, first)],
     ['workflows, later', (s) => createWorkflows(s).listWorkflows(user, {}, later)],
     ['workflows of a name', (s) => createWorkflows(s).listWorkflows(user, { name: 'w7' }, first)],
@@ -155,6 +158,12 @@ describe('on 100,000 rows no statement reads a whole table', () => {
     ],
     ['steps', (s) => createRunQueries(s).readSteps('run7', { after: null, limit: 1_001 })],
     ['steps, later', (s) => createRunQueries(s).readSteps('run7', later)],
+    ['a signal', (s) => createRunQueries(s).hasSignal('run7', 'signal7')],
+    ['all paused runs', (s) => createRunQueries(s).listRuns(admin, { statuses: ['PAUSED'] }, first)],
+    [
+      'open runs to pause',
+      (s) => createRunBatches(s).findOpenRunsOf(id, { isPaused: false, after: id, limit: 500 }),
+    ],
     ['an attempt', (s) => createRunQueries(s).maybeFindAttempt('step7')],
     ['an execution', (s) => createExecutionQueries(s).maybeFindExecution(user, id, 'visible')],
     ['one’s own execution', (s) => createExecutionQueries(s).maybeFindExecution(user, id, 'own')],
@@ -203,7 +212,6 @@ describe('on 100,000 rows no statement reads a whole table', () => {
           .readNodeMetrics('run7')
           .catch(() => null),
     ],
-    ['step ids', (s) => createNodeQueries(s).readStepIds(id)],
     [
       'logs',
       (s) =>

@@ -93,6 +93,19 @@ describe('counts of closed runs', () => {
     expect((await counts()).map(({ runs }) => runs)).toEqual([1, 1]);
   });
 
+  it('take any times of another producer', async () => {
+    const runIds = await openRuns(2);
+    await database.execute(`update workflow_runs set started_at = '-infinity' where run_id = $1`, [
+      runIds[0],
+    ]);
+    await database.execute(
+      `update workflow_runs set started_at = null, created_at = null where run_id = $1`,
+      [runIds[1]],
+    );
+    await database.execute(`update workflow_runs set status = 'COMPLETED', completed_at = now()`);
+    expect((await counts()).map(({ runs, buckets }) => [runs, buckets.at(-1)])).toEqual([[2, 1]]);
+  });
+
   it('go with their transaction', async () => {
     const runIds = await openRuns(1);
     const rolledBack = database.transaction(async (statements) => {

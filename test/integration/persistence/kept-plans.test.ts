@@ -26,6 +26,7 @@ import { readsDuring } from '../../support/table-reads.ts';
  */
 
 const ROWS = 100_000;
+const PART = 10_000;
 /** Enough for Postgres to have settled on a plan: it tries five times what another plan would cost, unless it is told not to. */
 const CALLS = 8;
 /** A look-up of one key touches a few blocks of each index, an index of so many rows has hundreds. */
@@ -245,12 +246,18 @@ describe.each([
       await fill(1, rows);
       await other.execute('vacuum analyze');
     }
+    const backend = async () => (await connection.one<{ pid: number }>('select pg_backend_pid() as pid')).pid;
+    const first = await backend();
     for (const sql of CONTROLS) await other.execute(sql);
     const controls = ['falls_in', 'reads_an_index'].map((name) => callOf(name));
     // The controls first: what the others write and undo makes tables larger.
     for (const calls of [controls, Object.values(CALL_OF)])
       for (let i = 0; i < CALLS; i++) for (const call of calls) await tried(connection, call);
-    await fill(rows + 1, ROWS);
+    // In parts: a connection that is idle for ten seconds is replaced, and its plans are gone.
+    for (let from = rows + 1; from <= ROWS; from += PART) {
+      await fill(from, Math.min(from + PART - 1, ROWS));
+      expect(await backend()).toBe(first);
+    }
     // What this one read must not be counted later.
     await other.many('select pg_stat_force_next_flush()');
     await other.close();

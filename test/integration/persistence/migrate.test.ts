@@ -35,21 +35,38 @@ async function query(sql: string): Promise<Record<string, unknown>[]> {
   }
 }
 
+/** Beside those that migrations made. */
 async function functionNames(): Promise<unknown[]> {
   const rows = await query(
     `select proname as name from pg_proc where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype`,
   );
-  return rows.map(({ name }) => name).sort();
-}
-
-/** What shared/persistence/functions has. */
-async function committedFunctions(): Promise<string[]> {
-  const folder = new URL('../../../shared/persistence/functions/', import.meta.url);
+  const folder = new URL('../../../shared/persistence/migrations/', import.meta.url);
   const texts = await Promise.all(
     (await readdir(folder)).map((name) => readFile(new URL(name, folder), 'utf8')),
   );
+  const migrated = new Set(
+    texts.flatMap((text) => [...text.matchAll(/^create function (\w+)/gm)].map(([, name]) => name)),
+  );
+  return rows.flatMap(({ name }) => (migrated.has(name as string) ? [] : [name])).sort();
+}
+
+/** What shared/persistence/functions has, and the migrations besides. */
+async function committedFunctions(): Promise<string[]> {
+  const folders = ['functions', 'migrations'].map(
+    (name) => new URL(`../../../shared/persistence/${name}/`, import.meta.url),
+  );
+  const texts = await Promise.all(
+    folders.map(async (folder) =>
+      Promise.all((await readdir(folder)).map((name) => readFile(new URL(name, folder), 'utf8'))),
+    ),
+  );
   return texts
-    .flatMap((text) => [...text.matchAll(/^create or replace function (\w+)/gm)].map(([, name]) => name!))
+    .flat()
+    .flatMap((text) =>
+      [...text.matchAll(/^create (?:or replace )?function (\w+)\([^)]*\)\s+returns (?!trigger)/gm)].map(
+        ([, name]) => name!,
+      ),
+    )
     .sort();
 }
 

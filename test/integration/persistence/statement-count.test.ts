@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
@@ -36,15 +37,49 @@ async function runsAt(stage: 'PENDING' | 'RUNNING' | 'WAITING' | 'FAILED', count
 
 const failed: AgentOutcome = { status: 'failed', error: { code: 'X', message: 'x', retryable: true } };
 
-async function openAttempts(runIds: readonly string[]) {
+/** Of all steps, or of one. */
+async function openAttempts(runIds: readonly string[], stepId: string | null = null) {
   return engine.database.many<{ run_id: string; id: string }>(
-    `select run_id, step_execution_id as id from step_executions where run_id = any($1) and status in ('PENDING', 'RUNNING')`,
-    [runIds],
+    `select run_id, step_execution_id as id from step_executions
+      where run_id = any($1) and status in ('PENDING', 'RUNNING') and ($2::text is null or step_id = $2)`,
+    [runIds, stepId],
   );
 }
 
-async function answers(runIds: readonly string[], outcome: AgentOutcome): Promise<BatchItem[]> {
-  return (await openAttempts(runIds)).map(({ run_id: runId, id }) => ({
+/** Runs whose first step leads to this one, which is requested. */
+async function scopedRuns(scoped: object, count: number): Promise<string[]> {
+  const { workflowId } = await engine.registerWorkflow({
+    name: `scoped-${randomUUID()}`,
+    start_step: 'first',
+    steps: { first: { type: 'pass', result: null, next_step: 'scoped' }, scoped },
+  });
+  const runIds: string[] = [];
+  for (let i = 0; i < count; i++)
+    runIds.push(await engine.start(workflowId, { input: { items: [1, 2, 3] } }));
+  await engine.decideBatch(runIds.map((runId) => ({ runId, event: { type: 'execution_requested' } })));
+  return runIds;
+}
+
+const inside = (id: string) => ({
+  start_step: id,
+  steps: { [id]: { agent_name: 'x', input_mapping: { i: '$.workflow_input' } } },
+});
+const branches = { type: 'parallel', branches: { left: inside('in-left'), right: inside('in-right') } };
+const items = { type: 'map', items: '$.workflow_input.items', max_concurrency: 1, ...inside('each') };
+
+async function stepRequests(runIds: readonly string[], stepId = 'scoped'): Promise<BatchItem[]> {
+  return (await openAttempts(runIds, stepId)).map(({ run_id: runId, id }) => ({
+    runId,
+    event: { type: 'step_requested', stepExecutionId: id },
+  }));
+}
+
+async function answers(
+  runIds: readonly string[],
+  outcome: AgentOutcome,
+  stepId: string | null = null,
+): Promise<BatchItem[]> {
+  return (await openAttempts(runIds, stepId)).map(({ run_id: runId, id }) => ({
     runId,
     event: { type: 'agent_answered', stepExecutionId: id, attempt: null, logs: null, outcome },
   }));
@@ -70,6 +105,7 @@ async function theirRuns(count: number): Promise<string[]> {
 
 const LOCK = 'lock_runs';
 const ATTEMPTS = 'load_attempts';
+const JOINS = 'load_joins';
 const DATA = 'load_run_data';
 const ROUTES = 'load_agent_routes';
 const SAVE = 'save_decisions';
@@ -113,7 +149,7 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
   [
     'retries of failed runs',
     async (size) => of(await runsAt('FAILED', size), { type: 'retry_requested' }),
-    ['begin', LOCK, ATTEMPTS, DATA, SAVE, 'commit', PUBLISHED],
+    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, SAVE, 'commit', PUBLISHED],
   ],
   [
     "another producer's requests, each with a plan of its own",
@@ -130,7 +166,7 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
   [
     'repeats, which change nothing',
     async (size) => of(await runsAt('RUNNING', size), { type: 'execution_requested' }),
-    ['begin', LOCK, DATA, 'commit'],
+    ['begin', LOCK, 'commit'],
   ],
   [
     'a mix of everything',
@@ -144,7 +180,58 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
         ...of(await each('RUNNING'), { type: 'cancellation_requested', by: null, reason: null }),
       ];
     },
-    ['begin', LOCK, ATTEMPTS, VERSIONS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
+    ['begin', LOCK, ATTEMPTS, VERSIONS, JOINS, ATTEMPTS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'requests that open branches',
+    async (size) => {
+      const runIds = await scopedRuns(branches, size);
+      return stepRequests(runIds);
+    },
+    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'requests that start what stands in a branch',
+    async (size) => {
+      const runIds = await scopedRuns(branches, size);
+      await engine.decideBatch(await stepRequests(runIds));
+      return stepRequests(runIds, 'in-left');
+    },
+    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'answers that end items of a map, which opens the next',
+    async (size) => {
+      const runIds = await scopedRuns(items, size);
+      await engine.decideBatch(await stepRequests(runIds));
+      await engine.decideBatch(await stepRequests(runIds, 'each'));
+      return answers(runIds, { status: 'completed', output: 1 }, 'each');
+    },
+    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'requests that settle joins, with what their children came to',
+    async (size) => {
+      const runIds = await scopedRuns(branches, size);
+      await engine.decideBatch(await stepRequests(runIds));
+      for (const step of ['in-left', 'in-right']) {
+        await engine.decideBatch(await stepRequests(runIds, step));
+        await engine.decideBatch(await answers(runIds, { status: 'completed', output: 1 }, step));
+      }
+      return stepRequests(runIds, 'scoped');
+    },
+    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, ATTEMPTS, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'signals that nobody waits for',
+    async (size) =>
+      of(await runsAt('RUNNING', size), { type: 'signal_received', name: 'go', signalId: 's', payload: 1 }),
+    ['begin', LOCK, ATTEMPTS, DATA, SAVE, 'commit', PUBLISHED],
+  ],
+  [
+    'pauses',
+    async (size) => of(await runsAt('RUNNING', size), { type: 'pause_requested' }),
+    ['begin', LOCK, SAVE, 'commit', PUBLISHED],
   ],
 ];
 

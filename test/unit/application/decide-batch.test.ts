@@ -95,7 +95,6 @@ describe('decideBatch', () => {
     expect(store.asked).toEqual([
       'begin',
       'lockRuns',
-      'loadAttempts',
       'loadVersions',
       'loadData',
       'loadAgentRoutes',
@@ -178,7 +177,7 @@ describe('decideBatch', () => {
     ).toEqual([
       ['a', 'COMPLETED', { i: { n: 'r1' } }],
       ['b', 'CANCELLED', { before: { rows: 3 } }],
-      ['b', 'PENDING', { before: { rows: 3 } }],
+      ['b', 'PENDING', null],
     ]);
   });
 

@@ -74,6 +74,17 @@ describe('a record means', () => {
       { runId: 'r1', event: { type: 'step_requested', stepExecutionId: 'a-1' } },
     ],
     [
+      'a child that is to go on, for the attempt that waits for it now',
+      {
+        message_type: 'retry_request',
+        run_id: 'r1',
+        step_execution_id: 'a-1',
+        retry_token: 'token-of-retry r1 a-1',
+        timestamp,
+      },
+      { runId: 'r1', event: { type: 'retry_requested', parentStepExecutionId: 'a-1' } },
+    ],
+    [
       "a wake of a run, by the database's clock",
       { message_type: 'wake', run_id: 'r1', step_execution_id: null, timestamp },
       { runId: 'r1', event: { type: 'woken', stepExecutionId: null, at: T0 - 1_000 } },
@@ -219,6 +230,17 @@ describe('a dead letter is a record that', () => {
       'has a token of another attempt',
       { ...result, result_token: 'token-of-a-2' },
       'result_token: expected the token of the task',
+    ],
+    [
+      "asks for a retry with a token of an agent's task",
+      {
+        message_type: 'retry_request',
+        run_id: 'r1',
+        step_execution_id: 'a-1',
+        retry_token: 'token-of-a-1',
+        timestamp,
+      },
+      'retry_token: expected the token of the run and of the step that waits for it',
     ],
     ['has no token', { ...result, result_token: undefined }, /^result_token: /],
     [

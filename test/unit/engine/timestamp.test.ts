@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareTimestamps, parseTimestamp } from '../../../shared/definition/timestamp.ts';
+import { compareTimestamps, parseTimestamp } from '../../../shared/engine/timestamp.ts';
 
 describe('RFC 3339', () => {
   it.each([
@@ -12,7 +12,8 @@ describe('RFC 3339', () => {
     ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z'],
   ])('%s is %s', (text, iso) => {
     const timestamp = parseTimestamp(text);
-    const epochMs = (timestamp?.epochSeconds ?? NaN) * 1_000 + Number(`0.${timestamp?.fraction || 0}`) * 1_000;
+    const epochMs =
+      (timestamp?.epochSeconds ?? NaN) * 1_000 + Number(`0.${timestamp?.fraction || 0}`) * 1_000;
     expect(new Date(epochMs).toISOString()).toBe(iso);
   });
 

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { limits } from '../../../shared/config/limits.ts';
+import { type AnswerSpec, envelope } from '../operation.ts';
+import { findChangeableRun, findManageable } from '../permissions.ts';
+import { run } from '../presenters/run.ts';
+import { refusalError } from '../refusals.ts';
+import { count, runId, runStatus, uuid } from '../response-fields.ts';
+import { type AnyRoute, defineRoute } from '../route.ts';
+import { runAnswer } from '../run-answer.ts';
+import { idParam, runIdParam } from '../schemas.ts';
+
+const nothing = { schema: z.strictObject({}), maxBytes: limits.maxPayloadBytes, isOptional: true } as const;
+const changedRun: AnswerSpec = envelope(run, { beside: { run_id: runId, status: runStatus } });
+
+interface Wording {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly message: string;
+}
+
+const ofRun: Record<'pause' | 'resume', Wording> = {
+  pause: {
+    operationId: 'pauseRun',
+    summary: 'Pauses a run: no step starts until it is resumed',
+    description:
+      'What is under way goes on; answers, timers and signals that come meanwhile are kept, and take effect when it is resumed. A run that is paused stays so.',
+    message: 'Run paused',
+  },
+  resume: {
+    operationId: 'resumeRun',
+    summary: 'Resumes a paused run',
+    description:
+      'What was kept takes effect, and what fell due is due now. A run that is not paused stays so.',
+    message: 'Run resumed',
+  },
+};
+
+const ofWorkflow: Record<'pause' | 'resume', Wording> = {
+  pause: {
+    operationId: 'pauseWorkflow',
+    summary: 'Pauses a workflow: its open runs, and those that begin from now on',
+    description: 'Runs that are paused already stay so. Asked for again, it goes on with what is left.',
+    message: 'Workflow paused',
+  },
+  resume: {
+    operationId: 'resumeWorkflow',
+    summary: 'Resumes a workflow with its paused runs',
+    description: 'Those too that were paused one by one. Asked for again, it goes on with what is left.',
+    message: 'Workflow resumed',
+  },
+};
+
+export const pauseRoutes = (['pause', 'resume'] as const).flatMap((what) => [
+  runRoute(what),
+  workflowRoute(what),
+]);
+
+function runRoute(what: 'pause' | 'resume'): AnyRoute {
+  const { message, operationId, summary, description } = ofRun[what];
+  /** It is so already. */
+  const settled = what === 'pause' ? 'RUN_PAUSED' : 'RUN_NOT_PAUSED';
+  return defineRoute({
+    method: 'POST',
+    path: `/api/v1/runs/{run_id}/${what}`,
+    operationId,
+    summary,
+    operation: {
+      tags: ['runs'],
+      description,
+      answers: { 200: changedRun },
+      refusals: {
+        BAD_REQUEST: 'It has ended.',
+        PERMISSION_DENIED: '`can_execute` on the workflow of this run is needed.',
+      },
+    },
+    authentication: 'caller',
+    scope: 'execute',
+    params: runIdParam,
+    body: nothing,
+    subjectName: 'Run',
+    find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
+    async handle({ caller, subject, audit }, services) {
+      const changed = await services.changeRun[what](subject.runId, audit);
+      if (changed.ok) return runAnswer(caller, subject.runId, services, { status: 200, message });
+      const { refusal } = changed;
+      if (refusal.outcome !== 'refused' || refusal.code !== settled)
+        throw refusalError(refusal, 'BAD_REQUEST');
+      return runAnswer(caller, subject.runId, services, {
+        status: 200,
+        message: `${message} before`,
+        changesNothing: true,
+      });
+    },
+  });
+}
+
+function workflowRoute(what: 'pause' | 'resume'): AnyRoute {
+  const { message, operationId, summary, description } = ofWorkflow[what];
+  return defineRoute({
+    method: 'POST',
+    path: `/api/v1/workflows/{id}/${what}`,
+    operationId,
+    summary,
+    operation: {
+      tags: ['runs'],
+      description,
+      answers: {
+        200: envelope(
+          z.strictObject({
+            id: uuid,
+            paused: z.boolean(),
+            runs: count.describe('Open runs that this has paused or resumed.'),
+          }),
+          { beside: { id: uuid } },
+        ),
+      },
+      refusals: { PERMISSION_DENIED: 'Only its owner may change this workflow.' },
+    },
+    authentication: 'caller',
+    params: idParam,
+    body: nothing,
+    subjectName: 'Workflow',
+    find: ({ caller, params }, services) => findManageable(caller, params.id, services),
+    async handle({ caller, subject, audit }, { setWorkflowPaused }) {
+      const isPaused = what === 'pause';
+      const { isChanged, runs } = await setWorkflowPaused(caller, subject.id, isPaused, audit);
+      return {
+        status: 200,
+        message,
+        data: { id: subject.id, paused: isPaused, runs },
+        beside: { id: subject.id },
+        changesNothing: !isChanged && runs === 0,
+      };
+    },
+  });
+}

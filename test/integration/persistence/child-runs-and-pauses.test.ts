@@ -1,0 +1,345 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createChangeRun } from '../../../shared/application/change-run.ts';
+import { createSetWorkflowPaused } from '../../../shared/application/pause-workflow.ts';
+import type { AgentOutcome } from '../../../shared/engine/event.ts';
+import type { Json } from '../../../shared/engine/json.ts';
+import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
+import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
+import { createWorkflows } from '../../../shared/persistence/workflows.ts';
+import { auditEntry } from '../../support/audit-entry.ts';
+import { type EngineHarness, openEngineHarness, sequence, topics } from '../../support/engine-harness.ts';
+
+/** What steps start, what pauses hold and what retries go on with, in the tables. */
+
+let engine: EngineHarness;
+beforeAll(async () => {
+  engine = await openEngineHarness(inject('databaseUrl'));
+});
+afterAll(() => engine?.close());
+
+const requested = { type: 'execution_requested' } as const;
+const completed = (output: Json): AgentOutcome => ({ status: 'completed', output });
+const failed: AgentOutcome = { status: 'failed', error: { code: 'BAD', message: 'no', retryable: false } };
+const running = { outcome: 'decided', status: 'RUNNING' } as const;
+
+async function runOf(definition: object, owner?: string): Promise<string> {
+  const { workflowId } = await engine.registerWorkflow(definition, owner);
+  const runId = await engine.start(workflowId, { input: { n: 1 } });
+  await engine.decide(runId, requested);
+  return runId;
+}
+
+const parentOf = (workflow: object) => ({
+  name: `parent-${randomUUID()}`,
+  start_step: 'child',
+  retry: [],
+  steps: { child: { type: 'workflow', input_mapping: { got: '$.workflow_input.n' }, ...workflow } },
+});
+
+describe('a child run', () => {
+  it('is inserted with its request, by the latest version, as its parent’s owner’s', async () => {
+    const child = sequence(['a']);
+    const { workflowId, versionId } = await engine.registerWorkflow(child);
+    const { workflowId: parentWorkflow } = await engine.registerWorkflow(
+      parentOf({ workflow_name: child.name }),
+    );
+    const parent = await engine.start(parentWorkflow, { input: { n: 1 } });
+    await engine.database.execute('update workflow_runs set community_id = 7 where run_id = $1', [parent]);
+    expect(await engine.decide(parent, requested)).toEqual(running);
+
+    const [attempt] = await engine.attemptRows(parent);
+    const childRunId = attempt?.child_run_id as string;
+    expect(attempt).toMatchObject({ status: 'RUNNING', agent_name: '', input_data: { got: 1 } });
+    expect(await engine.runRow(childRunId)).toMatchObject({
+      id: childRunId.slice('run-'.length),
+      status: 'PENDING',
+      workflow_id: `wf-${child.name}-1`,
+      workflow_name: child.name,
+      workflow_definition_id: workflowId,
+      workflow_version_id: versionId,
+      version: 1,
+      owner: 'ann',
+      triggered_by: 'ann',
+      community_id: 7,
+      input_data: { got: 1 },
+      depth: 1,
+      parent_run_id: parent,
+      parent_step_execution_id: attempt?.step_execution_id,
+      wake_at: expect.any(Date),
+      paused_at: null,
+    });
+    const request = engine.broker.published.find(({ key }) => key === childRunId);
+    expect(request).toMatchObject({
+      topic: topics.executionRequests,
+      value: { message_type: 'execution_request', run_id: childRunId, input_data: { got: 1 } },
+    });
+
+    await engine.decide(childRunId, requested);
+    await engine.answer(childRunId, completed('done'));
+    const answer = engine.broker.published.findLast(({ topic }) => topic === topics.results);
+    expect(answer).toMatchObject({
+      key: parent,
+      value: {
+        message_type: 'agent_result',
+        step_execution_id: attempt?.step_execution_id,
+        status: 'completed',
+        output_data: 'done',
+        result_token: `token-of-${attempt?.step_execution_id as string}`,
+      },
+    });
+  });
+
+  it('is cancelled with its parent, and retried with it', async () => {
+    const child = sequence(['a'], { retry: [] });
+    await engine.registerWorkflow(child);
+    const parent = await runOf(parentOf({ workflow_name: child.name }));
+    const [{ child_run_id: childRunId, step_execution_id: waiting } = {}] = await engine.attemptRows(parent);
+    await engine.decide(childRunId as string, requested);
+    await engine.answer(childRunId as string, failed);
+    await engine.answer(parent, failed);
+    expect(await engine.runRow(parent)).toMatchObject({ status: 'FAILED' });
+
+    expect(await engine.decide(parent, { type: 'retry_requested' })).toEqual(running);
+    const retry = engine.broker.published.findLast(({ key }) => key === childRunId);
+    const again = (await engine.attemptRows(parent))[1];
+    expect(again).toMatchObject({ attempt: 2, child_run_id: childRunId, input_data: { got: 1 } });
+    expect(again?.step_execution_id).not.toBe(waiting);
+    expect(retry?.value).toMatchObject({
+      message_type: 'retry_request',
+      run_id: childRunId,
+      step_execution_id: again?.step_execution_id,
+    });
+    const event = {
+      type: 'retry_requested',
+      parentStepExecutionId: again?.step_execution_id as string,
+    } as const;
+    expect(await engine.decide(childRunId as string, event)).toEqual(running);
+    expect(await engine.runRow(childRunId as string)).toMatchObject({
+      status: 'RUNNING',
+      parent_step_execution_id: again?.step_execution_id,
+    });
+
+    await engine.decide(parent, { type: 'cancellation_requested', by: 'bob', reason: null });
+    const cancellation = engine.broker.published.findLast(
+      ({ topic, key }) => topic === topics.cancellationRequests && key === childRunId,
+    );
+    expect(cancellation?.value).toMatchObject({ message_type: 'cancellation_request', run_id: childRunId });
+  });
+
+  it.each<[string, object, (name: string) => Promise<unknown>]>([
+    ['that nobody has', {}, async () => {}],
+    ['of another owner', {}, (name) => engine.registerWorkflow({ ...sequence(['a']), name }, 'bob')],
+    [
+      'of a version that is not there',
+      { version: 2 },
+      (name) => engine.registerWorkflow({ ...sequence(['a']), name }),
+    ],
+    [
+      'that is archived',
+      {},
+      async (name) => {
+        const { workflowId } = await engine.registerWorkflow({ ...sequence(['a']), name });
+        await engine.database.execute('update workflows set archived_at = now() where id = $1', [workflowId]);
+      },
+    ],
+  ])('of a workflow %s is not started', async (_, given, prepare) => {
+    const name = `other-${randomUUID()}`;
+    await prepare(name);
+    const parent = await runOf(parentOf({ workflow_name: name, ...given }));
+    expect(await engine.runRow(parent)).toMatchObject({ status: 'FAILED', error_code: 'WORKFLOW_NOT_FOUND' });
+  });
+
+  it('of an older version is started by its number', async () => {
+    const name = `other-${randomUUID()}`;
+    for (const stepId of ['a', 'b']) await engine.registerWorkflow({ ...sequence([stepId]), name });
+    const parent = await runOf(parentOf({ workflow_name: name, version: 1 }));
+    const [{ child_run_id: childRunId } = {}] = await engine.attemptRows(parent);
+    expect(await engine.runRow(childRunId as string)).toMatchObject({
+      version: 1,
+      workflow_id: `wf-${name}-1`,
+    });
+  });
+});
+
+describe('a pause', () => {
+  it('holds what follows, and lets it go on at the resume', async () => {
+    const runId = await runOf(sequence(['a', 'b']));
+    expect(await engine.decide(runId, { type: 'pause_requested' })).toEqual(running);
+    expect(await engine.runRow(runId)).toMatchObject({ status: 'RUNNING', execution_status: 'PAUSED' });
+    await engine.answer(runId, completed(1));
+    const [, held] = await engine.attemptRows(runId);
+    expect(held).toMatchObject({ step_id: 'b', status: 'PENDING', wake_at: null, input_data: null });
+    const stepExecutionId = held?.step_execution_id as string;
+    expect(await engine.decide(runId, { type: 'step_requested', stepExecutionId })).toEqual({
+      outcome: 'refused',
+      code: 'RUN_PAUSED',
+    });
+
+    expect(await engine.decide(runId, { type: 'resume_requested' })).toEqual(running);
+    expect(await engine.runRow(runId)).toMatchObject({ paused_at: null, execution_status: 'RUNNING' });
+    expect(engine.broker.published.at(-1)?.value).toMatchObject({
+      message_type: 'step_request',
+      step_execution_id: stepExecutionId,
+    });
+    expect((await engine.attemptRows(runId))[1]).toMatchObject({ wake_at: expect.any(Date) });
+    await engine.decide(runId, { type: 'step_requested', stepExecutionId });
+    await engine.answer(runId, completed('end'));
+    expect(await engine.runRow(runId)).toMatchObject({ status: 'COMPLETED', output_data: 'end' });
+  });
+
+  it('of a workflow holds its open runs and those that begin later, until it is resumed', async () => {
+    const workflows = createWorkflows(engine.database);
+    const changeRun = createChangeRun(engine.decideBatch, createAgentCalls(engine.database));
+    const runs = createRunBatches(engine.database);
+    const setPaused = createSetWorkflowPaused({ workflows, runs, changeRun });
+    const ann = { userId: 'ann', isAdmin: false, communities: [] };
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const open = await Promise.all(Array.from({ length: 3 }, () => engine.start(workflowId)));
+    const ended = await engine.start(workflowId);
+    await engine.decide(ended, { type: 'cancellation_requested', by: null, reason: null });
+
+    expect(await setPaused({ ...ann, userId: 'bob' }, workflowId, true, auditEntry)).toBeNull();
+    expect(await setPaused(ann, workflowId, true, auditEntry)).toEqual({ changed: 3 });
+    expect(await setPaused(ann, workflowId, true, auditEntry)).toEqual({ changed: 0 });
+    const later = await engine.start(workflowId);
+    expect(await engine.decide(later, requested)).toEqual({ outcome: 'refused', code: 'RUN_PAUSED' });
+    const statuses = async () => {
+      const rows = await Promise.all([...open, later, ended].map((runId) => engine.runRow(runId)));
+      return rows.map(({ execution_status }) => execution_status);
+    };
+    expect(await statuses()).toEqual(['PAUSED', 'PAUSED', 'PAUSED', 'PAUSED', 'CANCELLED']);
+
+    expect(await setPaused(ann, workflowId, false, auditEntry)).toEqual({ changed: 4 });
+    expect(await statuses()).toEqual(['PENDING', 'PENDING', 'PENDING', 'PENDING', 'CANCELLED']);
+    expect(await engine.decide(later, requested)).toEqual(running);
+  });
+
+  it('of a workflow holds the child runs that begin of it', async () => {
+    const child = sequence(['a']);
+    const { workflowId } = await engine.registerWorkflow(child);
+    await engine.database.execute('update workflows set paused_at = now() where id = $1', [workflowId]);
+    const parent = await runOf(parentOf({ workflow_name: child.name }));
+    const [{ child_run_id: childRunId } = {}] = await engine.attemptRows(parent);
+    expect(await engine.runRow(childRunId as string)).toMatchObject({ execution_status: 'PAUSED' });
+  });
+
+  it('finds a workflow’s open runs page by page', async () => {
+    const { findOpenRunsOf } = createRunBatches(engine.database);
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const open: string[] = [];
+    for (let i = 0; i < 3; i++) open.push(await engine.start(workflowId));
+    const page = (after: string | null) => findOpenRunsOf(workflowId, { isPaused: false, after, limit: 2 });
+    const first = await page(null);
+    expect(first.runIds).toEqual(open.slice(0, 2));
+    expect(await page(first.next)).toEqual({ runIds: open.slice(2), next: null });
+    expect(await findOpenRunsOf(workflowId, { isPaused: true, after: null, limit: 2 })).toEqual({
+      runIds: [],
+      next: null,
+    });
+  });
+});
+
+describe('a retry on another version', () => {
+  const twoSteps = (name: string, steps: object) => ({ name, start_step: 'a', retry: [], steps });
+  const agent = { agent_name: 'x' };
+  const ab = { a: { ...agent, next_step: 'b' }, b: agent };
+
+  async function failedRun(name: string) {
+    const runId = await runOf(twoSteps(name, ab));
+    await engine.answer(runId, completed(1));
+    await engine.answer(runId, failed);
+    return runId;
+  }
+
+  async function retryOn(runId: string, name: string, steps: object) {
+    const { versionId } = await engine.registerWorkflow(twoSteps(name, steps));
+    const changeRun = createChangeRun(engine.decideBatch, createAgentCalls(engine.database));
+    const version = { versionId, number: 2, workflowId: `wf-${name}-2` };
+    return { versionId, changed: await changeRun.retry(runId, { version }, auditEntry) };
+  }
+
+  it('goes on with it, and says so of the run', async () => {
+    const name = `w-${randomUUID()}`;
+    const runId = await failedRun(name);
+    const { versionId, changed } = await retryOn(runId, name, {
+      ...ab,
+      b: { ...agent, next_step: 'c' },
+      c: agent,
+    });
+    expect(changed).toEqual({ ok: true, status: 'RUNNING' });
+    expect(await engine.runRow(runId)).toMatchObject({
+      workflow_version_id: versionId,
+      version: 2,
+      workflow_id: `wf-${name}-2`,
+    });
+    await engine.decide(runId, { type: 'step_requested', stepExecutionId: await engine.openAttempt(runId) });
+    await engine.answer(runId, completed(2));
+    expect((await engine.attemptRows(runId)).map(({ step_id }) => step_id)).toEqual(['a', 'b', 'b', 'c']);
+  });
+
+  it.each<[string, object, string[]]>([
+    ['a step that completed is another', { a: { type: 'pass', result: 1, next_step: 'b' }, b: agent }, ['a']],
+    ['the step that failed is gone', { a: { ...agent, next_step: 'c' }, c: agent }, ['b']],
+  ])('is refused where %s, by name, and changes nothing', async (_, steps, stepIds) => {
+    const name = `w-${randomUUID()}`;
+    const runId = await failedRun(name);
+    const before = await engine.runRow(runId);
+    const { changed } = await retryOn(runId, name, steps);
+    expect(changed).toEqual({ ok: false, refusal: { outcome: 'incompatible', stepIds } });
+    expect(await engine.runRow(runId)).toEqual(before);
+  });
+});
+
+describe('signs of life', () => {
+  const watched = (seconds: number | undefined) => ({
+    name: `w-${randomUUID()}`,
+    start_step: 'a',
+    retry: [],
+    steps: { a: { agent_name: 'x', ...(seconds && { heartbeat_seconds: seconds }) } },
+  });
+  const accept = (runId: string, stepExecutionId: string) =>
+    createAgentCalls(engine.database).extendDeadlines([
+      { runId, stepExecutionId, deadlineInMs: 3_600_000, accepted: true },
+    ]);
+  const beat = (runId: string, stepExecutionId: string) =>
+    createAgentCalls(engine.database).beat(runId, stepExecutionId);
+  const rowOf = async (runId: string) => (await engine.attemptRows(runId))[0]!;
+  const inMs = (at: unknown) => (at as Date).getTime() - Date.now();
+
+  it('are due from the acceptance on, each until the next', async () => {
+    const runId = await runOf(watched(60));
+    const id = await engine.openAttempt(runId);
+    expect(await rowOf(runId)).toMatchObject({ heartbeat_ms: 60_000, heartbeat_due_at: null });
+    // The bridge still waits for its first answer.
+    expect(await beat(runId, id)).toBe(true);
+    expect(await rowOf(runId)).toMatchObject({ heartbeat_due_at: null });
+    await accept(runId, id);
+    const accepted = await rowOf(runId);
+    expect(accepted.wake_at).toEqual(accepted.heartbeat_due_at);
+    expect(inMs(accepted.heartbeat_due_at)).toBeLessThanOrEqual(60_000);
+    expect(inMs(accepted.deadline_at)).toBeGreaterThan(3_000_000);
+    expect(await beat(runId, id)).toBe(true);
+    const beaten = await rowOf(runId);
+    expect((beaten.heartbeat_due_at as Date) > (accepted.heartbeat_due_at as Date)).toBe(true);
+    expect(beaten.wake_at).toEqual(beaten.heartbeat_due_at);
+
+    const at = (beaten.heartbeat_due_at as Date).getTime();
+    expect(await engine.decide(runId, { type: 'woken', stepExecutionId: id, at })).toMatchObject({
+      outcome: 'decided',
+      status: 'FAILED',
+    });
+    expect(await engine.runRow(runId)).toMatchObject({ error_code: 'HEARTBEAT_TIMEOUT' });
+    expect(await beat(runId, id)).toBe(false);
+  });
+
+  it('change nothing where none are asked for, and are no other run’s', async () => {
+    const runId = await runOf(watched(undefined));
+    const id = await engine.openAttempt(runId);
+    await accept(runId, id);
+    const before = await rowOf(runId);
+    expect(await beat(runId, id)).toBe(true);
+    expect(await rowOf(runId)).toEqual(before);
+    expect(await beat(`run-${randomUUID()}`, id)).toBe(false);
+  });
+});

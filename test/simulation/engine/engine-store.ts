@@ -1,0 +1,358 @@
+import { joinsOf, needsOf } from '../../../shared/engine/decide.ts';
+import type { StartChild } from '../../../shared/engine/decision.ts';
+import type { EngineEvent } from '../../../shared/engine/event.ts';
+import type { Json, JsonObject } from '../../../shared/engine/json.ts';
+import type { Needs } from '../../../shared/engine/needs.ts';
+import type { Plan } from '../../../shared/engine/plan.ts';
+import { childOf, isWithin, joinOf } from '../../../shared/engine/scope-path.ts';
+import {
+  type Attempt,
+  type Child,
+  type GatheredChild,
+  isOpenAttempt,
+  type Join,
+  type Run,
+  type Signal,
+  type StartableWorkflow,
+  type State,
+  stepKey,
+  workflowKey,
+} from '../../../shared/engine/state.ts';
+
+/** A run with all its rows. */
+export interface StoredRun {
+  run: Run;
+  readonly plan: Plan;
+  readonly workflowName: string;
+  readonly input: Json;
+  readonly attempts: Map<string, Attempt>;
+  readonly joins: Map<string, Join>;
+  readonly children: Map<string, Child>;
+  readonly signals: Map<string, Signal>;
+  readonly variables: Map<string, Json>;
+  readonly errors: Map<string, JsonObject>;
+}
+
+/**
+ * The engine's tables in memory. A decision gets what `joinsOf` and `needsOf` name and no more, in the stages in which production
+ * loads it; or everything, to be compared with.
+ */
+export class EngineStore {
+  readonly runs = new Map<string, StoredRun>();
+  readonly #plans: ReadonlyMap<string, Plan>;
+
+  constructor(plans: ReadonlyMap<string, Plan>) {
+    this.#plans = plans;
+  }
+
+  insert(runId: string, workflowName: string, input: Json, wakeAt: number, given: Partial<Run> = {}): void {
+    if (this.runs.has(runId)) throw new Error(`There is a run ${runId} already`);
+    const run: Run = {
+      runId,
+      status: 'PENDING',
+      sequence: 0,
+      startedAt: null,
+      completedAt: null,
+      outputData: null,
+      error: null,
+      cancellation: null,
+      retriedAt: null,
+      pausedAt: null,
+      stepsStarted: 0,
+      timeoutAt: null,
+      revisits: false,
+      parent: null,
+      depth: 0,
+      wakeAt,
+      ...given,
+    };
+    const plan = this.#plans.get(workflowName);
+    if (plan === undefined) throw new Error(`There is no workflow ${workflowName}`);
+    this.runs.set(runId, {
+      run,
+      plan,
+      workflowName,
+      input,
+      attempts: new Map(),
+      joins: new Map(),
+      children: new Map(),
+      signals: new Map(),
+      variables: new Map(),
+      errors: new Map(),
+    });
+  }
+
+  insertChild(parentRunId: string, child: StartChild, wakeAt: number): void {
+    const { childRunId, workflow, inputData, depth, parentStepExecutionId } = child;
+    const parent =
+      parentStepExecutionId === null ? null : { runId: parentRunId, stepExecutionId: parentStepExecutionId };
+    this.insert(childRunId, workflow.name, inputData, wakeAt, { parent, depth });
+  }
+
+  get(runId: string): StoredRun {
+    const stored = this.runs.get(runId);
+    if (stored === undefined) throw new Error(`There is no run ${runId}`);
+    return stored;
+  }
+
+  /** What a batch of events about one run needs; all of it is told before the first is decided. */
+  load(runId: string, events: readonly EngineEvent[]): State {
+    const stored = this.get(runId);
+    const attempts = new Map<string, Attempt>();
+    const add = (attempt: Attempt) =>
+      attempts.set(attempt.stepExecutionId, moreOf(attempts.get(attempt.stepExecutionId), attempt));
+    for (const event of events) attemptsFor(stored, event).forEach(add);
+    const begun: State = {
+      ...nothing(),
+      run: { ...stored.run, outputData: null },
+      attempts,
+      joins: new Map(),
+    };
+    const joins = this.#joins(stored, begun, events);
+    for (const { stepExecutionId } of joins.values()) {
+      const container = stored.attempts.get(stepExecutionId);
+      if (container !== undefined) add(stripped(container, false));
+    }
+    const state: State = { ...begun, joins };
+    const needs = events.map((event) => needsOf(stored.plan, state, event));
+    const data = this.#data(stored, needs);
+    for (const path of needs.flatMap(({ openWithin }) => openWithin))
+      for (const attempt of stored.attempts.values())
+        if (isOpenAttempt(attempt) && isWithin(attempt.scope, path)) add(stripped(attempt, false));
+    return { ...state, ...data };
+  }
+
+  /** Everything that there is of the run. */
+  loadAll(runId: string): State {
+    const stored = this.get(runId);
+    const visits = new Map<string, number>();
+    for (const { scope, stepId } of stored.attempts.values())
+      visits.set(stepKey(scope, stepId), visitsOf(stored, scope, stepId));
+    const paths = [...stored.joins.keys()];
+    return {
+      run: stored.run,
+      attempts: new Map(stored.attempts),
+      joins: new Map(stored.joins),
+      children: new Map(stored.children),
+      signals: new Map(stored.signals),
+      workflowInput: stored.input,
+      variables: new Map([['', stored.input], ...stored.variables]),
+      errors: new Map(stored.errors),
+      outputs: outputsOf(stored),
+      visits,
+      workflows: new Map([...this.#plans.keys()].map((name) => [workflowKey(name, null), startable(name)])),
+      gathered: new Map(paths.map((path) => [path, gather(stored, path)])),
+    };
+  }
+
+  /** Writes what a decision changed, with the guards of the statements. */
+  commit(runId: string, before: State, after: State): void {
+    const stored = this.get(runId);
+    if (after.run.sequence <= stored.run.sequence) throw new Error('Every decision raises the sequence');
+    stored.run = after.run;
+    for (const attempt of changed(before.attempts, after.attempts)) this.#write(stored, attempt);
+    for (const join of changed(before.joins, after.joins)) stored.joins.set(join.path, join);
+    for (const child of changed(before.children, after.children)) {
+      const input = stored.children.get(child.scope)?.input ?? child.input;
+      stored.children.set(child.scope, { ...child, input });
+    }
+    for (const signal of changed(before.signals, after.signals)) stored.signals.set(signal.id, signal);
+    copyChanged(before.variables, after.variables, stored.variables);
+    copyChanged(before.errors, after.errors, stored.errors);
+  }
+
+  #write(stored: StoredRun, attempt: Attempt): void {
+    const { stepExecutionId: id } = attempt;
+    const before = stored.attempts.get(id);
+    if (before !== undefined) {
+      if (!isOpenAttempt(before)) throw new Error(`I2: ${id} of ${attempt.stepId} is settled already`);
+      stored.attempts.set(id, { ...attempt, inputData: attempt.inputData ?? before.inputData });
+      return;
+    }
+    const key = uniqueKey(attempt);
+    for (const other of stored.attempts.values())
+      if (uniqueKey(other) === key) throw new Error(`There is an attempt ${key} already`);
+    stored.attempts.set(id, attempt);
+  }
+
+  #joins(stored: StoredRun, state: State, events: readonly EngineEvent[]): Map<string, Join> {
+    const joins = new Map<string, Join>();
+    for (const event of events) {
+      const named = joinsOf(stored.plan, state, event);
+      for (const path of named === 'all' ? stored.joins.keys() : named) {
+        const join = stored.joins.get(path);
+        if (join !== undefined) joins.set(path, join);
+      }
+    }
+    return joins;
+  }
+
+  #data(stored: StoredRun, all: readonly Needs[]): Data {
+    const latest = all.some(({ outputs }) => outputs.length > 0)
+      ? outputsOf(stored)
+      : new Map<string, Json>();
+    const data = nothing();
+    for (const needs of all) {
+      if (needs.workflowInput) data.workflowInput = stored.input;
+      for (const scope of needs.variables) {
+        if (scope === '') data.variables.set('', stored.variables.get('') ?? stored.input);
+        else copyOne(stored.variables, scope, data.variables);
+      }
+      for (const scope of needs.errors) copyOne(stored.errors, scope, data.errors);
+      for (const { scope, stepId } of needs.outputs) copyOne(latest, stepKey(scope, stepId), data.outputs);
+      for (const { scope, stepId } of needs.visits)
+        data.visits.set(stepKey(scope, stepId), visitsOf(stored, scope, stepId));
+      for (const scope of needs.children) copyOne(stored.children, scope, data.children);
+      for (const path of needs.gathered) data.gathered.set(path, gather(stored, path));
+      for (const id of needs.signalIds) copyOne(stored.signals, id, data.signals);
+      for (const { name, version } of needs.workflows)
+        data.workflows.set(workflowKey(name, version), this.#plans.has(name) ? startable(name) : null);
+      if (needs.unfinishedChildren)
+        for (const child of unfinishedChildren(stored)) data.children.set(child.scope, child);
+    }
+    const names = all.flatMap(({ signalNames }) => signalNames);
+    for (const name of new Set(names)) {
+      const untaken = [...stored.signals.values()].filter(
+        (signal) => signal.name === name && signal.takenBy === null,
+      );
+      const count = names.filter((each) => each === name).length;
+      for (const signal of untaken.sort((a, b) => a.receivedAt - b.receivedAt).slice(0, count))
+        data.signals.set(signal.id, signal);
+    }
+    return data;
+  }
+}
+
+type Data = Omit<State, 'run' | 'attempts' | 'joins'>;
+
+function nothing() {
+  return {
+    workflowInput: null as Json,
+    variables: new Map<string, Json>(),
+    errors: new Map<string, JsonObject>(),
+    outputs: new Map<string, Json>(),
+    visits: new Map<string, number>(),
+    children: new Map<string, Child>(),
+    gathered: new Map<string, readonly GatheredChild[]>(),
+    signals: new Map<string, Signal>(),
+    workflows: new Map<string, StartableWorkflow | null>(),
+  } satisfies Data;
+}
+
+/** Which attempts an event is about, by its type alone. */
+function attemptsFor(stored: StoredRun, event: EngineEvent): Attempt[] {
+  const all = [...stored.attempts.values()];
+  const byId = (id: string, withInput: boolean) => {
+    const attempt = stored.attempts.get(id);
+    return attempt === undefined ? [] : [stripped(attempt, withInput)];
+  };
+  const open = () => all.filter(isOpenAttempt).map((attempt) => stripped(attempt, false));
+  switch (event.type) {
+    case 'agent_answered':
+      return byId(event.stepExecutionId, event.outcome.status === 'failed');
+    case 'step_requested':
+      return byId(event.stepExecutionId, true);
+    case 'woken':
+      return event.stepExecutionId === null ? open() : byId(event.stepExecutionId, true);
+    case 'cancellation_requested':
+    case 'resume_requested':
+      return open();
+    case 'signal_received':
+      return all
+        .filter(({ status, signalName }) => status === 'RUNNING' && signalName === event.name)
+        .sort((a, b) => a.createdAt - b.createdAt)
+        .map((attempt) => stripped(attempt, false));
+    case 'retry_requested':
+      return attemptsToRetry(stored, all, event.fromStep ?? null, event.fromScope ?? null);
+    default:
+      return [];
+  }
+}
+
+/** The last of the top, of each child that began and did not complete, and of the step to go back to. */
+function attemptsToRetry(
+  stored: StoredRun,
+  all: readonly Attempt[],
+  fromStep: string | null,
+  fromScope: string | null,
+): Attempt[] {
+  const scopes = ['', ...unfinishedChildren(stored).map(({ scope }) => scope)];
+  const lasts = scopes.map((scope) => latest(all.filter((attempt) => attempt.scope === scope)));
+  const target = all.filter(
+    ({ stepId, scope }) => stepId === fromStep && (fromScope === null || scope === fromScope),
+  );
+  return [...lasts, latest(target)].flatMap((attempt) =>
+    attempt === undefined ? [] : [stripped(attempt, attempt.childRunId !== null)],
+  );
+}
+
+function latest(attempts: readonly Attempt[]): Attempt | undefined {
+  return attempts.reduce<Attempt | undefined>(
+    (last, attempt) => (last === undefined || attempt.createdAt > last.createdAt ? attempt : last),
+    undefined,
+  );
+}
+
+/** What the statement selects of a row. */
+function stripped(attempt: Attempt, withInput: boolean): Attempt {
+  const inputData = withInput ? attempt.inputData : null;
+  return { ...attempt, inputData, outputData: null, error: null, logs: null };
+}
+
+function moreOf(one: Attempt | undefined, other: Attempt): Attempt {
+  return one === undefined ? other : { ...other, inputData: one.inputData ?? other.inputData };
+}
+
+function unfinishedChildren({ children, joins }: StoredRun): Child[] {
+  return [...children.values()].filter(
+    ({ scope, index, status }) =>
+      status !== 'COMPLETED' && index < (joins.get(joinOf(scope) ?? '')?.started ?? 0),
+  );
+}
+
+/** By step in its scope: of the latest attempt that completed. */
+function outputsOf({ attempts }: StoredRun): Map<string, Json> {
+  const completed = [...attempts.values()].filter(({ status }) => status === 'COMPLETED');
+  completed.sort((a, b) => a.createdAt - b.createdAt);
+  return new Map(completed.map(({ scope, stepId, outputData }) => [stepKey(scope, stepId), outputData]));
+}
+
+function visitsOf({ attempts }: StoredRun, scope: string, stepId: string): number {
+  let visits = 0;
+  for (const attempt of attempts.values())
+    if (attempt.scope === scope && attempt.stepId === stepId) visits = Math.max(visits, attempt.visit);
+  return visits;
+}
+
+function gather({ children }: StoredRun, path: string): GatheredChild[] {
+  return [...children.values()]
+    .filter(({ scope }) => joinOf(scope) === path)
+    .sort((a, b) => a.index - b.index)
+    .map(({ scope, index, status, output }) => ({ child: childOf(scope), index, status, output }));
+}
+
+function startable(name: string): StartableWorkflow {
+  return { workflowId: `wf-${name}-1`, versionId: name, name, version: 1 };
+}
+
+function uniqueKey({ scope, stepId, visit, attempt }: Attempt): string {
+  return JSON.stringify([scope, stepId, visit, attempt]);
+}
+
+/** Rows that are not as they were. */
+export function changed<Row>(before: ReadonlyMap<string, Row>, after: ReadonlyMap<string, Row>): Row[] {
+  return [...after].flatMap(([key, row]) => (before.get(key) === row ? [] : [row]));
+}
+
+function copyOne<Value>(from: ReadonlyMap<string, Value>, key: string, to: Map<string, Value>): void {
+  const value = from.get(key);
+  if (value !== undefined) to.set(key, value);
+}
+
+function copyChanged<Value>(
+  before: ReadonlyMap<string, Value>,
+  after: ReadonlyMap<string, Value>,
+  to: Map<string, Value>,
+): void {
+  for (const [key, value] of after) if (before.get(key) !== value) to.set(key, value);
+}

@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { messagesOf } from '../../../shared/application/messages-of.ts';
+import type { OutgoingMessage } from '../../../shared/application/ports.ts';
+import { topicsFor } from '../../../shared/config/topics.ts';
+import type { Effect } from '../../../shared/engine/decision.ts';
+import { run, T0 } from '../../support/engine-states.ts';
+
+const context = {
+  topics: topicsFor({ prefix: '', executionTopic: 'requests', cancellationTopic: 'cancellations' }),
+  tokens: { resultToken: (subject: string) => `token-of-${subject}` },
+  now: T0,
+};
+const timestamp = '2026-01-15T10:30:00.000Z';
+const locked = { run: run(), versionId: 'v-1', owner: 'ann', workflowId: 'wf-a-1' };
+
+const update = {
+  type: 'publish_update',
+  sequence: 3,
+  status: 'RUNNING',
+  stepId: 'a',
+  scope: '',
+  stepStatus: 'RUNNING',
+  attempt: 1,
+  errorMessage: null,
+} as const;
+const updateMessage = {
+  message_type: 'monitoring_update',
+  run_id: 'run-1',
+  workflow_id: 'wf-a-1',
+  sequence: 3,
+  status: 'RUNNING',
+  step_id: 'a',
+  scope: null,
+  step_status: 'RUNNING',
+  attempt: 1,
+  error_message: null,
+  timestamp,
+};
+
+describe('an effect is a message', () => {
+  it.each<[string, Effect, OutgoingMessage]>([
+    [
+      'of a transition at the top',
+      update,
+      { topic: 'workflow.monitoring.updates', key: 'run-1', value: updateMessage },
+    ],
+    [
+      'of a transition in a branch',
+      { ...update, scope: 'both#1/left', status: 'PAUSED' },
+      {
+        topic: 'workflow.monitoring.updates',
+        key: 'run-1',
+        value: { ...updateMessage, scope: 'both#1/left', status: 'PAUSED' },
+      },
+    ],
+    [
+      'to begin a child, whose plan is put in at publishing',
+      {
+        type: 'start_child',
+        childRunId: 'run-2',
+        workflow: { workflowId: 'w-2', versionId: 'v-2', name: 'other', version: 3 },
+        inputData: { n: 1 },
+        depth: 1,
+        parentStepExecutionId: 'a-1',
+      },
+      {
+        topic: 'requests',
+        key: 'run-2',
+        value: { run_id: 'run-2', input_data: { n: 1 }, timestamp, message_type: 'execution_request' },
+        planOf: 'v-2',
+      },
+    ],
+    [
+      'to cancel a child',
+      { type: 'cancel_child', childRunId: 'run-2', reason: 'enough' },
+      {
+        topic: 'cancellations',
+        key: 'run-2',
+        value: {
+          run_id: 'run-2',
+          cancelled_by: null,
+          reason: 'enough',
+          timestamp,
+          message_type: 'cancellation_request',
+        },
+      },
+    ],
+    [
+      'to retry a child, with a token of both ids',
+      { type: 'retry_child', childRunId: 'run-2', stepExecutionId: 'a-2' },
+      {
+        topic: 'workflow.step.requests',
+        key: 'run-2',
+        value: {
+          message_type: 'retry_request',
+          run_id: 'run-2',
+          step_execution_id: 'a-2',
+          retry_token: 'token-of-retry run-2 a-2',
+          timestamp,
+        },
+      },
+    ],
+    [
+      "with what a child came to, as an agent's answer",
+      { type: 'answer_parent', runId: 'run-0', stepExecutionId: 'a-0', outcome: { output: null } },
+      {
+        topic: 'results.topic',
+        key: 'run-0',
+        value: {
+          message_type: 'agent_result',
+          run_id: 'run-0',
+          step_execution_id: 'a-0',
+          status: 'completed',
+          output_data: null,
+          result_token: 'token-of-a-0',
+          timestamp,
+        },
+      },
+    ],
+    [
+      'with how a child failed',
+      {
+        type: 'answer_parent',
+        runId: 'run-0',
+        stepExecutionId: 'a-0',
+        outcome: { error: { code: 'BAD', message: 'no' } },
+      },
+      {
+        topic: 'results.topic',
+        key: 'run-0',
+        value: {
+          message_type: 'agent_result',
+          run_id: 'run-0',
+          step_execution_id: 'a-0',
+          status: 'failed',
+          error: { code: 'BAD', message: 'no', retryable: true },
+          result_token: 'token-of-a-0',
+          timestamp,
+        },
+      },
+    ],
+  ])('%s', (_, effect, message) => {
+    expect(messagesOf(locked, [effect], context)).toEqual([message]);
+  });
+});
