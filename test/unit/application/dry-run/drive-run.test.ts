@@ -10,7 +10,7 @@ import type { Json } from '../../../../shared/engine/json.ts';
 import type { Plan } from '../../../../shared/engine/plan.ts';
 import {
   draws,
-  NO_READS,
+  NOTHING,
   pipelinePlan,
   planStep,
   policy,
@@ -139,7 +139,7 @@ describe('a run', () => {
   ])('given %s reads them as the other too', (_which, start) => {
     const both = planStep('both', {
       input: {
-        reads: { ...NO_READS, workflowInput: true, variables: true },
+        reads: { ...NOTHING, workflowInput: true, variables: true },
         evaluate: ({ workflowInput, variables }) => [workflowInput, variables],
       },
     });
@@ -176,7 +176,7 @@ describe('a run that does not end', () => {
     const echo = planStep('loop', {
       next: 'loop',
       input: {
-        reads: { ...NO_READS, workflowInput: true },
+        reads: { ...NOTHING, workflowInput: true },
         evaluate: ({ workflowInput }) => workflowInput,
       },
     });
@@ -195,7 +195,7 @@ it('hands each decision what it needs, however long the run has become', () => {
     planStep(`s${i}`, {
       next: i === 49 ? null : `s${i + 1}`,
       input: {
-        reads: { ...NO_READS, steps: i < 2 ? [] : ['s0'] },
+        reads: { ...NOTHING, steps: i < 2 ? [] : ['s0'] },
         evaluate: ({ outputs }) => {
           sizes.push(outputs.size);
           return outputs.get('s0') ?? null;
