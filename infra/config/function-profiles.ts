@@ -119,7 +119,7 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     writes: [...decisions, 'results'],
     needs: ['agentRegistry', 'retention', 'gauges'],
     reaches: 'services',
-    bundleBudgetKib: 1_550,
+    bundleBudgetKib: 2_000,
   },
   migrate: {
     description:

@@ -1,4 +1,3 @@
-import { request } from 'undici';
 import { z } from 'zod';
 import { limits } from '../config/limits.ts';
 import type { Agent } from './agent.ts';
@@ -86,6 +85,8 @@ interface KeptAnswer {
 
 async function ask(base: string, agentName: string, timeoutMs: number): Promise<RegistryLookup> {
   try {
+    // Many functions may ask, and few do: its client is loaded when it is used.
+    const { request } = await import('undici');
     const { statusCode, body } = await request(`${base}/agents/${encodeURIComponent(agentName)}`, {
       headers: { accept: 'application/json' },
       signal: AbortSignal.timeout(timeoutMs),

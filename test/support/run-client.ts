@@ -40,6 +40,7 @@ export interface Asked {
 
 export interface Answered<T> {
   readonly status: number;
+  /** From JSON, or the text of what is not. */
   readonly body: T;
 }
 
@@ -69,7 +70,8 @@ export function createRunClient(url: string, ownHeaders: Readonly<Record<string,
       headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    return { status: response.status, body: (await response.json()) as T };
+    const isJson = response.headers.get('content-type')?.includes('json');
+    return { status: response.status, body: (isJson ? await response.json() : await response.text()) as T };
   };
   const succeed = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
     const answer = await send<T>(method, path, { body });

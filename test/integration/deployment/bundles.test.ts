@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { createKafka } from '../../../shared/kafka/client.ts';
 import { startTestAgents, type TestAgentServer } from '../../support/agent-server.ts';
 import { type DeployedStack, secretOf, startDeployedStack } from '../../support/deployed-stack.ts';
+import { eventually } from '../../support/eventually.ts';
 import { sequence } from '../../support/sequence.ts';
 
 let deployed: DeployedStack;
@@ -75,8 +77,8 @@ test('every kind of step runs with the rights of the functions’ own users', as
       each: {
         type: 'map',
         items: '$.workflow_input.items',
-        start_step: 'item',
-        steps: { item: { agent_name: 'picky', retry: [], input_mapping: { item: '$.item' } } },
+        start_step: 'one',
+        steps: { one: { agent_name: 'picky', retry: [], input_mapping: { item: '$.item' } } },
         tolerated_failures: 1,
         next_step: 'branches',
       },
@@ -121,7 +123,23 @@ test('what the timekeeper does in between is its user’s right', async () => {
     "select ticked_at > now() - interval '1 minute' as allowed from timekeeper_tick",
   );
   expect(rows).toEqual([{ allowed: true }]);
-  expect(deployed.output.filter((line) => line.includes('stays until the next minute'))).toEqual([]);
+  const failed = /stays until the next minute|were not read|is not recorded|will be tried again/;
+  expect(deployed.output.filter((line) => failed.test(line))).toEqual([]);
+});
+
+test('a record that cannot be read is a dead letter, counted by the function that got it', async () => {
+  const prefix = deployed.functions.find(({ env }) => env?.KAFKA_TOPIC_PREFIX)?.env?.KAFKA_TOPIC_PREFIX ?? '';
+  const topics = ['orchestrator.tasks.http', 'orchestrator.tasks.lambda', 'workflow.step.requests'];
+  const producer = createKafka({ brokers: [inject('kafkaBrokers')], clientId: 'bundles' }).producer();
+  await producer.connect();
+  for (const topic of topics)
+    await producer.send({ topic: prefix + topic, messages: [{ value: 'not JSON' }] });
+  await producer.disconnect();
+  const read = async () =>
+    (await deployed.database.query('select topic, letters from dead_letter_counts order by topic')).rows;
+  await eventually('the dead letters', read, (rows) => rows.length === topics.length);
+  expect(await read()).toEqual(topics.map((topic) => ({ topic: prefix + topic, letters: 1 })));
+  expect(deployed.output.filter((line) => line.includes('permission denied'))).toEqual([]);
 });
 
 test('the API does the rest with no more rights than its own user has', async () => {
