@@ -136,7 +136,7 @@ test('a record that cannot be read is a dead letter, counted by the function tha
     await producer.send({ topic: prefix + topic, messages: [{ value: 'not JSON' }] });
   await producer.disconnect();
   const read = async () =>
-    (await deployed.database.query('select topic, letters from dead_letter_counts order by topic')).rows;
+    (await deployed.database.query('select topic, letters::int from dead_letter_counts order by topic')).rows;
   await eventually('the dead letters', read, (rows) => rows.length === topics.length);
   expect(await read()).toEqual(topics.map((topic) => ({ topic: prefix + topic, letters: 1 })));
   expect(deployed.output.filter((line) => line.includes('permission denied'))).toEqual([]);
