@@ -3,6 +3,7 @@ import type { Mock, Mocks } from '../../shared/application/dry-run/mocked-agents
 import type { ExecutableWorkflow } from '../../shared/application/execute-workflow.ts';
 import { limits } from '../../shared/config/limits.ts';
 import { isJsonObject } from '../../shared/engine/json.ts';
+import type { PlanStep } from '../../shared/engine/plan.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
 import type { Problem } from './api-error.ts';
 import type { BodySpec } from './route.ts';
@@ -58,7 +59,7 @@ const dryRunSchema = z.strictObject({
   mocks: mocks
     .nullish()
     .describe(
-      "What steps' agents answer, by step id; a list has one answer for each call, the last for all later ones.",
+      "What steps' agents answer, by step id, in whatever branch or item: one list for all calls, in the order in which they are made, the last answer for all later ones. For a step that waits for a signal: its payload as `output`; for one that starts a workflow: what its run comes to.",
     ),
 });
 
@@ -90,13 +91,15 @@ function mockOf({ output, error, logs: given }: z.infer<typeof mock>): Mock {
 
 function findMockProblems(given: unknown, { dryRun }: ApiServices, workflow: ExecutableWorkflow): Problem[] {
   if (!isJsonObject(given) || !isJsonObject(given.mocks)) return [];
-  const stepIds = dryRun.stepIdsOf(workflow);
-  const unknown = Object.keys(given.mocks).filter((id) => !stepIds.has(id));
+  const steps = dryRun.stepsOf(workflow);
+  const unknown = Object.keys(given.mocks).filter((id) => !steps.has(id));
   const hintOf = createHints();
   const problems = unknown.map((id): Problem => {
-    const hint = hintOf(id, stepIds);
+    const hint = hintOf(id, steps.keys());
     return { path: `mocks.${id}`, message: `expected the id of a step of this workflow${hint}` };
   });
+  for (const [id, answers] of Object.entries(given.mocks))
+    problems.push(...answersProblems(id, answers, steps.get(id)));
   const count = Object.values(given.mocks).reduce<number>(
     (sum, answers) => sum + (Array.isArray(answers) ? answers.length : 1),
     0,
@@ -108,6 +111,22 @@ function findMockProblems(given: unknown, { dryRun }: ApiServices, workflow: Exe
     });
   }
   return problems;
+}
+
+/** Whom a step asks decides what it can be answered. */
+function answersProblems(id: string, answers: unknown, step: PlanStep | undefined): Problem[] {
+  if (!step || 'agentName' in step || 'workflow' in step) return [];
+  if (!('signal' in step)) {
+    const message = 'expected a step that asks an agent, waits for a signal or starts a workflow';
+    return [{ path: `mocks.${id}`, message }];
+  }
+  const message = 'expected {output}: a signal brings a payload, and does not fail';
+  const isFailure = (answer: unknown) => isJsonObject(answer) && Object.hasOwn(answer, 'error');
+  return Array.isArray(answers)
+    ? answers.flatMap((answer, i) => (isFailure(answer) ? [{ path: `mocks.${id}.${i}`, message }] : []))
+    : isFailure(answers)
+      ? [{ path: `mocks.${id}`, message }]
+      : [];
 }
 
 /** By where they stand in the body. */

@@ -5,7 +5,7 @@ import { limits } from '../../shared/config/limits.ts';
 import { isJsonObject } from '../../shared/engine/json.ts';
 import type { RunRights } from '../../shared/persistence/run-queries.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
-import { type ApiError, badRequest, type Problem } from './api-error.ts';
+import { type ApiError, badRequest } from './api-error.ts';
 import { refusalError } from './refusals.ts';
 import type { BodySpec } from './route.ts';
 import { json, oversizedFields } from './schemas.ts';
@@ -59,30 +59,24 @@ export const retryBody: BodySpec<RetryBody, RunRights> = {
   findOversized: ({ input_data }) => oversizedFields({ input_data }),
 };
 
-/** @throws ApiError 400: no such version; a step that the workflow has not; an input for a step that takes none */
+/** @throws ApiError 400: no such version, or no such step in it */
 export async function retryGivenOf(
   { from_step, from_scope, input_data, version: asked }: RetryBody,
-  { workflowId, versionId, errorStepId }: RunRights,
+  { workflowId, versionId }: RunRights,
   services: Pick<ApiServices, 'workflows' | 'findPlan'>,
 ): Promise<RetryGiven> {
   const version =
     asked === undefined || asked === null ? undefined : await findVersion(asked, workflowId, services);
-  const plan = await services.findPlan(version?.versionId ?? versionId);
-  const problems: Problem[] = [];
+  const plan =
+    typeof from_step === 'string' ? await services.findPlan(version?.versionId ?? versionId) : null;
   if (plan && typeof from_step === 'string' && !plan.steps.has(from_step)) {
     const hint = createHints()(from_step, plan.steps.keys());
-    problems.push({ path: 'from_step', message: `expected the id of a step of this workflow${hint}` });
+    throw badRequest([{ path: 'from_step', message: `expected the id of a step of this workflow${hint}` }]);
   }
-  const step = plan?.steps.get(from_step ?? errorStepId ?? '');
-  const hasInput = input_data !== undefined && input_data !== null;
-  if (hasInput && step && !('input' in step)) {
-    problems.push({ path: 'input_data', message: `expected none: step "${step.id}" hands no input over` });
-  }
-  if (problems.length > 0) throw badRequest(problems);
   return {
     fromStep: from_step ?? null,
     fromScope: from_scope ?? null,
-    ...(hasInput && { inputData: input_data }),
+    ...(input_data !== undefined && input_data !== null && { inputData: input_data }),
     version,
   };
 }
@@ -107,10 +101,14 @@ async function findVersion(
 
 /** Why the run does not go on, as an answer. */
 export function retryRefusal(refusal: RunRefusal, { from_step, from_scope }: RetryBody): ApiError {
-  if (refusal.outcome !== 'refused' || refusal.code !== 'STEP_NOT_REACHED') return refusalError(refusal);
-  const isElsewhere = typeof from_scope === 'string';
+  const code = refusal.outcome === 'refused' ? refusal.code : null;
+  if (code === 'INPUT_NOT_TAKEN') {
+    const where = typeof from_step === 'string' ? `step "${from_step}"` : 'the step where the run ended';
+    return badRequest([{ path: 'input_data', message: `expected none: ${where} takes no input` }]);
+  }
+  if (code !== 'STEP_NOT_REACHED') return refusalError(refusal);
   return badRequest([
-    isElsewhere
+    typeof from_scope === 'string'
       ? { path: 'from_scope', message: `expected a scope in which the run has come to step "${from_step}"` }
       : { path: 'from_step', message: 'expected a step that the run has come to' },
   ]);

@@ -1,7 +1,6 @@
 import type { OutboxEntry, OutgoingMessage } from '../../shared/application/ports.ts';
-import { withPlans } from '../../shared/application/publish-entries.ts';
+import { versionsOf, withPlans } from '../../shared/application/publish-entries.ts';
 import { agentsOf, type RouteTasks } from '../../shared/application/route-tasks.ts';
-import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { OutgoingRecord, RecordProducer } from '../../shared/kafka/producer.ts';
 import type { Wake } from '../../shared/messages/messages.ts';
 import { loadAgentRoutes } from '../../shared/persistence/agent-routes.ts';
@@ -124,9 +123,8 @@ async function publishApart(
 }
 
 async function definitionsFor(statements: Statements, entries: readonly OutboxEntry[]) {
-  const versionIds = entries.flatMap(({ messages }) => messages.flatMap(({ planOf }) => planOf ?? []));
-  if (versionIds.length === 0) return new Map<string, { definition: WorkflowDefinition; version: number }>();
-  return loadVersions(statements, versionIds);
+  const versionIds = versionsOf(entries);
+  return versionIds.length === 0 ? new Map<string, never>() : loadVersions(statements, versionIds);
 }
 
 function wakeRecord({ runId, stepExecutionId, firedAt }: DueRow, topic: string): OutgoingRecord {

@@ -12,7 +12,17 @@ import { loadOtherVersions, loadPlans, type Planned } from './load-plans.ts';
 import { loadAttemptsAbout, loadStates } from './load-states.ts';
 import { messagesOf } from './messages-of.ts';
 import type { PlanCache } from './plan-cache.ts';
-import type { AgentRoute, Clock, OutboxEntry, ResultTokens, RunStore, RunTransaction } from './ports.ts';
+import type {
+  AgentRoute,
+  Clock,
+  LoadedVersion,
+  OutboxEntry,
+  ResultTokens,
+  RunStore,
+  RunTransaction,
+} from './ports.ts';
+import { versionsOf, withPlans } from './publish-entries.ts';
+import { roundsOf } from './rounds-of.ts';
 import { agentsOf } from './route-tasks.ts';
 
 export interface DecideBatchDeps {
@@ -38,7 +48,10 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
     for (let conflicts = 0; ; ) {
       try {
         const { outcomes, committed } = await deps.store.transaction((tx) => decideWithin(deps, tx, items));
-        if (committed !== null) await deps.publishCommitted(committed.entry, await committed.routes);
+        if (committed !== null) {
+          const [routes, versions] = await Promise.all([committed.routes, committed.versions]);
+          await deps.publishCommitted(withPlans(committed.entry, versions), routes);
+        }
         return outcomes;
       } catch (error) {
         if (codeOf(error) === 'TRANSACTION_CONFLICT' && conflicts++ < MAX_CONFLICTS) continue;
@@ -63,7 +76,11 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
     return decideAll([{ ...item, event }]);
   };
 
-  return (items) => (items.length === 0 ? Promise.resolve([]) : decideAll(items));
+  return async (items) => {
+    const outcomes: Outcome[] = [];
+    for (const round of roundsOf(items)) outcomes.push(...(await decideAll(round)));
+    return outcomes;
+  };
 }
 
 const MAX_CONFLICTS = 5;
@@ -139,12 +156,23 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
   };
   // Not awaited: they travel with the commit, in one round trip where the driver pipelines, and it fails if they do.
   const routes = loadRoutes(tx, entry);
+  const versions = loadPublishedVersions(tx, entry);
   routes.catch(() => {});
+  versions.catch(() => {});
   tx.save(changesOf(all, audited, now), entry).catch(() => {});
-  return { outcomes, committed: { entry, routes } };
+  return { outcomes, committed: { entry, routes, versions } };
 }
 
 async function loadRoutes(tx: RunTransaction, entry: OutboxEntry): Promise<ReadonlyMap<string, AgentRoute>> {
   const agents = agentsOf([entry]);
   return agents.length === 0 ? new Map() : tx.loadAgentRoutes(agents);
+}
+
+/** Of the runs that it starts. */
+async function loadPublishedVersions(
+  tx: RunTransaction,
+  entry: OutboxEntry,
+): Promise<ReadonlyMap<string, LoadedVersion>> {
+  const versionIds = versionsOf([entry]);
+  return versionIds.length === 0 ? new Map() : tx.loadVersions(versionIds);
 }

@@ -185,6 +185,11 @@ export interface Changes {
   readonly audited: readonly AuditRecord[];
 }
 
+export interface LoadedVersion {
+  readonly definition: WorkflowDefinition;
+  readonly version: number;
+}
+
 /** One transaction over a batch of runs. Each method is one statement, whatever the batch's size. */
 export interface RunTransaction {
   /** Locks in `run_id` order; runs that do not exist are absent. */
@@ -197,9 +202,7 @@ export interface RunTransaction {
   loadData(asked: readonly RunNeeds[]): Promise<ReadonlyMap<string, RunData>>;
   /** By run: the steps that have completed in it, each once. */
   loadCompletedSteps(runIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
-  loadVersions(
-    versionIds: readonly string[],
-  ): Promise<ReadonlyMap<string, { definition: WorkflowDefinition }>>;
+  loadVersions(versionIds: readonly string[]): Promise<ReadonlyMap<string, LoadedVersion>>;
   /** The routes of agents in the table, owner's own before everybody's, by `agentKey`. */
   loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>>;
   /** Stores plans that came inline, each once, and returns their versions' ids in the same order. Two statements. */

@@ -1,6 +1,6 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { JsonObject } from '../engine/json.ts';
-import type { MessagePublisher, Outbox, OutboxEntry } from './ports.ts';
+import type { LoadedVersion, MessagePublisher, Outbox, OutboxEntry } from './ports.ts';
 
 export interface PublishDeps {
   readonly publisher: MessagePublisher;
@@ -26,10 +26,17 @@ export function createPublishEntries({ publisher, outbox }: PublishDeps): Publis
   };
 }
 
+/** The versions that messages name, each once. */
+export function versionsOf(entries: readonly OutboxEntry[]): string[] {
+  return [
+    ...new Set(entries.flatMap(({ messages }) => messages.flatMap(({ planOf }) => planOf ?? []))),
+  ];
+}
+
 /** The messages with the plans that they name put in; a definition that is gone leaves its message out. */
 export function withPlans(
   entry: OutboxEntry,
-  definitions: ReadonlyMap<string, { readonly definition: WorkflowDefinition; readonly version: number }>,
+  definitions: ReadonlyMap<string, LoadedVersion>,
 ): OutboxEntry {
   const messages = entry.messages.flatMap(({ planOf, ...message }) => {
     if (planOf === undefined) return [message];

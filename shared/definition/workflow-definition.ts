@@ -66,14 +66,14 @@ const step = z
   .discriminatedUnion('type', types, {
     error: ({ code, input }) => (code === 'invalid_union' ? unknownType(valueAt(input, 'type')) : undefined),
   })
-  .meta({ id: 'StepDefinition' });
+  .meta({ id: 'WorkflowStep' });
 
 function unknownType(type: unknown): string {
   const known = typeof type === 'string' ? nearestFirst(type, typeNames) : typeNames;
   return `expected one of the types ${known.join(', ')}`;
 }
 
-export const steps = z
+const steps = z
   .record(
     name
       .refine(
@@ -90,8 +90,12 @@ export const steps = z
     ),
   )
   // Their number is checked before anything else is read (`parse-definition.ts`).
-  .meta({ minProperties: 1, maxProperties: limits.maxStepsPerDefinition })
-  .describe("By id; an id is a step's own in the whole workflow.");
+  .meta({
+    id: 'WorkflowSteps',
+    description: "By id; an id is a step's own in the whole workflow.",
+    minProperties: 1,
+    maxProperties: limits.maxStepsPerDefinition,
+  });
 
 /** A step that does not say its id gets it where it is stored in definitions since the first: before what comes last. */
 function withId<Step extends object>(step: Step, id: string): Step {
@@ -114,6 +118,9 @@ export const workflowDefinition = z.strictObject({
   retry: retry.optional().describe('For agent steps that have none of their own.'),
   timeout_seconds: seconds.optional().describe('How long a run may take; longer fails it with TIMEOUT.'),
 });
+
+/** A step as it is stored and shown: `normalise` has filled in what may be left out. */
+export const storedStep = step;
 
 /** As stored and sent: every step carries its `id`, and its `next_step` and `input_mapping` where its type has them. */
 export interface WorkflowDefinition {

@@ -225,4 +225,4 @@ function withAttempt(
   return isOpenAttempt(attempt) ? act(attempt) : 'ATTEMPT_CLOSED';
 }
 
-export { joinsOf, needsOf } from './needs-of.ts';
+export { joinsOf, mustComeFirst, needsOf } from './needs-of.ts';

@@ -1,12 +1,12 @@
 import { joinPathOf } from './container.ts';
 import type { EngineEvent, RetryRequested } from './event.ts';
+import type { StepBehaviour } from './flow.ts';
 import { itemScope, STEPS_TO_CATCH_WITH, scopeSeen, stepOf } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
 import { latest, stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State } from './state.ts';
-import type { StepBehaviour } from './step-behaviour.ts';
 import { behaviours } from './steps/all.ts';
 
 /*
@@ -52,6 +52,14 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
     else needs.settling(attempt, answersWell);
   }
   return needs.needs();
+}
+
+/**
+ * Whether what the event needs hangs on what the records before it did: whom a signal finds waiting, what a retry goes on with. In
+ * a batch it comes first of its run, or in a transaction after.
+ */
+export function mustComeFirst({ type }: EngineEvent): boolean {
+  return type === 'signal_received' || type === 'retry_requested';
 }
 
 /** The attempts that an event settles or starts: of those loaded. */

@@ -58,9 +58,9 @@ export interface Place {
   readonly child: string;
 }
 
-/** Null at the top. Another producer's rows may have any text here. */
+/** Null at the top, and where another producer has written something else. */
 export function placeOf(scope: string): Place | null {
-  const join = joinOf(scope);
+  const join = scope.includes('/') ? joinOf(scope) : null;
   if (join === null) return null;
   const around = scopeOf(join);
   const container = around === '' ? join : join.slice(around.length + 1);

@@ -105,8 +105,6 @@ export interface RunRights extends ChangeableRun {
   /** The workflow's uuid, where it is one of ours. */
   readonly workflowId: string | null;
   readonly versionId: string | null;
-  /** Where it failed. */
-  readonly errorStepId: string | null;
   /** May change it: cancel, pause, retry, send it signals. */
   readonly mayExecute: boolean;
 }
@@ -177,10 +175,9 @@ export function createRunQueries(database: Statements, searches = database): Run
         community_id: number | null;
         workflow_definition_id: string | null;
         workflow_version_id: string | null;
-        error_step_id: string | null;
         may_execute: boolean;
       }>(
-        `select r.run_id, r.community_id, r.workflow_definition_id, r.workflow_version_id, r.error_step_id,
+        `select r.run_id, r.community_id, r.workflow_definition_id, r.workflow_version_id,
                 coalesce(${canExecuteRun(viewer, parameters)}, false) as may_execute
          from workflow_runs r
          where r.run_id = ${parameters.add(runId)} and ${canViewRun(viewer, parameters)}`,
@@ -194,7 +191,6 @@ export function createRunQueries(database: Statements, searches = database): Run
         // Another producer may have written anything.
         workflowId: workflowId !== null && isUuid(workflowId) ? workflowId : null,
         versionId: row.workflow_version_id,
-        errorStepId: row.error_step_id,
         mayExecute: row.may_execute,
       };
     },

@@ -1,7 +1,22 @@
 import type { Draws } from '../../shared/engine/draft.ts';
 import type { Json } from '../../shared/engine/json.ts';
-import type { AgentStep, Plan, Reads, RetryPolicy } from '../../shared/engine/plan.ts';
-import { type Attempt, type Run, type State, stepKey } from '../../shared/engine/state.ts';
+import type {
+  AgentStep,
+  Expression,
+  Plan,
+  PlanSettings,
+  PlanStep,
+  Reads,
+  RetryPolicy,
+} from '../../shared/engine/plan.ts';
+import {
+  type Attempt,
+  type Child,
+  type Join,
+  type Run,
+  type State,
+  stepKey,
+} from '../../shared/engine/state.ts';
 
 /** Small runs for the engine's tests: all times are counted from `T0`. */
 export const T0 = Date.parse('2026-01-15T10:30:00.000Z');
@@ -19,7 +34,7 @@ export function policy(given: Partial<RetryPolicy> = {}): RetryPolicy {
   };
 }
 
-export const NO_READS: Reads = {
+export const NOTHING: Reads = {
   workflowInput: false,
   variables: false,
   item: false,
@@ -27,31 +42,74 @@ export const NO_READS: Reads = {
   steps: [],
 };
 
-export function planStep(id: string, given: Partial<AgentStep> = {}): AgentStep {
-  const input = given.input ?? {
-    reads: { ...NO_READS, workflowInput: true },
-    evaluate: ({ workflowInput }) => ({ given: workflowInput }),
-  };
+/** What is made of what is seen, without saying what it reads: these states have it all. */
+export function expression(evaluate: Expression['evaluate'], reads: Partial<Reads> = {}): Expression {
+  return { reads: { ...NOTHING, ...reads }, evaluate };
+}
+
+export const broken = expression(() => {
+  throw new Error('it is broken');
+});
+
+/** A step's fields that all types have, as they are where its definition says nothing. */
+export function stepBase(id: string) {
   return {
-    type: 'agent',
     id,
     name: id,
-    label: 'agent',
-    agentName: `${id}-agent`,
+    label: id,
     within: null,
     depth: 0,
     next: null,
     inCycle: false,
-    input,
-    reads: input.reads,
-    settleReads: NO_READS,
+    reads: NOTHING,
+    settleReads: NOTHING,
     output: null,
     assign: null,
-    retry: [policy()],
+    retry: [],
     catch: [],
     timeoutMs: null,
+  };
+}
+
+export function planStep(id: string, given: Partial<AgentStep> = {}): AgentStep {
+  const input = {
+    reads: { ...NOTHING, workflowInput: true },
+    evaluate: ({ workflowInput }: { workflowInput: Json }) => ({ given: workflowInput }),
+  };
+  return {
+    ...stepBase(id),
+    type: 'agent',
+    label: 'agent',
+    agentName: `${id}-agent`,
+    input,
+    reads: (given.input ?? input).reads,
     heartbeatMs: null,
+    retry: [policy()],
     ...given,
+  };
+}
+
+export const SETTINGS: PlanSettings = {
+  defaultTimeoutMs: 60_000,
+  longStopMs: 3_600_000,
+  pickUpMs: 30_000,
+  maxPayloadBytes: 200,
+  maxStepsPerRun: 25_000,
+  maxRunDepth: 10,
+  maxMapItems: 10_000,
+};
+
+/** The first step is where it starts. */
+export function planOf(
+  steps: readonly PlanStep[],
+  settings: Partial<PlanSettings> = {},
+  timeoutMs = null,
+): Plan {
+  return {
+    startStep: steps[0]?.id ?? '',
+    steps: new Map(steps.map((step) => [step.id, step])),
+    timeoutMs,
+    settings: { ...SETTINGS, ...settings },
   };
 }
 
@@ -59,30 +117,16 @@ export function planStep(id: string, given: Partial<AgentStep> = {}): AgentStep 
 export function pipelinePlan(
   given: { extract?: Partial<AgentStep>; transform?: Partial<AgentStep> } = {},
 ): Plan {
-  const steps = [
+  return planOf([
     planStep('extract', { next: 'transform', ...given.extract }),
     planStep('transform', {
       input: {
-        reads: { ...NO_READS, steps: ['extract'] },
+        reads: { ...NOTHING, steps: ['extract'] },
         evaluate: ({ outputs }) => ({ data: outputs.get('extract') ?? null }),
       },
       ...given.transform,
     }),
-  ];
-  return {
-    startStep: 'extract',
-    steps: new Map(steps.map((step) => [step.id, step])),
-    timeoutMs: null,
-    settings: {
-      defaultTimeoutMs: 60_000,
-      longStopMs: 3_600_000,
-      pickUpMs: 30_000,
-      maxPayloadBytes: 200,
-      maxStepsPerRun: 25_000,
-      maxRunDepth: 10,
-      maxMapItems: 10_000,
-    },
-  };
+  ]);
 }
 
 export function run(given: Partial<Run> = {}): Run {
@@ -107,7 +151,14 @@ export function run(given: Partial<Run> = {}): Run {
   };
 }
 
-export const pendingRun = run({ status: 'PENDING', sequence: 0, startedAt: null, wakeAt: T0 + 30_000 });
+export const pendingRun = run({
+  status: 'PENDING',
+  sequence: 0,
+  startedAt: null,
+  stepsStarted: 0,
+  wakeAt: T0 + 30_000,
+});
+export const pausedRun = run({ pausedAt: T0 - 2_000 });
 export const completedRun = run({ status: 'COMPLETED', completedAt: T0 - 1_000 });
 export const failedRun = run({
   status: 'FAILED',
@@ -153,6 +204,7 @@ export function attempt(given: Partial<Attempt> = {}): Attempt {
 /** Inserted by a request that starts it at once. */
 export const requestedAttempt = attempt({
   status: 'PENDING',
+  inputData: null,
   startedAt: null,
   deadlineAt: null,
   wakeAt: T0 + 25_000,
@@ -168,31 +220,54 @@ export const waitingAttempt = attempt({
   wakeAt: T0 + 1_000,
 });
 
-export function stateOf(
-  run: Run,
-  attempts: readonly Attempt[] = [],
-  {
-    outputs = {},
-    ...data
-  }: Partial<Omit<State, 'run' | 'attempts' | 'outputs'>> & {
-    /** Of steps at the top. */
-    readonly outputs?: Readonly<Record<string, Json>>;
-  } = {},
-): State {
+export function join(given: Partial<Join> = {}): Join {
+  return {
+    path: 'it#1',
+    stepId: 'it',
+    stepExecutionId: 'a-1',
+    total: 2,
+    needed: 2,
+    tolerated: 0,
+    started: 2,
+    completed: 0,
+    failed: 0,
+    outputBytes: 0,
+    isOver: false,
+    failure: null,
+    ...given,
+  };
+}
+
+export function child(scope: string, index: number, given: Partial<Child> = {}): Child {
+  return { scope, index, status: 'PENDING', input: null, output: null, error: null, ...given };
+}
+
+/** What a state has beside its run and attempts; outputs and visits of the top by step, the rest as `State` has it. */
+export interface GivenData
+  extends Partial<Omit<State, 'run' | 'attempts' | 'outputs' | 'visits' | 'joins' | 'children'>> {
+  readonly outputs?: Readonly<Record<string, Json>>;
+  readonly visits?: Readonly<Record<string, number>>;
+  readonly joins?: readonly Join[];
+  readonly children?: readonly Child[];
+}
+
+export function stateOf(run: Run, attempts: readonly Attempt[] = [], data: GivenData = {}): State {
+  const { outputs = {}, visits = {}, joins = [], children = [], ...given } = data;
+  const atTop = <Value>([stepId, value]: [string, Value]) => [stepKey('', stepId), value] as const;
   return {
     run,
     attempts: new Map(attempts.map((attempt) => [attempt.stepExecutionId, attempt])),
-    joins: new Map(),
-    children: new Map(),
+    joins: new Map(joins.map((join) => [join.path, join])),
+    children: new Map(children.map((child) => [child.scope, child])),
     signals: new Map(),
     workflowInput: 'in',
     variables: new Map(),
     errors: new Map(),
-    outputs: new Map(Object.entries(outputs).map(([stepId, output]) => [stepKey('', stepId), output])),
-    visits: new Map(),
+    outputs: new Map(Object.entries(outputs).map(atTop)),
+    visits: new Map(Object.entries(visits).map(atTop)),
     workflows: new Map(),
     gathered: new Map(),
-    ...data,
+    ...given,
   };
 }
 

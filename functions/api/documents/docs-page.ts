@@ -62,7 +62,7 @@ function section(placed: Placed, document: OpenApiDocument): string {
     '$ref' in one ? (document.components.parameters[lastOf(one.$ref)] as Parameter) : one,
   );
   return `<section id="${escaped(operationId)}"><h3><b>${method}</b> <code>${escaped(path)}</code></h3>
-${prose(`${summary}.`)}${description === undefined ? '' : prose(description)}${security.every((one) => Object.keys(one).length === 0) ? prose('Needs no credentials.') : ''}
+${prose(`${summary}.`)}${description === undefined ? '' : prose(description)}${security.length === 0 ? prose('Needs no credentials.') : ''}
 <pre>${escaped(curlOf(placed, document))}</pre>
 ${parameters.length === 0 ? '' : `<h4>Parameters</h4>${parameterTable(parameters)}`}
 ${requestBody === undefined ? '' : `<h4>Body${requestBody.required ? '' : ' (may be left out)'}</h4>${bodyOf(requestBody.content)}`}

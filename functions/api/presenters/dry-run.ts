@@ -4,6 +4,7 @@ import type { TracedNode } from '../../../shared/application/dry-run/trace.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import { count, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
 import { MAX_NODES } from './node.ts';
+import { nodeKeys, placeFields, presentPlace } from './place.ts';
 
 const attemptStatus = z
   .enum(['pending', 'running', 'completed', 'failed', 'cancelled'])
@@ -27,6 +28,10 @@ const tracedAttempt = z
 const tracedNode = z
   .strictObject({
     node_id: z.string().meta({ examples: ['node1'] }),
+    key: z
+      .string()
+      .describe('As in `execution_path`: `each[3].work`, `work#2`.')
+      .meta({ examples: ['node1'] }),
     status: attemptStatus,
     ...timeFields,
     duration_seconds: seconds.nullable(),
@@ -52,6 +57,7 @@ const tracedNode = z
         .meta({ examples: ['agent'] }),
       visit: count.meta({ examples: [1] }),
       scope: z.string().meta({ examples: [''] }),
+      ...placeFields,
       data_omitted: z.literal(true).optional().describe('The trace would be more than an answer can carry.'),
     }),
   })
@@ -111,7 +117,7 @@ export function presentDryRun(workflowId: string, report: DryRunReport) {
     test_mode: true,
     status: run.status.toLowerCase() as z.infer<typeof workflowTest>['status'],
     execution_time_seconds: seconds,
-    execution_path: trace.map(({ node_id }) => node_id),
+    execution_path: trace.filter(({ started_at }) => started_at !== null).map(({ key }) => key),
     trace,
     branches_not_taken: branches,
     unused_mocks: unusedMocks,
@@ -137,18 +143,30 @@ export function presentDryRun(workflowId: string, report: DryRunReport) {
 
 function presentTrace(nodes: readonly TracedNode[], plan: Plan) {
   let bytes = 0;
-  return nodes.slice(0, MAX_NODES).map((node) => {
-    const presented = presentNode(node, plan);
+  const shown = nodes.slice(0, MAX_NODES);
+  const keys = nodeKeys(
+    shown.map(({ scope, stepId, visit }) => ({ scope, step_id: stepId, visit })),
+    plan.steps.keys(),
+  );
+  return shown.map((node, place) => {
+    const key = keys[place] as string;
+    const presented = presentNode(node, key, plan);
     bytes += Buffer.byteLength(JSON.stringify(presented));
-    return bytes <= MAX_TRACE_BYTES ? presented : presentNode(withoutData(node), plan, true);
+    return bytes <= MAX_TRACE_BYTES ? presented : presentNode(withoutData(node), key, plan, true);
   });
 }
 
-function presentNode(node: TracedNode, plan: Plan, isDataOmitted = false): z.infer<typeof tracedNode> {
+function presentNode(
+  node: TracedNode,
+  key: string,
+  plan: Plan,
+  isDataOmitted = false,
+): z.infer<typeof tracedNode> {
   const { stepId, status, startedAt, completedAt, inputData, outputData, error } = node;
   const step = plan.steps.get(stepId);
   return {
     node_id: stepId,
+    key,
     status: status.toLowerCase() as Lowercase<typeof status>,
     started_at: isoOf(startedAt),
     completed_at: isoOf(completedAt),
@@ -166,6 +184,7 @@ function presentNode(node: TracedNode, plan: Plan, isDataOmitted = false): z.inf
       step_type: step?.label ?? null,
       visit: node.visit,
       scope: node.scope,
+      ...presentPlace(node.scope, plan),
       ...(isDataOmitted && { data_omitted: true }),
     },
   };

@@ -48,7 +48,8 @@ export function scopeLabel(scope: string): string {
 
 /** What is shown of what stands in a branch or item: `each[3].work`. */
 export function withScope(scope: string, name: string): string {
-  return scope === '' ? name : `${scopeLabel(scope)}.${name}`;
+  const label = scopeLabel(scope);
+  return label === '' ? name : `${label}.${name}`;
 }
 
 /** Of one visit of one step. */

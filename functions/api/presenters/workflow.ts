@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Workflow } from '../../../shared/application/register-workflow.ts';
 import { retry } from '../../../shared/definition/retry.ts';
-import { steps, type WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
+import { storedStep, type WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import { count, textOrNull, timestamp, uuid } from '../response-fields.ts';
 import { isoOf } from './run.ts';
 
@@ -25,7 +25,7 @@ export const workflow = z
   .strictObject({
     ...fields,
     start_step: z.string().meta({ examples: ['extract'] }),
-    steps: steps.meta({
+    steps: z.record(z.string(), storedStep).meta({
       examples: [
         {
           extract: {

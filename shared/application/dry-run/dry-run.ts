@@ -47,7 +47,7 @@ export type DryRunResult =
   | { readonly ok: false; readonly reason: GivenUp | 'examples_too_large' };
 
 export interface DryRun {
-  stepIdsOf(workflow: ExecutableWorkflow): ReadonlySet<string>;
+  stepsOf(workflow: ExecutableWorkflow): Plan['steps'];
   run(workflow: ExecutableWorkflow, request: DryRunRequest): Promise<DryRunResult>;
 }
 
@@ -68,7 +68,7 @@ export function createDryRun({ plans, examples, clock, nextId, limits }: DryRunD
   const planOf = ({ versionId, definition }: ExecutableWorkflow) =>
     plans.get(versionId) ?? plans.add(versionId, definition);
   return {
-    stepIdsOf: (workflow) => new Set(planOf(workflow).steps.keys()),
+    stepsOf: (workflow) => planOf(workflow).steps,
     async run(workflow, { inputData, variables, mocks }) {
       const plan = planOf(workflow);
       const names = agentsToLookUp(plan, mocks);

@@ -29,6 +29,7 @@ const tables = [
   'idempotency_keys',
   'agents',
   'api_keys',
+  'signals',
 ];
 const execute = (sql: string) => api.engine.database.execute(sql);
 afterEach(async () => {
@@ -151,6 +152,28 @@ const changes: Record<string, () => Promise<Change>> = {
     await ask('POST', `/api/v1/runs/${runId}/cancel`);
     return { request: { method: 'POST', path: `/api/v1/runs/${runId}/retry` }, resource: runId };
   },
+  pauseRun: async () => {
+    const runId = await api.startedRun();
+    return { request: { method: 'POST', path: `/api/v1/runs/${runId}/pause` }, resource: runId };
+  },
+  resumeRun: async () => {
+    const runId = await api.startedRun();
+    await ask('POST', `/api/v1/runs/${runId}/pause`);
+    return { request: { method: 'POST', path: `/api/v1/runs/${runId}/resume` }, resource: runId };
+  },
+  sendSignal: async () => {
+    const runId = await api.startedRun();
+    return { request: { method: 'POST', path: `/api/v1/runs/${runId}/signals/go` }, resource: runId };
+  },
+  pauseWorkflow: async () => {
+    const id = await workflow();
+    return { request: { method: 'POST', path: `/api/v1/workflows/${id}/pause` }, resource: id };
+  },
+  resumeWorkflow: async () => {
+    const id = await workflow();
+    await ask('POST', `/api/v1/workflows/${id}/pause`);
+    return { request: { method: 'POST', path: `/api/v1/workflows/${id}/resume` }, resource: id };
+  },
   cancelRuns: async () => {
     const workflowId = await workflow();
     const runId = (await ask('POST', `/api/v1/workflows/${workflowId}/execute`)).run_id;
@@ -248,6 +271,34 @@ describe('what turns out to change nothing leaves no record and no AUDIT line:',
       },
     ],
     [
+      'a run that is paused again',
+      async () => {
+        const path = `/api/v1/runs/${await api.startedRun()}/pause`;
+        await ask('POST', path);
+        return { method: 'POST', path };
+      },
+    ],
+    [
+      'a run that is resumed and was not paused',
+      async () => ({ method: 'POST', path: `/api/v1/runs/${await api.startedRun()}/resume` }),
+    ],
+    [
+      'a signal that has come before',
+      async () => {
+        const path = `/api/v1/runs/${await api.startedRun()}/signals/go`;
+        await ask('POST', path, { id: 'one' });
+        return { method: 'POST', path, body: { id: 'one' } };
+      },
+    ],
+    [
+      'a workflow that is paused again',
+      async () => {
+        const path = `/api/v1/workflows/${await workflow()}/pause`;
+        await ask('POST', path);
+        return { method: 'POST', path };
+      },
+    ],
+    [
       'an execution that is asked for again',
       async () => {
         const request = { ...api.execute({}), headers: { 'Idempotency-Key': 'again' } };
@@ -262,6 +313,16 @@ describe('what turns out to change nothing leaves no record and no AUDIT line:',
     expect(await stateOf([...tables, 'audit_log'])).toBe(state);
     expect(api.lines.slice(lines).join('\n')).not.toContain(' AUDIT ');
   });
+});
+
+it('a paused workflow has a record, and each run that was paused with it', async () => {
+  const workflowId = await workflow();
+  const runs: string[] = [];
+  for (let n = 0; n < 3; n++)
+    runs.push((await ask('POST', `/api/v1/workflows/${workflowId}/execute`)).run_id);
+  await ask('POST', `/api/v1/workflows/${workflowId}/pause`);
+  const records = await recordsOf('pause_workflow');
+  expect(records.slice(-4).sort()).toEqual([workflowId, ...runs].sort());
 });
 
 it('a cancelled run has a record of its own, also where many are cancelled at once', async () => {

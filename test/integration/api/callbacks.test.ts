@@ -85,7 +85,9 @@ describe('callbacks', () => {
     const { runId, path } = await waitingStep();
     expect((await api.send({ method: 'POST', path: `${path}/heartbeat` })).status).toBe(200);
     await api.as('ann')({ method: 'POST', path: `/api/v1/runs/${runId}/cancel` });
-    expect(codeOf(await api.send({ method: 'POST', path: `${path}/heartbeat` }))).toEqual([409, 'CONFLICT']);
+    const late = await api.send({ method: 'POST', path: `${path}/heartbeat` });
+    expect(codeOf(late)).toEqual([409, 'CONFLICT']);
+    expect(late.body.details).toEqual({ reason: 'ATTEMPT_CLOSED', status: 'CANCELLED' });
     expect(codeOf(await api.send({ method: 'POST', path, body: {} }))).toEqual([409, 'CONFLICT']);
     expect(await stepOf(runId)).toMatchObject({ status: 'CANCELLED', output_data: null });
   });

@@ -14,6 +14,9 @@ function callbackParams({ callbackUrl }: ApiThings) {
 /** A request that succeeds, of each operation. */
 export const requests: Readonly<Record<string, (my: ApiThings) => ContractRequest>> = {
   registerWorkflow: () => ({ body: definition() }),
+  validateWorkflow: () => ({ body: definition() }),
+  pauseWorkflow: (my) => ({ params: { id: my.workflowId } }),
+  resumeWorkflow: (my) => ({ params: { id: my.workflowId } }),
   listWorkflows: () => ({ query: '?limit=2' }),
   getWorkflow: (my) => ({ params: { id: my.workflowId } }),
   replaceWorkflow: (my) => ({ params: { id: my.workflowId }, body: definition() }),
@@ -42,6 +45,12 @@ export const requests: Readonly<Record<string, (my: ApiThings) => ContractReques
   getRun: (my) => ({ params: { run_id: my.endedRunId } }),
   listSteps: (my) => ({ params: { run_id: my.endedRunId } }),
   cancelRun: (my) => ({ params: { run_id: my.runId } }),
+  pauseRun: (my) => ({ params: { run_id: my.runId } }),
+  resumeRun: (my) => ({ params: { run_id: my.runId } }),
+  sendSignal: (my) => ({
+    params: { run_id: my.runId, name: 'approved' },
+    body: { payload: { approved: true }, id: 'approval-7' },
+  }),
   retryRun: (my) => ({ params: { run_id: my.endedRunId } }),
   getStatusOfRuns: (my) => ({ body: { ids: [my.runId, my.endedExecutionId, 'nothing'] } }),
   cancelRuns: (my) => ({ body: { filter: { workflow_id: my.workflowId }, dry_run: true } }),

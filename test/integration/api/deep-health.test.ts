@@ -62,7 +62,7 @@ describe('deep health', () => {
       due_lag_seconds: { value: null, threshold: 30, is_over: false },
       oldest_pending_run_age_seconds: { value: null, threshold: 300, is_over: false },
     });
-    expect(groups).toHaveLength(5);
+    expect(groups).toHaveLength(6);
     for (const { group_id, topic, ...lag } of groups) {
       expect(group_id).toBe(`execution-consumer-group.${topic}`);
       expect(lag).toEqual({ value: 0, threshold: 10_000, is_over: false });

@@ -111,6 +111,9 @@ const VIEWERS = ['owner', 'viewer', 'executor', 'admin'];
 
 const cases: Record<string, Case> = {
   registerWorkflow: everybody(201, () => ({ path: OWN, body: { ...dataPipeline, name: 'mine' } })),
+  validateWorkflow: everybody(200, () => ({ path: `${OWN}/validate`, body: dataPipeline })),
+  pauseWorkflow: of([200, 403, 403, 404, 200], (my) => ({ path: `${OWN}/${my.workflowId}/pause` })),
+  resumeWorkflow: of([200, 403, 403, 404, 200], (my) => ({ path: `${OWN}/${my.workflowId}/resume` })),
   listWorkflows: everybody(200, () => ({ path: `${OWN}?limit=1000` }), {
     text: (my) => my.workflowId,
     who: VIEWERS,
@@ -172,6 +175,9 @@ const cases: Record<string, Case> = {
   listSteps: of([200, 200, 200, 404, 200], (my) => ({ path: `/api/v1/runs/${my.runId}/steps` })),
   cancelRun: of([200, 403, 200, 404, 200], (my) => ({ path: `/api/v1/runs/${my.runId}/cancel` })),
   retryRun: of([202, 403, 202, 404, 202], (my) => ({ path: `/api/v1/runs/${my.closedRunId}/retry` })),
+  pauseRun: of([200, 403, 200, 404, 200], (my) => ({ path: `/api/v1/runs/${my.runId}/pause` })),
+  resumeRun: of([200, 403, 200, 404, 200], (my) => ({ path: `/api/v1/runs/${my.runId}/resume` })),
+  sendSignal: of([202, 403, 202, 404, 202], (my) => ({ path: `/api/v1/runs/${my.runId}/signals/go` })),
   getStatusOfRuns: everybody(
     200,
     (my) => ({ path: '/api/v1/runs/batch-status', body: { ids: [my.closedRunId] } }),

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Admin, Kafka, logLevel, type Message, type Producer } from 'kafkajs';
+import { type Admin, Kafka, type KafkaJSError, logLevel, type Message, type Producer } from 'kafkajs';
 import { EventSourceMapping } from '../../../localstack/event-source/event-source-mapping.ts';
 import type { EventRecord, KafkaEvent } from '../../../localstack/event-source/kafka-event.ts';
 import type { MappingSettings, MappingTuning } from '../../../localstack/event-source/mapping-settings.ts';
 import { inProcessFunction } from '../../../localstack/in-process-function.ts';
+import { createTopics } from '../../../shared/kafka/create-topics.ts';
 
 export type RecordsHandler = (records: EventRecord[], event: KafkaEvent) => unknown;
 
@@ -39,7 +40,8 @@ export class MappingHarness {
 
   async createTopic(numPartitions = 1): Promise<string> {
     const topic = `${this.#prefix}.${++this.#topics}`;
-    await this.admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
+    const layout = { partitions: numPartitions, replicationFactor: 1 };
+    await createTopics({ brokers: [this.#brokers], clientId: 'test' }, [topic], layout);
     return topic;
   }
 
@@ -80,8 +82,14 @@ export class MappingHarness {
     return mapping;
   }
 
+  /** Nothing while a broker that has just started does not know it yet. */
   async committed(topic: string): Promise<Record<number, number>> {
-    const [offsets] = await this.admin.fetchOffsets({ groupId: `${topic}.group`, topics: [topic] });
+    const [offsets] = await this.admin
+      .fetchOffsets({ groupId: `${topic}.group`, topics: [topic] })
+      .catch((error: Partial<KafkaJSError>) => {
+        if (error.retriable) return [];
+        throw error;
+      });
     return Object.fromEntries(
       (offsets?.partitions ?? []).map((entry) => [entry.partition, Number(entry.offset)]),
     );

@@ -4,6 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, inject, test } from 'vitest';
 import type { MonitoringUpdate } from '../../../shared/messages/messages.ts';
+import {
+  FAN_OUT_ATTEMPTS,
+  FAN_OUT_CHILD,
+  fanOut,
+  fanOutInput,
+  fanOutOutput,
+} from '../../support/fan-out.ts';
+import { attemptsOf, expectNothingLeft } from '../../support/language-stack.ts';
 import { type ProcessStack, startProcessStack } from '../../support/process-stack.ts';
 import { sequence } from '../../support/sequence.ts';
 
@@ -16,6 +24,11 @@ const stepExecutorEntry = fileURLToPath(new URL('./fixtures/crashing-executor.ts
 const STEPS = 5;
 /** The execution request and the answer to each step. */
 const RECORDS = STEPS + 1;
+/**
+ * The execution request, the requests and answers of the agent's step and of three items, the requests of the map, of both
+ * containers when they are over and of the child's step, and the child's answer.
+ */
+const FAN_OUT_RECORDS = 1 + 2 * 4 + 1 + 2 + 1 + 1;
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -57,14 +70,7 @@ async function expectExactlyOnce(
     );
     expect(new Set(called.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(stepCount);
   }
-  await expect.poll(() => database.many('select id from outbox'), { timeout: 10_000 }).toEqual([]);
-  expect(
-    await database.many(
-      `select run_id from workflow_runs where status in ('PENDING', 'RUNNING') or wake_at is not null
-       union all
-       select run_id from step_executions where status in ('PENDING', 'RUNNING') or wake_at is not null`,
-    ),
-  ).toEqual([]);
+  await expectNothingLeft({ database });
 }
 
 test('killed at every decision of a run, at any point, the run completes and no step completes twice', async () => {
@@ -119,4 +125,34 @@ test('killed with batches of many runs, every run completes and no step complete
   await expectExactlyOnce(stack, runIds, 2);
   const crashedAt = new Set(crashes().map((name) => name.split('.')[0]));
   expect(crashedAt).toEqual(new Set(batchPoints));
+}, 90_000);
+
+test('killed in a fan-out, in its joins, its window of items and the start of a child, the run completes', async () => {
+  const { stack, crashes } = await startCrashing(1);
+  const { client } = stack;
+  const fanOutPoints = ['written', 'committed', 'published'] as const;
+  await client.createWorkflow(FAN_OUT_CHILD);
+  const runs = await Promise.all(
+    fanOutPoints.map(async (point) => {
+      const id = await client.createWorkflow({ name: `crash-${point}`, ...fanOut('worker') });
+      return { point, runId: await client.execute(id, fanOutInput(point)) };
+    }),
+  );
+  for (const { point, runId } of runs) {
+    expect(await client.ended(runId, 60_000)).toMatchObject({
+      status: 'COMPLETED',
+      output_data: fanOutOutput(point),
+    });
+    expect((await attemptsOf(stack, runId)).toSorted()).toEqual(FAN_OUT_ATTEMPTS);
+    const crashed = crashes().filter((name) => name.startsWith(`${point}.${runId}`));
+    if (point === 'published') expect(crashed).not.toEqual([]);
+    else expect(crashed).toHaveLength(FAN_OUT_RECORDS);
+    const children = await stack.database.many('select status from workflow_runs where parent_run_id = $1', [
+      runId,
+    ]);
+    expect(children).toEqual([{ status: 'COMPLETED' }]);
+    const calls = stack.agents.calls.filter(({ body }) => body.run_id === runId);
+    expect(new Set(calls.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(4);
+  }
+  await expectNothingLeft(stack);
 }, 90_000);

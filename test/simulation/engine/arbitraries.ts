@@ -19,33 +19,38 @@ interface Shape {
 
 type Kind = StepKind['type'] | 'loop';
 
-const LEAVES: readonly Kind[] = [
-  ...['agent', 'agent', 'agent', 'pass', 'choice', 'choice', 'loop'],
-  ...['wait', 'signal', 'workflow', 'succeed', 'fail'],
-] as Kind[];
+const LEAVES: readonly (readonly [Kind, number])[] = [
+  ['agent', 8],
+  ['pass', 3],
+  ['choice', 3],
+  ['loop', 3],
+  ['wait', 2],
+  ['signal', 2],
+  ['workflow', 3],
+  ['succeed', 1],
+  ['fail', 1],
+];
 const MAX_DEPTH = 3;
 
 const numbers = fc.array(fc.nat(10_000), { minLength: 14, maxLength: 14 });
 
 function shapes(depth: number): fc.Arbitrary<Shape[]> {
   const leaf = fc.record({
-    kind: fc.constantFrom(...LEAVES),
+    kind: fc.oneof(...LEAVES.map(([kind, weight]) => ({ weight, arbitrary: fc.constant(kind) }))),
     numbers,
     inner: fc.constant<Shape[][]>([]),
   });
-  if (depth === MAX_DEPTH) return fc.array(leaf, { minLength: 1, maxLength: 3 });
+  if (depth === MAX_DEPTH) return fc.array(leaf, { minLength: 1, maxLength: 3, size: 'max' });
   const container = fc.record({
     kind: fc.constantFrom<Kind>('parallel', 'map'),
     numbers,
-    inner: fc.array(shapes(depth + 1), { minLength: 1, maxLength: 3 }),
+    inner: fc.array(shapes(depth + 1), { minLength: 1, maxLength: 3, size: 'max' }),
   });
-  return fc.array(
-    fc.oneof({ weight: 4, arbitrary: leaf }, { weight: 1 + (depth === 0 ? 1 : 0), arbitrary: container }),
-    {
-      minLength: 1,
-      maxLength: depth === 0 ? 7 : 3,
-    },
+  const shape = fc.oneof(
+    { weight: 4, arbitrary: leaf },
+    { weight: depth === 0 ? 2 : 1, arbitrary: container },
   );
+  return fc.array(shape, { minLength: 1, maxLength: depth === 0 ? 8 : 4, size: 'max' });
 }
 
 /** What is drawn beside the steps that a fault-free run always takes. */
@@ -97,7 +102,14 @@ class Builder {
     return { startStep: ids[0] as string, steps: new Map(steps.map((step) => [step.id, step])) };
   }
 
-  #step({ kind, numbers, inner }: Shape, at: number, ids: readonly string[], around: Around): StepModel {
+  #step(
+    { kind: drawn, numbers, inner }: Shape,
+    at: number,
+    ids: readonly string[],
+    around: Around,
+  ): StepModel {
+    // There is nothing to choose at the end.
+    const kind = at === ids.length - 1 && (drawn === 'choice' || drawn === 'loop') ? 'pass' : drawn;
     const number = (i: number) => numbers[i] as number;
     const id = ids[at] as string;
     const next = ids[at + 1] ?? null;
@@ -124,13 +136,12 @@ class Builder {
           input: expression(6, 'starting', number(6) % 20 ? 'object' : undefined),
         };
       case 'choice': {
-        const targets = later.length > 0 ? later : null;
         const rule = (i: number) => ({
-          next: targets?.[number(i) % targets.length] as string,
+          next: later[number(i) % later.length] as string,
           when: { kind: 'hash', of: expression(i), modulo: 2 } satisfies ConditionModel,
         });
-        const rules = targets === null ? [] : [rule(7), rule(8)];
-        const otherwise = targets === null || number(9) % 4 === 0 ? null : (next as string);
+        const rules = [rule(7), rule(8)];
+        const otherwise = number(9) % 5 === 0 ? null : next;
         return { ...base, output: null, type: 'choice', next: null, rules, otherwise };
       }
       case 'loop': {
@@ -168,7 +179,8 @@ class Builder {
         return { ...base, type: 'signal', signal: `${isSent ? 'sent' : 'never'}${number(7) % 3}`, timeoutMs };
       }
       case 'workflow': {
-        const workflow = this.#startable[number(6) % (this.#startable.length + 1)] ?? 'none';
+        const workflow =
+          number(6) % 9 === 0 ? 'none' : (this.#startable[number(6) % 2] ?? this.#startable[0] ?? 'none');
         const waits = number(7) % 4 > 0;
         // The id of a run that nobody waits for is nobody's to tell.
         const told = waits ? base : { ...base, assign: null, output: expression(1, 'starting', 'number') };
@@ -183,8 +195,8 @@ class Builder {
   }
 
   #retry(number: number): StepModel['retry'] {
-    if (number % 3 > 0) return [];
-    const codes = number % 2 ? null : ['BUSY', 'F1'];
+    if (number % 2 > 0) return [];
+    const codes = number % 4 ? null : ['BUSY', 'F1'];
     return [
       { codes, maxAttempts: 1 + (number % 3) },
       { codes: null, maxAttempts: 2 },
@@ -218,6 +230,31 @@ class Builder {
 }
 
 const MAKES = [
-  ...['number', 'number', 'number', 'text', 'list', 'object', 'object', 'number', 'number', 'number'],
-  ...['text', 'object', 'number', 'number', 'number', 'large', 'broken'],
+  ...['number', 'text', 'list', 'object', 'number', 'text', 'number', 'object', 'number', 'number', 'object'],
+  ...[
+    'number',
+    'number',
+    'text',
+    'object',
+    'number',
+    'list',
+    'number',
+    'object',
+    'number',
+    'number',
+    'object',
+  ],
+  ...[
+    'number',
+    'number',
+    'text',
+    'object',
+    'number',
+    'list',
+    'number',
+    'object',
+    'number',
+    'large',
+    'broken',
+  ],
 ] as const;

@@ -188,7 +188,9 @@ export class EngineStore {
   }
 
   #data(stored: StoredRun, all: readonly Needs[]): Data {
-    const latest = outputsOf(stored);
+    const latest = all.some(({ outputs }) => outputs.length > 0)
+      ? outputsOf(stored)
+      : new Map<string, Json>();
     const data = nothing();
     for (const needs of all) {
       if (needs.workflowInput) data.workflowInput = stored.input;
@@ -284,11 +286,11 @@ function attemptsToRetry(
   );
 }
 
+/** order by created_at desc, id desc limit 1 */
 function latest(attempts: readonly Attempt[]): Attempt | undefined {
-  return attempts.reduce<Attempt | undefined>(
-    (last, attempt) => (last === undefined || attempt.createdAt > last.createdAt ? attempt : last),
-    undefined,
-  );
+  const later = (a: Attempt, b: Attempt) =>
+    b.createdAt - a.createdAt || (a.stepExecutionId < b.stepExecutionId ? 1 : -1);
+  return [...attempts].sort(later)[0];
 }
 
 /** What the statement selects of a row. */

@@ -1,4 +1,4 @@
-import { decide } from '../../../shared/engine/decide.ts';
+import { decide, mustComeFirst } from '../../../shared/engine/decide.ts';
 import type { Decision, Effect } from '../../../shared/engine/decision.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
@@ -36,11 +36,13 @@ export interface Faults {
 export const TOP_RUN = 'run-top';
 const LEASE_MS = 60_000;
 const BATCH = 3;
+/** The share of decisions that are made again on everything that there is: that costs the most. */
+const COMPARED = 0.3;
 
 /** The engine among models of all else: its tables, the topics, agents, the timekeeper, users. All chance is from one seed. */
 export class EngineWorld {
   readonly store: EngineStore;
-  readonly trace: string[] = [];
+  readonly #trace: (readonly [at: number, runId: string, event: EngineEvent, outcome: string])[] = [];
   now = Date.parse('2026-01-15T10:30:00.000Z');
   decisions = 0;
   readonly #random: Random;
@@ -113,7 +115,7 @@ export class EngineWorld {
     while (others.length < BATCH - 1 && this.#chance(0.3)) {
       const at = this.#messages.findIndex((each) => each.runId === runId && each.event.type !== 'task');
       const event = this.#messages[at]?.event;
-      if (event === undefined || event.type === 'task') break;
+      if (event === undefined || event.type === 'task' || mustComeFirst(event)) break;
       this.#messages.splice(at, 1);
       others.push(event);
     }
@@ -132,8 +134,8 @@ export class EngineWorld {
       const jitter = this.#random.next();
       const draws = () => ({ id: () => this.#id(), jitter: () => jitter });
       const decision = decide(plan, state, event, now, draws());
-      this.#say(runId, event, decision.ok ? 'ok' : decision.code);
-      if (events.length === 1) {
+      this.#trace.push([this.now, runId, event, decision.ok ? 'ok' : decision.code]);
+      if (events.length === 1 && this.#random.chance(COMPARED)) {
         const used = this.#ids;
         this.#ids = ids;
         const all = this.store.loadAll(runId);
@@ -345,8 +347,13 @@ export class EngineWorld {
     return `id-${++this.#ids}`;
   }
 
-  #say(runId: string, event: EngineEvent, outcome: string): void {
-    this.trace.push(`${this.now % 100_000_000} ${runId} ${JSON.stringify(event)} → ${outcome}`);
+  /** What came last, and what was made of it. */
+  story(): string {
+    const lines = this.#trace.slice(-80).map(([at, runId, event, outcome]) => {
+      const time = new Date(at).toISOString().slice(5, -1);
+      return `${time} ${runId} ${JSON.stringify(event)} → ${outcome}`;
+    });
+    return lines.join('\n');
   }
 }
 

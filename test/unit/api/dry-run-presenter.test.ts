@@ -45,6 +45,7 @@ describe('a test', () => {
         trace: [
           {
             node_id: 'extract',
+            key: 'extract',
             status: 'completed',
             started_at: '2026-01-15T10:30:00.000Z',
             completed_at: '2026-01-15T10:30:01.500Z',
@@ -66,7 +67,14 @@ describe('a test', () => {
             logs: ['one line'],
             error: null,
             error_type: null,
-            metadata: { step_name: 'extract', step_type: 'agent', visit: 1, scope: '' },
+            metadata: {
+              step_name: 'extract',
+              step_type: 'agent',
+              visit: 1,
+              scope: '',
+              branch: null,
+              item: null,
+            },
           },
         ],
         branches_not_taken: [],

@@ -14,6 +14,7 @@ import {
 import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
 import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import type { LogEntry, Node } from '../../../shared/persistence/node-queries.ts';
+import { pipelinePlan, planStep } from '../../support/engine-states.ts';
 
 const at = (second: number) => new Date(Date.UTC(2025, 11, 9, 12, 0, second));
 
@@ -70,8 +71,14 @@ const node: Node = {
   is_data_omitted: false,
 };
 
+/** Of agent steps. */
+const planWith = (stepIds: readonly string[]) => ({
+  ...pipelinePlan(),
+  steps: new Map(stepIds.map((id) => [id, planStep(id)])),
+});
+
 const presented = (nodes: readonly Node[], stepIds: readonly string[], status: ExecutionStatus = 'RUNNING') =>
-  presentNodes({ nodes, total: nodes.length }, stepIds, { status, withLogs: true });
+  presentNodes({ nodes, total: nodes.length }, planWith(stepIds), { status, withLogs: true });
 
 describe('an execution', () => {
   it('has its identity, times and outcome', () => {
@@ -133,7 +140,7 @@ describe('metrics', () => {
     slowest_node_time_seconds: 2,
   };
   it('count what was not entered as skipped, once the run has ended', () => {
-    const steps = ['a', 'b', 'c', 'd'];
+    const steps = 4;
     expect(presentMetrics(run, counted, steps, at(99))).toEqual({
       execution_id: '550e8400-e29b-41d4-a716-446655440000',
       workflow_id: '550e8400-e29b-41d4-a716-446655440001',
@@ -184,13 +191,15 @@ describe('nodes', () => {
         agent_name: 'data-extractor',
         visit: 1,
         scope: '',
+        branch: null,
+        item: null,
       },
     });
     expect(node_states.empty?.output_data).toEqual({});
   });
 
   it('are without logs where nobody wants them', () => {
-    const { node_states } = presentNodes({ nodes: [node], total: 1 }, [], {
+    const { node_states } = presentNodes({ nodes: [node], total: 1 }, null, {
       status: 'RUNNING',
       withLogs: false,
     });
@@ -234,8 +243,9 @@ describe('nodes', () => {
       node,
       { ...node, visit: 2 },
       { ...node, visit: 3 },
-      { ...node, scope: 'each/1' },
-      { ...node, scope: 'each/1', visit: 2 },
+      { ...node, scope: 'each#1/3' },
+      { ...node, scope: 'each#2/3', visit: 2 },
+      { ...node, scope: 'each#1/3/both#1/left' },
       { ...node, step_id: '__proto__' },
     ];
     const { node_states, execution_path } = presented(nodes, ['extract', 'extract#2', '__proto__']);
@@ -243,13 +253,21 @@ describe('nodes', () => {
       'extract',
       'extract#2#',
       'extract#3',
-      'each/1/extract',
-      'each/1/extract#2',
+      'each[3].extract',
+      'each#2[3].extract#2',
+      'each[3].both[left].extract',
       '__proto__',
       'extract#2',
     ]);
     expect(node_states['extract#2']?.status).toBe('pending');
-    expect(execution_path).toEqual(['extract', 'extract', 'extract', 'extract', 'extract', '__proto__']);
+    expect(execution_path).toEqual(Object.keys(node_states).slice(0, nodes.length));
+  });
+
+  it('are on the path once they have started', () => {
+    const waiting = { ...node, step_id: 'load', status: 'PENDING', started_at: null } as const;
+    const { node_states, execution_path } = presented([node, waiting], ['extract', 'load']);
+    expect(execution_path).toEqual(['extract']);
+    expect(node_states.load?.status).toBe('ready');
   });
 
   it('count their retries', () => {
@@ -258,12 +276,12 @@ describe('nodes', () => {
 
   it('end at the limit, and say so', () => {
     const nodes = Array.from({ length: MAX_NODES }, (_, i) => ({ ...node, visit: i + 1 }));
-    const whole = presentNodes({ nodes, total: MAX_NODES }, ['extract'], {
+    const whole = presentNodes({ nodes, total: MAX_NODES }, planWith(['extract']), {
       status: 'RUNNING',
       withLogs: true,
     });
     expect(whole.isTruncated).toBe(false);
-    const cut = presentNodes({ nodes, total: MAX_NODES + 1 }, ['extract', 'load'], {
+    const cut = presentNodes({ nodes, total: MAX_NODES + 1 }, planWith(['extract', 'load']), {
       status: 'RUNNING',
       withLogs: true,
     });
@@ -309,6 +327,7 @@ describe('the plain face', () => {
   it('shows an attempt with its duration, from its creation where it has not begun', () => {
     const entry: LogEntry = {
       id: '01933cf0-0000-7000-8000-000000000002',
+      scope: '',
       step_id: 'extract',
       step_name: 'Extract',
       step_type: 'ai',
@@ -366,7 +385,7 @@ describe('a comparison', () => {
       path: {
         same: false,
         left: ['extract', 'load'],
-        right: ['extract', 'extract'],
+        right: ['extract', 'extract#2'],
         differs_at: 1,
       },
     });

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { presentAgent, presentListedAgent } from '../../../functions/api/presenters/agent.ts';
+import { presentPlace, scopeLabel } from '../../../functions/api/presenters/place.ts';
 import { presentRun, presentRunSummary } from '../../../functions/api/presenters/run.ts';
 import { presentStep } from '../../../functions/api/presenters/step.ts';
 import type { RunDetails, StepDetails } from '../../../shared/persistence/run-queries.ts';
+import { planOf } from '../../support/plan-of.ts';
 
 const at = (second: number) => new Date(Date.UTC(2024, 0, 15, 10, 30, second));
 
@@ -13,6 +15,7 @@ const run: RunDetails = {
   workflow_name: 'data-pipeline',
   workflow_definition_id: null,
   status: 'PENDING',
+  execution_status: 'PENDING',
   error_message: null,
   triggered_by: null,
   created_at: at(0),
@@ -24,6 +27,8 @@ const run: RunDetails = {
   community_id: null,
   sequence: 0,
   started_at: null,
+  paused_at: null,
+  parent_run_id: null,
   cancel_reason: null,
   error_code: null,
   error_step_id: null,
@@ -52,6 +57,13 @@ describe('a run', () => {
       started_at: '2024-01-15T10:30:05.000Z',
       completed_at: '2024-01-15T10:30:07.000Z',
     });
+  });
+
+  it('is PAUSED since it was paused, until it is closed', () => {
+    const paused = { ...run, execution_status: 'PAUSED', paused_at: at(3) } as const;
+    expect(presentRun(paused)).toMatchObject({ status: 'PAUSED', paused_at: '2024-01-15T10:30:03.000Z' });
+    const closed = { ...paused, status: 'CANCELLED', execution_status: 'CANCELLED' } as const;
+    expect(presentRun(closed)).toMatchObject({ status: 'CANCELLED', paused_at: null });
   });
 
   it('shows its data in full only', () => {
@@ -83,19 +95,64 @@ describe('a step', () => {
     created_at: at(0),
     due_at: null,
     deadline_at: at(61),
+    heartbeat_due_at: null,
+    signal_name: null,
+    child_run_id: null,
   };
 
   it('has a duration once it is over', () => {
-    expect(presentStep(step)).toMatchObject({
+    expect(presentStep(step, null)).toMatchObject({
       duration_ms: null,
       logs: [],
       deadline_at: '2024-01-15T10:31:01.000Z',
     });
-    expect(presentStep({ ...step, completed_at: at(3) }).duration_ms).toBe(2_000);
-    expect(presentStep({ ...step, started_at: null, completed_at: at(3) })).toMatchObject({
+    expect(presentStep({ ...step, completed_at: at(3) }, null).duration_ms).toBe(2_000);
+    expect(presentStep({ ...step, started_at: null, completed_at: at(3) }, null)).toMatchObject({
       started_at: null,
       duration_ms: null,
     });
+  });
+});
+
+describe('the place of a step', () => {
+  it.each([
+    ['', ''],
+    ['both#1/left', 'both[left]'],
+    ['each#1/3', 'each[3]'],
+    ['each#2/3', 'each#2[3]'],
+    ['each#2/3/both#1/left%2Fright', 'each#2[3].both[left/right]'],
+    ['a%2Fb%231#1/0', 'a/b#1[0]'],
+    // Another producer's.
+    ['left', ''],
+    ['%zz#1/%', '%zz[%]'],
+  ])('of scope %j is %j', (scope, label) => {
+    expect(scopeLabel(scope)).toBe(label);
+  });
+
+  const work = { agent_name: 'worker' };
+  const each = { type: 'map', items: '$.workflow_input.rows', start_step: 'work', steps: { work } };
+  const plan = planOf({
+    steps: {
+      both: {
+        type: 'parallel',
+        branches: {
+          left: { start_step: 'each', steps: { each } },
+          3: { start_step: 'third', steps: { third: work } },
+        },
+      },
+    },
+  });
+  const nowhere = { branch: null, item: null };
+  it.each([
+    ['', plan, nowhere],
+    ['both#1/left', plan, { branch: { step_id: 'both', name: 'left' }, item: null }],
+    ['both#1/3', plan, { branch: { step_id: 'both', name: '3' }, item: null }],
+    ['each#1/3', plan, { branch: null, item: { step_id: 'each', index: 3 } }],
+    ['both#1/left/each#4/0', plan, { branch: null, item: { step_id: 'each', index: 0 } }],
+    ['gone#1/3', plan, { branch: null, item: { step_id: 'gone', index: 3 } }],
+    ['both#1/left', null, { branch: { step_id: 'both', name: 'left' }, item: null }],
+  ])('of scope %j is shown by the type of its container', (scope, of, place) => {
+    expect(presentPlace(scope, of)).toEqual(place);
   });
 });
 

@@ -129,11 +129,8 @@ describe('an attempt', () => {
 describe('scopes', () => {
   it('write joins with what they were, children, and what was set now', () => {
     const loaded = stateOf(run(), [], {
-      joins: mapOf('map#1', join),
-      children: new Map([
-        ['map#1/0', child],
-        ['map#1/1', { ...child, scope: 'map#1/1', index: 1 }],
-      ]),
+      joins: [join],
+      children: [child, { ...child, scope: 'map#1/1', index: 1 }],
       variables: new Map([
         ['', { a: 1 }],
         ['map#1/0', { b: 1 }],

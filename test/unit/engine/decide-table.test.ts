@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../shared/engine/decide.ts';
-import type { Decision, Effect } from '../../../shared/engine/decision.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
 import type { Attempt, AttemptStatus, RunStatus, State } from '../../../shared/engine/state.ts';
 import {
@@ -9,6 +8,7 @@ import {
   completedRun,
   draws,
   failedRun,
+  pausedRun,
   pendingRun,
   pipelinePlan,
   requestedAttempt,
@@ -17,6 +17,7 @@ import {
   T0,
   waitingAttempt,
 } from '../../support/engine-states.ts';
+import { tell } from '../../support/tell-decision.ts';
 
 /*
  * Every event in every state that a run and the attempt that it is about can be in. One row is one decision, and its outcome is
@@ -42,6 +43,16 @@ const states = {
   'RUNNING, attempt FAILED': stateOf(run(), [closedAttempt('FAILED')]),
   'RUNNING, attempt CANCELLED': stateOf(run(), [closedAttempt('CANCELLED')]),
   'RUNNING, attempt unknown': stateOf(run()),
+  'PENDING and paused': stateOf({ ...pendingRun, pausedAt: T0 - 2_000 }),
+  'paused, attempt requested': stateOf(pausedRun, [requestedAttempt]),
+  'paused, attempt waiting for its backoff': stateOf(pausedRun, [waitingAttempt]),
+  'paused, its backoff over': stateOf(pausedRun, [{ ...waitingAttempt, dueAt: T0 - 1, wakeAt: T0 - 1 }]),
+  'paused, attempt RUNNING': stateOf(pausedRun, [attempt()]),
+  'paused, attempt RUNNING and overdue': stateOf(pausedRun, [
+    attempt({ deadlineAt: T0 - 1, wakeAt: T0 - 1 }),
+  ]),
+  'paused, out of time': stateOf({ ...pausedRun, timeoutAt: T0 - 1, wakeAt: T0 - 1 }, [attempt()]),
+  'RUNNING, out of time': stateOf(run({ timeoutAt: T0 - 1, wakeAt: T0 - 1 }), [attempt()]),
   'COMPLETED, attempt COMPLETED': stateOf(completedRun, [closedAttempt('COMPLETED')]),
   'FAILED, attempt FAILED': stateOf(failedRun, [closedAttempt('FAILED')]),
   'CANCELLED, attempt CANCELLED': stateOf(cancelledRun, [closedAttempt('CANCELLED')]),
@@ -68,6 +79,9 @@ const events = {
   'woken, run': { type: 'woken', stepExecutionId: null, at: T0 },
   'woken, attempt': { type: 'woken', stepExecutionId: 'a-1', at: T0 },
   cancellation_requested: { type: 'cancellation_requested', by: 'ann', reason: 'enough' },
+  pause_requested: { type: 'pause_requested' },
+  resume_requested: { type: 'resume_requested' },
+  signal_received: { type: 'signal_received', name: 'go', signalId: 's-1', payload: 1 },
   retry_requested: { type: 'retry_requested' },
 } satisfies Record<string, EngineEvent>;
 
@@ -101,6 +115,9 @@ const RUN_CLOSED = {
   'woken, run': 'RUN_CLOSED',
   'woken, attempt': 'RUN_CLOSED',
   cancellation_requested: 'RUN_CLOSED',
+  pause_requested: 'RUN_CLOSED',
+  resume_requested: 'RUN_CLOSED',
+  signal_received: 'RUN_CLOSED',
 } as const;
 
 /** What a running run says to everything that is not about its attempt. */
@@ -109,6 +126,41 @@ const RUNNING = {
   plan_refused: 'ALREADY_STARTED',
   'woken, run': 'NOT_DUE',
   retry_requested: 'RUN_OPEN',
+} as const;
+
+/** Pausing, and a signal that nobody waits for, leave what is there as it is. */
+const beside = (attempts: string) => ({
+  pause_requested: `RUNNING paused | ${attempts} | update PAUSED`,
+  resume_requested: 'RUN_NOT_PAUSED',
+  signal_received: `RUNNING | ${attempts} | update RUNNING`,
+});
+
+/** Nothing starts and no clock counts; what was asked for settles, and what follows is held. */
+const PAUSED = {
+  execution_requested: 'ALREADY_STARTED',
+  plan_refused: 'ALREADY_STARTED',
+  step_requested: 'RUN_PAUSED',
+  'woken, run': 'RUN_PAUSED',
+  'woken, attempt': 'RUN_PAUSED',
+  pause_requested: 'RUN_PAUSED',
+  retry_requested: 'RUN_OPEN',
+} as const;
+
+const besidePaused = (attempts: string, asks = '') => ({
+  ...PAUSED,
+  resume_requested: `RUNNING | ${attempts} | update RUNNING${asks}`,
+  signal_received: `RUNNING paused | ${attempts} | update PAUSED`,
+  cancellation_requested: `CANCELLED | ${attempts.replace(/\w+$/, 'CANCELLED')} | update PAUSED extract CANCELLED, update CANCELLED, announce cancellation`,
+});
+
+const PAUSED_ATTEMPT_RUNNING = {
+  ...besidePaused('extract#1 RUNNING'),
+  completed:
+    'RUNNING paused | extract#1 COMPLETED, transform#1 PENDING | update PAUSED extract COMPLETED, update PAUSED transform PENDING',
+  'failed, retryable':
+    'RUNNING paused | extract#1 FAILED, extract#2 PENDING | update PAUSED extract FAILED, update PAUSED extract PENDING',
+  'failed for good': 'FAILED | extract#1 FAILED | update PAUSED extract FAILED, update FAILED',
+  step_requested: 'RUN_PAUSED',
 } as const;
 
 const ATTEMPT_CLOSED = {
@@ -132,6 +184,7 @@ const ATTEMPT_RUNNING = {
   'failed for good': FAIL,
   step_requested: 'ATTEMPT_STARTED',
   cancellation_requested: cancelled('extract#1'),
+  ...beside('extract#1 RUNNING'),
 } as const;
 
 const table: Record<StateName, Record<EventName, string>> = {
@@ -145,6 +198,9 @@ const table: Record<StateName, Record<EventName, string>> = {
     'woken, run': START,
     'woken, attempt': 'UNKNOWN_ATTEMPT',
     cancellation_requested: cancelled(''),
+    pause_requested: 'PENDING paused |  | update PAUSED',
+    resume_requested: 'RUN_NOT_PAUSED',
+    signal_received: 'PENDING |  | update PENDING',
     retry_requested: 'RUN_OPEN',
   },
   'RUNNING, attempt requested': {
@@ -153,6 +209,7 @@ const table: Record<StateName, Record<EventName, string>> = {
     step_requested: START_ATTEMPT,
     'woken, attempt': START_ATTEMPT,
     cancellation_requested: cancelled('extract#1'),
+    ...beside('extract#1 PENDING'),
   },
   'RUNNING, attempt waiting for its backoff': {
     ...RUNNING,
@@ -160,6 +217,7 @@ const table: Record<StateName, Record<EventName, string>> = {
     step_requested: 'NOT_DUE',
     'woken, attempt': 'NOT_DUE',
     cancellation_requested: cancelled('extract#2'),
+    ...beside('extract#2 PENDING'),
   },
   'RUNNING, attempt RUNNING': { ...ATTEMPT_RUNNING, 'woken, attempt': 'NOT_DUE' },
   'RUNNING, attempt RUNNING and overdue': { ...ATTEMPT_RUNNING, 'woken, attempt': REPUBLISH },
@@ -169,16 +227,19 @@ const table: Record<StateName, Record<EventName, string>> = {
     ...RUNNING,
     ...ATTEMPT_CLOSED,
     cancellation_requested: cancelledBeside('extract#1 COMPLETED'),
+    ...beside('extract#1 COMPLETED'),
   },
   'RUNNING, attempt FAILED': {
     ...RUNNING,
     ...ATTEMPT_CLOSED,
     cancellation_requested: cancelledBeside('extract#1 FAILED'),
+    ...beside('extract#1 FAILED'),
   },
   'RUNNING, attempt CANCELLED': {
     ...RUNNING,
     ...ATTEMPT_CLOSED,
     cancellation_requested: cancelledBeside('extract#1 CANCELLED'),
+    ...beside('extract#1 CANCELLED'),
   },
   'RUNNING, attempt unknown': {
     ...RUNNING,
@@ -188,6 +249,36 @@ const table: Record<StateName, Record<EventName, string>> = {
     step_requested: 'UNKNOWN_ATTEMPT',
     'woken, attempt': 'UNKNOWN_ATTEMPT',
     cancellation_requested: cancelled(''),
+    ...beside(''),
+  },
+  'PENDING and paused': {
+    execution_requested: 'RUN_PAUSED',
+    plan_refused: 'FAILED |  | update FAILED',
+    completed: 'UNKNOWN_ATTEMPT',
+    'failed, retryable': 'UNKNOWN_ATTEMPT',
+    'failed for good': 'UNKNOWN_ATTEMPT',
+    step_requested: 'UNKNOWN_ATTEMPT',
+    'woken, run': 'RUN_PAUSED',
+    'woken, attempt': 'UNKNOWN_ATTEMPT',
+    cancellation_requested: cancelled(''),
+    pause_requested: 'RUN_PAUSED',
+    resume_requested: 'PENDING |  | update PENDING',
+    signal_received: 'PENDING paused |  | update PAUSED',
+    retry_requested: 'RUN_OPEN',
+  },
+  'paused, attempt requested': {
+    ...ATTEMPT_NOT_STARTED,
+    ...besidePaused('extract#1 PENDING', ', request a-1'),
+  },
+  'paused, attempt waiting for its backoff': { ...ATTEMPT_NOT_STARTED, ...besidePaused('extract#2 PENDING') },
+  'paused, its backoff over': { ...ATTEMPT_NOT_STARTED, ...besidePaused('extract#2 PENDING') },
+  'paused, attempt RUNNING': PAUSED_ATTEMPT_RUNNING,
+  'paused, attempt RUNNING and overdue': PAUSED_ATTEMPT_RUNNING,
+  'paused, out of time': PAUSED_ATTEMPT_RUNNING,
+  'RUNNING, out of time': {
+    ...ATTEMPT_RUNNING,
+    'woken, run': 'FAILED | extract#1 CANCELLED | update RUNNING extract CANCELLED, update FAILED',
+    'woken, attempt': 'NOT_DUE',
   },
   'COMPLETED, attempt COMPLETED': { ...RUN_CLOSED, retry_requested: 'RUN_COMPLETED' },
   'FAILED, attempt FAILED': { ...RUN_CLOSED, retry_requested: retriedAfter('extract#1 FAILED', 2) },
@@ -221,9 +312,12 @@ describe('decide: every event × every run and attempt status', () => {
       expect(numbers).toEqual(numbers.map((_, i) => first + i));
       expect(decision.state.run.sequence).toBe(first + numbers.length - 1);
       const attempts = [...decision.state.attempts.values()];
-      const wakes = attempts.map(({ status, wakeAt }) => [isOpen(status), wakeAt !== null]);
-      if (isOpen(decision.state.run.status)) expect(wakes).toContainEqual([true, true]);
-      else {
+      const { pausedAt, status, wakeAt } = decision.state.run;
+      const open = attempts.filter((attempt) => isOpen(attempt.status));
+      if (status === 'PENDING') expect(wakeAt).not.toBeNull();
+      else if (isOpen(status)) {
+        if (pausedAt === null) expect(open.map(({ wakeAt }) => wakeAt)).not.toContain(null);
+      } else {
         expect(attempts.every(({ status }) => !isOpen(status))).toBe(true);
         expect(decision.state.run.completedAt).toBe(T0);
         expect(decision.state.run.wakeAt).toBeNull();
@@ -234,28 +328,4 @@ describe('decide: every event × every run and attempt status', () => {
 
 function isOpen(status: RunStatus): boolean {
   return status === 'PENDING' || status === 'RUNNING';
-}
-
-function tell(decision: Decision): string {
-  if (!decision.ok) return decision.code;
-  const { run, attempts } = decision.state;
-  const attemptTexts = [...attempts.values()].map(
-    ({ stepId, attempt, status }) => `${stepId}#${attempt} ${status}`,
-  );
-  return `${run.status} | ${attemptTexts.join(', ')} | ${decision.effects.map(tellEffect).join(', ')}`;
-}
-
-function tellEffect(effect: Effect): string {
-  switch (effect.type) {
-    case 'publish_update':
-      return ['update', effect.status, effect.stepId, effect.stepStatus]
-        .filter((part) => part !== null)
-        .join(' ');
-    case 'dispatch_task':
-      return `task ${effect.stepId}#${effect.attempt}`;
-    case 'request_step':
-      return `request ${effect.stepExecutionId}`;
-    case 'announce_cancellation':
-      return 'announce cancellation';
-  }
 }

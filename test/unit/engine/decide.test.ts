@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { decide, needsOf } from '../../../shared/engine/decide.ts';
+import { decide, joinsOf, needsOf } from '../../../shared/engine/decide.ts';
 import type { Decision, Effect } from '../../../shared/engine/decision.ts';
 import type { AgentAnswered, AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
+import { type Needs, NO_NEEDS } from '../../../shared/engine/needs.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import type { Attempt, State } from '../../../shared/engine/state.ts';
 import {
@@ -10,6 +11,7 @@ import {
   completedRun,
   draws,
   failedRun,
+  NOTHING,
   pendingRun,
   pipelinePlan,
   policy,
@@ -29,7 +31,14 @@ describe('starting', () => {
       decide(plan, stateOf(pendingRun), { type: 'execution_requested' }, T0, draws()),
     );
 
-    expect(state.run).toEqual({ ...pendingRun, status: 'RUNNING', sequence: 2, startedAt: T0, wakeAt: null });
+    expect(state.run).toEqual({
+      ...pendingRun,
+      status: 'RUNNING',
+      sequence: 2,
+      startedAt: T0,
+      stepsStarted: 1,
+      wakeAt: null,
+    });
     expect(attemptsOf(state)).toEqual([
       attempt({
         stepExecutionId: 'n-1',
@@ -197,7 +206,7 @@ describe('an answer', () => {
   });
 
   it('DATA_LIMIT: a next input over the limit fails the run after the completed step, which stays completed', () => {
-    const event = answer({ status: 'completed', output: 'x'.repeat(300) });
+    const event = answer({ status: 'completed', output: 'x'.repeat(195) });
     const { state } = made(decide(plan, stateOf(run(), [attempt()]), event, T0, draws()));
     expect(attemptsOf(state).map(({ stepId, status }) => [stepId, status])).toEqual([
       ['extract', 'COMPLETED'],
@@ -463,7 +472,7 @@ describe('an explicit retry', () => {
         attempt: 4,
         policyAttempt: 1,
         status: 'PENDING',
-        inputData: { data: { rows: 3 } },
+        inputData: null,
         createdAt: T0,
         startedAt: null,
         deadlineAt: null,
@@ -521,15 +530,29 @@ describe('an explicit retry', () => {
     expect(attemptsOf(state)[2]).toMatchObject({ stepId: 'transform', attempt: 2 });
   });
 
+  it("makes the step's input anew, when it starts", () => {
+    const outputs = { extract: { rows: 3 } };
+    const before = stateOf(failedRun, [{ ...failed, stepId: 'transform' }], { outputs });
+    const retried = made(decide(plan, before, { type: 'retry_requested' }, T0, draws()));
+    const started = made(decide(plan, retried.state, requestOf('n-1'), T0 + 5, draws()));
+    expect(attemptsOf(started.state)[1]).toMatchObject({
+      status: 'RUNNING',
+      startedAt: T0 + 5,
+      inputData: { data: { rows: 3 } },
+    });
+    expect(taskIn(started.effects)).toMatchObject({ attempt: 4, inputData: { data: { rows: 3 } } });
+  });
+
   it('DATA_LIMIT: whose input is over the limit fails the run again', () => {
     const before = stateOf(failedRun, [failed], { workflowInput: 'x'.repeat(200) });
-    const { state, effects } = made(decide(plan, before, { type: 'retry_requested' }, T0, draws()));
+    const retried = made(decide(plan, before, { type: 'retry_requested' }, T0, draws()));
+    const { state, effects } = made(decide(plan, retried.state, requestOf('n-1'), T0, draws()));
     expect(state.run).toMatchObject({
       status: 'FAILED',
       completedAt: T0,
       error: { code: 'DATA_LIMIT', attempt: 4 },
     });
-    expect(effects.map(({ type }) => type)).toEqual(['publish_update', 'publish_update', 'publish_update']);
+    expect(effects.map(({ type }) => type)).toEqual(['publish_update', 'publish_update']);
   });
 
   it('of a completed run is refused', () => {
@@ -581,56 +604,58 @@ describe('attempts are in the order in which they were opened', () => {
 
 describe('needsOf', () => {
   const reading: Plan = pipelinePlan({
-    transform: {
-      input: {
-        reads: { workflowInput: false, variables: true, steps: ['extract', 'other'] },
-        evaluate: () => null,
-      },
-    },
+    transform: { reads: { ...NOTHING, variables: true, steps: ['extract', 'other'] } },
   });
-  const nothing = { workflowInput: false, variables: false, steps: [] };
+  const other = { scope: '', stepId: 'other' };
 
-  it.each<[string, State, EngineEvent, unknown]>([
+  it.each<[string, State, EngineEvent, Partial<Needs>]>([
     [
       'an execution request: what the start step reads',
       stateOf(pendingRun),
       { type: 'execution_requested' },
-      { workflowInput: true, variables: false, steps: [] },
+      { workflowInput: true },
     ],
     [
       'a completed step: what the next one reads, without what the event itself brings',
       stateOf(run(), [attempt()]),
       answer({ status: 'completed', output: 1 }),
-      { workflowInput: false, variables: true, steps: ['other'] },
+      { variables: [''], outputs: [other] },
     ],
     [
       'a failure: nothing',
       stateOf(run(), [attempt()]),
       answer({ status: 'failed', error: { code: 'X', message: 'x', retryable: true } }),
-      nothing,
+      {},
     ],
     [
       'the last step: nothing',
       stateOf(run(), [attempt({ stepId: 'transform' })]),
       answer({ status: 'completed', output: 1 }),
-      nothing,
+      {},
     ],
-    ['an unknown attempt: nothing', stateOf(run()), answer({ status: 'completed', output: 1 }), nothing],
-    ['a wake of an attempt: nothing', stateOf(run(), [waitingAttempt]), woken(T0), nothing],
+    ['an unknown attempt: nothing', stateOf(run()), answer({ status: 'completed', output: 1 }), {}],
+    ['the end of a backoff: nothing, its input is made', stateOf(run(), [waitingAttempt]), woken(T0), {}],
     [
-      'a retry after a completed step: what the next one reads, the completed one included',
+      'a requested step: what it reads',
+      stateOf(run(), [{ ...requestedAttempt, stepId: 'transform' }]),
+      requestOf('a-1'),
+      { variables: [''], outputs: [{ scope: '', stepId: 'extract' }, other] },
+    ],
+    [
+      'a retry: the branches and items that it goes on with',
       stateOf(failedRun, [attempt({ status: 'COMPLETED' })]),
       { type: 'retry_requested' },
-      { workflowInput: false, variables: true, steps: ['extract', 'other'] },
+      { unfinishedChildren: true },
     ],
     [
       'a cancellation: nothing',
       stateOf(run(), [attempt()]),
       { type: 'cancellation_requested', by: null, reason: null },
-      nothing,
+      {},
     ],
   ])('%s', (_, state, event, expected) => {
-    expect(needsOf(reading, state, event)).toEqual(expected);
+    expect(needsOf(reading, state, event)).toEqual({ ...NO_NEEDS, ...expected });
+    if (event.type !== 'retry_requested') expect(joinsOf(reading, state, event)).toEqual([]);
   });
 });
 
@@ -651,6 +676,10 @@ function answer(outcome: AgentOutcome, given: Partial<AgentAnswered> = {}): Agen
   return { type: 'agent_answered', stepExecutionId: 'a-1', attempt: null, outcome, logs: null, ...given };
 }
 
+function requestOf(stepExecutionId: string) {
+  return { type: 'step_requested', stepExecutionId } as const;
+}
+
 function woken(at: number) {
   return { type: 'woken', stepExecutionId: 'a-1', at } as const;
 }
@@ -663,6 +692,7 @@ function update(sequence: number, given: Partial<Update>): Update {
     sequence,
     status: 'RUNNING',
     stepId: null,
+    scope: '',
     stepStatus: null,
     attempt: null,
     errorMessage: null,

@@ -14,7 +14,7 @@ const document = asyncApiDocument();
 const byType = new Map(Object.values(schemas).flatMap(typedSchema));
 
 /** Of what `messages.ts` exports, those that are messages. */
-function typedSchema(schema: z.ZodType): [string, z.ZodType][] {
+function typedSchema(schema: unknown): [string, z.ZodType][] {
   if (!(schema instanceof z.ZodObject)) return [];
   const type: unknown = schema.shape.message_type;
   return type instanceof z.ZodLiteral ? [[String(type.value), schema]] : [];

@@ -6,14 +6,9 @@ import {
 } from '../../../../shared/application/dry-run/mocked-agents.ts';
 
 const task = (stepId: string): AgentTask => ({
-  type: 'dispatch_task',
-  stepExecutionId: 'a-1',
   stepId,
   agentName: `${stepId}-agent`,
-  attempt: 1,
   inputData: { of: stepId },
-  idempotencyKey: 'key',
-  deadlineAt: 0,
 });
 const output = (value: number): Mock => ({ outcome: { status: 'completed', output: value }, logs: null });
 
@@ -50,4 +45,9 @@ it('knows the mocks that nobody asked for', () => {
   expect(agents.unusedMocks()).toEqual(['a', 'b']);
   agents.answer(task('a'));
   expect(agents.unusedMocks()).toEqual(['b']);
+});
+
+it('takes no example where it is no agent that is asked', () => {
+  const agents = new MockedAgents(new Map(), new Map([['a-agent', 'example of a']]));
+  expect(agents.answer({ ...task('a'), agentName: null }).source).toBe('echo');
 });

@@ -36,14 +36,15 @@ describe('the next time that somebody waits for', () => {
   });
 });
 
-it('hands out open attempts and the one that the event is about, and keeps them all', () => {
+it('hands out the attempt that the event is about, else the open ones, and keeps them all', () => {
   const closed = attempt({ stepExecutionId: 'a-3', status: 'COMPLETED' });
   const memory = memoryOf(run(), first, closed);
   const idsFor = (stepExecutionId: string) => [
     ...memory.stateFor({ type: 'step_requested', stepExecutionId }).attempts.keys(),
   ];
   expect(idsFor('a-1')).toEqual(['a-1']);
-  expect(idsFor('a-3')).toEqual(['a-1', 'a-3']);
+  expect(idsFor('a-3')).toEqual(['a-3']);
+  expect([...memory.stateFor({ type: 'pause_requested' }).attempts.keys()]).toEqual(['a-1']);
   expect([...memory.attempts].map(({ stepExecutionId }) => stepExecutionId)).toEqual(['a-1', 'a-3']);
 });
 
