@@ -28,16 +28,11 @@ export function createPublishEntries({ publisher, outbox }: PublishDeps): Publis
 
 /** The versions that messages name, each once. */
 export function versionsOf(entries: readonly OutboxEntry[]): string[] {
-  return [
-    ...new Set(entries.flatMap(({ messages }) => messages.flatMap(({ planOf }) => planOf ?? []))),
-  ];
+  return [...new Set(entries.flatMap(({ messages }) => messages.flatMap(({ planOf }) => planOf ?? [])))];
 }
 
 /** The messages with the plans that they name put in; a definition that is gone leaves its message out. */
-export function withPlans(
-  entry: OutboxEntry,
-  definitions: ReadonlyMap<string, LoadedVersion>,
-): OutboxEntry {
+export function withPlans(entry: OutboxEntry, definitions: ReadonlyMap<string, LoadedVersion>): OutboxEntry {
   const messages = entry.messages.flatMap(({ planOf, ...message }) => {
     if (planOf === undefined) return [message];
     const found = definitions.get(planOf);

@@ -75,10 +75,12 @@ function unknownType(type: unknown): string {
 
 const steps = z
   .record(
-    name.refine(
-      (id) => !RESERVED_IDS.includes(id),
-      `expected another id than ${RESERVED_IDS.slice(0, -1).join(', ')} or ${RESERVED_IDS.at(-1)}`,
-    ),
+    name
+      .refine(
+        (id) => !RESERVED_IDS.includes(id),
+        `expected another id than ${RESERVED_IDS.slice(0, -1).join(', ')} or ${RESERVED_IDS.at(-1)}`,
+      )
+      .meta({ not: { enum: RESERVED_IDS } }),
     step,
     { error: 'expected an object of steps by id' },
   )

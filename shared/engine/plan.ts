@@ -100,7 +100,7 @@ export interface MapStep extends StepBase {
   readonly type: 'map';
   readonly items: Expression;
   readonly startStep: string;
-  /** Items under way at once; null: all. */
+  /** Items under way at once; null: as many as the engine has by default. */
   readonly maxConcurrency: number | null;
   readonly toleratedFailures: number;
   /** Of the items, in percent; the larger of the two counts. */

@@ -10,7 +10,7 @@ export const FAN_OUT_CHILD = {
  * once, then a child that gets the agent's answer.
  */
 export function fanOut(agent_name: string) {
-  const item = { agent_name, input_mapping: { item: '$.item' }, output_mapping: '$.output.item' };
+  const work = { agent_name, input_mapping: { item: '$.item' }, output_mapping: '$.output.item' };
   return {
     start_step: 'both',
     steps: {
@@ -28,8 +28,8 @@ export function fanOut(agent_name: string) {
                 type: 'map',
                 items: '$.workflow_input.items',
                 max_concurrency: 2,
-                start_step: 'item',
-                steps: { item },
+                start_step: 'work',
+                steps: { work },
               },
             },
           },
@@ -54,9 +54,9 @@ export const fanOutOutput = (message: string) => ({ child: message, items: ['a',
 export const FAN_OUT_ATTEMPTS = [
   'both COMPLETED',
   'both#1/many/each COMPLETED',
-  'both#1/many/each#1/0/item COMPLETED',
-  'both#1/many/each#1/1/item COMPLETED',
-  'both#1/many/each#1/2/item COMPLETED',
+  'both#1/many/each#1/0/work COMPLETED',
+  'both#1/many/each#1/1/work COMPLETED',
+  'both#1/many/each#1/2/work COMPLETED',
   'both#1/one/ask COMPLETED',
   'call COMPLETED',
 ];

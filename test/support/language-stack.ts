@@ -1,29 +1,24 @@
 import { expect } from 'vitest';
-import {
-  type ChangeRun,
-  createChangeRun,
-  type RetryGiven,
-  type RunChanged,
-} from '../../shared/application/change-run.ts';
-import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import type { Json } from '../../shared/engine/json.ts';
-import { createAgentCalls } from '../../shared/persistence/agent-calls.ts';
-import { auditEntry } from './audit-entry.ts';
+import { eventually } from './eventually.ts';
 import type { RunView } from './run-client.ts';
 import { type RunStack, type RunStackOptions, startRunStack } from './run-stack.ts';
 import type { RunWorld } from './run-world.ts';
 
-/** A run stack, what may be asked of its runs from outside, and how a run with branches, items and visits looks. */
+/**
+ * A run stack, and what is asked of its runs. What changes a run says how it was answered: the status, and the run's own, or why it
+ * was refused: `200 PAUSED`, `409 RUN_OPEN`.
+ */
 export interface LanguageStack extends RunStack {
   /** Registers a workflow of these steps and executes it. @returns the run's id. */
   start(name: string, definition: Steps, inputData?: object): Promise<string>;
   /** As `start`, to the run's end. */
   run(name: string, definition: Steps, inputData?: object): Promise<RunView & { readonly runId: string }>;
-  signal(runId: string, name: string, payload: Json, id?: string): Promise<RunChanged>;
-  pause(runId: string): Promise<RunChanged>;
-  resume(runId: string): Promise<RunChanged>;
-  cancel(runId: string): Promise<RunChanged>;
-  retry(runId: string, given?: RetryGiven): Promise<RunChanged>;
+  signal(runId: string, name: string, payload: Json, id?: string): Promise<string>;
+  pause(runId: string): Promise<string>;
+  resume(runId: string): Promise<string>;
+  cancel(runId: string): Promise<string>;
+  retry(runId: string, given?: RetryBody): Promise<string>;
 }
 
 export interface Steps {
@@ -32,12 +27,22 @@ export interface Steps {
   readonly timeout_seconds?: number;
 }
 
+export interface RetryBody {
+  readonly from_step?: string;
+  readonly from_scope?: string;
+  readonly input_data?: Json;
+  readonly version?: number;
+}
+
 export async function startLanguageStack(options: RunStackOptions): Promise<LanguageStack> {
   const stack = await startRunStack(options);
-  const services = createEngineServices(stack.environment, 'operator');
-  const changeRun: ChangeRun = createChangeRun(services.decideBatch, createAgentCalls(services.database));
   const start: LanguageStack['start'] = async (name, definition, inputData) =>
     stack.client.execute(await stack.client.createWorkflow({ name, ...definition }), inputData);
+  const change = async (runId: string, what: string, body: object = {}) => {
+    const answer = await stack.client.send<ChangeAnswer>('POST', `/api/v1/runs/${runId}/${what}`, { body });
+    const { status, details } = answer.body;
+    return [answer.status, status ?? details?.reason].filter((word) => word !== undefined).join(' ');
+  };
   return {
     ...stack,
     start,
@@ -45,17 +50,17 @@ export async function startLanguageStack(options: RunStackOptions): Promise<Lang
       const runId = await start(name, definition, inputData);
       return { runId, ...(await stack.client.ended(runId)) };
     },
-    signal: (runId, name, payload, id = crypto.randomUUID()) =>
-      changeRun.signal(runId, { name, id, payload }, auditEntry),
-    pause: (runId) => changeRun.pause(runId, auditEntry),
-    resume: (runId) => changeRun.resume(runId, auditEntry),
-    cancel: (runId) => changeRun.cancel(runId, { by: 'ann', reason: null }, auditEntry),
-    retry: (runId, given = {}) => changeRun.retry(runId, given, auditEntry),
-    async close() {
-      await services.close();
-      await stack.close();
-    },
+    signal: (runId, name, payload, id) => change(runId, `signals/${name}`, { payload, id }),
+    pause: (runId) => change(runId, 'pause'),
+    resume: (runId) => change(runId, 'resume'),
+    cancel: (runId) => change(runId, 'cancel'),
+    retry: (runId, given) => change(runId, 'retry', given),
   };
+}
+
+interface ChangeAnswer {
+  readonly status?: string;
+  readonly details?: { readonly reason?: string };
 }
 
 interface AttemptRow {
@@ -85,22 +90,27 @@ export async function attemptsOf({ database }: Pick<RunWorld, 'database'>, runId
   );
 }
 
-/** Every run has ended, no step completed twice in one visit, and nothing waits for anything. */
+/** Every run has ended, no step completed twice in one visit unless that was asked for, and nothing waits for anything. */
 export async function expectNothingLeft({ database }: Pick<RunWorld, 'database'>): Promise<void> {
-  const left = () =>
-    database.many(
-      `select 'outbox' as what, id::text as id, null as status from outbox
-       union all
-       select 'run', run_id, status from workflow_runs where status in ('PENDING', 'RUNNING') or wake_at is not null
-       union all
-       select 'attempt', run_id || ' ' || scope || ' ' || step_id, status
-         from step_executions where status in ('PENDING', 'RUNNING') or wake_at is not null`,
-    );
-  await expect.poll(left, { timeout: 10_000 }).toEqual([]);
+  await eventually(
+    'nothing left',
+    () =>
+      database.many(
+        `select 'outbox' as what, id::text as id, null as status from outbox
+         union all
+         select 'run', run_id, status from workflow_runs where status in ('PENDING', 'RUNNING') or wake_at is not null
+         union all
+         select 'attempt', run_id || ' ' || scope || ' ' || step_id, status
+           from step_executions where status in ('PENDING', 'RUNNING') or wake_at is not null`,
+      ),
+    (left) => left.length === 0,
+    10_000,
+  );
   expect(
     await database.many(
-      `select run_id, scope, step_id, visit from step_executions
-        where status = 'COMPLETED' group by run_id, scope, step_id, visit having count(*) > 1`,
+      `select run_id, scope, step_id, visit from step_executions join workflow_runs using (run_id)
+        where step_executions.status = 'COMPLETED' and retried_at is null
+        group by run_id, scope, step_id, visit having count(*) > 1`,
     ),
   ).toEqual([]);
 }

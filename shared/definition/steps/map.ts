@@ -15,7 +15,7 @@ export function mapSchema<Steps extends z.ZodType>(steps: Steps) {
     ),
     start_step: name.describe('The id of the first step for each item.'),
     steps,
-    max_concurrency: z.int().min(1).optional().describe('How many items at once; default: all.'),
+    max_concurrency: z.int().min(1).optional().describe('How many items at once; default: 40.'),
     tolerated_failures: z.int().min(0).optional().describe('How many items may fail; default: 0.'),
     tolerated_failure_percentage: z
       .number()

@@ -127,7 +127,9 @@ test('a loop around a parallel step and one inside of a map have visits of their
     'loops-in-loops',
     loop({
       type: 'parallel',
-      branches: { only: { start_step: 'each', steps: { each: { type: 'map', items: '$.variables.left', ...inner } } } },
+      branches: {
+        only: { start_step: 'each', steps: { each: { type: 'map', items: '$.variables.left', ...inner } } },
+      },
       output_mapping: { left: '$.variables.left[1:]', items: '$.output.only' },
       assign: { left: '$.variables.left[1:]' },
     }),
@@ -186,7 +188,9 @@ test('pass makes data, succeed ends the run with a result, fail with a code and 
 test('a step that comes back to itself after its own error has another visit', async () => {
   await stack.addAgent('third-time', ({ body }) => {
     const calls = stack.agents.callsOf('third-time').length;
-    return calls < 3 ? { status: 400, body: { code: 'NOT_YET', message: `${calls}` } } : { body: body.input_data };
+    return calls < 3
+      ? { status: 400, body: { code: 'NOT_YET', message: `${calls}` } }
+      : { body: body.input_data };
   });
   const { runId, ...run } = await stack.run('catching-itself', {
     start_step: 'a',

@@ -62,7 +62,11 @@ test('steps of items count apart, each item for itself', async () => {
     c: { type: 'pass', result: '$.index' },
   };
   const [many, looping] = await Promise.all([
-    stack.run('many-items', { start_step: 'each', steps: { each: item(sequence), told } }, { items: [1, 2, 3, 4, 5, 6] }),
+    stack.run(
+      'many-items',
+      { start_step: 'each', steps: { each: item(sequence), told } },
+      { items: [1, 2, 3, 4, 5, 6] },
+    ),
     stack.run('looping-item', { start_step: 'each', steps: { each: item(endless), told } }, { items: [1] }),
   ]);
   expect(many).toMatchObject({ status: 'COMPLETED', output_data: [0, 1, 2, 3, 4, 5] });
@@ -70,8 +74,18 @@ test('steps of items count apart, each item for itself', async () => {
 });
 
 test('a map has so many items, and no more', async () => {
-  const each = { type: 'map', items: '$.workflow_input.items', start_step: 'a', steps: { a: { type: 'pass' } }, ...caught };
-  const run = await stack.run('items', { start_step: 'each', steps: { each, told } }, { items: [1, 2, 3, 4, 5, 6, 7] });
+  const each = {
+    type: 'map',
+    items: '$.workflow_input.items',
+    start_step: 'a',
+    steps: { a: { type: 'pass' } },
+    ...caught,
+  };
+  const run = await stack.run(
+    'items',
+    { start_step: 'each', steps: { each, told } },
+    { items: [1, 2, 3, 4, 5, 6, 7] },
+  );
   expect(run).toMatchObject({
     status: 'COMPLETED',
     output_data: ['DATA_LIMIT', 'Step "each" has 7 items; the limit is 6'],

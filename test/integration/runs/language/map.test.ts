@@ -56,7 +56,9 @@ test('the outputs are in the items’ order; no more items are under way than ma
        from step_executions where run_id = $1 and scope <> '' order by created_at`,
     [runId],
   );
-  const underWay = items.map(({ began }, i) => items.slice(0, i + 1).filter(({ ended }) => ended > began).length);
+  const underWay = items.map(
+    ({ began }, i) => items.slice(0, i + 1).filter(({ ended }) => ended > began).length,
+  );
   expect(underWay).toEqual([1, 2, 2, 2, 2]);
 });
 
@@ -80,7 +82,11 @@ test('one more fails the step, and items that have not begun never begin', async
     mapOf(picky, { tolerated_failures: 1, max_concurrency: 1 }),
     { items: ['bad', 'good', 'bad', 'good', 'good'] },
   );
-  expect(run).toMatchObject({ status: 'FAILED', error_code: 'TOLERATED_FAILURES_EXCEEDED', error_step_id: 'each' });
+  expect(run).toMatchObject({
+    status: 'FAILED',
+    error_code: 'TOLERATED_FAILURES_EXCEEDED',
+    error_step_id: 'each',
+  });
   expect(await attemptsOf(stack, runId)).toEqual([
     'each FAILED TOLERATED_FAILURES_EXCEEDED',
     'each#1/0/one FAILED BAD_ITEM',
@@ -95,9 +101,13 @@ test('where none may fail, the step fails as the item did, and what is under way
       ? { status: 400, body: { code: 'BAD_ITEM', message: 'No' } }
       : { status: 202 },
   );
-  const { runId, ...run } = await stack.run('none-tolerated', mapOf({ ...picky, agent_name: 'silent-but-for-bad' }), {
-    items: ['good', 'bad'],
-  });
+  const { runId, ...run } = await stack.run(
+    'none-tolerated',
+    mapOf({ ...picky, agent_name: 'silent-but-for-bad' }),
+    {
+      items: ['good', 'bad'],
+    },
+  );
   expect(run).toMatchObject({ status: 'FAILED', error_code: 'BAD_ITEM', error_step_id: 'each' });
   expect((await attemptsOf(stack, runId)).toSorted()).toEqual([
     'each FAILED BAD_ITEM',
@@ -160,7 +170,12 @@ test('maps, branches and maps again: each step sees its own item, and the steps 
         },
       },
     },
-    { rows: [{ name: 'r0', cells: ['x', 'y'] }, { name: 'r1', cells: [] }] },
+    {
+      rows: [
+        { name: 'r0', cells: ['x', 'y'] },
+        { name: 'r1', cells: [] },
+      ],
+    },
   );
   expect(run).toMatchObject({
     status: 'COMPLETED',

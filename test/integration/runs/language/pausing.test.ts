@@ -57,8 +57,8 @@ test('what comes while a run is paused is kept, and takes effect when it is resu
     },
   });
   await when(runId, 'all#1/timer/timer RUNNING', 'all#1/signal/signal RUNNING', 'all#1/agent/agent RUNNING');
-  expect(await stack.pause(runId)).toMatchObject({ ok: true });
-  expect(await stack.pause(runId)).toMatchObject({ ok: false, refusal: { code: 'RUN_PAUSED' } });
+  expect(await stack.pause(runId)).toBe('200 PAUSED');
+  expect(await stack.pause(runId)).toBe('200 PAUSED');
   answer.resolve();
   await stack.signal(runId, 'word', 'yes');
   // The answers settle their steps and start nothing; the timer waits.
@@ -73,12 +73,12 @@ test('what comes while a run is paused is kept, and takes effect when it is resu
     'all#1/signal/signal COMPLETED',
     'all#1/timer/timer RUNNING',
   ]);
-  expect(await stack.resume(runId)).toMatchObject({ ok: true, status: 'RUNNING' });
+  expect(await stack.resume(runId)).toBe('200 RUNNING');
   expect(await stack.client.ended(runId)).toMatchObject({
     status: 'COMPLETED',
     output_data: { timer: 'after-timer', signal: 'after-signal', agent: 'after-agent' },
   });
-  expect(await stack.resume(runId)).toMatchObject({ ok: false, refusal: { code: 'RUN_CLOSED' } });
+  expect(await stack.resume(runId)).toBe('400 RUN_CLOSED');
 });
 
 test('a pause in the middle of a map, again and again, loses no item', async () => {
@@ -103,7 +103,7 @@ test('a pause in the middle of a map, again and again, loses no item', async () 
     { items },
   );
   for (let pauses = 0; pauses < 4; pauses++) {
-    if (!(await stack.pause(runId)).ok) break;
+    if ((await stack.pause(runId)) !== '200 PAUSED') break;
     await sleep(60);
     await stack.resume(runId);
     await sleep(60);
@@ -114,11 +114,11 @@ test('a pause in the middle of a map, again and again, loses no item', async () 
 test('a run that is paused before it begins begins when it is resumed', async () => {
   stack.hold('executionRequests', true);
   const runId = await stack.start('paused-early', { start_step: 'a', steps: { a: { agent_name: 'echo' } } });
-  expect(await stack.pause(runId)).toEqual({ ok: true, status: 'PENDING' });
+  expect(await stack.pause(runId)).toBe('200 PAUSED');
   stack.hold('executionRequests', false);
   await letOthersPass();
   expect(await attemptsOf(stack, runId)).toEqual([]);
-  expect(await stack.resume(runId)).toEqual({ ok: true, status: 'PENDING' });
+  expect(await stack.resume(runId)).toBe('200 PENDING');
   expect((await stack.client.ended(runId)).status).toBe('COMPLETED');
 });
 
@@ -129,7 +129,7 @@ test('a paused run can be cancelled', async () => {
   });
   await when(runId, 'a RUNNING');
   await stack.pause(runId);
-  expect(await stack.cancel(runId)).toEqual({ ok: true, status: 'CANCELLED' });
+  expect(await stack.cancel(runId)).toBe('200 CANCELLED');
   expect(await attemptsOf(stack, runId)).toEqual(['a CANCELLED']);
 });
 

@@ -4,7 +4,13 @@ import { createTokens } from '../../../../shared/agents/tokens.ts';
 import type { TopicName } from '../../../../shared/config/topics.ts';
 import type { DeadLetter } from '../../../../shared/messages/messages.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { FAN_OUT_ATTEMPTS, FAN_OUT_CHILD, fanOut, fanOutInput, fanOutOutput } from '../../../support/fan-out.ts';
+import {
+  FAN_OUT_ATTEMPTS,
+  FAN_OUT_CHILD,
+  fanOut,
+  fanOutInput,
+  fanOutOutput,
+} from '../../../support/fan-out.ts';
 import {
   attemptsOf,
   expectNothingLeft,
@@ -110,7 +116,10 @@ test('a wake, or a request, of what is not due', async () => {
         timeout_seconds: 3_600,
         branches: {
           wait: { start_step: 'w', steps: { w: { type: 'wait', seconds: 1 } } },
-          signal: { start_step: 's', steps: { s: { type: 'signal', signal: 'word', timeout_seconds: 3_600 } } },
+          signal: {
+            start_step: 's',
+            steps: { s: { type: 'signal', signal: 'word', timeout_seconds: 3_600 } },
+          },
         },
       },
     },
