@@ -191,8 +191,6 @@ describe('nodes', () => {
         agent_name: 'data-extractor',
         visit: 1,
         scope: '',
-        branch: null,
-        item: null,
       },
     });
     expect(node_states.empty?.output_data).toEqual({});
