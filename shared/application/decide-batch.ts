@@ -22,6 +22,7 @@ import type {
   RunTransaction,
 } from './ports.ts';
 import { versionsOf, withPlans } from './publish-entries.ts';
+import { roundsOf } from './rounds-of.ts';
 import { agentsOf } from './route-tasks.ts';
 
 export interface DecideBatchDeps {
@@ -75,7 +76,11 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
     return decideAll([{ ...item, event }]);
   };
 
-  return (items) => (items.length === 0 ? Promise.resolve([]) : decideAll(items));
+  return async (items) => {
+    const outcomes: Outcome[] = [];
+    for (const round of roundsOf(items)) outcomes.push(...(await decideAll(round)));
+    return outcomes;
+  };
 }
 
 const MAX_CONFLICTS = 5;

@@ -1,13 +1,14 @@
 import { backoffMs } from './backoff.ts';
+import type { RefusalCode } from './decision.ts';
 import type { Draft } from './draft.ts';
-import type { AgentFailure } from './event.ts';
+import type { AgentAnswered, AgentFailure } from './event.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { fitsInBytes, jsonBytes } from './json-size.ts';
+import type { Needs } from './needs.ts';
 import type { Expression, Plan, PlanStep, Reads, Scope } from './plan.ts';
 import { completeRun, failRun } from './run-end.ts';
 import { childOf, isWithin, joinOf, scopesAround } from './scope-path.ts';
-import { type Attempt, type Failure, isOpenAttempt, stepKey } from './state.ts';
-import type { StepBehaviour } from './step-behaviour.ts';
+import { type Attempt, type Failure, isOpenAttempt, type Signal, stepKey } from './state.ts';
 
 /*
  * An attempt of a step, of any type:
@@ -25,6 +26,38 @@ import type { StepBehaviour } from './step-behaviour.ts';
  * A scope ends with its last step. The top's end is the run's; a branch's or item's is counted in its join, and the join asks for
  * its step once what that waits for has come.
  */
+
+/**
+ * What the attempts of one type of step do: one file for each in steps/. An attempt is RUNNING when `start` gets it; whatever a
+ * behaviour does not know, does not happen to its steps.
+ */
+export interface StepBehaviour<Step extends PlanStep = PlanStep> {
+  /** Its branches or items run in scopes of their own. */
+  readonly opensScopes?: true;
+  /** What it starts is given an input, made once: further attempts have the same, unless a retry brings another. */
+  readonly takesInput?: true;
+  /** Settles at once, or asks for what will settle it. */
+  start(flow: Flow, step: Step, attempt: Attempt): void;
+  /** An agent's answer, or a child run's. */
+  answered?(flow: Flow, step: Step, attempt: Attempt, event: AgentAnswered): void;
+  /** The timekeeper's clock has come to `at`. */
+  woken?(flow: Flow, step: Step, attempt: Attempt, at: number): RefusalCode | null;
+  /** A request for a step that is under way: what it waited for may be there. */
+  requested?(flow: Flow, step: Step, attempt: Attempt): RefusalCode | null;
+  signalled?(flow: Flow, step: Step, attempt: Attempt, signal: Signal): void;
+  /** It is being cancelled: so is what it asked for. */
+  cancelled?(flow: Flow, step: Step, attempt: Attempt): void;
+  /** The latest attempt did not complete, and its run goes on. False: it is tried anew like any other. */
+  resumed?(flow: Flow, step: Step, attempt: Attempt): boolean;
+  /** A branch or item of it has ended, and the step is not over. */
+  childEnded?(flow: Flow, step: Step, joinPath: string): void;
+  /** What starting it needs beside what its expressions read. */
+  needsToStart?(step: Step): Partial<Needs>;
+  /** The first steps of its branches or items. */
+  opens?(step: Step): readonly string[];
+  /** The steps that it may lead to beside `next` and its catch clauses. */
+  leadsTo?(step: Step): readonly string[];
+}
 
 export type Behaviours = {
   readonly [Type in PlanStep['type']]: StepBehaviour<Extract<PlanStep, { type: Type }>>;

@@ -1,12 +1,12 @@
 import { joinPathOf } from './container.ts';
 import type { EngineEvent, RetryRequested } from './event.ts';
+import type { StepBehaviour } from './flow.ts';
 import { itemScope, STEPS_TO_CATCH_WITH, scopeSeen, stepOf } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
 import { latest, stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State } from './state.ts';
-import type { StepBehaviour } from './step-behaviour.ts';
 import { behaviours } from './steps/all.ts';
 
 /*

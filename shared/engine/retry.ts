@@ -206,9 +206,15 @@ export function stepToRetry(
   );
 }
 
+/** Branches may open attempts in the same millisecond: their ids decide, as they do where one of them is loaded. */
 export function latest(attempts: readonly Attempt[]): Attempt | undefined {
   return attempts.reduce<Attempt | undefined>(
-    (last, attempt) => (last === undefined || attempt.createdAt > last.createdAt ? attempt : last),
+    (last, attempt) => (last === undefined || isLater(attempt, last) ? attempt : last),
     undefined,
   );
+}
+
+function isLater(one: Attempt, other: Attempt): boolean {
+  if (one.createdAt !== other.createdAt) return one.createdAt > other.createdAt;
+  return one.stepExecutionId > other.stepExecutionId;
 }

@@ -1,5 +1,5 @@
+import type { StepBehaviour } from './flow.ts';
 import type { PlanStep } from './plan.ts';
-import type { StepBehaviour } from './step-behaviour.ts';
 import { behaviours } from './steps/all.ts';
 
 /** The steps that may come after one: those it leads to, the first of its branches or items, and what catches its errors. */

@@ -15,10 +15,12 @@ import {
   wake,
 } from './messages.ts';
 
-const DESCRIPTION = `Every record on Kafka, as JSON. Delivery is at least once, and order is kept for each run where the key is its \`run_id\`.
-What does not parse is put on the dead-letter topic. Fields that a reader does not know are to be let through.
-Topics are as they are named by default: KAFKA_EXECUTION_TOPIC and KAFKA_CANCELLATION_TOPIC rename two of them, KAFKA_TOPIC_PREFIX
-stands before all but those of agents.`;
+const DESCRIPTION = [
+  'Every record on Kafka, as JSON. Delivery is at least once, and order is kept for each run where the key is its `run_id`.',
+  'What does not parse is put on the dead-letter topic. Fields that a reader does not know are to be let through.',
+  'Topics are as they are named by default: KAFKA_EXECUTION_TOPIC and KAFKA_CANCELLATION_TOPIC rename two of them,',
+  'KAFKA_TOPIC_PREFIX stands before all but those of agents.',
+].join(' ');
 
 interface Message {
   readonly summary: string;
@@ -42,9 +44,9 @@ const messages: Readonly<Record<MessageType, Message>> = {
     key: byRun,
   },
   retry_request: {
-    summary: 'A parent run goes on, and so is its child to do, where it ended.',
+    summary: 'A parent run goes on, and a child that failed is to go on with it.',
     schema: retryRequest,
-    key: byRun,
+    key: 'The `run_id` of the child.',
   },
   wake: {
     summary: 'Something of this run is due; without a `step_execution_id` it is the run itself.',
@@ -84,7 +86,8 @@ const channels: Readonly<Record<TopicName | 'agentTasks', Channel>> = {
     actions: both,
   },
   stepRequests: {
-    description: 'Steps that no answer of an agent leads to, and what the timekeeper finds due.',
+    description:
+      'Steps that no answer of an agent leads to, child runs that go on, and what the timekeeper finds due.',
     messages: ['step_request', 'retry_request', 'wake'],
     actions: both,
   },

@@ -11,6 +11,7 @@ import type {
 } from './messages.ts';
 
 const RUN = 'run-123e4567-e89b-12d3-a456-426614174000';
+const CHILD = 'run-123e4567-e89b-12d3-a456-426614174001';
 const ATTEMPT = '019338b2-7c00-7000-8000-000000000001';
 
 /** One record of each kind: the requests as api-executor-integration shows them, the others of the same run. */
@@ -56,10 +57,10 @@ export const messageExamples = {
   } satisfies StepRequest,
   retry_request: {
     message_type: 'retry_request',
-    run_id: RUN,
+    run_id: CHILD,
     step_execution_id: ATTEMPT,
-    retry_token: 'XqDLbn1wSuyqKUz4c_0iOVyKcK6oTo1u1mNf3Zs0vHw',
-    timestamp: '2024-01-15T10:30:02.000Z',
+    retry_token: 'tN3Y1bVtD0e6mZkQqR2xWw',
+    timestamp: '2024-01-15T10:40:00.000Z',
   } satisfies RetryRequest,
   wake: {
     message_type: 'wake',

@@ -1,7 +1,6 @@
-import type { Flow } from '../flow.ts';
+import type { Flow, StepBehaviour } from '../flow.ts';
 import type { AgentStep } from '../plan.ts';
 import type { Attempt } from '../state.ts';
-import type { StepBehaviour } from '../step-behaviour.ts';
 
 /*
  *   start      --> its task dispatched                | EXPRESSION_ERROR, DATA_LIMIT: its input cannot be made

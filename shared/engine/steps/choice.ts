@@ -1,5 +1,5 @@
+import type { StepBehaviour } from '../flow.ts';
 import type { ChoiceStep, Expression } from '../plan.ts';
-import type { StepBehaviour } from '../step-behaviour.ts';
 
 /*
  *   start  --> COMPLETED with {next_step}: of the first rule that holds, or the default  | NO_CHOICE_MATCHED, EXPRESSION_ERROR

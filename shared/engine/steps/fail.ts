@@ -1,6 +1,6 @@
+import type { StepBehaviour } from '../flow.ts';
 import { isJsonObject, type Json } from '../json.ts';
 import type { FailStep } from '../plan.ts';
-import type { StepBehaviour } from '../step-behaviour.ts';
 
 /*
  *   start  --> FAILED with its code and message, and so is its scope: the run, the branch, the item

@@ -1,8 +1,8 @@
 import { openJoin, outputOf, settleJoin, wakeJoin } from '../container.ts';
+import type { StepBehaviour } from '../flow.ts';
 import type { MapStep } from '../plan.ts';
 import { childScope } from '../scope-path.ts';
 import type { GatheredChild } from '../state.ts';
-import type { StepBehaviour } from '../step-behaviour.ts';
 
 /*
  *   start       --> RUNNING, the first steps of as many items requested as may be under way

@@ -1,7 +1,7 @@
 import { openJoin, settleJoin, wakeJoin } from '../container.ts';
+import type { StepBehaviour } from '../flow.ts';
 import type { ParallelStep } from '../plan.ts';
 import type { GatheredChild } from '../state.ts';
-import type { StepBehaviour } from '../step-behaviour.ts';
 
 /*
  *   start      --> RUNNING, each branch's first step requested

@@ -1,5 +1,5 @@
+import type { StepBehaviour } from '../flow.ts';
 import type { PassStep } from '../plan.ts';
-import type { StepBehaviour } from '../step-behaviour.ts';
 
 /*
  *   start  --> COMPLETED with its result   | EXPRESSION_ERROR, DATA_LIMIT

@@ -1,7 +1,6 @@
-import type { Flow } from '../flow.ts';
+import type { Flow, StepBehaviour } from '../flow.ts';
 import type { SignalStep } from '../plan.ts';
 import type { Attempt, Signal } from '../state.ts';
-import type { StepBehaviour } from '../step-behaviour.ts';
 
 /*
  *   start      --> a signal of its name came early   --> COMPLETED with its payload

@@ -1,5 +1,5 @@
+import type { StepBehaviour } from '../flow.ts';
 import type { SucceedStep } from '../plan.ts';
-import type { StepBehaviour } from '../step-behaviour.ts';
 
 /*
  *   start  --> COMPLETED with its result, and so is its scope: the run, the branch, the item   | EXPRESSION_ERROR, DATA_LIMIT

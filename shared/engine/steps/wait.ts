@@ -1,6 +1,6 @@
+import type { StepBehaviour } from '../flow.ts';
 import type { Json } from '../json.ts';
 import type { WaitStep } from '../plan.ts';
-import type { StepBehaviour } from '../step-behaviour.ts';
 import { parseTimestamp } from '../timestamp.ts';
 
 /*

@@ -1,6 +1,6 @@
+import type { StepBehaviour } from '../flow.ts';
 import type { ChildWorkflowStep } from '../plan.ts';
 import { workflowKey } from '../state.ts';
-import type { StepBehaviour } from '../step-behaviour.ts';
 
 /*
  *   start      --> a child run inserted, RUNNING until it ends    | WORKFLOW_NOT_FOUND, NESTING_LIMIT, EXPRESSION_ERROR, DATA_LIMIT

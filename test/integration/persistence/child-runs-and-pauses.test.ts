@@ -199,9 +199,8 @@ describe('a pause', () => {
     const ended = await engine.start(workflowId);
     await engine.decide(ended, { type: 'cancellation_requested', by: null, reason: null });
 
-    expect(await setPaused({ ...ann, userId: 'bob' }, workflowId, true, auditEntry)).toBeNull();
-    expect(await setPaused(ann, workflowId, true, auditEntry)).toEqual({ changed: 3 });
-    expect(await setPaused(ann, workflowId, true, auditEntry)).toEqual({ changed: 0 });
+    expect(await setPaused(ann, workflowId, true, auditEntry)).toEqual({ isChanged: true, runs: 3 });
+    expect(await setPaused(ann, workflowId, true, auditEntry)).toEqual({ isChanged: false, runs: 0 });
     const later = await engine.start(workflowId);
     expect(await engine.decide(later, requested)).toEqual({ outcome: 'refused', code: 'RUN_PAUSED' });
     const statuses = async () => {
@@ -210,7 +209,7 @@ describe('a pause', () => {
     };
     expect(await statuses()).toEqual(['PAUSED', 'PAUSED', 'PAUSED', 'PAUSED', 'CANCELLED']);
 
-    expect(await setPaused(ann, workflowId, false, auditEntry)).toEqual({ changed: 4 });
+    expect(await setPaused(ann, workflowId, false, auditEntry)).toEqual({ isChanged: true, runs: 4 });
     expect(await statuses()).toEqual(['PENDING', 'PENDING', 'PENDING', 'PENDING', 'CANCELLED']);
     expect(await engine.decide(later, requested)).toEqual(running);
   });

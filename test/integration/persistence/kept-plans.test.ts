@@ -25,8 +25,9 @@ import { readsDuring } from '../../support/table-reads.ts';
  * still serve it when the tables have grown, until they are analysed. Each function must look up its keys by then too.
  */
 
-const ROWS = 100_000;
+const ROWS = 50_000;
 const PART = 10_000;
+const FILL_TIMEOUT_MS = 180_000;
 /** Enough for Postgres to have settled on a plan: it tries five times what another plan would cost, unless it is told not to. */
 const CALLS = 8;
 /** A look-up of one key touches a few blocks of each index, an index of so many rows has hundreds. */
@@ -261,7 +262,7 @@ describe.each([
     // What this one read must not be counted later.
     await other.many('select pg_stat_force_next_flush()');
     await other.close();
-  });
+  }, FILL_TIMEOUT_MS);
   afterAll(async () => {
     await connection?.close();
     await fresh?.drop();

@@ -35,19 +35,11 @@ async function query(sql: string): Promise<Record<string, unknown>[]> {
   }
 }
 
-/** Beside those that migrations made. */
 async function functionNames(): Promise<unknown[]> {
   const rows = await query(
     `select proname as name from pg_proc where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype`,
   );
-  const folder = new URL('../../../shared/persistence/migrations/', import.meta.url);
-  const texts = await Promise.all(
-    (await readdir(folder)).map((name) => readFile(new URL(name, folder), 'utf8')),
-  );
-  const migrated = new Set(
-    texts.flatMap((text) => [...text.matchAll(/^create function (\w+)/gm)].map(([, name]) => name)),
-  );
-  return rows.flatMap(({ name }) => (migrated.has(name as string) ? [] : [name])).sort();
+  return rows.map(({ name }) => name).sort();
 }
 
 /** What shared/persistence/functions has, and the migrations besides. */

@@ -5,6 +5,10 @@ import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import { createNewRuns } from '../../../shared/persistence/new-runs.ts';
+import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
+import { createRunStore } from '../../../shared/persistence/run-store.ts';
+import { createWorkflows } from '../../../shared/persistence/workflows.ts';
+import { auditEntry } from '../../support/audit-entry.ts';
 import { type EngineHarness, openEngineHarness, sequence, topics } from '../../support/engine-harness.ts';
 import type { RecordedStatement } from '../../support/recording-database.ts';
 import { readsDuring } from '../../support/table-reads.ts';
@@ -16,6 +20,7 @@ import { readsDuring } from '../../support/table-reads.ts';
  */
 
 const ROWS = 100_000;
+const FILL_TIMEOUT_MS = 180_000;
 const LARGE = new Set([
   'workflows',
   'workflow_versions',
@@ -64,7 +69,7 @@ beforeAll(async () => {
      select gen_random_uuid(), case when n % 2 = 0 then 'user' || n % 50 end, 'agent' || n, 'http', '' from generate_series(1, ${ROWS}) n`,
   );
   await database.execute('analyze');
-});
+}, FILL_TIMEOUT_MS);
 afterAll(() => engine?.close());
 
 interface PlanNode {
@@ -234,6 +239,24 @@ describe('no statement reads a whole table', () => {
     const recorded = await recordedBy(() => engine.database.many('select reads_the_outbox()'));
     expect(await sequentialScansOf(recorded.statements)).toEqual([]);
     expect(recorded.wholeTables).toEqual(['outbox']);
+  });
+
+  it('of a pause of a workflow, of a sign of life, of a retry on another version', async () => {
+    const { database } = engine;
+    const [run] = await database.many<{ run_id: string; id: string }>(
+      `select run_id, step_execution_id as id from step_executions where status = 'RUNNING' limit 1`,
+    );
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const ann = { userId: 'ann', isAdmin: false, communities: [] };
+    const recorded = await recordedBy(async () => {
+      await createWorkflows(database).setPaused(ann, workflowId, true, auditEntry);
+      const { findOpenRunsOf } = createRunBatches(database);
+      await findOpenRunsOf(workflowId, { isPaused: false, after: randomUUID(), limit: 500 });
+      await createAgentCalls(database).beat(run!.run_id, run!.id);
+      await createRunStore(database).transaction((tx) => tx.loadCompletedSteps([run!.run_id]));
+    });
+    expect(await sequentialScansOf(recorded.statements)).toEqual([]);
+    expect(recorded.wholeTables).toEqual([]);
   });
 
   it('of the timekeeper: what is due, what was left behind', async () => {

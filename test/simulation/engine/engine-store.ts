@@ -286,11 +286,11 @@ function attemptsToRetry(
   );
 }
 
+/** order by created_at desc, id desc limit 1 */
 function latest(attempts: readonly Attempt[]): Attempt | undefined {
-  return attempts.reduce<Attempt | undefined>(
-    (last, attempt) => (last === undefined || attempt.createdAt > last.createdAt ? attempt : last),
-    undefined,
-  );
+  const later = (a: Attempt, b: Attempt) =>
+    b.createdAt - a.createdAt || (a.stepExecutionId < b.stepExecutionId ? 1 : -1);
+  return [...attempts].sort(later)[0];
 }
 
 /** What the statement selects of a row. */

@@ -160,8 +160,10 @@ describe('decideBatch', () => {
       refusedWith('RUN_CLOSED'),
       decided('RUNNING'),
     ]);
-    expect(published).toHaveLength(1);
-    const updates = published[0]!.messages.filter(({ value }) => value.message_type === 'monitoring_update');
+    // A retry comes first of its run: it has a transaction of its own.
+    expect(published).toHaveLength(2);
+    const messages = published.flatMap((entry) => entry.messages);
+    const updates = messages.filter(({ value }) => value.message_type === 'monitoring_update');
     expect(
       updates.map(({ value }) => [value.sequence, value.status, value.step_id, value.step_status]),
     ).toEqual([
