@@ -282,7 +282,7 @@ describe('names of nested steps', () => {
   };
 
   it('are refused where they come to more than an index takes', () => {
-    expect(nested(60)).toMatchObject({ ok: true });
+    expect(nested(50)).toMatchObject({ ok: true });
     expect(nested(120)).toMatchObject({
       ok: false,
       problems: [{ message: expect.stringContaining('expected shorter names') }],
