@@ -390,6 +390,7 @@ describe('a comparison', () => {
     expect(compared.nodes).toEqual([
       {
         node_id: 'extract',
+        key: 'extract',
         scope: '',
         visit: 1,
         left: { status: 'completed', duration_seconds: 1, retry_count: 0, error: null, error_type: null },
@@ -402,6 +403,7 @@ describe('a comparison', () => {
       expect.objectContaining({ node_id: 'load', right: null, same_status: false, same_input: null }),
       expect.objectContaining({
         node_id: 'extract',
+        key: 'extract#2',
         visit: 2,
         left: null,
         duration_difference_seconds: null,
