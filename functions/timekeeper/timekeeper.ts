@@ -23,7 +23,8 @@ const LEFT_BEHIND_MS = 4_000;
 const BATCH = 500;
 /** Messages carry whole inputs: what is published at once stays small enough to hold. */
 const OUTBOX_BATCH = 50;
-const RETRY_REFUSED_MS = 60_000;
+/** A broker that is just coming back may let a message wait for too long and yet answer: soon, then. */
+const RETRY_REFUSED_MS = 10_000;
 const MAX_REFUSED_AT_ONCE = 5;
 
 /** Fires what is due. The rows' new times are committed once their wakes are published: a failure leaves them due. */

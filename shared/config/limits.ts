@@ -14,6 +14,8 @@ export const limits = {
   maxStepsPerDefinition: 5_000,
   /** Parallel and map steps inside one another. */
   maxNesting: 10,
+  /** Where a step runs is part of an index: the ids and names around it, percent-encoded, in characters. */
+  maxScopePathLength: 1_500,
   /** Steps that one run may start, loops included; those of map items count apart, each item for itself. */
   maxStepsPerRun: 25_000,
   /** Workflows that start one another. */

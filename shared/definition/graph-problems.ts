@@ -25,6 +25,7 @@ export function findGraphProblems(graph: StepGraph, hintOf: HintOf): Problem[] {
     ...nodes.flatMap((node) => exitProblems(node, graph, hintOf)),
     ...graph.scopes.flatMap(wayProblems),
     ...nodes.flatMap(nestingProblem),
+    ...graph.scopes.flatMap(lengthProblem),
   ];
 }
 
@@ -138,6 +139,15 @@ function firstsOf({ nodes, next }: ScopeEdges, reached: readonly boolean[]): Ste
     told.add(own);
     return true;
   });
+}
+
+/** Only the outermost: what is inside it is longer still. */
+function lengthProblem({ container, pathLength }: ScopeGraph): Problem[] {
+  const { maxScopePathLength } = limits;
+  if (container === null || pathLength <= maxScopePathLength) return [];
+  if (container.scope.pathLength > maxScopePathLength) return [];
+  const message = `expected shorter names: those of the steps and branches down to here come to ${pathLength} characters, the limit is ${maxScopePathLength}`;
+  return [{ path: container.path, message }];
 }
 
 function nestingProblem(node: StepNode): Problem[] {

@@ -20,6 +20,8 @@ export interface ScopeGraph {
   readonly otherIds: ReadonlySet<string>;
   /** The step that it is inside; null at the top. */
   readonly container: StepNode | null;
+  /** How long the path is, at the most, of what runs in it (scope-path.ts). */
+  readonly pathLength: number;
   /** It runs once for each item. */
   readonly isPerItem: boolean;
   /** `steps` is there and has none. */
@@ -61,7 +63,7 @@ export function readStepGraph(input: unknown, isWrong: (path: string) => boolean
   const all = new Map<string, StepNode>();
 
   function readScope(place: Place, container: StepNode | null, depth: number): void {
-    const { path, given, isPerItem } = place;
+    const { path, given, isPerItem, name } = place;
     const { start_step: start, steps: byId } = isJsonObject(given) ? given : {};
     const steps = new Map<string, StepNode>();
     const otherIds = new Set<string>();
@@ -71,6 +73,7 @@ export function readStepGraph(input: unknown, isWrong: (path: string) => boolean
       steps,
       otherIds,
       container,
+      pathLength: container === null ? 0 : pathLengthOf(container, name),
       isPerItem,
       isEmpty: isJsonObject(byId) && Object.keys(byId).length === 0,
     };
@@ -105,7 +108,7 @@ export function readStepGraph(input: unknown, isWrong: (path: string) => boolean
     };
   }
 
-  readScope({ path: '', given: isJsonObject(input) ? input : {}, isPerItem: false }, null, 0);
+  readScope({ path: '', given: isJsonObject(input) ? input : {}, isPerItem: false, name: '' }, null, 0);
   return { scopes, steps: all };
 }
 
@@ -113,6 +116,20 @@ interface Place {
   readonly path: string;
   readonly given: Json;
   readonly isPerItem: boolean;
+  /** Of a branch. */
+  readonly name: string;
+}
+
+/** Visits and indices are numbers of a few digits. */
+const DIGITS = 16;
+
+function pathLengthOf({ id, scope }: StepNode, name: string): number {
+  return scope.pathLength + encodedLength(id) + encodedLength(name) + DIGITS;
+}
+
+/** Lone surrogates, which are refused elsewhere, cannot be encoded. */
+function encodedLength(text: string): number {
+  return encodeURIComponent(text.toWellFormed()).length;
 }
 
 /** The scopes inside a step, whatever its type is called: branches, or steps of its own. */
@@ -123,8 +140,9 @@ export function scopesInside({ path, given }: Pick<StepNode, 'path' | 'given'>):
       path: `${path}.branches.${name}.`,
       given: branch,
       isPerItem: false,
+      name,
     })),
-    ...(steps === undefined ? [] : [{ path: `${path}.`, given, isPerItem: true }]),
+    ...(steps === undefined ? [] : [{ path: `${path}.`, given, isPerItem: true, name: '' }]),
   ];
 }
 

@@ -57,7 +57,8 @@ const tracedNode = z
         .meta({ examples: ['agent'] }),
       visit: count.meta({ examples: [1] }),
       scope: z.string().meta({ examples: [''] }),
-      ...placeFields,
+      branch: placeFields.branch.optional(),
+      item: placeFields.item.optional(),
       data_omitted: z.literal(true).optional().describe('The trace would be more than an answer can carry.'),
     }),
   })
@@ -184,7 +185,7 @@ function presentNode(
       step_type: step?.label ?? null,
       visit: node.visit,
       scope: node.scope,
-      ...presentPlace(node.scope, plan),
+      ...(node.scope !== '' && presentPlace(node.scope, plan)),
       ...(isDataOmitted && { data_omitted: true }),
     },
   };

@@ -116,7 +116,7 @@ function presentNode(node: Node, { run, plan, withLogs }: Setting): NodeState {
       agent_name: node.agent_name || null,
       visit: node.visit,
       scope: node.scope,
-      ...presentPlace(node.scope, plan),
+      ...(node.scope !== '' && presentPlace(node.scope, plan)),
       ...(node.is_data_omitted && { data_omitted: true }),
     },
   };

@@ -120,6 +120,7 @@ describe('a test', () => {
           {
             ...node,
             node_id: 'extract',
+            key: 'extract',
             input: { source: 's3://bucket/data.csv' },
             output: { result: { rows: 3 } },
             output_source: 'mock',
@@ -129,6 +130,7 @@ describe('a test', () => {
           {
             ...node,
             node_id: 'transform',
+            key: 'transform',
             input: { data: { rows: 3 } },
             output: { result: { data: { rows: 3 } } },
             output_source: 'echo',

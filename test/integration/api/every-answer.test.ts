@@ -21,6 +21,7 @@ const pathOf = ({ path }: Route) =>
     .replace('/executions/{id}', `/executions/${executionId}`)
     .replace('{id}', path.includes('/workflows/{id}') ? api.workflowId : NOTHING)
     .replace('{run_id}', `run-${executionId}`)
+    .replace('{name}', 'approved')
     .replaceAll(/\{\w+\}/g, NOTHING);
 const isPlain = ({ path }: Route) => /^\/api\/workflows(\/|$)/.test(path);
 

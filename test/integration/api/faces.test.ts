@@ -81,8 +81,7 @@ describe.each(Object.keys(makers) as Status[])('a run that is %s', (status) => {
       Array(3).fill(run.completed_at),
     );
     expect([execution.status, plain.status, listed.status]).toEqual(Array(3).fill(status));
-    // The runs face has the five statuses of the shared table.
-    expect(run.status.toLowerCase()).toBe(status === 'paused' ? 'running' : status);
+    expect(run.status.toLowerCase()).toBe(status);
     expect([execution.final_output, plain.output_data]).toEqual(Array(2).fill(run.output_data));
     expect([execution.error_message, plain.error_message, listed.error]).toEqual(
       Array(3).fill(run.error_message),

@@ -71,6 +71,10 @@ beforeAll(async () => {
     `insert into idempotency_keys (user_id, key, request_hash, run_id, created_at)
      select 'user' || n % 50, n::text, '', 'run' || n, now() - n * interval '1 minute' from generate_series(1, ${ROWS}) n`,
   );
+  await database.execute(
+    `insert into signals (run_id, id, name, received_at)
+     select 'run' || n, 'signal' || n, 'go', now() from generate_series(1, ${ROWS}) n`,
+  );
   // As autovacuum does: an index alone answers only where it is known that all see its rows.
   await database.execute('vacuum (analyze)');
   // Filling takes a minute where others are at work too.

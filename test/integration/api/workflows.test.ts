@@ -31,6 +31,7 @@ describe('registering a workflow', () => {
         owner: 'ann',
         created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
         updated_at: body.data.created_at,
+        paused_at: null,
       },
     });
     expect(headers.Location).toBe(`/api/v1/workflows/${body.id}`);

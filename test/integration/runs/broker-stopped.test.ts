@@ -71,7 +71,9 @@ test.each(['stop', 'kill'] as const)(
     }
     expect(performance.now() - back).toBeLessThan(15_000);
     // What the broker did not confirm in time is published once more, by the timekeeper.
-    await expect.poll(() => stack.database.many('select id from outbox'), { timeout: 10_000 }).toEqual([]);
+    await expect
+      .poll(() => stack.database.many('select id, retry_at from outbox'), { timeout: 10_000 })
+      .toEqual([]);
   },
 );
 

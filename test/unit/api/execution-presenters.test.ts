@@ -191,8 +191,6 @@ describe('nodes', () => {
         agent_name: 'data-extractor',
         visit: 1,
         scope: '',
-        branch: null,
-        item: null,
       },
     });
     expect(node_states.empty?.output_data).toEqual({});
@@ -392,6 +390,7 @@ describe('a comparison', () => {
     expect(compared.nodes).toEqual([
       {
         node_id: 'extract',
+        key: 'extract',
         scope: '',
         visit: 1,
         left: { status: 'completed', duration_seconds: 1, retry_count: 0, error: null, error_type: null },
@@ -404,6 +403,7 @@ describe('a comparison', () => {
       expect.objectContaining({ node_id: 'load', right: null, same_status: false, same_input: null }),
       expect.objectContaining({
         node_id: 'extract',
+        key: 'extract#2',
         visit: 2,
         left: null,
         duration_difference_seconds: null,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
 import { agent, choice, map, parallel, pass, problemsOf, texts, workflow } from './definitions.ts';
 
 const caught = (next_step: string, codes?: string[]) => ({ catch: [{ next_step, ...(codes && { codes }) }] });
@@ -265,5 +266,26 @@ describe('takes no time that could be felt', () => {
     const { found, ms } = timed({ ...Object.fromEntries(steps), end: reading });
     expect(found).toHaveLength(59);
     expect(ms).toBeLessThan(3_000);
+  });
+});
+
+describe('names of nested steps', () => {
+  const nested = (length: number) => {
+    const id = (depth: number) => `${depth}-${'ä'.repeat(length)}`;
+    let steps: object = { work: { agent_name: 'x' } };
+    let start = 'work';
+    for (let depth = 0; depth < 4; depth++) {
+      steps = { [id(depth)]: { type: 'map', items: '$.workflow_input', start_step: start, steps } };
+      start = id(depth);
+    }
+    return parseDefinition({ name: 'w', start_step: start, steps });
+  };
+
+  it('are refused where they come to more than an index takes', () => {
+    expect(nested(50)).toMatchObject({ ok: true });
+    expect(nested(120)).toMatchObject({
+      ok: false,
+      problems: [{ message: expect.stringContaining('expected shorter names') }],
+    });
   });
 });

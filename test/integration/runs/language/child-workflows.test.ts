@@ -120,6 +120,28 @@ test('a child’s failure is the step’s, to be caught or not', async () => {
   });
 });
 
+test('a retry policy starts another child', async () => {
+  await stack.addAgent('once-broken', ({ body }) =>
+    stack.agents.callsOf('once-broken').length === 1
+      ? { status: 400, body: { code: 'NO_DISK', message: 'Full' } }
+      : { body: body.input_data },
+  );
+  await stack.client.createWorkflow({
+    name: 'once-broken-child',
+    start_step: 'c',
+    steps: {
+      c: { agent_name: 'once-broken', input_mapping: { message: '$.workflow_input.message' }, retry: [] },
+    },
+  });
+  const retry = { max_attempts: 2, initial_interval_ms: 10, codes: ['NO_DISK'] };
+  const { runId, ...run } = await stack.run('child-again', childStep('once-broken-child', { retry }), {
+    message: 'hello',
+  });
+  expect(run).toMatchObject({ status: 'COMPLETED', output_data: { message: 'hello' } });
+  expect(await attemptsOf(stack, runId)).toEqual(['call FAILED NO_DISK', 'call attempt 2 COMPLETED']);
+  expect(await childrenOf(runId)).toMatchObject([{ status: 'FAILED' }, { status: 'COMPLETED' }]);
+});
+
 test('there must be such a workflow, which the run’s owner may start', async () => {
   const run = await stack.run('no-child', childStep('unheard-of', catching));
   expect(run).toMatchObject({ status: 'COMPLETED', output_data: { code: 'WORKFLOW_NOT_FOUND' } });

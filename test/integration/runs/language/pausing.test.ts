@@ -146,3 +146,32 @@ test('a run’s time limit that passes while it is paused fails it when it is re
   await stack.resume(runId);
   expect(await stack.client.ended(runId)).toMatchObject({ status: 'FAILED', error_code: 'TIMEOUT' });
 });
+
+test('a child goes on while its parent is paused, and its end is kept for that', async () => {
+  await stack.client.createWorkflow({
+    name: 'asking-child',
+    start_step: 'c',
+    steps: { c: { type: 'signal', signal: 'word' } },
+  });
+  const runId = await stack.start('paused-parent', {
+    start_step: 'call',
+    steps: {
+      call: { type: 'workflow', workflow_name: 'asking-child', next_step: 'after' },
+      after: { type: 'pass', result: '$.call.output_data' },
+    },
+  });
+  const [child] = await eventually(
+    'the child',
+    () =>
+      stack.database.many<{ run_id: string }>('select run_id from workflow_runs where parent_run_id = $1', [
+        runId,
+      ]),
+    ({ length }) => length === 1,
+  );
+  expect(await stack.pause(runId)).toBe('200 PAUSED');
+  await stack.signal(child?.run_id ?? '', 'word', 'yes');
+  expect(await stack.client.ended(child?.run_id ?? '')).toMatchObject({ status: 'COMPLETED' });
+  await when(runId, 'call COMPLETED', 'after PENDING');
+  expect(await stack.resume(runId)).toBe('200 RUNNING');
+  expect(await stack.client.ended(runId)).toMatchObject({ status: 'COMPLETED', output_data: 'yes' });
+});
