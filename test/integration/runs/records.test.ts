@@ -57,6 +57,7 @@ describe('monitoring updates', () => {
       sequence: 9,
       status: 'COMPLETED',
       step_id: null,
+      scope: null,
       step_status: null,
       attempt: null,
       error_message: null,
