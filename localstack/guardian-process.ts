@@ -13,6 +13,8 @@ export interface GuardedCommand {
   logFile: string;
   /** What the server takes as "end in good order". */
   stopSignal: NodeJS.Signals;
+  /** It starts processes that do not end by themselves when it does: they are ended after it. */
+  endsDescendants?: boolean;
 }
 
 export type GuardianRequest =
@@ -41,6 +43,7 @@ function start(id: number, command: GuardedCommand): void {
   const log = openSync(command.logFile, 'a');
   const child = spawn(command.file, command.args, {
     stdio: ['ignore', log, log],
+    detached: command.endsDescendants ?? false,
     ...(command.env && { env: command.env }),
     ...(command.cwd && { cwd: command.cwd }),
     ...(command.uid !== undefined && { uid: command.uid }),
@@ -53,9 +56,19 @@ function start(id: number, command: GuardedCommand): void {
   });
   child.once('error', (error) => report({ type: 'failed', id, message: error.message }));
   child.once('exit', (code, signal) => {
+    if (command.endsDescendants && child.pid !== undefined) killGroup(child.pid);
     servers.delete(child);
     report({ type: 'ended', id, code, signal });
   });
+}
+
+/** Of the process that began it, and that has ended. */
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody of it is left.
+  }
 }
 
 async function endEverything(): Promise<void> {

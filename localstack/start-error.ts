@@ -7,7 +7,10 @@ export type StartErrorCode =
   | 'MAVEN_MISSING'
   | 'KAFKA_DOWNLOAD_FAILED'
   | 'KAFKA_UNAVAILABLE'
-  | 'FUNCTION_UNAVAILABLE';
+  | 'FUNCTION_UNAVAILABLE'
+  | 'PYTHON_MISSING'
+  | 'EMULATOR_UNAVAILABLE'
+  | 'DEPLOYMENT_FAILED';
 
 /** A part of the local stack cannot start. The message is for a person: what is wrong, then what to do about it. */
 export class StartError extends Error {
@@ -28,4 +31,8 @@ export const useOtherPostgres = [
 export const useOtherKafka = [
   'or set KAFKA_BROKERS to a broker of your own',
   'or use Docker: docker compose -f localstack/compose.yaml up -d kafka, and KAFKA_BROKERS=localhost:9092',
+];
+
+export const useOtherEmulator = [
+  'or set AWS_ENDPOINT_URL to an emulator of AWS that is running, as LocalStack in Docker; DATABASE_URL and KAFKA_BROKERS to servers that its functions reach',
 ];

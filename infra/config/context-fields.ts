@@ -79,6 +79,11 @@ export const contextFields = {
     'the address of a PostgreSQL',
     'postgres://user:password@127.0.0.1:5432/stepline',
   ),
+  emulatorUrl: text(
+    /^https?:\/\/[^/]+$/,
+    'where the emulator of AWS is reached, without a path',
+    'http://127.0.0.1:4566',
+  ),
 
   deletionProtection: yesOrNo(true),
   apiThrottleRate: wholeNumber(1, 10_000, 500),

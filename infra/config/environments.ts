@@ -78,6 +78,7 @@ const prod = {
 /** On an AWS emulator: Kafka and Postgres are there already, and there is no network to make. */
 const local = {
   ...everywhere,
+  emulatorUrl: 'http://127.0.0.1:4566',
   kafkaBootstrapBrokers: ['127.0.0.1:9092'],
   kafkaPartitions: 3,
   databaseUrl: 'postgres://workflow_user:workflow_pass@127.0.0.1:5432/workflow_db',

@@ -12,6 +12,8 @@ export interface StageApiProps {
   readonly name: string;
   readonly options: Options;
   readonly retention: logs.RetentionDays;
+  /** Of an emulator, which serves all APIs by their ids; undefined: AWS gives each a name of its own. */
+  readonly emulatorUrl: string | undefined;
 }
 
 const STAGE = 'live';
@@ -22,7 +24,7 @@ export class RestApi extends Construct {
   /** Without a trailing slash. It does not name the stage's resource, which waits for the function that asks for it. */
   readonly url: string;
 
-  constructor(scope: Construct, id: string, { name, options, retention }: StageApiProps) {
+  constructor(scope: Construct, id: string, { name, options, retention, emulatorUrl }: StageApiProps) {
     super(scope, id);
     const { apiDomainName: domainName, apiCertificateArn } = options;
     const accessLogs = new logs.LogGroup(this, 'AccessLogs', {
@@ -69,17 +71,20 @@ export class RestApi extends Construct {
         'Serverless-APIGWXrayEnabled': 'A cheap environment; -c tracing=true traces requests.',
       }),
     });
-    const { region, urlSuffix } = Stack.of(this);
-    this.url =
-      domainName === undefined
-        ? `https://${this.api.restApiId}.execute-api.${region}.${urlSuffix}/${STAGE}`
-        : `https://${domainName}`;
+    this.url = domainName === undefined ? this.#urlOfStage(emulatorUrl) : `https://${domainName}`;
     if (options.waf) {
       new WebFirewall(this, 'Firewall', {
         stageArn: this.api.deploymentStage.stageArn,
         requestsPerFiveMinutes: options.wafRequestsPerFiveMinutes,
       });
     }
+  }
+
+  #urlOfStage(emulatorUrl: string | undefined): string {
+    const { restApiId } = this.api;
+    if (emulatorUrl !== undefined) return `${emulatorUrl}/_aws/execute-api/${restApiId}/${STAGE}`;
+    const { region, urlSuffix } = Stack.of(this);
+    return `https://${restApiId}.execute-api.${region}.${urlSuffix}/${STAGE}`;
   }
 
   /** Every request to it. */

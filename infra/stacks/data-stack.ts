@@ -9,6 +9,9 @@ import { acknowledge } from '../constructs/acknowledge.ts';
 import { Database } from '../constructs/database.ts';
 import type { NetworkStack } from './network-stack.ts';
 
+/** All that Secrets Manager puts in. By name, since emulators do not know `ExcludePunctuation`. */
+const PUNCTUATION = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
+
 /** What must not be lost: the database and the secrets. */
 export class DataStack extends Stack {
   /** Result and callback tokens, and the encryption of agents' secrets, derive from it. */
@@ -29,11 +32,12 @@ export class DataStack extends Stack {
       secretName: `${settings.prefix}/secret-key`,
       description: 'What tokens and the encryption of agents’ secrets derive from',
       // Of the alphabet of base64, of which 44 characters are 33 bytes.
-      generateSecretString: { passwordLength: 44, excludePunctuation: true },
+      generateSecretString: { passwordLength: 44, excludeCharacters: PUNCTUATION },
       removalPolicy,
     });
+    const adminKeyName = `${settings.prefix}/admin-key`;
     this.adminKey = new secretsmanager.Secret(this, 'AdminKey', {
-      secretName: `${settings.prefix}/admin-key`,
+      secretName: adminKeyName,
       description: 'The first administrator’s API key, in api_key',
       generateSecretString: { secretStringTemplate: '{}', generateStringKey: 'not_made_yet' },
       removalPolicy,
@@ -47,7 +51,7 @@ export class DataStack extends Stack {
         'An API key like any other: it is replaced and revoked by the API, which keeps only its hash.',
     });
     new CfnOutput(this, 'AdminKeySecret', {
-      value: this.adminKey.secretName,
+      value: adminKeyName,
       description: 'The secret with the first administrator’s API key, in api_key',
     });
     this.database = this.#makeDatabase(settings, network);

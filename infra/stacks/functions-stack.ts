@@ -50,6 +50,7 @@ export class FunctionsStack extends Stack {
       name: settings.prefix,
       options: settings.options,
       retention: retentionOf(settings.options.logRetentionDays),
+      emulatorUrl: settings.environment === 'local' ? settings.options.emulatorUrl : undefined,
     });
     const surroundings = surroundingsOf(props);
     const addresses = { kafkaBrokers: brokersOf(props), publicUrl: this.api.url };

@@ -17,8 +17,13 @@ interface MappingProperties {
   readonly AmazonManagedKafkaEventSourceConfig?: { readonly ConsumerGroupId: string };
 }
 
+export interface DeployedMapping extends MappingSettings {
+  /** Of the function: whatever version it stands for gets the records. */
+  readonly alias: string;
+}
+
 /** The event source mappings of a stack, to be polled by our emulation: no emulator of AWS polls Kafka. */
-export function deployedMappings(template: Template): MappingSettings[] {
+export function deployedMappings(template: Template): DeployedMapping[] {
   return resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map(([id, found]) => {
     const properties = found as unknown as MappingProperties;
     const { ConsumerGroupId: consumerGroupId } =
@@ -26,7 +31,7 @@ export function deployedMappings(template: Template): MappingSettings[] {
     if (consumerGroupId === undefined) throw new Error(`The mapping ${id} has no consumer group`);
     return {
       topic: properties.Topics[0],
-      functionName: functionOfAlias(template, referenceIn(properties.FunctionName)),
+      ...aliasOf(template, referenceIn(properties.FunctionName)),
       consumerGroupId,
       batchSize: properties.BatchSize,
       maximumBatchingWindowInMs: properties.MaximumBatchingWindowInSeconds * 1_000,
@@ -44,9 +49,11 @@ function referenceIn(value: unknown): string {
   return /"Ref":"([^"]+)"/.exec(JSON.stringify(value))?.[1] ?? '';
 }
 
-function functionOfAlias({ resources }: Template, aliasId: string): string {
-  const alias = resources[aliasId]?.Properties.FunctionName as { Ref: string } | undefined;
-  const name = resources[alias?.Ref ?? '']?.Properties.FunctionName;
-  if (typeof name !== 'string') throw new Error(`${aliasId} is no alias of a function with a name`);
-  return name;
+function aliasOf({ resources }: Template, id: string): { functionName: string; alias: string } {
+  const { FunctionName: reference, Name: alias } = resources[id]?.Properties ?? {};
+  const functionName =
+    resources[(reference as { Ref?: string } | undefined)?.Ref ?? '']?.Properties.FunctionName;
+  if (typeof functionName !== 'string' || typeof alias !== 'string')
+    throw new Error(`${id} is no alias of a function with a name`);
+  return { functionName, alias };
 }

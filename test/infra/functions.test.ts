@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Match } from 'aws-cdk-lib/assertions';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { functionProfiles } from '../../infra/config/function-profiles.ts';
 import { bundleBytes, bundleFunction } from '../../infra/constructs/bundle.ts';
@@ -153,6 +153,21 @@ test('a domain of one’s own is the only way in, and what callbacks begin with'
   functions.hasResourceProperties('AWS::Lambda::Function', {
     FunctionName: 'stepline-prod-http-bridge',
     Environment: { Variables: Match.objectLike({ PUBLIC_URL: 'https://api.example.com' }) },
+  });
+});
+
+test('an emulator serves the API at its own address, and only it is named so', () => {
+  const urlOf = (context: Record<string, unknown>) => {
+    const { functions } = createDeployment({ ...context, emulatorUrl: 'http://127.0.0.1:4599' }).stepline;
+    const [[, output] = []] = Object.entries(Template.fromStack(functions).findOutputs('ApiUrl'));
+    return output?.Value;
+  };
+  const api = { Ref: expect.stringMatching(/^RestApi/) };
+  expect(urlOf({ env: 'local' })).toEqual({
+    'Fn::Join': ['', ['http://127.0.0.1:4599/_aws/execute-api/', api, '/live']],
+  });
+  expect(urlOf({ env: 'dev' })).toEqual({
+    'Fn::Join': ['', expect.arrayContaining(['https://', api, '.execute-api.'])],
   });
 });
 

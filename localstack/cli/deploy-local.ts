@@ -1,0 +1,80 @@
+import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { generateSecret } from '../../shared/agents/secrets.ts';
+import { registerAgents } from '../agents/register-agents.ts';
+import { startAgents } from '../agents/start-agents.ts';
+import { apiClient } from '../api-client.ts';
+import { startEmulator } from '../emulator/emulator.ts';
+import { createLocalDeployment } from '../emulator/local-deployment.ts';
+import { removeWithLauncher } from '../guardian.ts';
+import { projectFolder } from '../project-folder.ts';
+import { startServers } from '../servers.ts';
+import { StartError } from '../start-error.ts';
+import { endOnSignal } from './end-on-signal.ts';
+
+const usage = `npm run deploy:local -- [--folder path]
+
+  --folder  where a folder is made for what runs, and removed at the end, instead of .stepline
+
+Deploys the environment \`local\` of the CDK app to an emulator of AWS and stays until Ctrl-C. AWS_ENDPOINT_URL, DATABASE_URL and
+KAFKA_BROKERS replace what it would start itself; see README.md.`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { folder: { type: 'string' }, help: { type: 'boolean' } } });
+  if (values.help) return console.log(usage);
+  const parent = resolve(values.folder ?? join(projectFolder, '.stepline'));
+  mkdirSync(parent, { recursive: true });
+  // One's own, so that two at a time do not meet; it goes with this process, however that ends.
+  const folder = mkdtempSync(join(parent, 'deployed-'));
+  removeWithLauncher(folder);
+  // PostgreSQL may run as another user.
+  chmodSync(folder, 0o755);
+
+  const running: { stop(): Promise<void> }[] = [];
+  const stop = async () => {
+    for (const each of running.splice(0).toReversed()) await each.stop();
+  };
+  let isEnding = false;
+  endOnSignal(() => {
+    isEnding = true;
+    return stop();
+  });
+  try {
+    await start(folder, running);
+  } catch (error) {
+    // A deployment that is broken off fails, too.
+    if (isEnding) return;
+    await stop();
+    throw error;
+  }
+}
+
+async function start(folder: string, running: { stop(): Promise<void> }[]): Promise<void> {
+  const { AWS_ENDPOINT_URL: url, DATABASE_URL: databaseUrl, KAFKA_BROKERS: kafkaBrokers } = process.env;
+  const servers = await startServers({ dataDir: folder, databaseUrl, kafkaBrokers, onProgress: say });
+  running.push(servers);
+  const emulator = await startEmulator({ url, folder, onProgress: say });
+  running.push(emulator);
+  say(`AWS is emulated at ${emulator.url}. Deploying to it; what is printed is in ${folder}`);
+  const log = (source: string, line: string) => console.log(`${source.padEnd(20)} ${line}`);
+  const deployment = createLocalDeployment({ emulator, servers, folder, log });
+  running.push(deployment);
+  await deployment.bootstrap();
+  const { apiUrl, apiKey } = await deployment.deploy();
+
+  const secret = generateSecret();
+  const agents = await startAgents({ secret, log: (line) => log('agents', line) });
+  running.push(agents);
+  await registerAgents(apiClient(apiUrl, apiKey), { urls: agents.urls, functionArns: {}, secret });
+  say(`Agents: ${Object.keys(agents.urls).join(', ')}`, `API=${apiUrl}`, `KEY=${apiKey}`, `ready ${apiUrl}`);
+}
+
+function say(...lines: string[]): void {
+  for (const line of lines) console.log(line);
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof StartError ? error.message : error);
+  process.exit(1);
+});

@@ -1,0 +1,133 @@
+import { randomInt } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type GuardedProcess, spawnGuarded } from '../guardian.ts';
+import { emulatedAccount, emulatedRegion } from '../invocation.ts';
+import { lastLines } from '../log-tail.ts';
+import { freePort } from '../ports.ts';
+import { StartError, useOtherEmulator } from '../start-error.ts';
+import { resolveMiniStack } from './ministack-package.ts';
+
+/** AWS on this machine, as far as it is emulated. */
+export interface Emulator {
+  /** Without a trailing slash. */
+  readonly url: string;
+  readonly region: string;
+  readonly account: string;
+  /** Made up: with these, nobody can come to a real account. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  stop(): Promise<void>;
+}
+
+export interface EmulatorOptions {
+  /** Of an emulator that is there already, instead of a MiniStack of our own. */
+  readonly url?: string | undefined;
+  readonly folder: string;
+  readonly onProgress: (line: string) => void;
+}
+
+export async function startEmulator({ url, folder, onProgress }: EmulatorOptions): Promise<Emulator> {
+  if (url) return runningEmulator(url.replace(/\/+$/, ''));
+  return startMiniStack(folder, await resolveMiniStack(onProgress));
+}
+
+async function runningEmulator(url: string): Promise<Emulator> {
+  await fetch(url, { signal: AbortSignal.timeout(10_000) }).catch((cause: Error) => {
+    throw new StartError(
+      'EMULATOR_UNAVAILABLE',
+      `Nobody answers at AWS_ENDPOINT_URL, ${url}.`,
+      ['start the emulator, or unset AWS_ENDPOINT_URL: then one is started'],
+      cause,
+    );
+  });
+  return {
+    url,
+    region: emulatedRegion,
+    // Whose key is `test`.
+    account: emulatedAccount,
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    stop: async () => {},
+  };
+}
+
+async function startMiniStack(folder: string, python: string): Promise<Emulator> {
+  // It leaves the code of its functions there.
+  mkdirSync(join(folder, 'emulator-tmp'), { recursive: true });
+  // Each start has an account of its own. Twelve digits for a key are the account's number.
+  const account = String(randomInt(1e11, 2e11));
+  const { server, url } = await spawnMiniStack(folder, python, account);
+  return {
+    url,
+    region: emulatedRegion,
+    account,
+    credentials: { accessKeyId: account, secretAccessKey: 'test' },
+    async stop() {
+      server.kill('SIGTERM');
+      const ended = await Promise.race([server.exited, sleep(5_000, 'late' as const, { ref: false })]);
+      if (ended === 'late') server.kill('SIGKILL');
+      await server.exited;
+    },
+  };
+}
+
+/** A port that was free may be somebody's a second later, on a machine where much is started: another one is tried. */
+async function spawnMiniStack(
+  folder: string,
+  python: string,
+  account: string,
+): Promise<{ server: GuardedProcess; url: string }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const logFile = join(folder, attempt === 1 ? 'emulator.log' : `emulator-${attempt}.log`);
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const env = environmentOf(folder, account, port);
+    const server = await spawnGuarded({
+      file: python,
+      args: ['-m', 'ministack'],
+      cwd: folder,
+      env,
+      logFile,
+      stopSignal: 'SIGTERM',
+      endsDescendants: true,
+    });
+    if (await becomesReady(server, url)) return { server, url };
+    server.kill('SIGKILL');
+    const end = lastLines(logFile);
+    if (end.includes('already in use') && attempt < 3) continue;
+    const remedies = [`read ${logFile}`, ...useOtherEmulator];
+    throw new StartError('EMULATOR_UNAVAILABLE', `MiniStack did not start:\n${end}`, remedies);
+  }
+}
+
+function environmentOf(folder: string, account: string, port: number): Record<string, string> {
+  return {
+    // Functions run on the first `node` of the path, whatever their runtime says.
+    PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+    HOME: folder,
+    TMPDIR: join(folder, 'emulator-tmp'),
+    S3_DATA_DIR: join(folder, 'emulator-s3'),
+    STATE_DIR: join(folder, 'emulator-state'),
+    GATEWAY_PORT: String(port),
+    BIND_HOST: '127.0.0.1',
+    // Whose APIs answer requests that nobody has signed.
+    MINISTACK_ACCOUNT_ID: account,
+    TZ: 'UTC',
+  };
+}
+
+async function becomesReady(server: GuardedProcess, url: string): Promise<boolean> {
+  const giveUpAt = Date.now() + 60_000;
+  while (!server.hasExited() && Date.now() < giveUpAt) {
+    if (await isHealthy(url)) return true;
+    await sleep(50);
+  }
+  return false;
+}
+
+function isHealthy(url: string): Promise<boolean> {
+  return fetch(`${url}/_ministack/health`, { signal: AbortSignal.timeout(2_000) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
