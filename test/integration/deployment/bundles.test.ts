@@ -12,7 +12,8 @@ beforeAll(async () => {
     startDeployedStack({ databaseUrl: inject('databaseUrl'), kafkaBrokers: inject('kafkaBrokers') }),
     startTestAgents(),
   ]);
-});
+  // Synthesises and bundles.
+}, 240_000);
 afterAll(async () => {
   await deployed?.close();
   await agents?.close();
