@@ -1,5 +1,5 @@
 import { validate as isUuid } from 'uuid';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AgentRequest } from '../../shared/application/manage-agents.ts';
 import { limits } from '../../shared/config/limits.ts';
 import { AGENT_TOPIC_PREFIX } from '../../shared/config/topics.ts';

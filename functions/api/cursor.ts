@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Position } from '../../shared/application/viewer.ts';
 
 /** Opaque to clients: base64url of `[key, id]`. It names a place in a list, not a row, and is valid under any filter. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { healthThresholds } from '../../shared/config/health-thresholds.ts';
 import type { ConsumerLag } from '../../shared/kafka/consumer-lag.ts';
 import type { Backlog } from '../../shared/persistence/backlog.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../../shared/config/limits.ts';
 import { parseDefinition } from '../../shared/definition/parse-definition.ts';
 import { type WorkflowDefinition, workflowDefinition } from '../../shared/definition/workflow-definition.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Mock, Mocks } from '../../shared/application/dry-run/mocked-agents.ts';
 import type { ExecutableWorkflow } from '../../shared/application/execute-workflow.ts';
 import { limits } from '../../shared/config/limits.ts';

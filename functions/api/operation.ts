@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Json } from '../../shared/engine/json.ts';
 import type { ErrorCode } from './api-error.ts';
 

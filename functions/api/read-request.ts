@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../../shared/config/limits.ts';
 import type { Json } from '../../shared/engine/json.ts';
 import { findParsingLosses } from '../../shared/messages/parsing-losses.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { shownAs } from '../../shared/documents/json-schema.ts';
 import type { Json } from '../../shared/engine/json.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { VersionChange } from '../../shared/application/batch.ts';
 import type { RetryGiven, RunRefusal } from '../../shared/application/change-run.ts';
 import { limits } from '../../shared/config/limits.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { AuditEntry } from '../../shared/application/audit.ts';
 import type { Caller } from '../../shared/auth/caller.ts';
 import type { Scope } from '../../shared/config/scopes.ts';

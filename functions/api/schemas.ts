@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../../shared/config/limits.ts';
 import { shownAs } from '../../shared/documents/json-schema.ts';
 import type { Json, JsonObject } from '../../shared/engine/json.ts';

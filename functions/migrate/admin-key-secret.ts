@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { generateApiKey, hashApiKey, prefixOfApiKey } from '../../shared/auth/api-key.ts';
 
 export interface SecretStore {

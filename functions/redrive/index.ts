@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import { readKafkaConnection } from '../../shared/config/environment.ts';
 import { drainTopic } from '../../shared/kafka/drain-topic.ts';

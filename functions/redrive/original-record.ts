@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { deadLetter } from '../../shared/messages/messages.ts';
 
 /** A record as it was before it was given up: key and value as bytes. */

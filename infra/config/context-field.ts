@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One value of the context: what it must be, in words, and how it is given. */
 export interface ContextField<T> {

@@ -67,7 +67,7 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     writes: [...decisions],
     needs: ['secretKey', 'jwt', 'agentRegistry', 'runLimits', 'consumerLag'],
     reaches: 'services',
-    bundleBudgetKib: 2_400,
+    bundleBudgetKib: 2_050,
   },
   'step-executor': {
     description: 'Settles a step and enters the next, once for each record',
@@ -80,7 +80,7 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     writes: [...decisions, 'deadLetter'],
     needs: ['secretKey', 'agentRegistry', 'runLimits'],
     reaches: 'services',
-    bundleBudgetKib: 2_300,
+    bundleBudgetKib: 1_850,
   },
   'http-bridge': {
     description: 'Calls agents over HTTP and publishes what they answer',
@@ -94,7 +94,7 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     writes: ['results', 'deadLetter'],
     needs: ['secretKey', 'agentRegistry', 'itself'],
     reaches: 'agents',
-    bundleBudgetKib: 2_400,
+    bundleBudgetKib: 1_800,
   },
   'lambda-bridge': {
     description: 'Invokes agents that are Lambda functions and publishes what they answer',
@@ -105,7 +105,7 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     writes: ['results', 'deadLetter'],
     needs: ['secretKey', 'agentRegistry', 'agentFunctions', 'itself'],
     reaches: 'services',
-    bundleBudgetKib: 2_400,
+    bundleBudgetKib: 1_800,
   },
   timekeeper: {
     description: 'Fires due timers to the second and publishes what was left behind',
@@ -119,7 +119,7 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     writes: [...decisions, 'results'],
     needs: ['agentRegistry', 'retention', 'gauges'],
     reaches: 'services',
-    bundleBudgetKib: 2_000,
+    bundleBudgetKib: 1_650,
   },
   migrate: {
     description:
@@ -133,7 +133,7 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     writes: [],
     needs: ['adminKey', 'topicAdministration'],
     reaches: 'database',
-    bundleBudgetKib: 1_550,
+    bundleBudgetKib: 1_100,
   },
   redrive: {
     description: 'Puts records that were given up back where they came from, when somebody asks for it',
@@ -153,6 +153,6 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     ],
     needs: ['redrive'],
     reaches: 'services',
-    bundleBudgetKib: 1_350,
+    bundleBudgetKib: 1_100,
   },
 };

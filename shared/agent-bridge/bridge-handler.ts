@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Environment } from '../config/environment.ts';
 import type { MskEvent } from '../kafka/msk-event.ts';
 import { agentTask } from '../messages/messages.ts';

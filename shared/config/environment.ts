@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { JwtSettings } from '../auth/jwt.ts';
 import { readSecret } from '../aws/secrets-manager.ts';
 import type { PlanDefaults } from '../definition/compile-plan.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CatchClause } from '../engine/plan.ts';
 import { errorCode, name } from './step-fields.ts';
 

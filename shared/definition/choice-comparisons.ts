@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Json } from '../engine/json.ts';
 import { compareTimestamps, parseTimestamp } from '../engine/timestamp.ts';
 import { path } from './step-fields.ts';

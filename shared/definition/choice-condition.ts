@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isJsonObject, type Json } from '../engine/json.ts';
 import type { Scope } from '../engine/plan.ts';
 import { comparisons } from './choice-comparisons.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../config/limits.ts';
 import { valueAt } from '../validation/known-fields.ts';
 import { nearestFirst } from '../validation/nearest-name.ts';

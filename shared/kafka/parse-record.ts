@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { limits } from '../config/limits.ts';
 import { isJsonObject } from '../engine/json.ts';
 import { findPayloadProblem } from '../messages/payload.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { AGENT_TOPIC_PREFIX, type TopicName, topicsFor } from '../config/topics.ts';
 import { version } from '../config/version.ts';
 import { type JsonSchema, jsonSchemaOf } from '../documents/json-schema.ts';

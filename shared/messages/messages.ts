@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { shownAs } from '../documents/json-schema.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { isJsonObject } from '../engine/json.ts';
 
 /** The fields that a schema knows of the object at a path of its input; empty where there is no object of known fields. */

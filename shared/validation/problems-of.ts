@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { isJsonObject } from '../engine/json.ts';
 import { knownFields, tagsWithField, valueAt } from './known-fields.ts';
 import type { HintOf } from './nearest-name.ts';

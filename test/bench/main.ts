@@ -15,6 +15,7 @@ import {
   STEPS,
   startBenchStack,
 } from './bench-stack.ts';
+import { type ColdStart, measureColdStarts } from './cold-starts.ts';
 import { measureCommitRate } from './commit-rate.ts';
 import { measureLatency } from './latency.ts';
 import { measureShapes, type ShapeCost } from './shapes.ts';
@@ -81,6 +82,7 @@ async function main(): Promise<void> {
     ] as const;
     const shapes = await measureShapes(servers, { statements, pids }, PARTITIONS);
     const bareHopsMs = await measureBareHops(servers, http, 600);
+    const coldStarts = await measureColdStarts(servers);
 
     const commitRate = rates.toSorted((a, b) => a - b)[rates.length >> 1] as number;
     console.log(
@@ -102,6 +104,8 @@ async function main(): Promise<void> {
       `\nWhat a step costs in a large run, against a small one (batch size 100, agents in process):`,
     );
     console.log(shapeTable(shapes));
+    console.log('\nCold start: a process each, from its start to its first answer (p50, ms):');
+    console.log(coldStartTable(coldStarts));
     const ratioAt100 = (kind: Agent['kind']) => {
       const found = measured.find(({ agent, batchSize }) => agent === kind && batchSize === 100);
       return found ? found.throughput.stepsPerSecond / commitRate : Number.NaN;
@@ -175,6 +179,18 @@ function shapeTable(shapes: readonly ShapeCost[]): string {
       cpu === null ? '–' : (cpu.large / cpu.small).toFixed(2),
       `${statementsPerStep.large.toFixed(2)} / ${statementsPerStep.small.toFixed(2)}`,
       `${residentMiB.large.toFixed(0)} / ${residentMiB.small.toFixed(0)}`,
+    ]),
+  );
+}
+
+function coldStartTable(coldStarts: readonly ColdStart[]): string {
+  return formatTable(
+    ['function', 'bundle KiB', 'Node', 'load', 'of it CPU', 'first answer', 'in all'],
+    coldStarts.map(({ functionName, bundleKib, startMs, loadMs, loadCpuMs, answerMs }) => [
+      functionName,
+      ...[bundleKib, startMs, loadMs, loadCpuMs].map((figure) => figure.toFixed(0)),
+      answerMs === null ? '–' : answerMs.toFixed(0),
+      (startMs + loadMs + (answerMs ?? 0)).toFixed(0),
     ]),
   );
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ErrorCode, errorCodes } from '../api-error.ts';
 import { type HeaderName, headerReferences } from './headers.ts';
 import type { Example, Response } from './openapi-types.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { version } from '../../../shared/config/version.ts';
 import type { JsonSchema } from '../../../shared/documents/json-schema.ts';
 import { type AnswerSpec, type Operation, tags } from '../operation.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type JsonSchema, jsonSchemaOf } from '../../../shared/documents/json-schema.ts';
 
 /** Collects the schemas that have an `id`; what is handed out refers to them. */

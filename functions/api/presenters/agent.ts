@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AgentDetails, AgentKind, RegisteredAgent } from '../../../shared/application/manage-agents.ts';
 import { count, json, textOrNull, timestamp, uuid } from '../response-fields.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ManagedApiKey } from '../../../shared/application/manage-api-keys.ts';
 import { tiers } from '../../../shared/config/rate-limits.ts';
 import { scopes } from '../../../shared/config/scopes.ts';

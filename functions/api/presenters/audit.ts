@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StoredAuditRecord } from '../../../shared/application/audit.ts';
 import { textOrNull, timestamp, uuid } from '../response-fields.ts';
 

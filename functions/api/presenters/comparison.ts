@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
 import type { Node } from '../../../shared/persistence/node-queries.ts';
 import { count, seconds, textOrNull } from '../response-fields.ts';

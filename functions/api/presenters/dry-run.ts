@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DryRunReport } from '../../../shared/application/dry-run/dry-run.ts';
 import type { TracedNode } from '../../../shared/application/dry-run/trace.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import type { Node } from '../../../shared/persistence/node-queries.ts';

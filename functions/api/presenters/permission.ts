@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WorkflowGrant } from '../../../shared/application/workflow-grants.ts';
 import { timestamp, uuid } from '../response-fields.ts';
 

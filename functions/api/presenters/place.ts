@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import { placeOf } from '../../../shared/engine/scope-path.ts';
 import { count } from '../response-fields.ts';

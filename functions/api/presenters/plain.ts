@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
 import type { LogEntry } from '../../../shared/persistence/node-queries.ts';
 import { count, executionStatus, json, textOrNull, timestamp, uuid } from '../response-fields.ts';

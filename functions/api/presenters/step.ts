@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import type { StepDetails } from '../../../shared/persistence/run-queries.ts';
 import { count, json, runId, stepStatus, textOrNull, timestamp } from '../response-fields.ts';

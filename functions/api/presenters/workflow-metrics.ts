@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RunMetrics, StepMetrics } from '../../../shared/persistence/workflow-metrics.ts';
 import { count, seconds, uuid } from '../response-fields.ts';
 

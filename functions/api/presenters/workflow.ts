@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Workflow } from '../../../shared/application/register-workflow.ts';
 import { retry } from '../../../shared/definition/retry.ts';
 import { storedStep, type WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ManagedAgent } from '../../../shared/application/manage-agents.ts';
 import type { Caller } from '../../../shared/auth/caller.ts';
 import { agentBody, agentRequestOf, newAgentBody } from '../agent-body.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ApiKeyMaker, CreatedApiKey } from '../../../shared/application/manage-api-keys.ts';
 import { ADMIN_ROLE, type Caller } from '../../../shared/auth/caller.ts';
 import { limits } from '../../../shared/config/limits.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { encodeCursor, timeCursor } from '../cursor.ts';
 import { pageOf } from '../operation.ts';
 import { auditRecord, presentAuditRecord } from '../presenters/audit.ts';

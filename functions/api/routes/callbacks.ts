@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RunChanged } from '../../../shared/application/change-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import type { Json } from '../../../shared/engine/json.ts';

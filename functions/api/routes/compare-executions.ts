@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { badRequest } from '../api-error.ts';
 import { envelope } from '../operation.ts';
 import { comparison, presentComparison } from '../presenters/comparison.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { DOCS_SECURITY_POLICY } from '../documents/docs-page.ts';
 import { defineRoute } from '../route.ts';
 

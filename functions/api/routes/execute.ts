@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { Problem } from '../api-error.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { type NumberedPage, sortKeys } from '../../../shared/persistence/execution-queries.ts';
 import { notFound } from '../api-error.ts';

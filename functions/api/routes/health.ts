@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { unavailable } from '../api-error.ts';
 import { type DeepHealth, deepHealthFields, deepHealthOf, excessesOf } from '../deep-health.ts';
 import { envelope } from '../operation.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { requireAdmin } from '../permissions.ts';
 import { EXPOSITION_TYPE, expositionOf, type MetricFamily } from '../presenters/exposition.ts';
 import { metricFamiliesOf } from '../presenters/operator-metrics.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { type AnswerSpec, envelope } from '../operation.ts';
 import { findChangeableRun, findManageable } from '../permissions.ts';

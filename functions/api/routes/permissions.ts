@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AuditEntry } from '../../../shared/application/audit.ts';
 import type { Caller } from '../../../shared/auth/caller.ts';
 import { limits } from '../../../shared/config/limits.ts';

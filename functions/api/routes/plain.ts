@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { notFound } from '../api-error.ts';
 import { fittingItems, nextPageLink } from '../next-page-link.ts';

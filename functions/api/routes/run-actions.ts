@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Cancellation } from '../../../shared/application/change-run.ts';
 import type { Viewer } from '../../../shared/application/viewer.ts';
 import { limits } from '../../../shared/config/limits.ts';

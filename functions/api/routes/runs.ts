@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { shownAs } from '../../../shared/documents/json-schema.ts';
 import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';

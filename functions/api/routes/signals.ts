@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RunRefusal } from '../../../shared/application/change-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { envelope } from '../operation.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { definitionBody } from '../definition-body.ts';
 import { definitionExamples } from '../examples.ts';
 import { envelope } from '../operation.ts';

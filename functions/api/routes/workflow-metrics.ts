@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { metricsLimits } from '../../../shared/persistence/workflow-metrics.ts';
 import { badRequest } from '../api-error.ts';
 import { envelope } from '../operation.ts';

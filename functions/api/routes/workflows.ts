@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { RegisteredWorkflow } from '../../../shared/application/register-workflow.ts';
 import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import type { Answer } from '../answer.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ChoiceStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
 import {

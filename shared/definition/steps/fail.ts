@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from '../../config/limits.ts';
 import type { FailStep } from '../../engine/plan.ts';
 import type { ExpressionCompiler } from '../expression.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SignalStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
 import { heading, name, nextStep, results, timeoutSeconds } from '../step-fields.ts';

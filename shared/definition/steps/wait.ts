@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WaitStep } from '../../engine/plan.ts';
 import { parseTimestamp } from '../../engine/timestamp.ts';
 import { catchField } from '../catch.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Answer } from '../../../functions/api/answer.ts';
 import { ApiError } from '../../../functions/api/api-error.ts';
 import { createApi } from '../../../functions/api/create-api.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { encodeCursor, nameCursor, timeCursor } from '../../../functions/api/cursor.ts';
 import {
   communityIdParameter,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { workflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import { agent, choice, map, parallel, parsed, pass, texts, workflow } from './definitions.ts';
 

@@ -3,7 +3,7 @@ import asyncApi from '@asyncapi/specs/schemas/3.0.0.json' with { type: 'json' };
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { topicsFor } from '../../../shared/config/topics.ts';
 import { asyncApiDocument } from '../../../shared/messages/asyncapi-document.ts';
 import { messageExamples } from '../../../shared/messages/message-examples.ts';

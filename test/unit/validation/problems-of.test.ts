@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createHints } from '../../../shared/validation/nearest-name.ts';
 import { problemsOf } from '../../../shared/validation/problems-of.ts';
 
