@@ -1,5 +1,5 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import { failed, type InvocationResult, type Invoker } from '../invocation.ts';
 
 const functionError = z.object({

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EventSourceMapping } from '../event-source/event-source-mapping.ts';
 import type { RunningServers } from '../servers.ts';
 import { type DeployedMapping, deployedMappings } from '../template/deployed-mappings.ts';
