@@ -30,16 +30,15 @@ export async function handler(
   context: Pick<Context, 'getRemainingTimeInMillis' | 'functionName'>,
 ): Promise<void> {
   const end = performance.now() + Math.min(LOOK_FOR_MS, context.getRemainingTimeInMillis() - MARGIN_MS);
-  await reportGauges({
+  // Beside the looks: no timer waits for Kafka to tell its offsets.
+  const gauges = reportGauges({
     database,
     countRecords: (counted) => countRecords(kafkaOptionsOf(settings, 'timekeeper-gauges'), counted),
     deadLetterTopic: topics.deadLetter,
     onFailureTopic: topics.onFailure,
     functionName: context.functionName,
     // Not console.log, whose lines Lambda wraps.
-    write: (line) =>
-      void process.stdout.write(`${line}
-`),
+    write: (line) => void process.stdout.write(`${line}\n`),
     clock: Date.now,
   }).catch((error: Error) => log.warn('The gauges were not read', error));
   let hasMoreToPurge = true;
@@ -59,4 +58,5 @@ export async function handler(
     }
     await sleep(LOOK_EVERY_MS);
   } while (performance.now() < end);
+  await gauges;
 }
