@@ -7,7 +7,7 @@ import type { Plan } from './plan.ts';
 import { decideRetry } from './retry.ts';
 import { cancelRun, failRun } from './run-end.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type Run, type State } from './state.ts';
-import { behaviours } from './steps/all.ts';
+import { behaviourOf } from './steps/all.ts';
 
 /*
  * The engine: what one event means for one run.
@@ -44,7 +44,7 @@ import { behaviours } from './steps/all.ts';
  * @param now epoch milliseconds
  */
 export function decide(plan: Plan, state: State, event: EngineEvent, now: number, draws: Draws): Decision {
-  const flow = new Flow(plan, new Draft(state, now, draws), behaviours);
+  const flow = new Flow(plan, new Draft(state, now, draws), behaviourOf);
   const refusal = apply(flow, event);
   return refusal === null
     ? { ok: true, state: flow.draft.state, effects: flow.draft.effects }

@@ -63,29 +63,26 @@ export type Behaviours = {
   readonly [Type in PlanStep['type']]: StepBehaviour<Extract<PlanStep, { type: Type }>>;
 };
 
+export type BehaviourOf = (step: PlanStep) => StepBehaviour;
+
 /** So many steps more may start beyond the limit: those that catch STEP_LIMIT. */
 export const STEPS_TO_CATCH_WITH = 100;
 
 export class Flow {
   readonly plan: Plan;
   readonly draft: Draft;
-  readonly #behaviours: Behaviours;
+  readonly behaviourOf: BehaviourOf;
   /** Whether this decision may enter the step that follows. */
   #mayEnter = false;
 
-  constructor(plan: Plan, draft: Draft, behaviours: Behaviours) {
+  constructor(plan: Plan, draft: Draft, behaviourOf: BehaviourOf) {
     this.plan = plan;
     this.draft = draft;
-    this.#behaviours = behaviours;
+    this.behaviourOf = behaviourOf;
   }
 
   stepOf(stepId: string): PlanStep {
     return stepOf(this.plan, stepId);
-  }
-
-  behaviourOf(step: PlanStep): StepBehaviour {
-    // A behaviour only gets steps of its own type.
-    return this.#behaviours[step.type] as StepBehaviour;
   }
 
   /** What is settled within leads on in this decision. */

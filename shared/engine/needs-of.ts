@@ -1,13 +1,12 @@
 import { joinPathOf } from './container.ts';
 import type { EngineEvent, RetryRequested } from './event.ts';
-import type { StepBehaviour } from './flow.ts';
 import { itemScope, STEPS_TO_CATCH_WITH, scopeSeen, stepOf } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
 import { latest, stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
-import { type Attempt, isOpenAttempt, isOpenRun, type State } from './state.ts';
-import { behaviours } from './steps/all.ts';
+import { type Attempt, isOpenAttempt, isOpenRun, type State, stepKey } from './state.ts';
+import { behaviourOf } from './steps/all.ts';
 
 /*
  * What a decision reads, told before it is made, so that it is loaded and nothing else. A decision settles one attempt and enters
@@ -80,10 +79,6 @@ function attemptsAbout(state: State, event: EngineEvent): Attempt[] {
   }
 }
 
-function behaviourOf(step: PlanStep): StepBehaviour {
-  return behaviours[step.type] as StepBehaviour;
-}
-
 function isContainer(plan: Plan, { stepId }: Attempt): boolean {
   return behaviourOf(stepOf(plan, stepId)).opensScopes ?? false;
 }
@@ -146,8 +141,7 @@ class NeedsCollector {
     const step = stepOf(this.#plan, attempt.stepId);
     this.#leaving(step, attempt.scope);
     if (!mayComplete) return;
-    this.#reads(step, attempt.scope, step.settleReads, null);
-    if (step.assign !== null) this.#chain(this.#variables, attempt.scope);
+    this.#completing(step, attempt.scope, null);
     if (step.next !== null) this.starting(step.next, attempt.scope, step.id);
   }
 
@@ -159,8 +153,7 @@ class NeedsCollector {
     // Not before the join is over: what an earlier event of the same batch adds to it would be missed.
     if (isOver) this.#gathered.add(path);
     this.#leaving(step, attempt.scope);
-    this.#reads(step, attempt.scope, step.settleReads, null);
-    if (step.assign !== null) this.#chain(this.#variables, attempt.scope);
+    this.#completing(step, attempt.scope, null);
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), attempt.scope);
   }
 
@@ -185,8 +178,7 @@ class NeedsCollector {
     if (!isMade) this.#reads(step, scope, step.reads, settled);
     this.#leaving(step, scope);
     // It may complete at once.
-    this.#reads(step, scope, step.settleReads, settled);
-    if (step.assign !== null) this.#chain(this.#variables, scope);
+    this.#completing(step, scope, settled);
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), scope);
     const { needsToStart, leadsTo } = behaviourOf(step);
     for (const stepId of leadsTo?.(step) ?? []) this.#visit(stepOf(this.#plan, stepId), scope);
@@ -199,18 +191,24 @@ class NeedsCollector {
     this.#workflows.push(...workflows);
   }
 
+  /** What its output and the variables are made of. */
+  #completing(step: PlanStep, scope: string, settled: string | null): void {
+    this.#reads(step, scope, step.settleReads, settled);
+    if (step.assign !== null) this.#chain(this.#variables, scope);
+  }
+
   /** A step that settles may lead to what catches its error, or end its scope. */
   #leaving(step: PlanStep, scope: string): void {
     for (const { next } of step.catch) this.#visit(stepOf(this.#plan, next), scope);
     // A container is tried again in scopes of its own.
     if (behaviourOf(step).opensScopes && step.retry.length > 0)
-      this.#visits.set(keyOf(scope, step.id), { scope, stepId: step.id });
+      this.#visits.set(stepKey(scope, step.id), { scope, stepId: step.id });
     if (scope !== '') this.#children.add(scope);
   }
 
   #visit(step: PlanStep, scope: string): void {
     if (step.inCycle || this.#state.run.revisits)
-      this.#visits.set(keyOf(scope, step.id), { scope, stepId: step.id });
+      this.#visits.set(stepKey(scope, step.id), { scope, stepId: step.id });
   }
 
   /** @param settled the step whose output the event itself brings */
@@ -222,7 +220,7 @@ class NeedsCollector {
     for (const stepId of reads.steps) {
       const seen = scopeSeen(this.#plan, step, around, stepId);
       if (stepId === settled && seen === scope) continue;
-      this.#outputs.set(keyOf(seen, stepId), { scope: seen, stepId });
+      this.#outputs.set(stepKey(seen, stepId), { scope: seen, stepId });
     }
     const item = reads.item ? itemScope(this.#plan, step, around) : null;
     if (item !== null) this.#children.add(item);
@@ -231,8 +229,4 @@ class NeedsCollector {
   #chain(scopes: Set<string>, scope: string): void {
     for (const each of scopesAround(scope)) scopes.add(each);
   }
-}
-
-function keyOf(scope: string, stepId: string): string {
-  return `${scope}\n${stepId}`;
 }

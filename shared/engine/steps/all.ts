@@ -1,4 +1,5 @@
-import type { Behaviours } from '../flow.ts';
+import type { BehaviourOf, Behaviours, StepBehaviour } from '../flow.ts';
+import type { PlanStep } from '../plan.ts';
 import { agent } from './agent.ts';
 import { choice } from './choice.ts';
 import { fail } from './fail.ts';
@@ -10,7 +11,7 @@ import { succeed } from './succeed.ts';
 import { wait } from './wait.ts';
 import { workflow } from './workflow.ts';
 
-export const behaviours: Behaviours = {
+const behaviours: Behaviours = {
   agent,
   choice,
   parallel,
@@ -22,3 +23,7 @@ export const behaviours: Behaviours = {
   succeed,
   fail,
 };
+
+export const behaviourOf: BehaviourOf = (step: PlanStep) =>
+  // A behaviour only gets steps of its own type.
+  behaviours[step.type] as StepBehaviour;
