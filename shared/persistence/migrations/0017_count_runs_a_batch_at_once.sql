@@ -45,13 +45,14 @@ begin
     perform pg_advisory_xact_lock(7312010, my_shard);
     labels := array(select w.workflow_definition_id from labelled_workflows w
                      where w.workflow_definition_id in (select r.workflow_definition_id from unnest(closed) r));
-    unlabelled := exists (select from unnest(closed) r where r.workflow_definition_id <> all(labels));
+    unlabelled := exists (
+        select from unnest(closed) r where r.workflow_definition_id is not null and r.workflow_definition_id <> all(labels));
     -- One at a time gives places away, and nobody waits for one.
     if unlabelled and pg_try_advisory_xact_lock(7312011, 0) then
         with labelled as (
             insert into labelled_workflows (workflow_definition_id, workflow_name)
             select r.workflow_definition_id, min(r.workflow_name) from unnest(closed) r
-             where r.workflow_definition_id <> all(labels)
+             where r.workflow_definition_id is not null and r.workflow_definition_id <> all(labels)
              group by r.workflow_definition_id
              order by r.workflow_definition_id
              limit greatest(0, most_labelled_workflows() - (select count(*) from labelled_workflows))
