@@ -13,16 +13,26 @@ import {
 import { removeWithLauncher } from '../guardian.ts';
 import { type LocalStack, startLocalStack } from '../local-stack.ts';
 import { projectFolder } from '../project-folder.ts';
-import { StartError } from '../start-error.ts';
 import { dataPipeline } from './data-pipeline.ts';
 import { endOnSignal } from './end-on-signal.ts';
+import { runCommand } from './run-command.ts';
 import { formatTable } from './table.ts';
+
+const usage = `npm run demo -- [--keep] [--folder path]
+
+  --keep    leave the stack up, until Ctrl-C
+  --folder  where a folder is made for the data, and removed at the end, instead of .stepline
+
+The demo's servers are its own, whatever DATABASE_URL and KAFKA_BROKERS name; \`npm run dev\` uses those.`;
 
 const TIMEOUT_MS = 60_000;
 let logFile = '';
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { keep: { type: 'boolean' }, folder: { type: 'string' } } });
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { keep: { type: 'boolean' }, folder: { type: 'string' }, help: { type: 'boolean' } },
+  });
+  if (values.help) return console.log(usage);
   const parent = resolve(values.folder ?? join(projectFolder, '.stepline'));
   mkdirSync(parent, { recursive: true });
   logFile = join(parent, 'demo.log');
@@ -55,7 +65,8 @@ async function main(): Promise<number> {
   const completed = await runPipeline(stack);
   if (values.keep) {
     say(`\nThe stack stays up at ${stack.url}; its key: ${stack.secrets.apiKey}. Ctrl-C ends it.`);
-    return completed ? 0 : 1;
+    process.exitCode = completed ? 0 : 1;
+    return;
   }
   await stack.stop();
   say('Everything that was started has stopped.');
@@ -131,12 +142,4 @@ function say(line: string): void {
   console.log(line);
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(error instanceof StartError ? error.message : error);
-    process.exit(1);
-  },
-);
+runCommand(main, usage);
