@@ -49,7 +49,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   const lambdaApi = await startLambdaApi({
     functions,
     elsewhere: options.lambdaElsewhere,
-    // Ctrl-C goes to the functions too: what they were in the middle of is no failure to tell of.
+    // What is under way when the stack stops is ended with it, which is no failure to tell of.
     log: (line) => isEnding || log('lambda', line),
   });
   // In the order in which they have to end: first what brings in work, then what does it.

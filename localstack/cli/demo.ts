@@ -13,6 +13,7 @@ import {
 import { removeWithLauncher } from '../guardian.ts';
 import { type LocalStack, startLocalStack } from '../local-stack.ts';
 import { projectFolder } from '../project-folder.ts';
+import { StartError } from '../start-error.ts';
 import { dataPipeline } from './data-pipeline.ts';
 import { endOnSignal } from './end-on-signal.ts';
 import { runCommand } from './run-command.ts';
@@ -55,7 +56,7 @@ async function main(): Promise<void> {
       if (source === 'start') say(`  ${line}`);
       else appendFileSync(logFile, `${source} ${line}\n`);
     },
-  });
+  }).catch(withTheDemosRemedy);
   endOnSignal(() => stack.stop());
   say(`  up in ${seconds(performance.now() - began)} at ${stack.url}`);
   for (const [name, url] of Object.entries(stack.agents)) {
@@ -71,6 +72,13 @@ async function main(): Promise<void> {
   await stack.stop();
   say('Everything that was started has stopped.');
   process.exit(completed ? 0 : 1);
+}
+
+/** The remedies that name a variable are those of the stack, not of the demo. */
+function withTheDemosRemedy(error: unknown): never {
+  if (!(error instanceof StartError)) throw error;
+  const remedy = 'the demo has servers of its own: with DATABASE_URL or KAFKA_BROKERS set, run npm run dev';
+  throw new StartError(error.code, error.message, [remedy], error);
 }
 
 async function runPipeline({ url, secrets }: LocalStack): Promise<boolean> {
