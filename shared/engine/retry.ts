@@ -122,7 +122,7 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
   draft.put(running);
   draft.announce(running);
   const reopened = {
-    ...without(join, draft.children.get(except ?? '')),
+    ...without(flow, join, draft.children.get(except ?? '')),
     stepExecutionId: running.stepExecutionId,
   };
   const hasEnough = reopened.completed >= join.needed;
@@ -144,10 +144,12 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
 }
 
 /** What a join counts when its failed children, and this one, are to go on. */
-function without(join: Join, child: Child | undefined): Join {
+function without({ draft }: Flow, join: Join, child: Child | undefined): Join {
   const open = { ...join, failed: 0, failure: null };
   if (child?.status !== 'COMPLETED') return open;
-  const outputBytes = join.outputBytes - jsonBytes(child.output);
+  // What a child came to is loaded where its join's children are gathered, and only there.
+  const counted = draft.loaded.gathered.get(join.path)?.find(({ index }) => index === child.index);
+  const outputBytes = join.outputBytes - jsonBytes(counted?.output ?? null);
   return { ...open, completed: join.completed - 1, outputBytes };
 }
 
