@@ -2,7 +2,7 @@ import { EMPTY_PLAN } from '../../shared/application/empty-plan.ts';
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import { joinPathOf } from '../../shared/engine/container.ts';
-import type { JsonObject } from '../../shared/engine/json.ts';
+import { isJsonObject, type JsonObject } from '../../shared/engine/json.ts';
 import type { Plan } from '../../shared/engine/plan.ts';
 import { childOf, joinOf } from '../../shared/engine/scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type Run } from '../../shared/engine/state.ts';
@@ -129,11 +129,13 @@ export class CommitRules {
   /** I4 */
   #checkClosedBefore(was: Run, run: Run, { attempts, reopened }: Omit<Commit, 'runs' | 'runIds'>): void {
     const { runId } = run;
+    const { cancellable, retried } = this.#world;
     if (reopened.has(runId)) {
-      hold(
-        this.#world.retried.delete(runId),
-        `I4: ${runId} was ${was.status} and goes on, and nobody asked for it`,
-      );
+      // Each request opens it once.
+      const askedAt = retried.take(`${runId} for ${run.parent?.stepExecutionId}`) ?? retried.take(runId);
+      if (askedAt === null)
+        throw new Error(`I4: ${runId} was ${was.status} and goes on, and nobody asked for it`);
+      cancellable.dropBefore(runId, askedAt);
       return;
     }
     const { sequence: _, parent, outputData: __, ...now } = run;
@@ -150,9 +152,8 @@ export class CommitRules {
   }
 
   /** I4: a retry is not undone by the record of a cancellation that came before it. */
-  #checkCancelled(was: Run | undefined, { runId, status }: Run, { messages, reopened }: Commit): void {
+  #checkCancelled(was: Run | undefined, { runId, status }: Run, { messages }: Commit): void {
     const { cancellable, cancelledElsewhere } = this.#world;
-    if (reopened.has(runId)) cancellable.delete(runId);
     if (status === 'CANCELLED' && was?.status !== 'CANCELLED')
       hold(
         cancellable.has(runId) || cancelledElsewhere.has(runId),
@@ -223,7 +224,7 @@ export class CommitRules {
         attempt.inputData !== null && JSON.stringify(task.input_data) === JSON.stringify(attempt.inputData),
         `I3: the task of ${id} of ${runId} has another input`,
       );
-    if (attempt.error?.message.startsWith('No answer came'))
+    if (type === 'agent' && attempt.error?.message.startsWith('No answer came'))
       hold(attempt.republishedAt !== null, `I7: ${id} of ${runId} times out, and its task went out once`);
     if (type === 'signal' && status === 'COMPLETED') {
       const signals = [...this.#world.store.signals.values()];
@@ -267,13 +268,18 @@ export class CommitRules {
       .map(({ child }) => child)
       .sort((a, b) => a.index - b.index);
     const completed = children.filter(({ status }) => status === 'COMPLETED');
-    const output =
+    const { outputData } = attempt;
+    const byName = (chosen: typeof completed) =>
+      Object.fromEntries(chosen.map((child) => [childOf(child.scope), child.output]));
+    // One that ends in the same batch, when enough had ended, may be left out.
+    const told = completed.filter(({ scope }) => isJsonObject(outputData) && childOf(scope) in outputData);
+    const expected =
       step.type === 'map'
         ? children.map((child) => (child.status === 'COMPLETED' ? child.output : null))
-        : Object.fromEntries(completed.map((child) => [childOf(child.scope), child.output]));
+        : byName(told.length >= step.needed ? told : completed);
     hold(
-      JSON.stringify(output) === JSON.stringify(attempt.outputData),
-      `${path} of ${runId} gathers ${JSON.stringify(attempt.outputData)} of ${JSON.stringify(output)}`,
+      JSON.stringify(expected) === JSON.stringify(outputData),
+      `${path} of ${runId} gathers ${JSON.stringify(outputData)} of ${JSON.stringify(byName(completed))}`,
     );
   }
 
@@ -302,7 +308,7 @@ export class CommitRules {
     const inserted = runs.some(({ before, after }) => !before && after.run.runId === childRunId);
     const goesOn = has(messages, 'retry_request', { run_id: childRunId, step_execution_id: id });
     hold(inserted !== goesOn, `${id} of ${runId} waits for ${childRunId}, which it neither starts nor wakes`);
-    if (goesOn) this.#world.retried.add(childRunId);
+    if (goesOn) this.#world.retried.add(`${childRunId} for ${id}`);
   }
 
   /** I5 */

@@ -13,6 +13,7 @@ import type { MskBatchResponse, MskEvent } from '../../shared/kafka/msk-event.ts
 import { MemoryStore, type StorePoint } from '../support/memory-store.ts';
 import { failure } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
+import { Asked } from './asked.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
 import { LEFT_BEHIND_MS, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
 import { AGENT_TOPIC, EXECUTOR_TOPICS, routeTasks, topics } from './topics.ts';
@@ -66,10 +67,10 @@ export class World implements TimekeepersWorld {
   readonly trace: { readonly at: number; readonly what: string; readonly about: readonly string[] }[] = [];
   /** How often each kind of thing happened. */
   readonly met = new Map<string, number>();
-  /** Runs that somebody asked to go on after their end. */
-  readonly retried = new Set<string>();
-  /** Runs that somebody asks to be cancelled, since they last went on. */
-  readonly cancellable = new Set<string>();
+  /** Runs that somebody asks to go on after their end: users, and each attempt of a parent that waits for them again. */
+  readonly retried = new Asked();
+  /** Runs that somebody asks to be cancelled. */
+  readonly cancellable = new Asked();
   /** Runs that another producer asked to be cancelled, by its own clock: whether before a retry, cannot be told. */
   readonly cancelledElsewhere = new Set<string>();
   /** No more faults: agents answer at once, invocations live. */
