@@ -22,7 +22,7 @@ const FAULTS: readonly (readonly [what: string, fault: Fault, found: RegExp])[] 
       lockRuns: async (ids) =>
         (await tx.lockRuns(ids)).map((row) => ({ ...row, run: { ...row.run, pausedAt: null } })),
     }),
-    /./,
+    /I1: still moving|the paused run/,
   ],
   [
     'forgets that a run has ended',
