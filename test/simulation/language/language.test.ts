@@ -9,7 +9,7 @@ import type { Liberties } from './families.ts';
  * `SEED=7` runs one again, with what happened in it; `SEEDS=20000` runs so many of each kind.
  */
 
-const SEEDS = Number(process.env.SEEDS ?? 300);
+const SEEDS = Number(process.env.SEEDS ?? 240);
 const GROUPS = 8;
 
 const KINDS: readonly (readonly [string, Liberties])[] = [
@@ -37,12 +37,14 @@ describe.each(KINDS)('runs of every type of step, %s', (_kind, liberties) => {
   });
 });
 
-describe.skipIf(replayed !== null)('the seeds', () => {
-  it('have met every kind of fault, refusal, step and end', () => {
-    const rare = EXPECTED.filter((what) => (met.get(what) ?? 0) < 5);
-    expect(rare).toEqual([]);
+if (replayed === null) {
+  describe('the seeds', () => {
+    it('have met every kind of fault, refusal, step and end', () => {
+      const rare = EXPECTED.filter((what) => (met.get(what) ?? 0) < 5);
+      expect(rare).toEqual([]);
+    });
   });
-});
+}
 
 const TYPES = ['agent', 'choice', 'parallel', 'map', 'wait', 'signal', 'workflow', 'pass', 'succeed', 'fail'];
 
