@@ -9,9 +9,10 @@ import {
   isOpenAttempt,
   isOpenRun,
   type Join,
+  type Run,
   type State,
 } from '../../../shared/engine/state.ts';
-import { changed, type EngineStore, type StoredRun } from './engine-store.ts';
+import { changed, type StoredRun } from './engine-store.ts';
 
 /** What every decision keeps (shared/engine/decide.ts), told from it alone. */
 export function checkDecision(
@@ -60,8 +61,14 @@ function isClosed(status: Attempt['status']): boolean {
   return status !== 'PENDING' && status !== 'RUNNING';
 }
 
+/** A run with its rows. */
+export type RunRows = Pick<StoredRun, 'run' | 'plan' | 'attempts' | 'joins' | 'children'>;
+export interface AllRuns {
+  readonly runs: ReadonlyMap<string, { readonly run: Run }>;
+}
+
 /** What a run's rows keep. */
-export function checkRun(stored: StoredRun, store: EngineStore): void {
+export function checkRun(stored: RunRows, store: AllRuns): void {
   const { run } = stored;
   const open = [...stored.attempts.values()].filter(isOpenAttempt);
   if (!isOpenRun(run)) {
@@ -83,8 +90,8 @@ export function checkRun(stored: StoredRun, store: EngineStore): void {
 
 /** One open attempt in each open scope, at any depth. @returns how many attempts are open in it */
 function checkScope(
-  stored: StoredRun,
-  store: EngineStore,
+  stored: RunRows,
+  store: AllRuns,
   scope: string,
   open: ReadonlyMap<string, readonly Attempt[]>,
 ): number {
@@ -114,8 +121,8 @@ function checkScope(
 }
 
 function checkJoin(
-  stored: StoredRun,
-  store: EngineStore,
+  stored: RunRows,
+  store: AllRuns,
   container: Attempt,
   join: Join,
   open: ReadonlyMap<string, readonly Attempt[]>,
@@ -145,7 +152,7 @@ function checkJoin(
   return going.reduce((sum, { scope }) => sum + checkScope(stored, store, scope, open), 0);
 }
 
-function checkStepsStarted({ run, plan, attempts }: StoredRun): void {
+function checkStepsStarted({ run, plan, attempts }: RunRows): void {
   const visits = new Set<string>();
   for (const { stepId, scope, visit } of attempts.values())
     if (itemScope(plan, plan.steps.get(stepId)!, scopesAround(scope)) === null)
