@@ -20,7 +20,7 @@ import { readsDuring } from '../../support/table-reads.ts';
  */
 
 const ROWS = 100_000;
-const FILL_TIMEOUT_MS = 180_000;
+const FILL_TIMEOUT_MS = 600_000;
 const LARGE = new Set([
   'workflows',
   'workflow_versions',

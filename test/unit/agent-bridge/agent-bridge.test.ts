@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createAgentBridge } from '../../../shared/agent-bridge/agent-bridge.ts';
 import { failedCall } from '../../../shared/agents/call-outcome.ts';
@@ -192,8 +191,9 @@ describe('an agent', () => {
     ports.lookupRegistry = () => lookup.promise;
     const event = eventOf(ports.task('a', { agent: null }), ports.task('b'));
     const handling = createAgentBridge(ports).handleRecords(event, plenty);
-    await sleep(10);
-    expect(ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'b', status: 'completed' }]);
+    await expect
+      .poll(() => ports.messages('results.topic'))
+      .toMatchObject([{ step_execution_id: 'b', status: 'completed' }]);
     lookup.resolve({ status: 'unknown' });
     await handling;
     expect(ports.messages('results.topic')).toHaveLength(2);
@@ -205,10 +205,19 @@ describe('a batch', () => {
     const ports = new FakePorts();
     let open = 0;
     let most = 0;
+    let done = 0;
+    let together = Promise.withResolvers<void>();
     ports.answer = async () => {
       most = Math.max(most, ++open);
-      await sleep(5);
-      open--;
+      const mine = together;
+      // All that are called at once are answered at once.
+      if (open === Math.min(128, 300 - done)) {
+        done += open;
+        open = 0;
+        together = Promise.withResolvers();
+        mine.resolve();
+      }
+      await mine.promise;
       return { status: 'completed', output: null, logs: null };
     };
     const tasks = Array.from({ length: 300 }, (_, i) => ports.task(`t${i}`));
@@ -230,8 +239,7 @@ describe('a batch', () => {
       eventOf(ports.task('slow'), ports.task('quick')),
       plenty,
     );
-    await sleep(10);
-    expect(ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'quick' }]);
+    await expect.poll(() => ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'quick' }]);
     slow.resolve();
     await handling;
     expect(ports.messages('results.topic')).toHaveLength(2);
