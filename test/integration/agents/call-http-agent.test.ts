@@ -257,6 +257,19 @@ describe('the time of a call', () => {
     expect(performance.now() - startedAt).toBeLessThan(30_000);
   });
 
+  it('ends with the caller’s patience where that is less: given up, and the connection closed', async () => {
+    const closed = Promise.withResolvers<void>();
+    const url = await serve((request) => {
+      request.socket.on('close', closed.resolve);
+    });
+    const { call } = caller();
+    expect(await call(callOf(url, { timeoutMs: 60_000, patienceMs: 100 }))).toEqual({ status: 'given_up' });
+    await closed.promise;
+    expect(await call(callOf(url, { timeoutMs: 100, patienceMs: 60_000 }))).toMatchObject({
+      error: { code: 'TIMEOUT' },
+    });
+  });
+
   it('ends with the status where that has come, and is final where the status is', async () => {
     const url = await serve((_, response) => {
       response.writeHead(400).write('{"code":');

@@ -288,6 +288,10 @@ describe('no answer', () => {
     await vi.waitUntil(() => closed, { timeout: 60_000 });
   });
 
+  it('within the caller’s patience, which is less than the step’s time: given up', async () => {
+    expect(await outcomeOf(() => {}, { timeoutMs: 60_000, patienceMs: 50 })).toEqual({ status: 'given_up' });
+  });
+
   it('says why there was no more time', async () => {
     const timeoutMessage = 'The function that called it had no more time.';
     expect(await outcomeOf(() => {}, { timeoutMs: 50, timeoutMessage })).toMatchObject({

@@ -326,6 +326,70 @@ describe('handing on', () => {
     ).toEqual(['b']);
   });
 
+  it('is for an agent that is slow again each time that it is tried, for twice as long, and no longer once it is not', async () => {
+    const ports = new FakePorts();
+    const bridge = createAgentBridge(ports);
+    let tookMs = 1_500;
+    ports.answer = () => {
+      ports.now += tookMs;
+      return { status: 'completed', output: null, logs: null };
+    };
+    let tasks = 0;
+    const isCalledHere = async () => {
+      const before = ports.called.length;
+      await bridge.handleRecords(eventOf(ports.task(`t${tasks++}`)), plenty);
+      return ports.called.length > before;
+    };
+    const later = (ms: number) => {
+      ports.now += ms;
+      return isCalledHere();
+    };
+    expect(await isCalledHere()).toBe(true);
+    for (const minutes of [1, 2, 4, 8, 16, 32, 60, 60]) {
+      expect([minutes, await later(minutes * 60_000 - 1_000)]).toEqual([minutes, false]);
+      expect([minutes, await later(2_000)]).toEqual([minutes, true]);
+    }
+    tookMs = 10;
+    expect(await later(3_601_000)).toBe(true);
+    tookMs = 4_000;
+    expect(await isCalledHere()).toBe(true);
+    expect(await isCalledHere()).toBe(false);
+    expect(await later(61_000)).toBe(true);
+  });
+
+  it('is for a call of a quick agent that hangs, which is given up after ten seconds', async () => {
+    const ports = new FakePorts();
+    const bridge = createAgentBridge(ports);
+    await bridge.handleRecords(eventOf(ports.task('quick')), plenty);
+    ports.answer = ({ patienceMs = 0 }) => {
+      ports.now += patienceMs;
+      return { status: 'given_up' };
+    };
+    const hanging = ports.task('hanging');
+    await bridge.handleRecords(eventOf(hanging), plenty);
+    expect(ports.called.map(({ timeoutMs, patienceMs }) => [timeoutMs, patienceMs])).toEqual([
+      [60_000, undefined],
+      [60_000, 10_000],
+    ]);
+    expect(ports.extended).toEqual([
+      [{ stepExecutionId: 'hanging', runId: 'run-hanging', deadlineInMs: 120_000, accepted: false }],
+    ]);
+    expect(ports.handed).toEqual([{ handed_tasks: [hanging] }]);
+    expect(ports.messages('results.topic').map((result) => result.step_execution_id)).toEqual(['quick']);
+    // And it is known as slow.
+    const next = ports.task('next');
+    await bridge.handleRecords(eventOf(next), plenty);
+    expect([ports.called.length, ports.handed.at(-1)]).toEqual([2, { handed_tasks: [next] }]);
+  });
+
+  it('is for no call that can be made nowhere else', async () => {
+    const ports = new FakePorts();
+    ports.invokeSelf = null;
+    const bridge = createAgentBridge(ports);
+    for (const id of ['first', 'second']) await bridge.handleRecords(eventOf(ports.task(id)), plenty);
+    expect(ports.called.map(({ patienceMs }) => patienceMs)).toEqual([undefined, undefined]);
+  });
+
   it('is for a task whose time this invocation does not have', async () => {
     const ports = new FakePorts();
     await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), { remainingMs: () => 30_000 });
