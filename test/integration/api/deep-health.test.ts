@@ -117,7 +117,7 @@ describe('the lag of a consumer group', () => {
     await admin.createTopics({ topics: [{ topic, numPartitions: 2 }] });
     const messages = [0, 0, 0, 1, 1].map((partition) => ({ partition, value: 'x' }));
     await producer.send({ topic, messages });
-    const lag = async () => (await readConsumerLag(kafka, [{ groupId, topic }], 5_000))[0]?.lag;
+    const lag = async () => (await readConsumerLag(kafka, [{ groupId, topic }], 60_000))[0]?.lag;
     expect(await lag()).toBe(5);
     await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '2' }] });
     expect(await lag()).toBe(3);

@@ -267,10 +267,14 @@ describe('no statement reads a whole table', () => {
       routeTasks: engine.routeTasks,
       stepRequestsTopic: topics.stepRequests,
     };
+    const away = () => Promise.reject(new Error('Kafka did not answer'));
+    const giving = { ...deps, producer: { publish: away, check: away } };
+    await expectNoWholeTables(await recordedBy(() => fireDueTimes(giving).catch(() => 0)));
     await expectNoWholeTables(await recordedBy(() => fireDueTimes(deps)));
     await database.execute(
       `update outbox set created_at = now() where id not in (select id from outbox limit 120)`,
     );
+    await expectNoWholeTables(await recordedBy(() => publishLeftBehind(giving).catch(() => 0)));
     await expectNoWholeTables(await recordedBy(() => publishLeftBehind(deps)));
   });
 
