@@ -22,7 +22,7 @@ test.skipIf(python === null)(
   'the command deploys, answers, and leaves nothing when it is killed',
   async () => {
     command = startCommand('npm', ['run', '--silent', 'deploy:local', '--', '--folder', folder]);
-    const output = await command.untilPrinted(/^ready .+$/m, 150_000);
+    const output = await command.untilPrinted(/^ready .+$/m);
     const [, url = ''] = /^ready (.+)$/m.exec(output) ?? [];
     const [, key = ''] = /^KEY=(.+)$/m.exec(output) ?? [];
     const answer = await fetch(`${url}/api/v1/agents`, { headers: { 'x-api-key': key } });
@@ -39,7 +39,7 @@ test.skipIf(python === null)(
 
     command.signalGroup('SIGKILL');
     const { stillRunning } = command;
-    await eventually('the end of every process', stillRunning, ({ length }) => length === 0, 30_000);
+    await eventually('the end of every process', stillRunning, ({ length }) => length === 0);
     await eventually(
       'the removal of the data',
       () => readdirSync(folder),

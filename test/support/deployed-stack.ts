@@ -12,6 +12,7 @@ import { deployedMappings } from '../../localstack/template/deployed-mappings.ts
 import { readTemplate } from '../../localstack/template/template.ts';
 import { createRunClient, type RunClient } from './run-client.ts';
 import { startTestSecrets, type TestSecrets } from './secrets-manager.ts';
+import { startAgain } from './start-again.ts';
 import { createDeployment } from './synthesise.ts';
 
 export interface DeployedStackOptions {
@@ -38,7 +39,11 @@ export interface DeployedStack {
 const PREFIX = 'stepline-local-';
 const PASSWORD = 'of-every-function';
 
-export async function startDeployedStack(options: DeployedStackOptions): Promise<DeployedStack> {
+export function startDeployedStack(options: DeployedStackOptions): Promise<DeployedStack> {
+  return startAgain(() => startOnce(options));
+}
+
+async function startOnce(options: DeployedStackOptions): Promise<DeployedStack> {
   const name = `deployed_${randomBytes(6).toString('hex')}`;
   const folder = mkdtempSync(join(tmpdir(), 'stepline-deployed-'));
   const [databaseUrl, port] = await Promise.all([createDatabase(options.databaseUrl, name), freePort()]);
