@@ -56,6 +56,15 @@ describe('a moment or a place in a list', () => {
     expect([status, body.details]).toEqual([400, [{ path: name, message: expect.any(String) }]]);
   });
 
+  it('before all time has no day before it', async () => {
+    const path = `${workflow}/metrics?started_before=0001-01-01T00:00:00Z`;
+    const { status, body } = await api.as('ann')({ path });
+    expect([status, body.details]).toEqual([
+      400,
+      [{ path: 'started_after', message: 'expected a moment before started_before' }],
+    ]);
+  });
+
   it('of an API key is of a year that a timestamp can have', async () => {
     const make = (expires_at: string) =>
       api.as('ann')({ method: 'POST', path: '/api/v1/api-keys', body: { name: 'late', expires_at } });
