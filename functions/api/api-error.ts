@@ -42,6 +42,12 @@ export class ApiError extends Error {
   }
 }
 
+/** In a message; its details have all. */
+const MAX_NAMED = 3;
+/** In characters. Both repeat what was sent: a hundred times a megabyte would be no answer. */
+const MAX_PATH_LENGTH = 500;
+const MAX_MESSAGE_LENGTH = 1_000;
+
 export function badRequest(problems: readonly Problem[], { cause }: ErrorOptions = {}): ApiError {
   const details = listed(problems);
   const named = details.slice(0, MAX_NAMED).map(sentenceOf);
@@ -53,12 +59,6 @@ export function tooLarge(problems: readonly Problem[]): ApiError {
   const details = listed(problems);
   return new ApiError('PAYLOAD_TOO_LARGE', `Too large: ${details.map(sentenceOf).join('; ')}`, { details });
 }
-
-/** In a message; its details have all. */
-const MAX_NAMED = 3;
-/** In characters. Both repeat what was sent: a hundred times a megabyte would be no answer. */
-const MAX_PATH_LENGTH = 500;
-const MAX_MESSAGE_LENGTH = 1_000;
 
 function listed(problems: readonly Problem[]): Problem[] {
   return problems.slice(0, MAX_PROBLEMS).map(({ path, message }) => ({
