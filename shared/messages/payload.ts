@@ -1,6 +1,6 @@
 import type { Limits } from '../config/limits.ts';
 import type { Json } from '../engine/json.ts';
-import { MAX_PROBLEMS } from '../validation/problem.ts';
+import { MAX_PROBLEMS, pathWithin } from '../validation/problem.ts';
 
 export type PayloadProblemCode = 'NOT_JSON' | 'TOO_LARGE' | 'TOO_DEEP' | 'TOO_MANY_ENTRIES' | 'UNSTORABLE';
 
@@ -93,22 +93,22 @@ function* payloadProblems(root: unknown, limits: PayloadLimits): Generator<Paylo
         if (keyProblem) yield keyProblem;
       }
       if (typeof child === 'object' && child !== null) {
-        stack.push({ value: child, path: join(path, key), depth: depth + 1 });
+        stack.push({ value: child, path: pathWithin(path, key), depth: depth + 1 });
       } else if (typeof child === 'string' || typeof child === 'number') {
         const problem = problemOfScalar(child, '');
-        if (problem) yield { ...problem, path: join(path, key) };
+        if (problem) yield { ...problem, path: pathWithin(path, key) };
       }
     }
   }
 }
 
-function join(path: string, key: string | number): string {
-  return path === '' ? String(key) : `${path}.${key}`;
-}
-
 function problemOfKey(key: string, path: string): PayloadProblem | null {
   if (key === '__proto__')
-    return { code: 'UNSTORABLE', path: join(path, key), message: 'expected another key than __proto__' };
+    return {
+      code: 'UNSTORABLE',
+      path: pathWithin(path, key),
+      message: 'expected another key than __proto__',
+    };
   const problem = problemOfScalar(key, '');
   return problem && { ...problem, path, message: `a key here: ${problem.message}` };
 }

@@ -36,6 +36,10 @@ describe('keys that come twice', () => {
     expect(cpuMsOf(find)).toBeLessThan(5_000);
   });
 
+  it('are named by the beginning of a long key', () => {
+    expect(pathsIn(`{"${'k'.repeat(100_000)}":{"a":1,"a":2}}`)).toEqual([`${'k'.repeat(199)}….a`]);
+  });
+
   it('are a hundred at the most', () => {
     expect(pathsIn(`{${'"a":1,'.repeat(500)}"a":1}`)).toHaveLength(100);
   });

@@ -52,6 +52,11 @@ describe('parsePayload', () => {
 });
 
 describe('findPayloadProblem', () => {
+  it('names a long key by its beginning', () => {
+    const problem = findPayloadProblem({ ['k'.repeat(100_000)]: { a: '\u0000' } }, limits);
+    expect(problem?.path).toBe(`${'k'.repeat(199)}….a`);
+  });
+
   it('walks a million levels without a stack to overflow', () => {
     const deep: unknown = JSON.parse('['.repeat(1_000_000) + ']'.repeat(1_000_000));
     expect(findPayloadProblem(deep, { maxJsonDepth: 100, maxJsonEntries: 50_000 })?.code).toBe('TOO_DEEP');
