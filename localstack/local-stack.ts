@@ -72,7 +72,14 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
       mappings: mappingsOf(part, env, options.batchSizes ?? defaultBatchSizes),
       schedules: part === 'all' || part === 'api' ? [{ functionName: 'timekeeper', rateMs: MINUTE_MS }] : [],
       lambdaElsewhere: variables.AWS_ENDPOINT_URL || undefined,
-      ...((part === 'all' || part === 'api') && { api: { functionName: 'api', port, host: variables.HOST } }),
+      ...((part === 'all' || part === 'api') && {
+        api: {
+          functionName: 'api',
+          port,
+          host: variables.HOST,
+          corsAllowedOrigins: variables.CORS_ALLOWED_ORIGINS,
+        },
+      }),
       log,
     });
     running.push(stack);
