@@ -50,7 +50,7 @@ export class RestApi extends Construct {
         stageName: STAGE,
         throttlingRateLimit: options.apiThrottleRate,
         throttlingBurstLimit: options.apiThrottleBurst,
-        tracingEnabled: options.tracing,
+        tracingEnabled: options.tracing !== 'off',
         metricsEnabled: true,
         loggingLevel: apigateway.MethodLoggingLevel.ERROR,
         dataTraceEnabled: false,
@@ -75,8 +75,8 @@ export class RestApi extends Construct {
       'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]':
         'The account’s role for API Gateway’s logs, as AWS documents it.',
       ...(!options.waf && { 'AwsSolutions-APIG3': 'A cheap environment; -c waf=true adds the firewall.' }),
-      ...(!options.tracing && {
-        'Serverless-APIGWXrayEnabled': 'A cheap environment; -c tracing=true traces requests.',
+      ...(options.tracing === 'off' && {
+        'Serverless-APIGWXrayEnabled': 'A cheap environment; -c tracing=xray traces requests.',
       }),
     });
     this.#answerByItself(options.corsAllowedOrigins ?? '');
