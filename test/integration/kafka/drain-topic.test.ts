@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createKafka } from '../../../shared/kafka/client.ts';
 import { createTopics } from '../../../shared/kafka/create-topics.ts';
-import { drainTopic } from '../../../shared/kafka/drain-topic.ts';
+import { type DrainOptions, drainTopic } from '../../../shared/kafka/drain-topic.ts';
 import { openTopicReader } from '../../support/topic-reader.ts';
 
 const kafka = { brokers: [inject('kafkaBrokers')], clientId: 'drain' };
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => producer.disconnect());
 
-const drain = (options: { limit?: number; dryRun?: boolean } = {}) =>
+const drain = (options: Partial<DrainOptions> = {}) =>
   drainTopic({
     kafka,
     from,
@@ -47,4 +47,14 @@ test('what a topic holds is written once each, and what comes later the next tim
   const values = await reader.when(() => true, 3);
   await reader.close();
   expect(values.map(({ value }) => value).toSorted()).toEqual(['a', 'b', 'c']);
+});
+
+test('what comes back while it is drained waits for the next time, and keeps no other partition from its end', async () => {
+  const large = 'x'.repeat(900_000);
+  // More than one fetch takes of a partition: what the first record becomes is there before the others are read.
+  const inBoth = [0, 1, 1, 1].map((partition) => ({ value: large, partition }));
+  for (const message of inBoth) await producer.send({ topic: from, messages: [message] });
+  const backWhereItWas = () => ({ topic: from, key: Buffer.from('key'), value: Buffer.from('again') });
+  expect(await drain({ recover: backWhereItWas })).toEqual({ seen: 4, written: 4 });
+  expect(await drain({ recover: () => null })).toEqual({ seen: 4, written: 0 });
 });
