@@ -79,6 +79,13 @@ export class RestApi extends Construct {
         'Serverless-APIGWXrayEnabled': 'A cheap environment; -c tracing=xray traces requests.',
       }),
     });
+    // Before API Gateway makes it itself, to be kept for ever.
+    const executionLogs = new logs.LogGroup(this, 'ExecutionLogs', {
+      logGroupName: `API-Gateway-Execution-Logs_${this.api.restApiId}/${STAGE}`,
+      retention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.api.deploymentStage.node.addDependency(executionLogs);
     this.#answerByItself(options.corsAllowedOrigins ?? '');
     this.url = domainName === undefined ? this.#urlOfStage(emulatorUrl) : `https://${domainName}`;
     if (options.waf) {

@@ -81,6 +81,17 @@ test('bodies reach the function byte for byte', () => {
   functions.hasResourceProperties('AWS::ApiGateway::RestApi', { BinaryMediaTypes: ['*/*'] });
 });
 
+test('what API Gateway logs by itself is kept no longer than the rest', () => {
+  functions.hasResourceProperties('AWS::Logs::LogGroup', {
+    LogGroupName: { 'Fn::Join': ['', ['API-Gateway-Execution-Logs_', Match.anyValue(), '/live']] },
+    RetentionInDays: 90,
+  });
+  const [group] = Object.entries(functions.findResources('AWS::Logs::LogGroup')).filter(
+    ([, { Properties }]) => JSON.stringify(Properties).includes('API-Gateway-Execution-Logs_'),
+  );
+  functions.hasResource('AWS::ApiGateway::Stage', { DependsOn: Match.arrayWith([group?.[0]]) });
+});
+
 test('the access log finds a refusal by its request’s id, and has no path, which may authenticate', () => {
   functions.hasResourceProperties('AWS::ApiGateway::Stage', {
     AccessLogSetting: {
