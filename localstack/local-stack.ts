@@ -162,7 +162,7 @@ function functionEnvironment(
 
 function functionsOf(part: StackPart, env: Record<string, string>): FunctionSettings[] {
   const all: (FunctionSettings & { readonly parts: readonly StackPart[] })[] = [
-    { name: 'api', entry: entryOf('api'), timeoutMs: 29_000, maxConcurrency: 8, parts: ['api'] },
+    { name: 'api', entry: entryOf('api'), timeoutMs: 28_000, maxConcurrency: 8, parts: ['api'] },
     {
       name: 'timekeeper',
       entry: entryOf('timekeeper'),

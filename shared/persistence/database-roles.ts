@@ -76,9 +76,12 @@ export const definersFunctions: Readonly<Record<string, readonly string[]>> = {
   'purge_audit_log(integer, integer)': ['stepline_timekeeper'],
 };
 
-/** A frozen Lambda must let go of what it has locked, and a statement that nobody waits for any more must end. */
+/**
+ * A frozen Lambda must let go of what it has locked, and a statement that nobody waits for any more must end: before the API, which
+ * has 28 seconds, and so as an answer.
+ */
 const TIMEOUTS = {
-  statement_timeout: '30s',
+  statement_timeout: '25s',
   idle_in_transaction_session_timeout: '15s',
   lock_timeout: '10s',
 } as const;

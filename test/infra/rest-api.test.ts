@@ -106,3 +106,13 @@ test('the access log finds a refusal by its request’s id, and has no path, whi
   const stages = JSON.stringify(propertiesOf(functions, 'AWS::ApiGateway::Stage'));
   expect(stages).not.toMatch(/\$context\.path|requestUri|identity\.apiKey/);
 });
+
+test('the function answers before API Gateway gives up', () => {
+  functions.hasResourceProperties('AWS::Lambda::Function', {
+    FunctionName: 'stepline-prod-api',
+    Timeout: 28,
+  });
+  // Its default, 29 seconds.
+  for (const { Integration } of propertiesOf(functions, 'AWS::ApiGateway::Method'))
+    expect(Integration).not.toHaveProperty('TimeoutInMillis');
+});
