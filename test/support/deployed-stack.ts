@@ -18,6 +18,8 @@ import { createDeployment } from './synthesise.ts';
 export interface DeployedStackOptions {
   readonly databaseUrl: string;
   readonly kafkaBrokers: string;
+  /** Instead of the ten thousand attempts of days that the template gives a record. */
+  readonly maximumRetryAttempts?: number;
 }
 
 /** What a deployment runs, on this machine: bundles, environment and mappings as the template has them. */
@@ -84,7 +86,12 @@ async function startOnce(options: DeployedStackOptions): Promise<DeployedStack> 
   const stack = await startStack({
     kafkaBrokers: options.kafkaBrokers,
     functions: functions.filter((each) => each.name !== `${PREFIX}migrate`),
-    mappings: deployedMappings(template),
+    mappings: deployedMappings(template).map((each) => ({
+      ...each,
+      ...(options.maximumRetryAttempts !== undefined && {
+        maximumRetryAttempts: options.maximumRetryAttempts,
+      }),
+    })),
     schedules: [{ functionName: `${PREFIX}timekeeper`, rateMs: 60_000 }],
     api: { functionName: `${PREFIX}api`, port },
     mappingTuning: { retryBackoffMs: { first: 20, longest: 200 } },
