@@ -44,8 +44,9 @@ export default defineConfig({
           testTimeout: 60_000,
           // Bundles, migrates four times, restores.
           hookTimeout: 120_000,
-          // The database's users belong to the whole server: a deployment at a time.
-          fileParallelism: false,
+          // The database's users belong to the whole server: a deployment at a time. Bundled once, for all files.
+          isolate: false,
+          maxWorkers: 1,
         },
       },
       {

@@ -6,8 +6,8 @@ import { openTopicReader } from '../support/topic-reader.ts';
 export interface KeptTopic {
   readonly name: string;
   readonly records: readonly KeptRecord[];
-  /** How far its consumers have got: the number of records that they have dealt with. */
-  readonly group: { readonly id: string; readonly done: number } | null;
+  /** How many of them our functions had dealt with: none of those that others read. */
+  readonly done: number;
 }
 
 interface KeptRecord {
@@ -17,7 +17,7 @@ interface KeptRecord {
 
 const options = (brokers: readonly string[]) => ({ brokers, clientId: 'compatibility' });
 
-/** @param groups by topic; the topics without one are read by others, or by nobody */
+/** @param groups by topic, of our functions */
 export async function readTopics(
   brokers: readonly string[],
   names: readonly string[],
@@ -30,8 +30,8 @@ export async function readTopics(
       names.map(async (name) => {
         const [partition] = await admin.fetchTopicOffsets(name);
         const records = await readRecords(brokers, name, Number(partition?.high ?? 0));
-        const id = groups.get(name);
-        return { name, records, group: id === undefined ? null : { id, done: await doneBy(id, name) } };
+        const groupId = groups.get(name);
+        return { name, records, done: groupId === undefined ? 0 : await doneBy(groupId, name) };
       }),
     );
   } finally {
@@ -55,22 +55,12 @@ async function readRecords(brokers: readonly string[], name: string, count: numb
   }
 }
 
-/** The topics as they were, in a cluster that has none of the name or empty ones; consumers go on where they were. */
+/** What consumers have still to read, in topics of a cluster that has them empty, or not yet. */
 export async function writeTopics(brokers: readonly string[], topics: readonly KeptTopic[]): Promise<void> {
   const names = topics.map(({ name }) => name);
   await createTopics(options(brokers), names, { partitions: 1, replicationFactor: 1 });
-  await appendRecords(brokers, topics);
-  const admin = createKafka(options(brokers)).admin();
-  await admin.connect();
-  try {
-    for (const { name, group } of topics) {
-      if (group === null) continue;
-      const partitions = [{ partition: 0, offset: String(group.done) }];
-      await admin.setOffsets({ groupId: group.id, topic: name, partitions });
-    }
-  } finally {
-    await admin.disconnect();
-  }
+  const unread = topics.map(({ name, records, done }) => ({ name, records: records.slice(done), done }));
+  await appendRecords(brokers, unread);
 }
 
 /** Each record once more: Kafka delivers at least once. */

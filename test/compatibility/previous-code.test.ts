@@ -52,7 +52,7 @@ describe.each(Object.keys(starts))('on %s', (name) => {
     stage = await openStage(start.world, { seconds: 1.5, callsBefore: start.callsBefore });
     stack = await startReleaseStack(start.world, previous, current);
   });
-  afterEach(() => expect(stack.complaints).toEqual([]));
+  afterEach(() => expect(stack.newComplaints()).toEqual([]));
   afterAll(async () => {
     await Promise.all([stage?.close(), stack?.close()]);
     await start?.world.close();

@@ -29,7 +29,7 @@ beforeAll(async () => {
   stage = await openStage(world, { seconds: 0.5, callsBefore: world.kept.calls });
   stack = await startReleaseStack(world, current);
 });
-afterEach(() => expect(stack.complaints).toEqual([]));
+afterEach(() => expect(stack.newComplaints()).toEqual([]));
 afterAll(async () => {
   await Promise.all([stage?.close(), stack?.close()]);
   await world?.close();

@@ -14,8 +14,8 @@ export interface ReleaseStack {
   serve(...releases: readonly Release[]): Promise<void>;
   /** A held topic keeps its records: nothing new of it is given to its function. */
   hold(topic: TopicName, held: boolean): void;
-  /** What the functions have logged as wrong, by whom. */
-  readonly complaints: readonly string[];
+  /** What the database has refused functions since the last time, by whom: each thing once. */
+  newComplaints(): string[];
   /** Nobody consumes any more, and nobody looks at the clock; the API goes on. */
   stopConsumers(): Promise<void>;
   close(): Promise<void>;
@@ -30,15 +30,19 @@ const TIMEOUTS_MS = {
   migrate: 120_000,
 } as const satisfies Record<CarryingFunction, number>;
 const SERVING = ['api', 'step-executor', 'http-bridge', 'lambda-bridge'] as const;
-const COMPLAINT = /"level":"(WARN|ERROR|CRITICAL)"|Error|failed at/;
+/** How Postgres says that a statement and the schema do not fit. Kafka may be late on a busy machine, which is no complaint. */
+const COMPLAINT =
+  /(?:\b(?:column|relation|function|constraint|role|type) [^,]*?(?:does not exist|is not unique|is ambiguous)|permission denied[^,]*|[^:]* violates [^,]*)/;
 
 export async function startReleaseStack(
   world: RunWorld,
   ...releases: readonly Release[]
 ): Promise<ReleaseStack> {
-  const complaints: string[] = [];
-  const log = (source: string) => (line: string) => {
-    if (COMPLAINT.test(line)) complaints.push(`${source}: ${line}`);
+  const complaints = new Set<string>();
+  let told = 0;
+  const log = (source: string, line: string) => {
+    const [complaint] = COMPLAINT.exec(line.replaceAll('\\"', '"')) ?? [];
+    if (complaint !== undefined) complaints.add(`${source}: ${complaint}`);
   };
   const start = (release: Release, name: CarryingFunction) => startFunction(world, release, name, log);
   const processes = new Map(
@@ -46,17 +50,19 @@ export async function startReleaseStack(
   );
   await Promise.all([...processes.values()].flat().map((each) => each.warm()));
   let serving: readonly Release[] = releases;
-  let turn = 0;
 
-  /** Whichever release's turn it is. */
-  const function_ = (name: (typeof SERVING)[number]): Invoker => ({
-    functionName: name,
-    invoke(event, options) {
-      const release = serving[turn++ % serving.length]!;
-      return processes.get(release)![SERVING.indexOf(name)]!.invoke(event, options);
-    },
-  });
-  const functions = new Map<string, Invoker>(SERVING.map((name) => [name, function_(name)]));
+  /** The function of whichever release's turn it is. */
+  const inTurn = (functionName: (typeof SERVING)[number]): Invoker => {
+    let turn = 0;
+    return {
+      functionName,
+      invoke(event, options) {
+        const release = serving[turn++ % serving.length]!;
+        return processes.get(release)![SERVING.indexOf(functionName)]!.invoke(event, options);
+      },
+    };
+  };
+  const functions = new Map<string, Invoker>(SERVING.map((name) => [name, inTurn(name)]));
   for (const [name, each] of functions) world.lambda.functions.set(name, each);
   const sources = eventSourcesOf(world.environment.topics, world.environment.kafkaGroupId);
   const mappings = sources.map(
@@ -66,7 +72,7 @@ export async function startReleaseStack(
         invoker: functions.get(settings.functionName)!,
         settings,
         tuning: { retryBackoffMs: { first: 20, longest: 500 } },
-        log: log('mapping'),
+        log: (line) => log('mapping', line),
       }),
   );
   await Promise.all(mappings.map((mapping) => mapping.start()));
@@ -96,7 +102,12 @@ export async function startReleaseStack(
       if (mapping === undefined) throw new Error(`Nothing consumes ${topic}`);
       mapping.paused = held;
     },
-    complaints,
+    newComplaints() {
+      const all = [...complaints];
+      const fresh = all.slice(told);
+      told = all.length;
+      return fresh;
+    },
     stopConsumers,
     async close() {
       await Promise.all([gateway.stop(), stopConsumers()]);
@@ -127,7 +138,7 @@ function startFunction(
   world: RunWorld,
   release: Release,
   name: CarryingFunction,
-  log: (source: string) => (line: string) => void,
+  log: (source: string, line: string) => void,
 ): FunctionProcesses {
   const { entry, databaseUser } = release.functions[name];
   const env = {
@@ -138,9 +149,8 @@ function startFunction(
     KAFKAJS_NO_PARTITIONER_WARNING: '1',
     NODE_OPTIONS: '--disable-warning=TimeoutNegativeWarning',
   };
-  return functionProcesses(
-    { name, entry, env, timeoutMs: TIMEOUTS_MS[name], maxConcurrency: 2 },
-    log(`${release.name} ${name}`),
+  return functionProcesses({ name, entry, env, timeoutMs: TIMEOUTS_MS[name], maxConcurrency: 2 }, (_, line) =>
+    log(`${release.name} ${name}`, line),
   );
 }
 

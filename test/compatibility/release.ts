@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { functionProfiles } from '../../infra/config/function-profiles.ts';
 import { bundleFunction } from '../../infra/constructs/bundle.ts';
+import { removeWithLauncher } from '../../localstack/guardian.ts';
 import { type CarryingFunction, carryingFunctions } from './carrying-functions.ts';
 import { type KeptCode, keptRelease, readCode } from './kept-release.ts';
 
@@ -32,7 +33,7 @@ export function currentRelease(): Release {
 /** What is kept in `previous-release/`. */
 export function previousRelease(): Release {
   const folder = mkdtempSync(join(tmpdir(), 'stepline-previous-release-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  removeWithLauncher(folder);
   for (const [path, text] of Object.entries(readCode())) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
