@@ -60,9 +60,9 @@ export default defineConfig({
           sequence: { groupOrder: 3 },
           include: ['test/compatibility/**/*.test.ts'],
           globalSetup: ['test/support/shared-servers.ts'],
-          testTimeout: 60_000,
+          testTimeout: 300_000,
           // Bundles, migrates four times, restores.
-          hookTimeout: 120_000,
+          hookTimeout: 300_000,
           // The database's users belong to the whole server: a deployment at a time. Bundled once, for all files.
           isolate: false,
           maxWorkers: 1,
