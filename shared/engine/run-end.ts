@@ -35,7 +35,7 @@ export function cancelRun(draft: Draft, by: string | null, reason: string | null
 }
 
 function close(draft: Draft, end: Partial<Run>): void {
-  draft.run = { ...draft.run, ...end, completedAt: draft.now, pausedAt: null, wakeAt: null };
+  draft.run = { ...draft.run, ...end, completedAt: draft.now, pausedAt: null, heldBy: null, wakeAt: null };
   draft.announce(null, end.error?.message);
 }
 

@@ -79,7 +79,7 @@ begin
             run_id text, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
             error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
             cancelled_by text, cancel_reason text, retried_at timestamptz, paused_at timestamptz, steps_started integer,
-            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz,
+            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz, held_by text,
             workflow_version_id uuid, version integer, workflow_id text
         ) loop
             update workflow_runs as r
@@ -87,7 +87,9 @@ begin
                    output_data = change.output_data, error_message = change.error_message, error_code = change.error_code,
                    error_step_id = change.error_step_id, error_attempt = change.error_attempt, cancelled_at = change.cancelled_at,
                    cancelled_by = change.cancelled_by, cancel_reason = change.cancel_reason, retried_at = change.retried_at,
-                   paused_at = change.paused_at, steps_started = change.steps_started, timeout_at = change.timeout_at,
+                   paused_at = change.paused_at,
+                   held_by = case when change.paused_at is not null then coalesce(change.held_by, r.held_by) end,
+                   steps_started = change.steps_started, timeout_at = change.timeout_at,
                    revisits = change.revisits,
                    parent_step_execution_id = coalesce(change.parent_step_execution_id, r.parent_step_execution_id),
                    wake_at = change.wake_at, workflow_version_id = change.workflow_version_id,
@@ -168,15 +170,16 @@ begin
             insert into workflow_runs (
                 id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
                 triggered_by, community_id, input_data, depth, parent_run_id, parent_step_execution_id, created_at, updated_at,
-                wake_at, paused_at
+                wake_at, paused_at, held_by
             )
             select change.id, change.run_id, change.workflow_id, change.workflow_name, change.workflow_definition_id,
                    change.workflow_version_id, change.version, 'PENDING', p.owner, p.triggered_by, p.community_id,
                    change.input_data, change.depth, change.parent_run_id, change.parent_step_execution_id,
                    change.created_at, change.created_at, change.wake_at,
-                   (select change.created_at from workflows w
-                     where w.id = change.workflow_definition_id::uuid and w.paused_at is not null)
-              from workflow_runs p where p.run_id = change.parent_run_id;
+                   case when w.id is not null then change.created_at end, case when w.id is not null then 'workflow' end
+              from workflow_runs p
+              left join workflows w on w.id = change.workflow_definition_id::uuid and w.paused_at is not null
+             where p.run_id = change.parent_run_id;
             if not found then perform refuse_stale('run', change.parent_run_id); end if;
         end loop;
     end if;

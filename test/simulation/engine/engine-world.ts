@@ -294,11 +294,32 @@ export class EngineWorld {
   }
 
   #pauseOrResume(): void {
-    const { run } = this.#anyRun();
-    this.#decide(run.runId, [{ type: run.pausedAt === null ? 'pause_requested' : 'resume_requested' }]);
+    const { run, workflowName } = this.#anyRun();
+    if (this.#random.chance(0.3)) this.#pauseOrResumeWorkflow(workflowName);
+    else {
+      const isPaused = run.heldBy === 'run' || run.heldBy === 'both';
+      this.#decide(run.runId, [{ type: isPaused ? 'resume_requested' : 'pause_requested' }]);
+    }
+  }
+
+  /** With its open runs, of which some may have begun in the very moment and are overlooked: these have not begun. */
+  #pauseOrResumeWorkflow(name: string): void {
+    const { pausedWorkflows, runs } = this.store;
+    const isPaused = !pausedWorkflows.delete(name);
+    if (isPaused) pausedWorkflows.add(name);
+    const type = isPaused ? 'pause_requested' : 'resume_requested';
+    for (const { run, workflowName } of runs.values()) {
+      const isOverlooked = run.status === 'PENDING' && this.#isRequested(run.runId) && this.#chance(0.5);
+      if (workflowName === name && !isOverlooked) this.#decide(run.runId, [{ type, by: 'workflow' }]);
+    }
+  }
+
+  #isRequested(runId: string): boolean {
+    return this.#messages.some((each) => each.runId === runId && each.event.type === 'execution_requested');
   }
 
   #resumeAll(): boolean {
+    for (const name of [...this.store.pausedWorkflows]) this.#pauseOrResumeWorkflow(name);
     const paused = [...this.store.runs.values()].filter(({ run }) => run.pausedAt !== null);
     for (const { run } of paused) this.#decide(run.runId, [{ type: 'resume_requested' }]);
     return paused.length > 0;
