@@ -35,13 +35,13 @@ export async function fireDueTimes({
 }: TimekeeperDeps): Promise<number> {
   let fired = 0;
   for (;;) {
-    const count = await database.transaction(async (statements) => {
-      const due = await claimDueTimes(statements, { limit: BATCH, leaseMs: LEASE_MS });
-      await producer.publish(due.map((row) => wakeRecord(row, stepRequestsTopic)));
-      return due.length;
+    const { due, taken } = await database.transaction(async (statements) => {
+      const claimed = await claimDueTimes(statements, { limit: BATCH, leaseMs: LEASE_MS });
+      await producer.publish(claimed.due.map((row) => wakeRecord(row, stepRequestsTopic)));
+      return claimed;
     });
-    fired += count;
-    if (count < BATCH) return fired;
+    fired += due.length;
+    if (taken < BATCH) return fired;
   }
 }
 

@@ -60,23 +60,27 @@ function letGo(draft: Draft, by: Pauser): void {
       : { ...draft.run, pausedAt: null, heldBy: null };
 }
 
-/** What is held is asked for; what fell due meanwhile is due now. */
+/** What is held is asked for; what fell due meanwhile, of which the timekeeper has let go, is due now. */
 function goOn(flow: Flow): void {
   const { draft } = flow;
   const { now, run } = draft;
   const isDue = run.status === 'PENDING' || (run.timeoutAt !== null && run.timeoutAt <= now);
-  draft.run = { ...run, wakeAt: isDue ? now : run.wakeAt };
+  draft.run = { ...run, wakeAt: isDue ? now : (run.wakeAt ?? run.timeoutAt) };
   for (const attempt of draft.attempts.values()) {
     if (!isOpenAttempt(attempt)) continue;
     const isHeld =
       attempt.status === 'PENDING'
         ? attempt.dueAt === null
         : draft.joins.get(joinPathOf(attempt))?.isOver === true;
+    const next = nextTimeOf(attempt);
     if (isHeld) flow.ask(attempt);
-    else if (isPast(attempt, now)) draft.put({ ...attempt, wakeAt: now });
+    // By the timekeeper's clock it may have been due, and by this one not yet.
+    else if (next !== null && (next <= now || attempt.wakeAt === null))
+      draft.put({ ...attempt, wakeAt: Math.max(next, now) });
   }
 }
 
-function isPast({ dueAt, deadlineAt, heartbeatDueAt }: Attempt, now: number): boolean {
-  return [dueAt, deadlineAt, heartbeatDueAt].some((time) => time !== null && time <= now);
+function nextTimeOf({ dueAt, deadlineAt, heartbeatDueAt }: Attempt): number | null {
+  const times = [dueAt, deadlineAt, heartbeatDueAt].filter((time) => time !== null);
+  return times.length === 0 ? null : Math.min(...times);
 }

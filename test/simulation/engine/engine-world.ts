@@ -265,13 +265,17 @@ export class EngineWorld {
       const { run, attempts } = stored;
       if (!isOpenRun(run)) continue;
       const { runId } = run;
+      // What is due of a paused run is its resume's.
+      const isHeld = run.pausedAt !== null;
+      const wakeAt = isHeld ? null : now + LEASE_MS;
       if (run.wakeAt !== null && run.wakeAt <= now) {
-        stored.run = { ...run, wakeAt: now + LEASE_MS };
-        this.#publish(runId, { type: 'woken', stepExecutionId: null, at: now });
+        stored.run = { ...run, wakeAt };
+        if (!isHeld) this.#publish(runId, { type: 'woken', stepExecutionId: null, at: now });
       }
       for (const attempt of attempts.values()) {
         if (!isOpenAttempt(attempt) || attempt.wakeAt === null || attempt.wakeAt > now) continue;
-        attempts.set(attempt.stepExecutionId, { ...attempt, wakeAt: now + LEASE_MS });
+        attempts.set(attempt.stepExecutionId, { ...attempt, wakeAt });
+        if (isHeld) continue;
         this.#publish(runId, { type: 'woken', stepExecutionId: attempt.stepExecutionId, at: now });
       }
     }

@@ -30,7 +30,10 @@ export function checkDecision(
   const opened = [...state.attempts.values()].filter(({ stepExecutionId: id }) => !before.attempts.has(id));
   const entered = opened.filter(({ startedAt }) => startedAt !== null);
   hold(isRetry || entered.length <= 1, `it enters ${entered.map(({ stepId }) => stepId)}`);
-  hold(!entered.length || before.run.pausedAt === null, 'a paused run enters a step');
+  // One that has not begun is held as its workflow is when it begins.
+  const wasHeld = before.run.pausedAt !== null && before.run.status !== 'PENDING';
+  const isHeld = wasHeld || state.run.pausedAt !== null;
+  hold(!entered.length || !isHeld, 'a paused run enters a step');
   const joinsOpened = [...state.joins.values()].filter(({ path }) => !before.joins.has(path));
   const mayRequest = joinsOpened.reduce((sum, { started }) => sum + started, 0) || 1;
   hold(isRetry || opened.length - entered.length <= mayRequest, `it requests ${opened.length} steps`);
@@ -70,14 +73,16 @@ export function checkRun(stored: StoredRun, store: EngineStore): void {
     return;
   }
   if (run.status === 'PENDING') {
-    hold(open.length === 0 && run.wakeAt !== null, 'I7: nothing wakes the PENDING run');
+    hold(open.length === 0, 'the PENDING run has begun');
+    hold(run.pausedAt !== null || run.wakeAt !== null, 'I7: nothing wakes the PENDING run');
     return;
   }
   const byScope = new Map<string, Attempt[]>();
   for (const attempt of open) byScope.set(attempt.scope, [...(byScope.get(attempt.scope) ?? []), attempt]);
   const seen = checkScope(stored, store, '', byScope);
   hold(seen === open.length, `${open.length - seen} open attempts are in scopes that have ended`);
-  hold(run.timeoutAt === null || run.wakeAt !== null, 'I7: nothing wakes the run at its limit');
+  const isPaused = run.pausedAt !== null;
+  hold(isPaused || run.timeoutAt === null || run.wakeAt !== null, 'I7: nothing wakes the run at its limit');
   checkStepsStarted(stored);
 }
 
@@ -100,8 +105,9 @@ function checkScope(
     return 1;
   }
   if (type === 'agent' || type === 'wait')
-    hold(attempt.wakeAt !== null, `I7: nothing wakes ${attempt.stepId}`);
-  if (type === 'signal') hold((attempt.deadlineAt === null) === (attempt.wakeAt === null), 'I7: the signal');
+    hold(isPaused || attempt.wakeAt !== null, `I7: nothing wakes ${attempt.stepId}`);
+  if (type === 'signal')
+    hold(isPaused || (attempt.deadlineAt === null) === (attempt.wakeAt === null), 'I7: the signal');
   if (type === 'workflow') {
     const child = store.runs.get(attempt.childRunId ?? '');
     hold(child?.run.parent !== null && child !== undefined, `${attempt.stepId} waits for no run`);
