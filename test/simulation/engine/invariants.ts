@@ -1,7 +1,6 @@
 import { joinPathOf } from '../../../shared/engine/container.ts';
 import type { Decision } from '../../../shared/engine/decision.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
-import { itemScope } from '../../../shared/engine/flow.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import { joinOf, scopesAround } from '../../../shared/engine/scope-path.ts';
 import {
@@ -11,6 +10,7 @@ import {
   type Join,
   type State,
 } from '../../../shared/engine/state.ts';
+import { itemScope } from '../../../shared/engine/view.ts';
 import { changed, type EngineStore, type StoredRun } from './engine-store.ts';
 
 /** What every decision keeps (shared/engine/decide.ts), told from it alone. */
