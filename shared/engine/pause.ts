@@ -52,12 +52,9 @@ function hold(draft: Draft, by: Pauser): void {
 }
 
 function letGo(draft: Draft, by: Pauser): void {
-  const { heldBy, pausedAt } = draft.run;
+  const { run } = draft;
   const other = by === 'run' ? 'workflow' : 'run';
-  draft.run =
-    heldBy === 'both'
-      ? { ...draft.run, pausedAt, heldBy: other }
-      : { ...draft.run, pausedAt: null, heldBy: null };
+  draft.run = run.heldBy === 'both' ? { ...run, heldBy: other } : { ...run, pausedAt: null, heldBy: null };
 }
 
 /** What is held is asked for; what fell due meanwhile, of which the timekeeper has let go, is due now. */
