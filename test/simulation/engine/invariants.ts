@@ -33,7 +33,7 @@ export function checkDecision(
   // One that has not begun is held as its workflow is when it begins.
   const wasHeld = before.run.pausedAt !== null && before.run.status !== 'PENDING';
   const isHeld = wasHeld || state.run.pausedAt !== null;
-  hold(!entered.length || !isHeld, 'a paused run enters a step');
+  hold(isRetry || !entered.length || !isHeld, 'a paused run enters a step');
   const joinsOpened = [...state.joins.values()].filter(({ path }) => !before.joins.has(path));
   const mayRequest = joinsOpened.reduce((sum, { started }) => sum + started, 0) || 1;
   hold(isRetry || opened.length - entered.length <= mayRequest, `it requests ${opened.length} steps`);
@@ -45,10 +45,12 @@ export function checkDecision(
   for (const [id, attempt] of before.attempts)
     hold(isOpenAttempt(attempt) || state.attempts.get(id) === attempt, `I2: ${id} is settled again`);
 
-  const isStill = before.run.pausedAt !== null && state.run.pausedAt !== null;
+  const isStill = state.run.pausedAt !== null && (isRetry || before.run.pausedAt !== null);
   for (const effect of effects) {
     if (effect.type === 'publish_update' || effect.type === 'cancel_child') continue;
-    hold(!isStill || effect.type === 'answer_parent', `a paused run asks for ${effect.type}`);
+    // Runs beside it go on, whose failed steps a retry is for too.
+    const isOthers = effect.type === 'answer_parent' || effect.type === 'retry_child';
+    hold(!isStill || isOthers, `a paused run asks for ${effect.type}`);
     if (effect.type !== 'request_step' && effect.type !== 'dispatch_task') continue;
     const attempt = state.attempts.get(effect.stepExecutionId);
     hold(attempt !== undefined && isOpenAttempt(attempt), `I5: ${effect.type} without an open attempt`);
