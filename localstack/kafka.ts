@@ -10,7 +10,7 @@ import { brokerProperties } from './kafka-settings.ts';
 import { lastLines } from './log-tail.ts';
 import { claimPort, freePort } from './ports.ts';
 import { serverStillRunning } from './running-server.ts';
-import { StartError, useOtherKafka } from './start-error.ts';
+import { StartError, startBeside, useOtherKafka } from './start-error.ts';
 
 export interface KafkaOptions {
   dir: string;
@@ -24,6 +24,9 @@ export interface RunningKafka {
   pid: number;
   port: number;
   stop(): Promise<void>;
+  /** Resolves when it has ended, by whatever cause. */
+  exited: Promise<unknown>;
+  logFile: string;
   /** SIGKILL, as a machine that goes away. */
   kill(): Promise<void>;
 }
@@ -88,6 +91,8 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
     brokers: `127.0.0.1:${port}`,
     pid: broker.pid,
     port,
+    exited: broker.exited,
+    logFile,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
   };
@@ -98,6 +103,7 @@ async function refuseSecondBroker(dir: string, pidFile: string): Promise<void> {
   if (pid === undefined) return;
   throw new StartError('KAFKA_UNAVAILABLE', `Another Kafka broker (process ${pid}) is running on ${dir}.`, [
     `stop the local stack that it belongs to, or: kill ${pid}`,
+    startBeside,
     ...useOtherKafka,
   ]);
 }

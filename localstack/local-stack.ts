@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hashApiKey } from '../shared/auth/api-key.ts';
+import { checkEnvironment } from '../shared/config/environment.ts';
 import { type BatchSizes, defaultBatchSizes, eventSourcesOf } from '../shared/config/event-sources.ts';
 import { topicsFor } from '../shared/config/topics.ts';
 import { lambdaAgentArns, lambdaAgents } from './agents/lambda-agents.ts';
@@ -8,6 +9,7 @@ import { registerAgents } from './agents/register-agents.ts';
 import { startAgents } from './agents/start-agents.ts';
 import { apiClient } from './api-client.ts';
 import type { MappingSettings } from './event-source/mapping-settings.ts';
+import { functionEnvironment } from './function-environment.ts';
 import { type FunctionSettings, functionProcesses } from './function-process.ts';
 import { type LocalSecrets, readOrMakeSecrets } from './local-secrets.ts';
 import { freePort } from './ports.ts';
@@ -48,15 +50,17 @@ const MINUTE_MS = 60_000;
 /** The whole system on this machine: the real handlers over a real PostgreSQL and a real Kafka. */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   const { folder, variables, part = 'all', log } = options;
-  const [secrets, servers] = await Promise.all([
-    readOrMakeSecrets(join(folder, 'secrets.json')).then((made) => withVariables(made, variables)),
-    startServers({
-      dataDir: folder,
-      databaseUrl: variables.DATABASE_URL,
-      kafkaBrokers: variables.KAFKA_BROKERS,
-      onProgress: (line) => log('start', line),
-    }),
-  ]);
+  const secrets = withVariables(await readOrMakeSecrets(join(folder, 'secrets.json')), variables);
+  // A variable that is wrong is said before anything is started.
+  const toBe = { databaseUrl: 'to be started', kafkaBrokers: 'to be started' };
+  checkEnvironment(functionEnvironment(secrets, toBe, variables, options.port ?? 0));
+  const servers = await startServers({
+    dataDir: folder,
+    databaseUrl: variables.DATABASE_URL,
+    kafkaBrokers: variables.KAFKA_BROKERS,
+    onProgress: (line) => log('start', line),
+    onLost: (line) => log('servers', line),
+  });
   const running: { stop(): Promise<void> }[] = [servers];
   const stop = async () => {
     // What was started last depends on what was started before it.
@@ -107,49 +111,9 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
 function withVariables(made: LocalSecrets, variables: LocalStackOptions['variables']): LocalSecrets {
   return {
     ...made,
-    apiKey: variables.STEPLINE_API_KEY ?? made.apiKey,
-    jwtSecret: variables.JWT_SECRET ?? made.jwtSecret,
-    secretKey: variables.STEPLINE_SECRET_KEY ?? made.secretKey,
-  };
-}
-
-/** What the deployed functions get from the CDK app. */
-function functionEnvironment(
-  secrets: LocalSecrets,
-  servers: RunningServers,
-  variables: LocalStackOptions['variables'],
-  port: number,
-): Record<string, string> {
-  const passedOn = [
-    'KAFKA_EXECUTION_TOPIC',
-    'KAFKA_CANCELLATION_TOPIC',
-    'KAFKA_TOPIC_PREFIX',
-    'KAFKA_GROUP_ID',
-    'AGENT_REGISTRY_URL',
-    'AUTH_MODE',
-    'JWT_JWKS_URL',
-    'JWT_ISSUER',
-    'JWT_AUDIENCE',
-    'JWT_RATE_LIMIT',
-    'CORS_ALLOWED_ORIGINS',
-    'LOG_LEVEL',
-    'LOG_FORMAT',
-  ].flatMap((name) => {
-    const value = variables[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  return {
-    ...Object.fromEntries(passedOn),
-    DATABASE_URL: servers.databaseUrl,
-    DATABASE_PIPELINE: variables.DATABASE_PIPELINE ?? 'true',
-    KAFKA_BROKERS: servers.kafkaBrokers,
-    STEPLINE_SECRET_KEY: secrets.secretKey,
-    JWT_SECRET: secrets.jwtSecret,
-    AGENT_ALLOWED_CIDRS: variables.AGENT_ALLOWED_CIDRS ?? '127.0.0.0/8',
-    PUBLIC_URL: variables.PUBLIC_URL ?? `http://127.0.0.1:${port}`,
-    KAFKAJS_NO_PARTITIONER_WARNING: '1',
-    // kafkajs sets a timer to a time that has passed; Node 24 says so once in each process.
-    NODE_OPTIONS: '--disable-warning=TimeoutNegativeWarning',
+    apiKey: variables.STEPLINE_API_KEY || made.apiKey,
+    jwtSecret: variables.JWT_SECRET || made.jwtSecret,
+    secretKey: variables.STEPLINE_SECRET_KEY || made.secretKey,
   };
 }
 

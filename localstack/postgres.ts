@@ -21,7 +21,7 @@ import {
   type PostgresUser,
 } from './postgres-binaries.ts';
 import { serverStillRunning } from './running-server.ts';
-import { StartError, useOtherPostgres } from './start-error.ts';
+import { StartError, startBeside, useOtherPostgres } from './start-error.ts';
 
 export interface PostgresOptions {
   dataDir: string;
@@ -37,6 +37,9 @@ export interface RunningPostgres {
   port: number;
   /** In good order: clients are disconnected, everything is on disk. */
   stop(): Promise<void>;
+  /** Resolves when it has ended, by whatever cause. */
+  exited: Promise<unknown>;
+  logFile: string;
   /** SIGKILL, and the wait until its port is free again. */
   kill(): Promise<void>;
 }
@@ -99,6 +102,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     url: urlOf(database),
     pid: server.pid,
     port,
+    exited: server.exited,
+    logFile,
     stop: () => end('SIGINT'),
     kill: () => end('SIGKILL'),
   };
@@ -125,6 +130,7 @@ async function refuseUnusable(dataDir: string): Promise<void> {
     throw unusable(
       `Another PostgreSQL (process ${pid}) is running on ${dataDir}.`,
       `stop the local stack that it belongs to, or: kill -INT ${pid}`,
+      startBeside,
     );
   }
   rmSync(pidFile, { force: true });

@@ -65,6 +65,8 @@ export class ProcessEnvironment implements ExecutionEnvironment {
   static async start(options: ProcessEnvironmentOptions): Promise<ProcessEnvironment> {
     const child = fork(runtime, [options.entry, options.functionName, String(options.memoryMb)], {
       execArgv: [],
+      // Ctrl-C in a terminal goes to the whole group; what is under way gets the time that stopping in order gives it.
+      detached: true,
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...environmentOfLambda(options), ...options.env },

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { checkGivenBrokers, checkGivenDatabase } from './given-servers.ts';
 import { startKafka } from './kafka.ts';
 import { startPostgres } from './postgres.ts';
 
@@ -10,6 +11,8 @@ export interface ServersOptions {
   /** Of a broker that is there already, instead of one of our own. */
   kafkaBrokers?: string | undefined;
   onProgress?: (line: string) => void;
+  /** Told of a server that was started here and has ended without being asked to. */
+  onLost?: (line: string) => void;
 }
 
 export interface RunningServers {
@@ -28,9 +31,17 @@ interface Started {
 
 /** PostgreSQL and Kafka, started side by side. If one cannot start, the other does not stay. */
 export async function startServers(options: ServersOptions): Promise<RunningServers> {
-  const starts = await Promise.allSettled([database(options), broker(options)]);
+  let isEnding = false;
+  const watch = (name: string, exited: Promise<unknown>, logFile: string) =>
+    void exited.then(() => {
+      if (isEnding) return;
+      const remedy = `its log is ${logFile}; the next start finds its data`;
+      options.onLost?.(`${name} has ended by itself: ${remedy}`);
+    });
+  const starts = await Promise.allSettled([database(options, watch), broker(options, watch)]);
   const started = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
   const stop = async () => {
+    isEnding = true;
     await Promise.all(started.map((server) => server.stop?.()));
   };
   const [postgres, kafka] = starts;
@@ -49,17 +60,27 @@ export async function startServers(options: ServersOptions): Promise<RunningServ
   };
 }
 
-async function database({ databaseUrl, dataDir }: ServersOptions): Promise<Started> {
-  if (databaseUrl) return { address: databaseUrl };
-  const { url, pid, stop } = await startPostgres({ dataDir: join(dataDir, 'postgres') });
+type Watch = (name: string, exited: Promise<unknown>, logFile: string) => void;
+
+async function database({ databaseUrl, dataDir }: ServersOptions, watch: Watch): Promise<Started> {
+  if (databaseUrl) {
+    await checkGivenDatabase(databaseUrl);
+    return { address: databaseUrl };
+  }
+  const { url, pid, stop, exited, logFile } = await startPostgres({ dataDir: join(dataDir, 'postgres') });
+  watch('PostgreSQL', exited, logFile);
   return { address: url, pid, stop };
 }
 
-async function broker({ kafkaBrokers, dataDir, onProgress }: ServersOptions): Promise<Started> {
-  if (kafkaBrokers) return { address: kafkaBrokers };
-  const { brokers, pid, stop } = await startKafka({
+async function broker({ kafkaBrokers, dataDir, onProgress }: ServersOptions, watch: Watch): Promise<Started> {
+  if (kafkaBrokers) {
+    await checkGivenBrokers(kafkaBrokers);
+    return { address: kafkaBrokers };
+  }
+  const { brokers, pid, stop, exited, logFile } = await startKafka({
     dir: join(dataDir, 'kafka'),
     ...(onProgress && { onProgress }),
   });
+  watch('Kafka', exited, logFile);
   return { address: brokers, pid, stop };
 }

@@ -45,10 +45,12 @@ export interface RunningStack {
 export async function startStack(options: StackOptions): Promise<RunningStack> {
   const { log = () => {} } = options;
   const functions = new Map<string, FunctionProcesses>();
+  let isEnding = false;
   const lambdaApi = await startLambdaApi({
     functions,
     elsewhere: options.lambdaElsewhere,
-    log: (line) => log('lambda', line),
+    // What is under way when the stack stops is ended with it, which is no failure to tell of.
+    log: (line) => isEnding || log('lambda', line),
   });
   // In the order in which they have to end: first what brings in work, then what does it.
   const running: { stop(): void | Promise<void> }[][] = [
@@ -57,6 +59,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     [{ stop: () => stopAll([...functions.values()]) }, lambdaApi],
   ];
   const stop = async () => {
+    isEnding = true;
     for (const layer of running) await stopAll(layer);
   };
   try {

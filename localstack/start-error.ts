@@ -23,6 +23,10 @@ export class StartError extends Error {
   }
 }
 
+/** For two stacks of one checkout. */
+export const startBeside =
+  'or start another one beside it: PORT=8001 npm run dev -- --folder .stepline/second';
+
 export const useOtherPostgres = [
   'or set DATABASE_URL to a PostgreSQL of your own',
   'or use Docker: docker compose -f localstack/compose.yaml up -d postgres, and DATABASE_URL=postgresql://workflow_user:workflow_pass@localhost:5432/workflow_db',

@@ -59,7 +59,11 @@ function eventOf(message: ExecutorMessage): EngineEvent {
     case 'step_request':
       return { type: 'step_requested', stepExecutionId: message.step_execution_id };
     case 'retry_request':
-      return { type: 'retry_requested', parentStepExecutionId: message.step_execution_id };
+      return {
+        type: 'retry_requested',
+        parentStepExecutionId: message.step_execution_id,
+        previousParentStepExecutionId: message.previous_step_execution_id ?? null,
+      };
     case 'wake': {
       const at = Date.parse(message.timestamp);
       return { type: 'woken', stepExecutionId: message.step_execution_id ?? null, at };

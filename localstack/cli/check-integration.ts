@@ -11,12 +11,19 @@ import {
   type RunRecord,
   removeRunRecords,
 } from './integration-records.ts';
+import { isUsageError } from './run-command.ts';
 import { checkAnswers, findRunningStack, NoStackError, type StackAddresses } from './running-stack.ts';
 
 /*
  * The quick start's integration test, against a running stack: API, Kafka, executor, bridge and agent as they are, and the
  * records in the database as any other reader of it sees them.
  */
+const usage = `npm run check:integration -- [--folder path]
+
+  --folder  the one that npm run dev was given, instead of .stepline
+
+STEPLINE_URL, STEPLINE_API_KEY, DATABASE_URL and KAFKA_BROKERS together name a stack that runs elsewhere.`;
+
 const TIMEOUT_MS = 120_000;
 const rule = '='.repeat(60);
 const definition = {
@@ -38,7 +45,8 @@ class CheckFailed extends Error {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { folder: { type: 'string' } } });
+  const { values } = parseArgs({ options: { folder: { type: 'string' }, help: { type: 'boolean' } } });
+  if (values.help) return console.log(usage);
   const stack = findRunningStack(values.folder ?? join(projectFolder, '.stepline'), process.env);
   await checkAnswers(stack);
   say(rule, 'API-Executor Integration Test', rule);
@@ -164,6 +172,7 @@ function say(...lines: string[]): void {
 main().catch((error: unknown) => {
   process.exitCode = 1;
   if (error instanceof NoStackError) return console.error(error.message);
+  if (isUsageError(error)) return console.error(`${error.message}\n\n${usage}`);
   const reason = error instanceof Error && 'code' in error ? error.message : error;
   console.error('\n✗', reason);
   console.error(

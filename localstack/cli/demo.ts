@@ -16,13 +16,24 @@ import { projectFolder } from '../project-folder.ts';
 import { StartError } from '../start-error.ts';
 import { dataPipeline } from './data-pipeline.ts';
 import { endOnSignal } from './end-on-signal.ts';
+import { runCommand } from './run-command.ts';
 import { formatTable } from './table.ts';
+
+const usage = `npm run demo -- [--keep] [--folder path]
+
+  --keep    leave the stack up, until Ctrl-C
+  --folder  where a folder is made for the data, and removed at the end, instead of .stepline
+
+The demo's servers are its own, whatever DATABASE_URL and KAFKA_BROKERS name; \`npm run dev\` uses those.`;
 
 const TIMEOUT_MS = 60_000;
 let logFile = '';
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { keep: { type: 'boolean' }, folder: { type: 'string' } } });
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { keep: { type: 'boolean' }, folder: { type: 'string' }, help: { type: 'boolean' } },
+  });
+  if (values.help) return console.log(usage);
   const parent = resolve(values.folder ?? join(projectFolder, '.stepline'));
   mkdirSync(parent, { recursive: true });
   logFile = join(parent, 'demo.log');
@@ -45,7 +56,7 @@ async function main(): Promise<number> {
       if (source === 'start') say(`  ${line}`);
       else appendFileSync(logFile, `${source} ${line}\n`);
     },
-  });
+  }).catch(withTheDemosRemedy);
   endOnSignal(() => stack.stop());
   say(`  up in ${seconds(performance.now() - began)} at ${stack.url}`);
   for (const [name, url] of Object.entries(stack.agents)) {
@@ -55,11 +66,19 @@ async function main(): Promise<number> {
   const completed = await runPipeline(stack);
   if (values.keep) {
     say(`\nThe stack stays up at ${stack.url}; its key: ${stack.secrets.apiKey}. Ctrl-C ends it.`);
-    return completed ? 0 : 1;
+    process.exitCode = completed ? 0 : 1;
+    return;
   }
   await stack.stop();
   say('Everything that was started has stopped.');
   process.exit(completed ? 0 : 1);
+}
+
+/** The remedies that name a variable are those of the stack, not of the demo. */
+function withTheDemosRemedy(error: unknown): never {
+  if (!(error instanceof StartError)) throw error;
+  const remedy = 'the demo has servers of its own: with DATABASE_URL or KAFKA_BROKERS set, run npm run dev';
+  throw new StartError(error.code, error.message, [remedy], error);
 }
 
 async function runPipeline({ url, secrets }: LocalStack): Promise<boolean> {
@@ -131,12 +150,4 @@ function say(line: string): void {
   console.log(line);
 }
 
-main().then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(error instanceof StartError ? error.message : error);
-    process.exit(1);
-  },
-);
+runCommand(main, usage);

@@ -10,8 +10,8 @@ import { createLocalDeployment } from '../emulator/local-deployment.ts';
 import { removeWithLauncher } from '../guardian.ts';
 import { projectFolder } from '../project-folder.ts';
 import { startServers } from '../servers.ts';
-import { StartError } from '../start-error.ts';
 import { endOnSignal } from './end-on-signal.ts';
+import { runCommand } from './run-command.ts';
 
 const usage = `npm run deploy:local -- [--folder path]
 
@@ -74,7 +74,4 @@ function say(...lines: string[]): void {
   for (const line of lines) console.log(line);
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof StartError ? error.message : error);
-  process.exit(1);
-});
+runCommand(main, usage);

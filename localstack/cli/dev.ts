@@ -5,12 +5,13 @@ import { type LocalStack, type StackPart, startLocalStack } from '../local-stack
 import { claimPort } from '../ports.ts';
 import { projectFolder } from '../project-folder.ts';
 import { serverStillRunning } from '../running-server.ts';
-import { StartError } from '../start-error.ts';
+import { StartError, startBeside } from '../start-error.ts';
 import { endOnSignal } from './end-on-signal.ts';
+import { runCommand } from './run-command.ts';
 
 const usage = `npm run dev -- [--fresh] [--folder path] [--only api|consumer|bridge]
 
-  --fresh   start with empty Postgres and Kafka
+  --fresh   start with empty Postgres and Kafka; keys stay
   --folder  where data, secrets and dev.json stay, instead of .stepline
   --only    run a part of the functions, against DATABASE_URL and KAFKA_BROKERS
 
@@ -29,27 +30,40 @@ async function main(): Promise<void> {
   const folder = resolve(values.folder ?? join(projectFolder, '.stepline'));
   const part = (values.only ?? 'all') as StackPart;
   if (!['all', 'api', 'consumer', 'bridge'].includes(part))
-    throw new StartError('FUNCTION_UNAVAILABLE', `--only ${part}: no such part`, [usage]);
+    throw new StartError('FUNCTION_UNAVAILABLE', `--only ${part}: no such part.`, [
+      'name one of api, consumer, bridge, or leave --only out',
+    ]);
   const hasApi = part === 'all' || part === 'api';
   const port = portOf(process.env.PORT);
   // Before anything is started or removed: most often it is a stack that is running already.
   if (hasApi) await claimPort(port, 'the API', ['stop what listens there', 'or set PORT to another one']);
   if (values.fresh) await removeData(folder);
 
+  const log = (source: string, line: string) => {
+    // Metrics for CloudWatch, which a reader finds at /metrics.
+    if (!line.startsWith('{"_aws":')) console.log(`${source.padEnd(14)} ${line}`);
+  };
+  log('start', `PostgreSQL, Kafka and the functions, with their data in ${folder} …`);
   const stack = await startLocalStack({
     folder,
     variables: process.env,
     port,
     part,
     withAgents: part === 'all',
-    log: (source, line) => console.log(`${source.padEnd(14)} ${line}`),
+    log,
   });
   const devFile = join(folder, 'dev.json');
   endOnSignal(async () => {
     if (hasApi) await rm(devFile, { force: true });
     await stack.stop();
   });
-  if (hasApi) await writeDevFile(devFile, stack);
+  if (hasApi) {
+    await writeDevFile(devFile, stack);
+    log(
+      'start',
+      `the API's documents: ${stack.url}/docs; its key, the servers and the process ids: ${devFile}`,
+    );
+  }
   console.log(`ready ${stack.url ?? part}`);
 }
 
@@ -70,7 +84,7 @@ async function removeData(folder: string): Promise<void> {
     if (pid === undefined) continue;
     throw new StartError('DATA_IN_USE', `A stack is running on ${folder}: ${program} is process ${pid}.`, [
       'stop it, and start again',
-      'or start another one beside it: --folder and PORT',
+      startBeside,
     ]);
   }
   const data = ['postgres', 'kafka'];
@@ -95,7 +109,4 @@ async function writeDevFile(
   await writeFile(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof StartError ? error.message : error);
-  process.exitCode = 1;
-});
+runCommand(main, usage);

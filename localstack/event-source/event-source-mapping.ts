@@ -121,7 +121,7 @@ export class EventSourceMapping {
         }
       });
       consumer.on('consumer.crash', ({ payload }) => {
-        this.#log(`the consumer stopped: ${payload.error.message}`);
+        this.#log(`the consumer stopped, and joins again: ${payload.error.message}`);
         if (!payload.restart) crashed.resolve(payload.error.message);
       });
       try {

@@ -102,6 +102,7 @@ function messageOf(
       const value = {
         message_type: 'retry_request',
         ...ids,
+        previous_step_execution_id: effect.previousStepExecutionId,
         retry_token: tokens.resultToken(retryTokenSubject(ids)),
         timestamp,
       } satisfies RetryRequest;

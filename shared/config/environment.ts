@@ -20,6 +20,16 @@ const optionalText = z
   .optional()
   .transform((text) => (text === undefined || text === '' ? null : text));
 
+/** What Kafka takes as a topic's name, or the beginning of one. */
+const topicText = z
+  .string()
+  .regex(/^[\w.-]{0,200}$/, 'expected letters, digits, ".", "_" and "-", at most 200');
+
+const optionalUrl = optionalText.refine(
+  (text) => text === null || isHttpUrl(text),
+  'expected an http or https URL',
+);
+
 /** A whole number of a range. */
 function count(least: number, most: number) {
   return z
@@ -40,9 +50,9 @@ const kafkaVariables = z.object({
   KAFKA_BROKERS: list.refine((brokers) => brokers.length > 0, 'expected host:port, or several with commas'),
   /** `iam`: TLS, and a token signed with the function's role. */
   KAFKA_AUTH: z.enum(['none', 'iam']).default('none'),
-  KAFKA_EXECUTION_TOPIC: z.string().min(1).default('workflow.execution.requests'),
-  KAFKA_CANCELLATION_TOPIC: z.string().min(1).default('workflow.cancellation.requests'),
-  KAFKA_TOPIC_PREFIX: z.string().default(''),
+  KAFKA_EXECUTION_TOPIC: topicText.min(1).default('workflow.execution.requests'),
+  KAFKA_CANCELLATION_TOPIC: topicText.min(1).default('workflow.cancellation.requests'),
+  KAFKA_TOPIC_PREFIX: topicText.default(''),
   KAFKA_GROUP_ID: z.string().min(1).default('execution-consumer-group'),
   /** Lambda sets it. */
   AWS_REGION: z.string().default('us-east-1'),
@@ -66,17 +76,14 @@ const allVariables = connectionVariables.extend({
   AUTH_MODE: z.enum(['required', 'anonymous']).default('required'),
   JWT_SECRET: optionalText,
   /** Public keys of tokens that are signed by RS256, ES256 or EdDSA. */
-  JWT_JWKS_URL: optionalText.refine(
-    (text) => text === null || isHttpUrl(text),
-    'expected an http or https URL',
-  ),
+  JWT_JWKS_URL: optionalUrl,
   JWT_ISSUER: optionalText,
   JWT_AUDIENCE: list.default([]),
   /** The tier of callers by JWT: requests a minute of each user. */
   JWT_RATE_LIMIT: z.enum(tiers).default('unlimited'),
   /** Origins whose pages may call; `*` is any. */
   CORS_ALLOWED_ORIGINS: list.default([]),
-  AGENT_REGISTRY_URL: optionalText,
+  AGENT_REGISTRY_URL: optionalUrl,
   AGENT_ALLOWED_CIDRS: list.default([]),
   /** Where agents reach this API from outside, without a trailing slash: callback URLs start with it. */
   PUBLIC_URL: z
@@ -94,7 +101,7 @@ const allVariables = connectionVariables.extend({
 });
 
 const timekeeperVariables = connectionVariables.extend({
-  AGENT_REGISTRY_URL: optionalText,
+  AGENT_REGISTRY_URL: optionalUrl,
   /** Audit records are removed after so many days. */
   AUDIT_RETENTION_DAYS: z
     .string()
@@ -111,6 +118,25 @@ const migrateVariables = z.object({
   DATABASE_ROLES: flag.default(false),
   ADMIN_KEY_ARN: optionalText,
 });
+
+const everyVariable = () => ({
+  ...allVariables.shape,
+  ...timekeeperVariables.shape,
+  ...migrateVariables.shape,
+});
+
+/** The names of all variables that some function reads, those of the secrets' ARNs apart. */
+export function environmentVariables(): string[] {
+  return Object.keys(everyVariable());
+}
+
+/**
+ * For whoever starts the functions, before that: each of them checks its own.
+ * @throws EnvironmentError naming every variable that is missing or wrong, and what was expected.
+ */
+export function checkEnvironment(variables: Variables): void {
+  parse(z.object(everyVariable()), variables);
+}
 
 export interface KafkaConnection {
   readonly kafkaBrokers: readonly string[];

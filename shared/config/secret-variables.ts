@@ -3,6 +3,9 @@ type Variables = Readonly<Record<string, string | undefined>>;
 /** Variables that may be in Secrets Manager instead: `<name>_ARN` then says where. */
 const secretNames = ['STEPLINE_SECRET_KEY', 'JWT_SECRET'] as const;
 
+/** The variables that name a secret instead of holding it. */
+export const secretArnVariables = [...secretNames.map((name) => `${name}_ARN`), 'DATABASE_SECRET_ARN'];
+
 /**
  * The variables with the secrets in their places. A deployed function's configuration, which many may read, holds the secrets'
  * ARNs only; the values stay in the execution environment's memory for as long as it lives.

@@ -54,7 +54,13 @@ export type Effect =
   | StartChild
   | { readonly type: 'cancel_child'; readonly childRunId: string; readonly reason: string }
   /** A child that failed is to go on, for the attempt that waits for it now. */
-  | { readonly type: 'retry_child'; readonly childRunId: string; readonly stepExecutionId: string }
+  | {
+      readonly type: 'retry_child';
+      readonly childRunId: string;
+      readonly stepExecutionId: string;
+      /** The attempt that waited for it until then. */
+      readonly previousStepExecutionId: string;
+    }
   /** What this run came to is the answer that the parent's attempt waits for. */
   | {
       readonly type: 'answer_parent';

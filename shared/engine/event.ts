@@ -65,4 +65,6 @@ export interface RetryRequested {
   readonly inputData?: Json | undefined;
   /** The attempt of the parent run that waits now. */
   readonly parentStepExecutionId?: string | null;
+  /** The one that waited before it, where the record says so: a late record of an earlier retry names another. */
+  readonly previousParentStepExecutionId?: string | null;
 }

@@ -90,7 +90,9 @@ function retryNeeds(state: State, event: RetryRequested): Needs {
   const { scope, stepId } = target;
   // The scopes that it goes back into, which may have completed.
   const children = scopesAround(scope).filter((each) => each !== '');
-  return { ...NO_NEEDS, visits: [{ scope, stepId }], children, unfinishedChildren: true };
+  // What those came to counts in their joins no more.
+  const gathered = children.flatMap((each) => joinOf(each) ?? []);
+  return { ...NO_NEEDS, visits: [{ scope, stepId }], children, gathered, unfinishedChildren: true };
 }
 
 /** The output of a run that has completed is that of its last step. */

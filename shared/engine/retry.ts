@@ -18,12 +18,14 @@ import { type Attempt, type Child, isOpenRun, type Join, stepKey } from './state
 
 export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | null {
   const { draft } = flow;
-  const { parentStepExecutionId: asking = null } = event;
+  const { parentStepExecutionId: asking = null, previousParentStepExecutionId: previous = null } = event;
   const { parent, status } = draft.run;
   const isOpen = isOpenRun(draft.run);
   if (parent !== null && asking !== null) {
-    // I4: a repeated record opens no run that has closed again since.
-    if (parent.stepExecutionId === asking) return isOpen ? 'RUN_OPEN' : 'RUN_CLOSED';
+    // I4: a repeated record, of this retry or one before it, opens no run that has closed again since.
+    const isRepeated = parent.stepExecutionId === asking;
+    const isOutdated = previous !== null && parent.stepExecutionId !== previous;
+    if (isRepeated || isOutdated) return isOpen ? 'RUN_OPEN' : 'RUN_CLOSED';
     draft.run = { ...draft.run, parent: { ...parent, stepExecutionId: asking } };
     if (isOpen || status === 'COMPLETED') return answerAnother(flow);
   }
@@ -63,8 +65,8 @@ function reopen({ draft, plan }: Flow, goesBack: boolean): void {
     outputData: null,
     error: null,
     cancellation: null,
-    // Not before the cancellation, whatever the clock of the environment that decided that.
-    retriedAt: Math.max(now, run.cancellation?.at ?? now),
+    // Not before a cancellation or another retry, whatever the clocks of the environments that decided those.
+    retriedAt: Math.max(now, run.cancellation?.at ?? now, run.retriedAt ?? now),
     revisits: run.revisits || goesBack,
     timeoutAt,
     wakeAt: timeoutAt,
@@ -124,7 +126,7 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
   draft.put(running);
   draft.announce(running);
   const reopened = {
-    ...without(join, draft.children.get(except ?? '')),
+    ...without(flow, join, draft.children.get(except ?? '')),
     stepExecutionId: running.stepExecutionId,
   };
   const hasEnough = reopened.completed >= join.needed;
@@ -146,10 +148,12 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
 }
 
 /** What a join counts when its failed children, and this one, are to go on. */
-function without(join: Join, child: Child | undefined): Join {
+function without({ draft }: Flow, join: Join, child: Child | undefined): Join {
   const open = { ...join, failed: 0, failure: null };
   if (child?.status !== 'COMPLETED') return open;
-  const outputBytes = join.outputBytes - jsonBytes(child.output);
+  // What a child came to is loaded where its join's children are gathered, and only there.
+  const counted = draft.loaded.gathered.get(join.path)?.find(({ index }) => index === child.index);
+  const outputBytes = join.outputBytes - jsonBytes(counted?.output ?? null);
   return { ...open, completed: join.completed - 1, outputBytes };
 }
 

@@ -59,6 +59,7 @@ export const messageExamples = {
     message_type: 'retry_request',
     run_id: CHILD,
     step_execution_id: ATTEMPT,
+    previous_step_execution_id: null,
     retry_token: 'tN3Y1bVtD0e6mZkQqR2xWw',
     timestamp: '2024-01-15T10:40:00.000Z',
   } satisfies RetryRequest,

@@ -99,6 +99,11 @@ export const retryRequest = z.object({
   message_type: z.literal('retry_request'),
   run_id: id.describe('The child.'),
   step_execution_id: id.describe('The attempt of the parent that waits for it now.'),
+  previous_step_execution_id: id
+    .nullish()
+    .describe(
+      'The attempt that waited for it before: a record of an earlier retry names another, and is refused.',
+    ),
   retry_token: z.string().max(255).describe('Of the two ids together: no agent is ever given it.'),
   timestamp,
 });

@@ -20,6 +20,7 @@ export class MigrationError extends Error {
 export async function migrate(
   databaseUrl: string,
   migrations: Promise<readonly Migration[]> = loadMigrations(),
+  functions: Promise<readonly string[]> = loadFunctions(),
 ): Promise<string[]> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
@@ -28,7 +29,7 @@ export async function migrate(
     const pending = (await migrations).filter(({ name }) => !applied.has(name));
     const names: string[] = [];
     for (const migration of pending) if (await apply(client, migration)) names.push(migration.name);
-    await createFunctions(client);
+    await createFunctions(client, await functions);
     return names;
   } finally {
     await client.end();
@@ -74,9 +75,7 @@ export interface Migration {
  * which it does for no other statement without a name, and a name would pin the connection of a proxy. Planning was a third of a
  * step's time. `create or replace` keeps the signature: a function that needs another one gets another name.
  */
-async function createFunctions(client: pg.Client): Promise<void> {
-  const names = (await readdir(FUNCTIONS_FOLDER)).filter((name) => name.endsWith('.sql')).sort();
-  const texts = await Promise.all(names.map((name) => readFile(new URL(name, FUNCTIONS_FOLDER), 'utf8')));
+async function createFunctions(client: pg.Client, texts: readonly string[]): Promise<void> {
   try {
     await client.query(`begin; select pg_advisory_xact_lock(${MIGRATION_LOCK}); ${texts.join('\n')}; commit`);
   } catch (error) {
@@ -89,4 +88,9 @@ async function loadMigrations(): Promise<Migration[]> {
   return Promise.all(
     names.map(async (name) => ({ name, sql: await readFile(new URL(name, FOLDER), 'utf8') })),
   );
+}
+
+async function loadFunctions(): Promise<string[]> {
+  const names = (await readdir(FUNCTIONS_FOLDER)).filter((name) => name.endsWith('.sql')).sort();
+  return Promise.all(names.map((name) => readFile(new URL(name, FUNCTIONS_FOLDER), 'utf8')));
 }

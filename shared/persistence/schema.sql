@@ -1,63 +1,94 @@
 -- What the migrations come to. Written by `npm run schema`.
 
-CREATE OR REPLACE FUNCTION public.count_closed_run()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'public'
-AS $function$
-declare
-    my_shard constant integer := pg_backend_pid() % 32;
-    -- A retried run ends again: since the retry. Another producer's times may be any.
-    took constant interval := greatest(interval '0', least(interval '100 years',
-        coalesce(new.completed_at - coalesce(new.retried_at, new.begun_at), interval '0')));
-    label varchar(255);
-begin
-    -- That of count_run: with one lock for both, whichever is first, two transactions cannot wait for each other.
-    perform pg_advisory_xact_lock(7312010, my_shard);
-    select workflow_definition_id into label from labelled_workflows
-     where workflow_definition_id = new.workflow_definition_id;
-    -- One at a time gives places away, and nobody waits for one.
-    if label is null and new.workflow_definition_id is not null and pg_try_advisory_xact_lock(7312011, 0) then
-        insert into labelled_workflows (workflow_definition_id, workflow_name)
-        select new.workflow_definition_id, new.workflow_name
-         where (select count(*) from labelled_workflows) < most_labelled_workflows()
-            on conflict do nothing
-        returning workflow_definition_id into label;
-    end if;
-    insert into closed_run_counts as c (workflow_definition_id, status, bucket, shard, runs, seconds, counted_at)
-    values (coalesce(label, ''), new.status,
-            width_bucket((extract(epoch from took) * 1000000)::bigint - 1, run_duration_bounds()), my_shard, 1,
-            extract(epoch from took), now())
-        on conflict (workflow_definition_id, status, bucket, shard)
-        do update set runs = c.runs + 1, seconds = c.seconds + excluded.seconds, counted_at = excluded.counted_at;
-    return null;
-end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION public.count_run()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'public'
 AS $function$
-declare
-    my_shard constant integer := pg_backend_pid() % 32;
 begin
-    -- A transaction may change several counts, in any order: one lock for them all, so that two cannot wait for each other.
-    perform pg_advisory_xact_lock(7312010, my_shard);
-    insert into run_counts as c (workflow_definition_id, community_id, owner, execution_status, shard, runs)
-    select v.workflow_definition_id, v.community_id, v.owner, v.execution_status, my_shard, v.change
-      from (values (old.workflow_definition_id, old.community_id, old.owner, old.execution_status, -1),
-                   (new.workflow_definition_id, new.community_id, new.owner, new.execution_status, 1))
-           as v (workflow_definition_id, community_id, owner, execution_status, change)
-     where v.workflow_definition_id is not null and v.community_id is not null
-        on conflict (workflow_definition_id, community_id, owner, execution_status, shard)
-        do update set runs = c.runs + excluded.runs;
+    perform count_runs(
+        case when tg_op = 'INSERT' then '{}' else array[counted_run(old)] end,
+        case when tg_op = 'DELETE' then '{}' else array[counted_run(new)] end);
     return null;
 end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION public.count_runs(before counted_run[], after counted_run[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+    my_shard constant integer := pg_backend_pid() % 32;
+    closed counted_run[];
+    labels text[];
+    unlabelled boolean;
+begin
+    if exists (select from unnest(before || after) v where v.community_id is not null) then
+        -- A transaction may change several counts, in any order: one lock for them all, so that two cannot wait for each other.
+        perform pg_advisory_xact_lock(7312010, my_shard);
+        insert into run_counts as c (workflow_definition_id, community_id, owner, execution_status, shard, runs)
+        select v.workflow_definition_id, v.community_id, v.owner, v.execution_status, my_shard, sum(v.change)
+          from (select b.workflow_definition_id, b.community_id, b.owner, b.execution_status, -1 as change from unnest(before) b
+                 union all
+                select a.workflow_definition_id, a.community_id, a.owner, a.execution_status, 1 from unnest(after) a) as v
+         where v.workflow_definition_id is not null and v.community_id is not null
+         group by v.workflow_definition_id, v.community_id, v.owner, v.execution_status
+        having sum(v.change) <> 0
+            on conflict (workflow_definition_id, community_id, owner, execution_status, shard)
+            do update set runs = c.runs + excluded.runs;
+    end if;
+
+    closed := array(
+        select a from unnest(after) a
+         where a.status in ('COMPLETED', 'FAILED', 'CANCELLED') and a.completed_at is not null
+           and exists (select from unnest(before) b where b.run_id = a.run_id and b.status in ('PENDING', 'RUNNING')));
+    if cardinality(closed) = 0 then return; end if;
+    perform pg_advisory_xact_lock(7312010, my_shard);
+    labels := array(select w.workflow_definition_id from labelled_workflows w
+                     where w.workflow_definition_id in (select r.workflow_definition_id from unnest(closed) r));
+    unlabelled := exists (
+        select from unnest(closed) r where r.workflow_definition_id is not null and r.workflow_definition_id <> all(labels));
+    -- One at a time gives places away, and nobody waits for one.
+    if unlabelled and pg_try_advisory_xact_lock(7312011, 0) then
+        with labelled as (
+            insert into labelled_workflows (workflow_definition_id, workflow_name)
+            select r.workflow_definition_id, min(r.workflow_name) from unnest(closed) r
+             where r.workflow_definition_id is not null and r.workflow_definition_id <> all(labels)
+             group by r.workflow_definition_id
+             order by r.workflow_definition_id
+             limit greatest(0, most_labelled_workflows() - (select count(*) from labelled_workflows))
+                on conflict do nothing
+            returning workflow_definition_id
+        )
+        select labels || array(select l.workflow_definition_id::text from labelled l) into labels;
+    end if;
+    insert into closed_run_counts as c (workflow_definition_id, status, bucket, shard, runs, seconds, counted_at)
+    select v.label, v.status, width_bucket(v.took_us - 1, run_duration_bounds()), my_shard, count(*), sum(v.took_us) / 1e6, now()
+      from (
+        select case when r.workflow_definition_id = any(labels) then r.workflow_definition_id else '' end as label, r.status,
+               -- Another producer's times may be any.
+               (extract(epoch from greatest(interval '0', least(interval '100 years',
+                   coalesce(r.completed_at - r.since, interval '0')))) * 1000000)::bigint as took_us
+          from unnest(closed) r
+      ) as v
+     group by 1, 2, 3
+        on conflict (workflow_definition_id, status, bucket, shard)
+        do update set runs = c.runs + excluded.runs, seconds = c.seconds + excluded.seconds, counted_at = excluded.counted_at;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.counted_run(r workflow_runs)
+ RETURNS counted_run
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ROW((r).run_id, (r).workflow_definition_id, (r).workflow_name, (r).community_id, (r).owner, (r).status, (r).execution_status, COALESCE((r).retried_at, (r).begun_at), (r).completed_at)::counted_run
 ;
 
 CREATE OR REPLACE FUNCTION public.keep_audit_record()
@@ -441,6 +472,30 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.refuse_stale_attempts(attempts json)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+    perform refuse_stale('step execution', (
+        select v.id::text from json_to_recordset(attempts) as v (id uuid)
+          left join step_executions s on s.id = v.id and s.xmin = pg_current_xact_id()::xid where s.id is null limit 1));
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.refuse_stale_runs(runs json)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+    perform refuse_stale('run', (
+        select v.run_id from json_to_recordset(runs) as v (run_id text)
+          left join workflow_runs r on r.run_id = v.run_id and r.xmin = pg_current_xact_id()::xid where r.run_id is null limit 1));
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.remove_outbox(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -466,43 +521,44 @@ CREATE OR REPLACE FUNCTION public.save_decisions(closed json, continued json, op
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET "stepline.counts_runs" TO 'at_once'
 AS $function$
 declare
-    change record;
+    written integer;
+    inserted integer;
+    counted_ids text[];
+    counted_before counted_run[];
 begin
     if closed is not null then
-        for change in select * from json_to_recordset(closed) as v (
+        update step_executions as s
+           set status = v.status, output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
+               logs = v.logs, completed_at = v.completed_at,
+               -- Of a step that began and ended at once.
+               input_data = coalesce(s.input_data, v.input_data), started_at = coalesce(s.started_at, v.started_at),
+               child_run_id = coalesce(v.child_run_id, s.child_run_id),
+               due_at = null, heartbeat_due_at = null, wake_at = null
+          from json_to_recordset(closed) as v (
             id uuid, status text, input_data jsonb, output_data jsonb, error_message text, error_code text, logs jsonb,
             started_at timestamptz, completed_at timestamptz, child_run_id text
-        ) loop
-            update step_executions as s
-               set status = change.status, output_data = change.output_data, error_message = change.error_message,
-                   error_code = change.error_code, logs = change.logs, completed_at = change.completed_at,
-                   -- Of a step that began and ended at once.
-                   input_data = coalesce(s.input_data, change.input_data),
-                   started_at = coalesce(s.started_at, change.started_at),
-                   child_run_id = coalesce(change.child_run_id, s.child_run_id),
-                   due_at = null, heartbeat_due_at = null, wake_at = null
-             where s.id = change.id
-               and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
-            if not found then perform refuse_stale('step execution', change.id::text); end if;
-        end loop;
+          )
+         where s.id = any(array[v.id]) and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+        get diagnostics written = row_count;
+        if written < json_array_length(closed) then perform refuse_stale_attempts(closed); end if;
     end if;
     if continued is not null then
-        for change in select * from json_to_recordset(continued) as v (
+        update step_executions as s
+           set status = v.status, input_data = coalesce(s.input_data, v.input_data), started_at = v.started_at, due_at = v.due_at,
+               deadline_at = v.deadline_at, heartbeat_ms = v.heartbeat_ms, heartbeat_due_at = v.heartbeat_due_at,
+               republished_at = v.republished_at, signal_name = v.signal_name, child_run_id = v.child_run_id, wake_at = v.wake_at
+          from json_to_recordset(continued) as v (
             id uuid, status text, input_data jsonb, started_at timestamptz, due_at timestamptz, deadline_at timestamptz,
             heartbeat_ms bigint, heartbeat_due_at timestamptz, republished_at timestamptz, signal_name text, child_run_id text,
             wake_at timestamptz
-        ) loop
-            update step_executions as s
-               set status = change.status, input_data = coalesce(s.input_data, change.input_data),
-                   started_at = change.started_at, due_at = change.due_at, deadline_at = change.deadline_at,
-                   heartbeat_ms = change.heartbeat_ms, heartbeat_due_at = change.heartbeat_due_at, republished_at = change.republished_at,
-                   signal_name = change.signal_name, child_run_id = change.child_run_id, wake_at = change.wake_at
-             where s.id = change.id
-               and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
-            if not found then perform refuse_stale('step execution', change.id::text); end if;
-        end loop;
+          )
+         where s.id = any(array[v.id]) and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+        get diagnostics written = row_count;
+        if written < json_array_length(continued) then perform refuse_stale_attempts(continued); end if;
     end if;
     if opened is not null then
         insert into step_executions (
@@ -523,66 +579,74 @@ begin
           );
     end if;
     if advanced is not null then
-        for change in select * from json_to_recordset(advanced) as v (run_id text, sequence bigint, steps_started integer) loop
-            -- The sequence only grows: an update from a state that is no longer the last one touches no row.
-            update workflow_runs as r
-               set sequence = change.sequence, steps_started = change.steps_started, updated_at = now()
-             where r.run_id = change.run_id and r.sequence < change.sequence and r.status is not distinct from 'RUNNING';
-            if not found then perform refuse_stale('run', change.run_id); end if;
-        end loop;
+        -- The sequence only grows: an update from a state that is no longer the last one touches no row.
+        update workflow_runs as r
+           set sequence = v.sequence, steps_started = v.steps_started, updated_at = now()
+          from json_to_recordset(advanced) as v (run_id text, sequence bigint, steps_started integer)
+         where r.run_id = any(array[v.run_id]) and r.sequence < v.sequence and r.status is not distinct from 'RUNNING';
+        get diagnostics written = row_count;
+        if written < json_array_length(advanced) then perform refuse_stale_runs(advanced); end if;
     end if;
     if changed is not null then
-        for change in select * from json_to_recordset(changed) as v (
+        counted_ids := array(select v.run_id from json_to_recordset(changed) as v (run_id text));
+        counted_before := array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids));
+        update workflow_runs as r
+           set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
+               output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
+               error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
+               cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at, paused_at = v.paused_at,
+               held_by = case when v.paused_at is not null then coalesce(v.held_by, r.held_by) end,
+               steps_started = v.steps_started, timeout_at = v.timeout_at, revisits = v.revisits,
+               parent_step_execution_id = coalesce(v.parent_step_execution_id, r.parent_step_execution_id),
+               wake_at = v.wake_at, workflow_version_id = v.workflow_version_id,
+               version = coalesce(v.version, r.version), workflow_id = coalesce(v.workflow_id, r.workflow_id),
+               updated_at = now()
+          from json_to_recordset(changed) as v (
             run_id text, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
             error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
             cancelled_by text, cancel_reason text, retried_at timestamptz, paused_at timestamptz, steps_started integer,
             timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz, held_by text,
             workflow_version_id uuid, version integer, workflow_id text
-        ) loop
-            update workflow_runs as r
-               set status = change.status, sequence = change.sequence, started_at = change.started_at, completed_at = change.completed_at,
-                   output_data = change.output_data, error_message = change.error_message, error_code = change.error_code,
-                   error_step_id = change.error_step_id, error_attempt = change.error_attempt, cancelled_at = change.cancelled_at,
-                   cancelled_by = change.cancelled_by, cancel_reason = change.cancel_reason, retried_at = change.retried_at,
-                   paused_at = change.paused_at,
-                   held_by = case when change.paused_at is not null then coalesce(change.held_by, r.held_by) end,
-                   steps_started = change.steps_started, timeout_at = change.timeout_at,
-                   revisits = change.revisits,
-                   parent_step_execution_id = coalesce(change.parent_step_execution_id, r.parent_step_execution_id),
-                   wake_at = change.wake_at, workflow_version_id = change.workflow_version_id,
-                   version = coalesce(change.version, r.version), workflow_id = coalesce(change.workflow_id, r.workflow_id),
-                   updated_at = now()
-             where r.run_id = change.run_id and r.sequence < change.sequence;
-            if not found then perform refuse_stale('run', change.run_id); end if;
-        end loop;
+          )
+         where r.run_id = any(array[v.run_id]) and r.sequence < v.sequence;
+        get diagnostics written = row_count;
+        if written < json_array_length(changed) then perform refuse_stale_runs(changed); end if;
     end if;
     if joins is not null then
-        for change in select * from json_to_recordset(joins) as v (
-            run_id text, path text, step_id text, step_execution_id text, total integer, needed integer, tolerated integer,
-            started integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text,
-            failure_message text, was_completed integer, was_failed integer
-        ) loop
-            if change.was_completed is null then
-                insert into scopes (
-                    run_id, path, step_id, step_execution_id, total, needed, tolerated, started, completed, failed, output_bytes,
-                    is_over, failure_code, failure_message
-                ) values (
-                    change.run_id, change.path, change.step_id, change.step_execution_id, change.total, change.needed,
-                    change.tolerated, change.started, change.completed, change.failed, change.output_bytes, change.is_over,
-                    change.failure_code, change.failure_message
-                );
-            else
-                -- A child counts once: the counters are as they were when it was counted in.
-                update scopes as j
-                   set step_execution_id = change.step_execution_id, total = change.total, needed = change.needed,
-                       tolerated = change.tolerated, started = change.started, completed = change.completed,
-                       failed = change.failed, output_bytes = change.output_bytes, is_over = change.is_over,
-                       failure_code = change.failure_code, failure_message = change.failure_message
-                 where j.run_id = change.run_id and j.path = change.path
-                   and j.completed is not distinct from change.was_completed and j.failed is not distinct from change.was_failed;
-                if not found then perform refuse_stale('join', change.path); end if;
+        -- A child counts once: the counters are as they were when it was counted in.
+        update scopes as j
+           set step_execution_id = v.step_execution_id, total = v.total, needed = v.needed, tolerated = v.tolerated,
+               started = v.started, completed = v.completed, failed = v.failed, output_bytes = v.output_bytes,
+               is_over = v.is_over, failure_code = v.failure_code, failure_message = v.failure_message
+          from json_to_recordset(joins) as v (
+            run_id text, path text, step_execution_id text, total integer, needed integer, tolerated integer, started integer,
+            completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text, failure_message text,
+            was_completed integer, was_failed integer
+          )
+         where j.run_id = any(array[v.run_id]) and j.path = any(array[v.path]) and v.was_completed is not null
+           and j.completed is not distinct from v.was_completed and j.failed is not distinct from v.was_failed;
+        get diagnostics written = row_count;
+        if written < json_array_length(joins) then
+            insert into scopes (
+                run_id, path, step_id, step_execution_id, total, needed, tolerated, started, completed, failed, output_bytes,
+                is_over, failure_code, failure_message
+            )
+            select v.run_id, v.path, v.step_id, v.step_execution_id, v.total, v.needed, v.tolerated, v.started, v.completed,
+                   v.failed, v.output_bytes, v.is_over, v.failure_code, v.failure_message
+              from json_to_recordset(joins) as v (
+                run_id text, path text, step_id text, step_execution_id text, total integer, needed integer, tolerated integer,
+                started integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text,
+                failure_message text, was_completed integer
+              )
+             where v.was_completed is null;
+            get diagnostics inserted = row_count;
+            if written + inserted < json_array_length(joins) then
+                perform refuse_stale('join', (
+                    select v.path from json_to_recordset(joins) as v (run_id text, path text)
+                      left join scopes j on j.run_id = v.run_id and j.path = v.path and j.xmin = pg_current_xact_id()::xid
+                     where j.run_id is null limit 1));
             end if;
-        end loop;
+        end if;
     end if;
     if children is not null then
         -- All items of a map at once, or one that goes on. What it was given stays.
@@ -612,33 +676,47 @@ begin
           );
     end if;
     if signals_taken is not null then
-        for change in select * from json_to_recordset(signals_taken) as v (run_id text, id text, taken_by text) loop
-            update signals as g set taken_by = change.taken_by
-             where g.run_id = change.run_id and g.id = change.id and coalesce(g.taken_by, '') is not distinct from '';
-            if not found then perform refuse_stale('signal', change.id); end if;
-        end loop;
+        update signals as g set taken_by = v.taken_by
+          from json_to_recordset(signals_taken) as v (run_id text, id text, taken_by text)
+         where g.run_id = any(array[v.run_id]) and g.id = any(array[v.id]) and coalesce(g.taken_by, '') is not distinct from '';
+        get diagnostics written = row_count;
+        if written < json_array_length(signals_taken) then
+            perform refuse_stale('signal', (
+                select v.id from json_to_recordset(signals_taken) as v (run_id text, id text)
+                  left join signals g on g.run_id = v.run_id and g.id = v.id and g.xmin = pg_current_xact_id()::xid
+                 where g.run_id is null limit 1));
+        end if;
     end if;
     if runs_started is not null then
-        for change in select * from json_to_recordset(runs_started) as v (
+        insert into workflow_runs (
+            id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
+            triggered_by, community_id, input_data, depth, parent_run_id, parent_step_execution_id, created_at, updated_at,
+            wake_at, paused_at, held_by
+        )
+        select v.id, v.run_id, v.workflow_id, v.workflow_name, v.workflow_definition_id, v.workflow_version_id, v.version,
+               'PENDING', p.owner, p.triggered_by, p.community_id, v.input_data, v.depth, v.parent_run_id,
+               v.parent_step_execution_id, v.created_at, v.created_at, v.wake_at,
+               (select v.created_at from workflows w
+                 where w.id = v.workflow_definition_id::uuid and w.paused_at is not null),
+               (select 'workflow' from workflows w
+                 where w.id = v.workflow_definition_id::uuid and w.paused_at is not null)
+          from json_to_recordset(runs_started) as v (
             id uuid, run_id text, workflow_id text, workflow_name text, workflow_definition_id text, workflow_version_id uuid,
             version integer, input_data jsonb, depth integer, parent_run_id text, parent_step_execution_id text,
             created_at timestamptz, wake_at timestamptz
-        ) loop
-            insert into workflow_runs (
-                id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
-                triggered_by, community_id, input_data, depth, parent_run_id, parent_step_execution_id, created_at, updated_at,
-                wake_at, paused_at, held_by
-            )
-            select change.id, change.run_id, change.workflow_id, change.workflow_name, change.workflow_definition_id,
-                   change.workflow_version_id, change.version, 'PENDING', p.owner, p.triggered_by, p.community_id,
-                   change.input_data, change.depth, change.parent_run_id, change.parent_step_execution_id,
-                   change.created_at, change.created_at, change.wake_at,
-                   case when w.id is not null then change.created_at end, case when w.id is not null then 'workflow' end
-              from workflow_runs p
-              left join workflows w on w.id = change.workflow_definition_id::uuid and w.paused_at is not null
-             where p.run_id = change.parent_run_id;
-            if not found then perform refuse_stale('run', change.parent_run_id); end if;
-        end loop;
+          )
+          join workflow_runs p on p.run_id = any(array[v.parent_run_id]);
+        get diagnostics written = row_count;
+        if written < json_array_length(runs_started) then
+            perform refuse_stale('run', (
+                select v.parent_run_id from json_to_recordset(runs_started) as v (parent_run_id text)
+                  left join workflow_runs p on p.run_id = v.parent_run_id where p.run_id is null limit 1));
+        end if;
+        counted_ids := counted_ids || array(select v.run_id from json_to_recordset(runs_started) as v (run_id text));
+    end if;
+    if counted_ids is not null then
+        perform count_runs(
+            counted_before, array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids)));
     end if;
     insert into outbox (id, messages) values (outbox_id, save_decisions.messages);
 end
@@ -1008,13 +1086,11 @@ CREATE INDEX workflow_runs_pending ON public.workflow_runs USING btree (created_
 
 CREATE INDEX workflow_runs_words ON public.workflow_runs USING gin (searchable_words((error_code)::text, error_message, NULL::jsonb)) WHERE (error_message IS NOT NULL);
 
-CREATE TRIGGER count_changed_run AFTER UPDATE OF status, paused_at, workflow_definition_id, community_id, owner ON public.workflow_runs FOR EACH ROW WHEN (((((((old.workflow_definition_id)::text IS DISTINCT FROM (new.workflow_definition_id)::text) OR (old.community_id IS DISTINCT FROM new.community_id)) OR ((old.owner)::text IS DISTINCT FROM (new.owner)::text)) OR ((old.execution_status)::text IS DISTINCT FROM (new.execution_status)::text)) AND ((old.community_id IS NOT NULL) OR (new.community_id IS NOT NULL)))) EXECUTE FUNCTION count_run();
-
-CREATE TRIGGER count_closed_run AFTER UPDATE OF status ON public.workflow_runs FOR EACH ROW WHEN ((((old.status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])) AND ((new.status)::text = ANY ((ARRAY['COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[])) AND (new.completed_at IS NOT NULL))) EXECUTE FUNCTION count_closed_run();
+CREATE TRIGGER count_changed_run AFTER UPDATE OF status, paused_at, workflow_definition_id, community_id, owner ON public.workflow_runs FOR EACH ROW WHEN (((current_setting('stepline.counts_runs'::text, true) IS DISTINCT FROM 'at_once'::text) AND (((old.status)::text IS DISTINCT FROM (new.status)::text) OR (((((old.workflow_definition_id)::text IS DISTINCT FROM (new.workflow_definition_id)::text) OR (old.community_id IS DISTINCT FROM new.community_id)) OR ((old.owner)::text IS DISTINCT FROM (new.owner)::text)) OR ((old.execution_status)::text IS DISTINCT FROM (new.execution_status)::text))))) EXECUTE FUNCTION count_run();
 
 CREATE TRIGGER count_deleted_run AFTER DELETE ON public.workflow_runs FOR EACH ROW WHEN ((old.community_id IS NOT NULL)) EXECUTE FUNCTION count_run();
 
-CREATE TRIGGER count_inserted_run AFTER INSERT ON public.workflow_runs FOR EACH ROW WHEN ((new.community_id IS NOT NULL)) EXECUTE FUNCTION count_run();
+CREATE TRIGGER count_inserted_run AFTER INSERT ON public.workflow_runs FOR EACH ROW WHEN (((new.community_id IS NOT NULL) AND (current_setting('stepline.counts_runs'::text, true) IS DISTINCT FROM 'at_once'::text))) EXECUTE FUNCTION count_run();
 
 create table workflow_versions (
     id uuid not null,

@@ -19,11 +19,10 @@ export function problemsOf(
 ): readonly Problem[] {
   const unknownField = (path: readonly PropertyKey[], key: string) => {
     const tags = tagsWithField(schema, input, path, key);
-    if (tags.length > 0) return `unknown field of this type${belongsTo(tags)}`;
+    const known = knownFields(schema, input, path);
+    if (tags.length > 0) return `unknown field of this type${belongsTo(tags, known)}`;
     const given = path.reduce(valueAt, input);
-    const free = knownFields(schema, input, path).filter(
-      (name) => !isJsonObject(given) || !Object.hasOwn(given, name),
-    );
+    const free = known.filter((name) => !isJsonObject(given) || !Object.hasOwn(given, name));
     return `${unknown}${hintOf(key, free)}`;
   };
   const problemsAt = (issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Problem[] => {
@@ -53,9 +52,9 @@ export function problemsOf(
 
 const MAX_TAGS = 3;
 
-/** A field that many types have says nothing about which was meant. */
-function belongsTo(tags: readonly string[]): string {
-  if (tags.length > MAX_TAGS) return '';
+/** A field that many types have says nothing about which was meant: then what this one has is of more use. */
+function belongsTo(tags: readonly string[], known: readonly string[]): string {
+  if (tags.length > MAX_TAGS) return `, which has ${known.join(', ')}`;
   return `: it belongs to ${tags.map((tag) => `"${tag}"`).join(' and ')}`;
 }
 

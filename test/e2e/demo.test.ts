@@ -64,6 +64,20 @@ test('the demo runs the data pipeline on real servers, shows it, and stops every
   await nothingIsLeft();
 });
 
+test('without Java it says what to do, and leaves nothing', async () => {
+  const running = startCommand('npm', ['run', '--silent', 'demo', '--', '--folder', folder], {
+    JAVA_HOME: '/nowhere',
+  });
+  demo = running;
+  expect(await running.exited).toBe(1);
+  const output = running.output();
+  expect(output).toContain(
+    'Java is needed for the Kafka broker, and /nowhere/bin/java cannot be run.\n  - install',
+  );
+  expect(output).toMatch(/ {2}- the demo has servers of its own: .* run npm run dev\n$/);
+  await nothingIsLeft();
+});
+
 test.each<[string, RegExp, number]>([
   ['at once', /Starting/, 0],
   ['while the servers are made', /Starting/, 700],

@@ -76,6 +76,30 @@ test('without a stack check:integration says what to do', async () => {
   );
 });
 
+test.each([
+  ['dev', '--frsh', "Unknown option '--frsh'"],
+  ['demo', '--kep', "Unknown option '--kep'"],
+  ['check:integration', '--all', "Unknown option '--all'"],
+  ['deploy:local', '--fresh', "Unknown option '--fresh'"],
+])(
+  '%s refuses an option that it does not have, and says those that it has',
+  async (script, option, reason) => {
+    const refused = npmRun(script, [option]);
+    expect(await refused.exited).toBe(1);
+    expect(refused.output()).toMatch(new RegExp(`^${reason}.*\n\nnpm run ${script} -- `));
+    expect(refused.output()).not.toContain('    at ');
+  },
+);
+
+test('a variable that is wrong is said before anything is started', async () => {
+  const refused = npmRun('dev', [], { PORT: String(port), JWT_RATE_LIMIT: 'gold' });
+  expect(await refused.exited).toBe(1);
+  expect(refused.output()).toMatch(
+    /\nSet these environment variables right: JWT_RATE_LIMIT: .*"standard"\|"premium"\|"unlimited"\n$/,
+  );
+  expect(refused.output()).not.toContain('    at ');
+});
+
 test('npm run dev says when it is ready, and writes down for tools what runs where', async () => {
   await startDev([], { AUTH_MODE: 'anonymous' });
   expect(dev.output().match(/^ready .*$/gm)).toEqual([`ready http://127.0.0.1:${port}`]);
@@ -247,7 +271,7 @@ test('a second one is refused, whether for its port or for its folder, and does 
   expect(sameFolder.output()).toBe(
     `A stack is running on ${folder}: postgres is process ${pids.postgres}.
   - stop it, and start again
-  - or start another one beside it: --folder and PORT
+  - or start another one beside it: PORT=8001 npm run dev -- --folder .stepline/second
 `,
   );
   expect(await shell(`curl -s http://localhost:8000/api/v1/runs/${firstRunId}`)).toMatchObject({
@@ -281,6 +305,12 @@ test('SIGKILL of the launcher leaves nothing, and check:integration says that no
   expect(check.output()).toContain(
     `No local stack is running: nobody answers at http://127.0.0.1:${port} (ECONNREFUSED).\n`,
   );
+});
+
+test('kill of npm, which tells nobody, ends everything too', async () => {
+  await startDev();
+  process.kill(dev.pid, 'SIGTERM');
+  await nothingIsLeft();
 });
 
 test('--fresh starts empty; keys stay, and a token signed with the secret executes', async () => {

@@ -8,12 +8,18 @@ export interface Message {
   readonly value: JsonObject;
 }
 
-interface Partition {
+export interface Partition {
   readonly topic: string;
   readonly index: number;
   readonly messages: Message[];
   /** Of its one consumer group. */
   committed: number;
+}
+
+/** Some records of a partition, from where its group has come to. */
+export interface Taken {
+  readonly partition: Partition;
+  readonly messages: readonly Message[];
 }
 
 const PARTITIONS = 3;
@@ -26,8 +32,12 @@ export class BrokerModel {
   isAway = false;
   /** No more duplicates and half-published batches. */
   isCalm = false;
-  /** Sees every message once, as it is appended. */
+  /** Sees every message as it is appended, or lost. */
   onPublished: (message: Message) => void = () => {};
+  /** Whether this one is acknowledged and gone: its topic expired before anybody read it. */
+  isLost: (message: Message) => boolean = () => false;
+  /** Topics whose consumers get nothing. */
+  readonly stalled = new Set<string>();
   readonly #random: Random;
   readonly #partitions = new Map<string, Partition[]>();
 
@@ -46,51 +56,61 @@ export class BrokerModel {
     });
   }
 
+  /** By a producer that dies meanwhile: the first of them, or none. */
+  publishSome(messages: readonly Message[]): void {
+    if (this.isAway) return;
+    for (const message of messages.slice(0, this.#random.int(messages.length + 1))) this.#append(message);
+  }
+
   /** Partitions of these topics that have records which their group has not committed. */
   waiting(topics: readonly string[]): Partition[] {
     if (this.isAway) return [];
-    return topics.flatMap((topic) =>
+    const read = topics.filter((topic) => this.isCalm || !this.stalled.has(topic));
+    return read.flatMap((topic) =>
       this.#partitionsOf(topic).filter(({ messages, committed }) => committed < messages.length),
     );
   }
 
-  read({ messages, committed }: Partition, count: number): Message[] {
-    return messages.slice(committed, committed + count);
+  take(partition: Partition, count: number): Taken {
+    const { messages, committed } = partition;
+    return { partition, messages: messages.slice(committed, committed + count) };
   }
 
   /** As an event source mapping hands it to a function. */
-  eventOf(partition: Partition, messages: readonly Message[]): MskEvent {
-    const { topic, index } = partition;
-    const records = messages.map(({ key, value }, i) => ({
-      topic,
-      partition: index,
-      offset: partition.committed + i,
-      timestamp: 0,
-      timestampType: 'CREATE_TIME',
-      key: Buffer.from(key).toString('base64'),
-      value: Buffer.from(JSON.stringify(value)).toString('base64'),
-      headers: [],
-    }));
-    return { eventSource: 'aws:kafka', records: { [`${topic}-${index}`]: records } };
+  eventOf(taken: readonly Taken[]): MskEvent {
+    const records = taken.map(({ partition: { topic, index, committed }, messages }) => {
+      const ofPartition = messages.map(({ key, value }, i) => ({
+        topic,
+        partition: index,
+        offset: committed + i,
+        timestamp: 0,
+        timestampType: 'CREATE_TIME',
+        key: Buffer.from(key).toString('base64'),
+        value: Buffer.from(JSON.stringify(value)).toString('base64'),
+        headers: [],
+      }));
+      return [`${topic}-${index}`, ofPartition] as const;
+    });
+    return { eventSource: 'aws:kafka', records: Object.fromEntries(records) };
   }
 
-  commit(partition: Partition, count: number): void {
-    partition.committed += count;
+  commit({ partition, messages }: Taken): void {
+    partition.committed += messages.length;
   }
 
-  /** A rebalance: a consumer goes back to an offset before those that it had worked off. */
-  rewind(topics: readonly string[]): void {
+  /** A rebalance: a consumer goes back to an offset before those that it had worked off, at most so many. */
+  rewind(topics: readonly string[], most: number): void {
     const partitions = topics
       .flatMap((topic) => this.#partitionsOf(topic))
       .filter(({ committed }) => committed > 0);
     if (partitions.length === 0) return;
     const partition = this.#random.pick(partitions);
-    partition.committed -= 1 + this.#random.int(Math.min(partition.committed, 4));
+    partition.committed -= 1 + this.#random.int(Math.min(partition.committed, most));
   }
 
   #append(message: Message): void {
     const partitions = this.#partitionsOf(message.topic);
-    partitions[hash(message.key) % partitions.length]?.messages.push(message);
+    if (!this.isLost(message)) partitions[hash(message.key) % partitions.length]?.messages.push(message);
     this.onPublished(message);
   }
 

@@ -1,49 +1,23 @@
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
+import type { AuditEntry } from '../../shared/application/audit.ts';
+import { type ChangeRun, createChangeRun } from '../../shared/application/change-run.ts';
 import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
-import { PlanCache } from '../../shared/application/plan-cache.ts';
-import { agentKey, type OutboxEntry } from '../../shared/application/ports.ts';
-import { createPublishEntries, withPlans } from '../../shared/application/publish-entries.ts';
-import { createRouteTasks } from '../../shared/application/route-tasks.ts';
-import { createStartRun } from '../../shared/application/start-run.ts';
+import type { PlanCache } from '../../shared/application/plan-cache.ts';
+import { agentKey, type OutboxEntry, type RunStore } from '../../shared/application/ports.ts';
+import { createPublishEntries, type PublishEntries } from '../../shared/application/publish-entries.ts';
+import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
-import { topicsFor } from '../../shared/config/topics.ts';
-import { parseDefinition } from '../../shared/definition/parse-definition.ts';
-import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
-import type { AgentFailure, AgentOutcome } from '../../shared/engine/event.ts';
-import type { JsonObject } from '../../shared/engine/json.ts';
+import type { EngineEvent } from '../../shared/engine/event.ts';
 import { isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
 import type { MskBatchResponse, MskEvent } from '../../shared/kafka/msk-event.ts';
-import type { AgentTask } from '../../shared/messages/messages.ts';
 import { MemoryStore, type StorePoint } from '../support/memory-store.ts';
-import { PENDING_RUN } from '../support/memory-tables.ts';
+import { failure } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
+import { Asked } from './asked.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
-import {
-  answerTo,
-  drawWorkflow,
-  type FaultFreeRun,
-  faultFree,
-  type WorkflowModel,
-} from './workflow-model.ts';
+import { LEFT_BEHIND_MS, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
+import { AGENT_TOPIC, EXECUTOR_TOPICS, routeTasks, topics } from './topics.ts';
 
-export const topics = topicsFor({
-  prefix: '',
-  executionTopic: 'requests',
-  cancellationTopic: 'cancellations',
-});
-const EXECUTOR_TOPICS = [
-  topics.executionRequests,
-  topics.cancellationRequests,
-  topics.stepRequests,
-  topics.results,
-];
-/** The agent's own: a task that went anywhere else would never be carried out. */
-export const AGENT_TOPIC = 'agent.simulated';
-const BRIDGE_TOPICS = [AGENT_TOPIC];
-const routeTasks = createRouteTasks({ registry: null, topics });
-
-const LEASE_MS = 60_000;
-const LEFT_BEHIND_MS = 4_000;
 const ENVIRONMENTS = 3;
 
 /** Where an invocation may die; `offsets` is after its answer, before the mapping has committed it. */
@@ -62,46 +36,64 @@ type CrashPoint = (typeof CRASH_POINTS)[number];
 
 class Crash extends Error {}
 
-export interface SimulatedRun {
-  readonly runId: string;
-  readonly workflow: WorkflowModel;
-  readonly faultFree: FaultFreeRun;
-  /** The agent of its broken step works from now on. */
-  isHealed: boolean;
-  /** What a user last asked for, and was granted or may yet be. */
-  lastCommand: 'cancel' | 'cancel by record' | 'retry' | null;
-}
-
 interface Environment {
   readonly decideBatch: DecideBatch;
+  readonly changeRun: ChangeRun;
   readonly handle: (event: MskEvent) => Promise<MskBatchResponse>;
 }
 
+/** What differs from one simulation to another. */
+export interface WorldParts {
+  /** What an environment has compiled since its cold start. */
+  readonly newPlans: () => PlanCache;
+  /** How many records an invocation gets, at most. */
+  readonly maxBatch: number;
+  /** How far the clocks of environments are from the database's. */
+  readonly maxSkewMs: number;
+  /** What the environments take for the store; absent: the store. */
+  readonly disguise?: (store: RunStore) => RunStore;
+}
+
 /**
- * The real engine, batches, starts and step-executor among models of everything else: database, broker, agents and their bridge,
- * timekeeper, users, clocks. Each method is one thing that happens; what is drawn, comes from one seed.
+ * The real engine, batches, starts, commands and step-executor among models of everything else: database, broker, timekeeper,
+ * clocks. Each method is one thing that happens; what is drawn, comes from one seed.
  */
-export class World {
+export class World implements TimekeepersWorld {
   readonly store: MemoryStore;
   readonly broker: BrokerModel;
-  readonly runs = new Map<string, SimulatedRun>();
+  readonly random: Random;
   readonly deadLetters: Message[] = [];
-  readonly trace: string[] = [];
+  /** What happened, each with the runs that it was about. */
+  readonly trace: { readonly at: number; readonly what: string; readonly about: readonly string[] }[] = [];
+  /** How often each kind of thing happened. */
+  readonly met = new Map<string, number>();
+  /** Runs that somebody asks to go on after their end: users, and each attempt of a parent that waits for them again. */
+  readonly retried = new Asked();
+  /** Runs that somebody asks to be cancelled. */
+  readonly cancellable = new Asked();
+  /** Runs that another producer asked to be cancelled, by its own clock: whether before a retry, cannot be told. */
+  readonly cancelledElsewhere = new Set<string>();
   /** No more faults: agents answer at once, invocations live. */
   isCalm = false;
   now = Date.parse('2026-01-15T10:30:00.000Z');
-  readonly #random: Random;
-  #environments: Environment[] = [];
+  readonly #parts: WorldParts;
+  readonly #timekeeper: TimekeeperModel;
+  readonly #environments: Environment[];
   #later: { at: number; deliver: () => Promise<void> }[] = [];
   #crashAt: CrashPoint | null = null;
+  #isSpared = false;
   #ids = 0;
+  readonly #lost = new Set<string>();
 
-  constructor(random: Random) {
-    this.#random = random;
+  constructor(random: Random, parts: WorldParts) {
+    this.random = random;
+    this.#parts = parts;
     this.broker = new BrokerModel(random);
     this.store = new MemoryStore(() => this.now);
-    this.store.onPoint = (point: StorePoint) => this.#die(point);
+    this.store.onPoint = (point) => this.#reach(point);
     this.store.routes.set(agentKey({ owner: null, name: 'agent' }), { kind: 'kafka', address: AGENT_TOPIC });
+    this.broker.isLost = (message) => this.#loses(message);
+    this.#timekeeper = new TimekeeperModel(this);
     this.#environments = Array.from({ length: ENVIRONMENTS }, () => this.#coldStart());
   }
 
@@ -111,108 +103,40 @@ export class World {
     this.broker.isAway = false;
   }
 
-  // Users
-
-  async startRun(): Promise<void> {
-    const workflow = drawWorkflow(this.#random, `w${this.runs.size}`);
-    const n = this.#random.int(1_000);
-    const versionId = `version-${this.runs.size}`;
-    const definition = definitionOf(workflow.definition);
-    this.store.addVersion(versionId, definition);
-    const startRun = createStartRun({
-      runs: this.store,
-      topics,
-      clock: this.#clock(),
-      nextId: () => this.#id(),
-      publishEntries: this.#publishEntries(),
-      planDefaults,
-    });
-    const { runId } = await startRun({
-      owner: 'ann',
-      triggeredBy: 'ann',
-      workflow: { id: 'w', name: definition.name, version: 1, versionId, definition },
-      inputData: { n },
-      variables: undefined,
-      communityId: null,
-      metadata: null,
-    });
-    this.#add(runId, workflow, n);
+  chance(probability: number): boolean {
+    return !this.isCalm && this.random.chance(probability);
   }
 
-  /** Another producer's: a row without a plan, and its execution request with one. */
-  async startForeignRun(): Promise<void> {
-    if (this.broker.isAway) return;
-    const workflow = drawWorkflow(this.#random, `w${this.runs.size}`);
-    const n = this.#random.int(1_000);
-    const runId = `run-${this.#id()}`;
-    this.store.runs.set(runId, {
-      run: { ...PENDING_RUN, runId, wakeAt: this.now + LEASE_MS },
-      versionId: null,
-      owner: null,
-      workflowId: 'wf-theirs-1',
-      inputData: { n },
-      variables: null,
-    });
-    this.#add(runId, workflow, n);
-    const value = {
-      message_type: 'execution_request',
-      run_id: runId,
-      workflow_plan: { workflow_id: 'wf-theirs-1', version: '1', ...workflow.definition },
-      timestamp: this.#timestamp(),
-    };
-    const request = { topic: topics.executionRequests, key: runId, value: value as unknown as JsonObject };
-    // Theirs to publish until it is published.
-    const publish = async () => {
-      try {
-        this.broker.publish([request]);
-      } catch {
-        this.#later.push({ at: this.now + 1_000, deliver: publish });
-      }
-    };
-    await publish();
+  /** Ids in no order: nothing may hang on it. */
+  id(): string {
+    this.#ids++;
+    return `${Math.imul(this.#ids, 0x9e3779b1) >>> 0}-${this.#ids}`;
   }
 
-  /** By the API: decided in its own transaction. */
-  async cancel(run: SimulatedRun): Promise<void> {
-    const [outcome] = await this.#living(({ decideBatch }) =>
-      decideBatch([{ runId: run.runId, event: { type: 'cancellation_requested', by: 'ann', reason: null } }]),
-    );
-    if (outcome?.outcome === 'decided' && run.lastCommand !== 'cancel by record') run.lastCommand = 'cancel';
-    this.#say(`cancelled ${run.runId}: ${JSON.stringify(outcome)}`);
+  say(what: string, about: readonly string[] = []): void {
+    this.trace.push({ at: this.now, what, about });
   }
 
-  /** By another producer's record. */
-  async cancelByRecord(run: SimulatedRun): Promise<void> {
-    const value = {
-      message_type: 'cancellation_request',
-      run_id: run.runId,
-      cancelled_by: 'them',
-      reason: null,
-      timestamp: this.#timestamp(),
-    };
-    try {
-      // Their clock is not ours: whether it was asked for before a retry cannot always be told.
-      run.lastCommand = 'cancel by record';
-      this.broker.publish([{ topic: topics.cancellationRequests, key: run.runId, value }]);
-    } catch {
-      // They may ask again.
-    }
-  }
-
-  async retry(run: SimulatedRun): Promise<void> {
-    run.isHealed = true;
-    const [outcome] = await this.#living(({ decideBatch }) =>
-      decideBatch([{ runId: run.runId, event: { type: 'retry_requested' } }]),
-    );
-    if (outcome?.outcome === 'decided' && run.lastCommand !== 'cancel by record') run.lastCommand = 'retry';
-    this.#say(`retried ${run.runId}: ${JSON.stringify(outcome)}`);
+  count(what: string): void {
+    this.met.set(what, (this.met.get(what) ?? 0) + 1);
   }
 
   // Time
 
   passTime(ms: number): void {
     this.now += ms;
-    this.#say(`time passes: ${ms} ms`);
+    this.say(`time passes: ${ms} ms`);
+  }
+
+  later(inMs: number, deliver: () => Promise<void>): void {
+    this.#later.push({ at: this.now + inMs, deliver });
+  }
+
+  async deliverLate(): Promise<boolean> {
+    const due = this.#later.filter(({ at }) => at <= this.now);
+    this.#later = this.#later.filter(({ at }) => at > this.now);
+    for (const { deliver } of due) await deliver();
+    return due.length > 0;
   }
 
   /** The next moment at which something happens by itself, or null. */
@@ -226,193 +150,129 @@ export class World {
     return times.length === 0 ? null : Math.min(...times);
   }
 
-  async deliverLate(): Promise<boolean> {
-    const due = this.#later.filter(({ at }) => at <= this.now);
-    this.#later = this.#later.filter(({ at }) => at > this.now);
-    for (const { deliver } of due) await deliver();
-    return due.length > 0;
+  // Users
+
+  get startRun(): StartRun {
+    const skewMs = this.random.int(2_000) - 1_000;
+    return createStartRun({
+      runs: this.store,
+      topics,
+      clock: { now: () => this.now + skewMs },
+      nextId: () => this.id(),
+      publishEntries: this.#publishEntries(),
+      planDefaults,
+    });
+  }
+
+  /** A call of the API. It may die with its invocation: who gets no answer asks again. */
+  call(what: string, runId: string, command: (changeRun: ChangeRun) => Promise<unknown>): Promise<void> {
+    return this.#ask(what, runId, ({ changeRun }) => command(changeRun));
+  }
+
+  /** Events of any kind about a run, decided together. */
+  callBatch(what: string, runId: string, events: readonly EngineEvent[]): Promise<void> {
+    const items = events.map((event) => ({ runId, event }));
+    return this.#ask(what, runId, ({ decideBatch }) => decideBatch(items));
+  }
+
+  async #ask(
+    what: string,
+    runId: string,
+    ask: (environment: Environment) => Promise<unknown>,
+  ): Promise<void> {
+    const index = this.random.int(ENVIRONMENTS);
+    this.#crashAt = this.chance(0.1) ? this.random.pick(CRASH_POINTS) : null;
+    this.say(`${what}${this.#crashAt === null ? '' : `, dies at ${this.#crashAt}`}`, [runId]);
+    try {
+      const answer = await ask(this.#environments[index] as Environment);
+      this.say(`${what}: ${JSON.stringify(answer)}`, [runId]);
+      this.#die('offsets');
+    } catch (error) {
+      this.#survive(error, index);
+      this.later(this.random.int(10_000), () => this.#ask(what, runId, ask));
+    } finally {
+      this.#crashAt = null;
+    }
+  }
+
+  /** A call to which nothing happens, so that who calls has its answer. */
+  async callInPeace<T>(command: (changeRun: ChangeRun) => Promise<T>): Promise<T> {
+    this.#isSpared = true;
+    try {
+      return await command((this.#environments[this.random.int(ENVIRONMENTS)] as Environment).changeRun);
+    } finally {
+      this.#isSpared = false;
+    }
   }
 
   // Functions
 
-  /** One invocation of the step-executor: some records of one partition. */
+  /** One invocation of the step-executor: some records of a topic, of one partition or two. */
   async invokeExecutor(): Promise<boolean> {
     const waiting = this.broker.waiting(EXECUTOR_TOPICS);
     if (waiting.length === 0) return false;
-    const partition = this.#random.pick(waiting);
-    const messages = this.broker.read(partition, 1 + this.#random.int(5));
-    const index = this.#random.int(ENVIRONMENTS);
+    const first = this.random.pick(waiting);
+    const second = waiting.find(({ topic, index }) => topic === first.topic && index !== first.index);
+    const partitions = second && this.random.chance(0.2) ? [first, second] : [first];
+    const taken = partitions.map((partition) =>
+      this.broker.take(partition, 1 + this.random.int(this.#parts.maxBatch)),
+    );
+    const messages = taken.flatMap((each) => each.messages);
+    const runIds = messages.map(({ key }) => key);
+    if (new Set(runIds).size > 1) this.count('batch of several runs');
+    if (new Set(runIds).size < runIds.length) this.count('batch with several records of a run');
+    const index = this.random.int(ENVIRONMENTS);
     const environment = this.#environments[index] as Environment;
-    this.#crashAt = !this.isCalm && this.#random.chance(0.2) ? this.#random.pick(CRASH_POINTS) : null;
-    const what = messages.map(({ key, value }) => `${value.message_type} ${key}`).join(', ');
-    this.#say(`executor ${index}${this.#crashAt === null ? '' : `, dies at ${this.#crashAt}`}: ${what}`);
+    this.#crashAt = this.chance(0.2) ? this.random.pick(CRASH_POINTS) : null;
+    const what = messages.map(({ value }) => tell(value)).join(', ');
+    this.say(
+      `executor ${index}${this.#crashAt === null ? '' : `, dies at ${this.#crashAt}`}: ${what}`,
+      runIds,
+    );
     try {
-      await environment.handle(this.broker.eventOf(partition, messages));
+      await environment.handle(this.broker.eventOf(taken));
       this.#die('offsets');
-      this.broker.commit(partition, messages.length);
+      for (const each of taken) this.broker.commit(each);
     } catch (error) {
-      if (!(error instanceof Crash)) throw error;
-      this.#environments[index] = this.#coldStart();
+      this.#survive(error, index);
     } finally {
       this.#crashAt = null;
     }
     return true;
   }
 
-  /** One invocation of the bridge: a task or two. */
-  async invokeBridge(): Promise<boolean> {
-    const waiting = this.broker.waiting(BRIDGE_TOPICS);
-    if (waiting.length === 0) return false;
-    const partition = this.#random.pick(waiting);
-    const messages = this.broker.read(partition, 1 + this.#random.int(2));
-    try {
-      for (const { value } of messages) await this.#carryOut(value as unknown as AgentTask);
-    } catch (error) {
-      this.#say(`bridge: ${(error as Error).message}`);
-      return true;
-    }
-    if (!this.#chance(0.05)) this.broker.commit(partition, messages.length);
-    return true;
-  }
-
   /** @returns whether there was anything to do. */
   async invokeTimekeeper(): Promise<boolean> {
-    const fired = this.#fireDueTimes();
-    return (await this.#publishLeftBehind()) || fired;
+    const fired = this.#timekeeper.fireDueTimes();
+    return (await this.#timekeeper.publishLeftBehind()) || fired;
   }
 
   rebalance(): void {
-    this.broker.rewind([...EXECUTOR_TOPICS, ...BRIDGE_TOPICS]);
+    this.broker.rewind([...EXECUTOR_TOPICS, AGENT_TOPIC], this.random.chance(0.1) ? 40 : 4);
   }
 
-  #fireDueTimes(): boolean {
-    const { store, now } = this;
-    const dueRuns = [...store.runs.values()].filter(({ run }) => isOpenRun(run) && isDue(run.wakeAt, now));
-    const dueAttempts = [...store.attempts.values()].filter(
-      ({ attempt }) => isOpenAttempt(attempt) && isDue(attempt.wakeAt, now),
-    );
-    const wake = (runId: string, stepExecutionId: string | null): Message => {
-      const timestamp = new Date(now).toISOString();
-      const value = { message_type: 'wake', run_id: runId, step_execution_id: stepExecutionId, timestamp };
-      return { topic: topics.stepRequests, key: runId, value };
-    };
-    if (dueRuns.length + dueAttempts.length === 0) return false;
-    try {
-      this.broker.publish([
-        ...dueRuns.map(({ run }) => wake(run.runId, null)),
-        ...dueAttempts.map(({ runId, attempt }) => wake(runId, attempt.stepExecutionId)),
-      ]);
-    } catch {
-      return true;
-    }
-    // Published and not committed: they fire again.
-    if (this.#chance(0.05)) return true;
-    const wakeAt = now + LEASE_MS;
-    for (const row of dueRuns) store.runs.set(row.run.runId, { ...row, run: { ...row.run, wakeAt } });
-    for (const row of dueAttempts)
-      store.attempts.set(row.attempt.stepExecutionId, { ...row, attempt: { ...row.attempt, wakeAt } });
-    return true;
-  }
-
-  async #publishLeftBehind(): Promise<boolean> {
-    const left = [...this.store.outbox.values()].filter(
-      ({ createdAt }) => createdAt < this.now - LEFT_BEHIND_MS,
-    );
-    if (left.length === 0) return false;
-    const entries = await routeTasks(
-      left.map(({ entry }) => entry),
-      this.store.routes,
-    );
-    try {
-      this.broker.publish(entries.flatMap((entry) => withPlans(entry, this.store.versions).messages));
-    } catch {
-      return true;
-    }
-    if (!this.#chance(0.05)) this.store.removeOutbox(left.map(({ entry }) => entry.id));
-    return true;
-  }
-
-  /** What the bridge and the agent behind it do with one task. */
-  async #carryOut(task: AgentTask): Promise<void> {
-    const { run_id: runId, step_execution_id: stepExecutionId, attempt } = task;
-    const row = this.store.attempts.get(stepExecutionId);
-    if (row?.attempt.status !== 'RUNNING' || row.attempt.acceptedAt !== null) return;
-    const outcome = this.#agentSays(this.runs.get(runId) as SimulatedRun, task);
-    const publish = async () => {
-      const answer =
-        outcome.status === 'completed' ? { output_data: outcome.output } : errorOf(outcome.error);
-      const value = {
-        message_type: 'agent_result',
-        run_id: runId,
-        step_execution_id: stepExecutionId,
-        attempt,
-        status: outcome.status,
-        ...answer,
-        result_token: task.result_token,
-      };
-      this.broker.publish([{ topic: topics.results, key: runId, value: value as unknown as JsonObject }]);
-    };
-    // The task is lost with an invocation that took it, or the answer on its way.
-    if (this.#chance(0.03)) return this.#say(`lost: the task of ${task.step_id} ${stepExecutionId}`);
-    if (this.#chance(0.1)) return this.#callBackLater(task, outcome);
-    if (this.#chance(0.1)) {
-      const deliver = () => publish().catch(() => {});
-      this.#later.push({ at: this.now + this.#random.int(7_200_000), deliver });
-      return;
-    }
-    await publish();
-    if (this.#chance(0.05)) await publish();
-  }
-
-  #agentSays(run: SimulatedRun, { step_id, input_data }: AgentTask): AgentOutcome {
-    if (step_id === run.workflow.brokenStep && !run.isHealed) {
-      return { status: 'failed', error: { code: 'BROKEN', message: 'never', retryable: false } };
-    }
-    if (this.#chance(0.15)) {
-      const error = { code: 'BUSY', message: 'later', retryable: true };
-      const retry_after_ms = this.#random.int(20_000);
-      return {
-        status: 'failed',
-        error: this.#random.chance(0.5) ? error : { ...error, ...{ retry_after_ms } },
-      };
-    }
-    return { status: 'completed', output: answerTo(input_data as JsonObject) };
-  }
-
-  /** 202: the agent calls back later by the API, or never. */
-  #callBackLater(
-    { run_id: runId, step_execution_id: stepExecutionId }: AgentTask,
-    outcome: AgentOutcome,
-  ): void {
-    const row = this.store.attempts.get(stepExecutionId);
-    if (row === undefined) return;
-    const deadlineAt = this.now + 600_000;
-    const attempt = { ...row.attempt, acceptedAt: this.now, deadlineAt, wakeAt: deadlineAt };
-    this.store.attempts.set(stepExecutionId, { ...row, attempt });
-    if (this.#random.chance(0.2)) return;
-    const deliver = async () => {
-      const event = { type: 'agent_answered', stepExecutionId, attempt: null, logs: null, outcome } as const;
-      await this.#living(({ decideBatch }) => decideBatch([{ runId, event }]));
-    };
-    this.#later.push({ at: this.now + this.#random.int(900_000), deliver });
+  /** A topic's consumer is held up, or goes on. */
+  stall(): void {
+    const topic = this.random.pick([...EXECUTOR_TOPICS, AGENT_TOPIC]);
+    if (!this.broker.stalled.delete(topic)) this.broker.stalled.add(topic);
   }
 
   #coldStart(): Environment {
-    const skewMs = this.#random.int(20_000) - 10_000;
+    const { disguise, maxSkewMs, newPlans } = this.#parts;
+    const skewMs = this.random.int(2 * maxSkewMs) - maxSkewMs;
     const publishEntries = this.#publishEntries();
     const decideBatch = createDecideBatch({
-      store: this.store,
-      plans: new PlanCache(planDefaults),
+      store: disguise ? disguise(this.store) : this.store,
+      plans: newPlans(),
       topics,
       tokens: { resultToken: (id) => `token-of-${id}` },
       clock: { now: () => this.now + skewMs },
-      draws: { id: () => this.#id(), jitter: () => this.#random.next() },
+      draws: { id: () => this.id(), jitter: () => this.random.next() },
       publishCommitted: async (committed, routes) => {
         const [entry] = (await routeTasks([committed], routes)) as [OutboxEntry];
         this.#die('publish');
         if (this.#crashAt === 'half-published') {
-          const messages = entry.messages.slice(0, this.#random.int(entry.messages.length + 1));
-          if (!this.broker.isAway) this.broker.publish(messages);
+          this.broker.publishSome(entry.messages);
           this.#die('half-published');
         }
         await publishEntries([entry]);
@@ -431,12 +291,31 @@ export class World {
       deadLetterTopic: topics.deadLetter,
       countDeadLetters: async () => {},
       clock: { now: () => this.now },
-      log: { debug() {}, warn() {} },
+      log: {
+        debug: (_message, { run_id, event, code }) => {
+          this.count(`refused: ${code}`);
+          this.say(`refused ${event}: ${code}`, [`${run_id}`]);
+        },
+        warn() {},
+      },
     });
-    return { decideBatch, handle };
+    const heartbeats = { beat: async (_runId: string, id: string) => this.#beat(id) };
+    return { decideBatch, changeRun: createChangeRun(decideBatch, heartbeats), handle };
   }
 
-  #publishEntries() {
+  /** As persistence/agent-calls.ts. */
+  #beat(stepExecutionId: string): boolean {
+    const row = this.store.attempts.get(stepExecutionId);
+    if (row?.attempt.status !== 'RUNNING') return false;
+    const { acceptedAt, deadlineAt, heartbeatMs } = row.attempt;
+    if (acceptedAt === null || heartbeatMs === null || deadlineAt === null) return true;
+    const heartbeatDueAt = this.now + heartbeatMs;
+    const attempt = { ...row.attempt, heartbeatDueAt, wakeAt: Math.min(deadlineAt, heartbeatDueAt) };
+    this.store.attempts.set(stepExecutionId, { ...row, attempt });
+    return true;
+  }
+
+  #publishEntries(): PublishEntries {
     return createPublishEntries({
       publisher: { publish: async (messages) => this.broker.publish(messages) },
       outbox: {
@@ -448,57 +327,62 @@ export class World {
     });
   }
 
-  /** An invocation that does not die: its caller would ask again. */
-  #living<T>(work: (environment: Environment) => Promise<T>): Promise<T> {
-    return work(this.#environments[this.#random.int(ENVIRONMENTS)] as Environment);
+  /** I7: what the timekeeper makes up for. Not twice of one attempt: that is its end. */
+  #loses({ value }: Message): boolean {
+    const { message_type: type, run_id, step_execution_id, attempt } = value;
+    // Whose plan nobody else has, and what a run tells its parent once.
+    const isOnly = type === 'execution_request' ? !('input_data' in value) : attempt === undefined;
+    const isMadeUpFor =
+      type === 'agent_result' || type === 'execution_request'
+        ? !isOnly
+        : REPEATED_BY_THE_TIMEKEEPER.has(`${type}`);
+    if (!isMadeUpFor || !this.chance(0.02)) return false;
+    const what = `${run_id} ${step_execution_id}`;
+    if (this.#lost.has(what)) return false;
+    this.#lost.add(what);
+    this.count(`lost: ${type}`);
+    this.say(`lost: ${tell(value)}`, [`${run_id}`]);
+    return true;
   }
 
-  #add(runId: string, workflow: WorkflowModel, n: number): void {
-    const run = { runId, workflow, faultFree: faultFree(workflow, n), isHealed: false, lastCommand: null };
-    this.runs.set(runId, run);
-    this.#say(`started ${runId}: ${workflow.stepIds.length} steps, broken: ${workflow.brokenStep}`);
+  #reach(point: StorePoint): void {
+    if (this.#isSpared) return;
+    this.#die(point);
+    if (point === 'begin' && this.chance(0.01)) throw failure('DATABASE_UNAVAILABLE');
+    if (point !== 'save') return;
+    if (this.chance(0.02)) throw failure('TRANSACTION_CONFLICT');
+    // It waits for no run's lock.
+    if (this.chance(0.03)) this.#timekeeper.fireDueTimes();
   }
 
   #die(point: CrashPoint | StorePoint): void {
-    if (this.#crashAt !== null && this.#crashAt === point) throw new Crash(`died at ${point}`);
+    if (this.#crashAt === null || this.#crashAt !== point) return;
+    this.count(`died at ${point}`);
+    throw new Crash(`died at ${point}`);
   }
 
-  #chance(probability: number): boolean {
-    return !this.isCalm && this.#random.chance(probability);
-  }
-
-  #clock() {
-    const skewMs = this.#random.int(2_000) - 1_000;
-    return { now: () => this.now + skewMs };
-  }
-
-  #timestamp(): string {
-    return new Date(this.now).toISOString();
-  }
-
-  /** Ids in no order: nothing may hang on it. */
-  #id(): string {
-    this.#ids++;
-    return `${Math.imul(this.#ids, 0x9e3779b1) >>> 0}-${this.#ids}`;
-  }
-
-  #say(what: string): void {
-    this.trace.push(`${new Date(this.now).toISOString()} ${what}`);
+  /** What an invocation may end with; the caller, or the mapping, comes again. */
+  #survive(error: unknown, index: number): void {
+    if (error instanceof Crash) this.#environments[index] = this.#coldStart();
+    else if (!(error instanceof Error && 'code' in error) || !PASSING.has(error.code)) throw error;
   }
 }
 
-function definitionOf(input: object): WorkflowDefinition {
-  const parsed = parseDefinition(input);
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.definition;
-}
+const REPEATED_BY_THE_TIMEKEEPER = new Set(['agent_task', 'step_request', 'wake']);
 
-function errorOf({ code, message, retryable, retryAfterMs }: AgentFailure) {
-  return {
-    error: { code, message, retryable, ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }) },
-  };
-}
+const PASSING = new Set<unknown>(['DATABASE_UNAVAILABLE', 'TRANSACTION_CONFLICT']);
 
-function isDue(wakeAt: number | null, now: number): boolean {
-  return wakeAt !== null && wakeAt <= now;
+/** Who asked, where it does not matter. */
+export const AUDIT: AuditEntry = {
+  userId: 'ann',
+  apiKeyId: null,
+  communityId: null,
+  action: 'simulated',
+  requestId: 'r',
+  sourceAddress: null,
+};
+
+function tell(value: Message['value']): string {
+  const { message_type, run_id, step_execution_id } = value;
+  return `${message_type} ${run_id} ${step_execution_id ?? ''}`.trimEnd();
 }

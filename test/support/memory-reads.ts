@@ -30,7 +30,7 @@ export function readAttempts(tables: MemoryTables, query: AttemptQuery): Map<str
   };
   const openOf = (runId: string) => all.filter((row) => row.runId === runId && isOpenAttempt(row.attempt));
   const addLast = (rows: readonly AttemptRow[]) => {
-    const [last] = rows.toSorted((a, b) => b.attempt.createdAt - a.attempt.createdAt);
+    const [last] = rows.toSorted((a, b) => inOrder(b, a));
     add([last]);
     if (last && last.attempt.childRunId !== null) inputs.add(last.attempt.stepExecutionId);
   };
@@ -47,7 +47,7 @@ export function readAttempts(tables: MemoryTables, query: AttemptQuery): Map<str
     const waiting = openOf(runId).filter(
       ({ attempt }) => attempt.status === 'RUNNING' && attempt.signalName === name,
     );
-    add(waiting.sort((a, b) => a.attempt.createdAt - b.attempt.createdAt).slice(0, count));
+    add(waiting.sort(inOrder).slice(0, count));
   }
   for (const runId of query.lastOf) {
     const scopes = ['', ...unfinishedOf(tables, runId).map(({ scope }) => scope)];
@@ -69,6 +69,11 @@ export function readAttempts(tables: MemoryTables, query: AttemptQuery): Map<str
       return [runId, { ...attempt, inputData, outputData: null, error, logs: null }];
     }),
   );
+}
+
+/** order by created_at, id */
+function inOrder({ attempt: a }: AttemptRow, { attempt: b }: AttemptRow): number {
+  return a.createdAt - b.createdAt || (a.stepExecutionId < b.stepExecutionId ? -1 : 1);
 }
 
 function joinsOf({ joins }: MemoryTables, runId: string): Join[] {

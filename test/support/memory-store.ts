@@ -5,11 +5,21 @@ import type { WorkflowDefinition } from '../../shared/definition/workflow-defini
 import type { JsonObject } from '../../shared/engine/json.ts';
 import type { Attempt } from '../../shared/engine/state.ts';
 import { readAttempts, readData, readJoins } from './memory-reads.ts';
-import { attemptsOf, copyOf, emptyTables, failure, PENDING_RUN, stored } from './memory-tables.ts';
+import {
+  attemptsOf,
+  begin,
+  commit,
+  emptyTables,
+  failure,
+  PENDING_RUN,
+  rollback,
+  stored,
+  type Written,
+} from './memory-tables.ts';
 import { writeChanges } from './memory-writes.ts';
 
 /** Where a test may look, throw or wait: between any two steps of a transaction. */
-export type StorePoint = keyof RunTransaction | 'begin' | 'commit' | 'committed';
+export type StorePoint = keyof RunTransaction | 'begin' | 'commit';
 
 /**
  * The engine's tables in memory, as the SQL treats them: a transaction sees what was committed before it, a rollback leaves
@@ -17,7 +27,7 @@ export type StorePoint = keyof RunTransaction | 'begin' | 'commit' | 'committed'
  * one another, as those on the same runs do under their locks.
  */
 export class MemoryStore implements RunStore, NewRuns {
-  #tables = emptyTables();
+  readonly #tables = emptyTables();
   readonly routes = new Map<string, AgentRoute>();
   /** What was asked, in order, since the last `forget`. */
   readonly asked: StorePoint[] = [];
@@ -25,6 +35,8 @@ export class MemoryStore implements RunStore, NewRuns {
   #turn: Promise<unknown> = Promise.resolve();
   /** Called at every point; what it throws, the transaction throws. */
   onPoint: (point: StorePoint) => void = () => {};
+  /** Called after each commit. */
+  onCommitted: (written: Written) => void = () => {};
 
   constructor(now: () => number) {
     this.#now = now;
@@ -44,6 +56,10 @@ export class MemoryStore implements RunStore, NewRuns {
 
   get children() {
     return this.#tables.children;
+  }
+
+  get data() {
+    return this.#tables.data;
   }
 
   get signals() {
@@ -67,12 +83,21 @@ export class MemoryStore implements RunStore, NewRuns {
   }
 
   transaction<T>(work: (transaction: RunTransaction) => Promise<T>): Promise<T> {
-    const result = this.#turn.then(() => this.#run(work));
-    this.#turn = result.catch(() => {});
-    return result;
+    return this.#atomically(async () => {
+      this.#at('begin');
+      const left: Promise<unknown>[] = [];
+      const result = await work(this.#statements(left));
+      await Promise.all(left);
+      this.#at('commit');
+      return result;
+    });
   }
 
-  async insert(run: NewRun): Promise<null> {
+  insert(run: NewRun): Promise<null> {
+    return this.#atomically(async () => this.#insert(run));
+  }
+
+  #insert(run: NewRun): null {
     if (this.runs.has(run.runId)) throw failure('UNIQUE_VIOLATION');
     this.runs.set(run.runId, {
       run: { ...PENDING_RUN, runId: run.runId, wakeAt: run.wakeAt.getTime() },
@@ -105,22 +130,21 @@ export class MemoryStore implements RunStore, NewRuns {
     return attemptsOf(this.#tables, runId);
   }
 
-  async #run<T>(work: (transaction: RunTransaction) => Promise<T>): Promise<T> {
-    const before = this.#tables;
-    this.#tables = copyOf(before);
-    try {
-      this.#at('begin');
-      const left: Promise<unknown>[] = [];
-      const result = await work(this.#statements(left));
-      await Promise.all(left);
-      this.#at('commit');
-      return result;
-    } catch (error) {
-      this.#tables = before;
-      throw error;
-    } finally {
-      this.onPoint('committed');
-    }
+  /** All of it or nothing, after what was begun before. */
+  #atomically<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(async () => {
+      begin(this.#tables);
+      try {
+        const done = await work();
+        this.onCommitted(commit(this.#tables));
+        return done;
+      } catch (error) {
+        rollback(this.#tables);
+        throw error;
+      }
+    });
+    this.#turn = result.catch(() => {});
+    return result;
   }
 
   #at(point: StorePoint): void {
@@ -194,6 +218,11 @@ export class MemoryStore implements RunStore, NewRuns {
 
   async #loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>> {
     this.#at('loadAgentRoutes');
+    return this.routesOf(names);
+  }
+
+  /** The owner's own before everybody's. */
+  routesOf(names: readonly AgentName[]): ReadonlyMap<string, AgentRoute> {
     const routes = new Map<string, AgentRoute>();
     for (const agent of names) {
       const route = this.routes.get(agentKey(agent)) ?? this.routes.get(agentKey({ ...agent, owner: null }));

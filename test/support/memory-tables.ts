@@ -18,41 +18,105 @@ export interface OutboxRow {
   readonly createdAt: number;
 }
 
+/** A table that knows, while a transaction is open, what the rows that it wrote were before. */
+export class Table<Row> extends Map<string, Row> {
+  #before: Map<string, Row | undefined> | null = null;
+
+  begin(): void {
+    this.#before = new Map();
+  }
+
+  /** @returns the rows that were written as they were; undefined where there was none. */
+  commit(): ReadonlyMap<string, Row | undefined> {
+    const before = this.#before ?? new Map<string, Row | undefined>();
+    this.#before = null;
+    return before;
+  }
+
+  rollback(): void {
+    for (const [key, row] of this.commit()) {
+      if (row === undefined) this.delete(key);
+      else this.set(key, row);
+    }
+  }
+
+  override set(key: string, row: Row): this {
+    this.#remember(key);
+    return super.set(key, row);
+  }
+
+  override delete(key: string): boolean {
+    this.#remember(key);
+    return super.delete(key);
+  }
+
+  #remember(key: string): void {
+    if (this.#before?.has(key) === false) this.#before.set(key, this.get(key));
+  }
+}
+
 /** The engine's tables. Those without an id of their own have the run's id and a second key, together (`keyOf`). */
 export interface MemoryTables {
-  readonly runs: Map<string, RunRow>;
-  readonly attempts: Map<string, AttemptRow>;
+  readonly runs: Table<RunRow>;
+  readonly attempts: Table<AttemptRow>;
   /** By path. */
-  readonly joins: Map<string, { readonly runId: string; readonly join: Join }>;
+  readonly joins: Table<{ readonly runId: string; readonly join: Join }>;
   /** By scope. */
-  readonly children: Map<string, { readonly runId: string; readonly child: Child }>;
+  readonly children: Table<{ readonly runId: string; readonly child: Child }>;
   /** By scope. */
-  readonly data: Map<string, { readonly variables: Json; readonly error: JsonObject | null }>;
+  readonly data: Table<{
+    readonly runId: string;
+    readonly variables: Json;
+    readonly error: JsonObject | null;
+  }>;
   /** By id. */
-  readonly signals: Map<string, { readonly runId: string; readonly signal: Signal }>;
-  readonly outbox: Map<string, OutboxRow>;
-  readonly versions: Map<string, { readonly definition: WorkflowDefinition; readonly version: number }>;
+  readonly signals: Table<{ readonly runId: string; readonly signal: Signal }>;
+  readonly outbox: Table<OutboxRow>;
+  readonly versions: Table<{ readonly definition: WorkflowDefinition; readonly version: number }>;
   /** By owner, oldest version first. */
-  readonly workflows: Map<string, readonly StartableWorkflow[]>;
+  readonly workflows: Table<readonly StartableWorkflow[]>;
 }
+
+/** What a transaction wrote, by table: the rows as they were before it. */
+export type Written = {
+  readonly [Name in keyof MemoryTables]: ReturnType<MemoryTables[Name]['commit']>;
+};
 
 export function emptyTables(): MemoryTables {
   return {
-    runs: new Map(),
-    attempts: new Map(),
-    joins: new Map(),
-    children: new Map(),
-    data: new Map(),
-    signals: new Map(),
-    outbox: new Map(),
-    versions: new Map(),
-    workflows: new Map(),
+    runs: new Table(),
+    attempts: new Table(),
+    joins: new Table(),
+    children: new Table(),
+    data: new Table(),
+    signals: new Table(),
+    outbox: new Table(),
+    versions: new Table(),
+    workflows: new Table(),
   };
 }
 
-export function copyOf(tables: MemoryTables): MemoryTables {
-  const copies = Object.entries(tables).map(([name, table]) => [name, new Map(table)]);
-  return Object.fromEntries(copies) as MemoryTables;
+export function begin(tables: MemoryTables): void {
+  for (const table of Object.values(tables)) table.begin();
+}
+
+export function rollback(tables: MemoryTables): void {
+  for (const table of Object.values(tables)) table.rollback();
+}
+
+export function commit({ runs, attempts, joins, children, ...others }: MemoryTables): Written {
+  const { data, signals, outbox, versions, workflows } = others;
+  return {
+    runs: runs.commit(),
+    attempts: attempts.commit(),
+    joins: joins.commit(),
+    children: children.commit(),
+    data: data.commit(),
+    signals: signals.commit(),
+    outbox: outbox.commit(),
+    versions: versions.commit(),
+    workflows: workflows.commit(),
+  };
 }
 
 export const PENDING_RUN: Run = {

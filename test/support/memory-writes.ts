@@ -52,13 +52,23 @@ function writeAttempts({ attempts }: MemoryTables, { closed, continued, opened }
     };
     attempts.set(id, { ...row, attempt });
   }
-  const uniqueOf = ({ runId, attempt }: AttemptRow) =>
-    JSON.stringify([runId, attempt.scope, attempt.stepId, attempt.visit, attempt.attempt]);
   for (const row of opened) {
-    for (const other of attempts.values())
-      if (other.runId === row.runId && uniqueOf(other) === uniqueOf(row)) throw failure('UNIQUE_VIOLATION');
+    if (attempts.has(row.attempt.stepExecutionId)) throw failure('UNIQUE_VIOLATION');
+    for (const other of attempts.values()) if (isSameAttempt(other, row)) throw failure('UNIQUE_VIOLATION');
     attempts.set(row.attempt.stepExecutionId, stored(row));
   }
+}
+
+/** unique (run_id, scope, step_id, visit, attempt) */
+function isSameAttempt(one: AttemptRow, other: AttemptRow): boolean {
+  const [{ attempt: a }, { attempt: b }] = [one, other];
+  return (
+    one.runId === other.runId &&
+    a.stepId === b.stepId &&
+    a.visit === b.visit &&
+    a.attempt === b.attempt &&
+    a.scope === b.scope
+  );
 }
 
 function writeRuns({ runs }: MemoryTables, { advanced, changed, runsStarted }: Changes): void {
@@ -112,6 +122,7 @@ function writeScopes(
     const key = keyOf(runId, scope);
     const is = tables.data.get(key);
     tables.data.set(key, {
+      runId,
       variables: stored(variables ?? is?.variables ?? null),
       error: stored(error ?? is?.error ?? null),
     });

@@ -87,7 +87,12 @@ export const workflow: StepBehaviour<ChildWorkflowStep> = {
     });
     draft.put(waiting);
     draft.announce(waiting);
-    draft.effects.push({ type: 'retry_child', childRunId, stepExecutionId: waiting.stepExecutionId });
+    draft.effects.push({
+      type: 'retry_child',
+      childRunId,
+      stepExecutionId: waiting.stepExecutionId,
+      previousStepExecutionId: failed.stepExecutionId,
+    });
     return true;
   },
 

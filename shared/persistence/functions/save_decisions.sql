@@ -2,50 +2,52 @@
 -- raises SL001 and nothing of the transaction stays. What the caller's documents lack is null, so that code of another version
 -- may run beside this one.
 --
--- Row by row, by the key: a plan that Postgres keeps was made when the table had another size, and only the look-up of one key
--- is right at every size. `is not distinct from` is what no index can serve, so that none but the key's is chosen.
+-- One statement for all rows of a kind: to begin one costs as much as to write ten rows, for the conditions of indexes, triggers
+-- and constraints are read anew each time. A plan that Postgres keeps was made when the table had another size, so that there must
+-- be no other than to look up one key after the other. `= any(array[…])` is a key for an index, and nothing that could be joined
+-- by hash or in order; `is not distinct from` is for no index at all.
 create or replace function save_decisions(
     closed json, continued json, opened json, advanced json, changed json, joins json, children json, data json,
     signals_kept json, signals_taken json, runs_started json, outbox_id uuid, messages json
 ) returns void language plpgsql
-set plan_cache_mode = force_generic_plan set enable_seqscan = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set stepline.counts_runs = 'at_once'
 as $$
 declare
-    change record;
+    written integer;
+    inserted integer;
+    counted_ids text[];
+    counted_before counted_run[];
 begin
     if closed is not null then
-        for change in select * from json_to_recordset(closed) as v (
+        update step_executions as s
+           set status = v.status, output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
+               logs = v.logs, completed_at = v.completed_at,
+               -- Of a step that began and ended at once.
+               input_data = coalesce(s.input_data, v.input_data), started_at = coalesce(s.started_at, v.started_at),
+               child_run_id = coalesce(v.child_run_id, s.child_run_id),
+               due_at = null, heartbeat_due_at = null, wake_at = null
+          from json_to_recordset(closed) as v (
             id uuid, status text, input_data jsonb, output_data jsonb, error_message text, error_code text, logs jsonb,
             started_at timestamptz, completed_at timestamptz, child_run_id text
-        ) loop
-            update step_executions as s
-               set status = change.status, output_data = change.output_data, error_message = change.error_message,
-                   error_code = change.error_code, logs = change.logs, completed_at = change.completed_at,
-                   -- Of a step that began and ended at once.
-                   input_data = coalesce(s.input_data, change.input_data),
-                   started_at = coalesce(s.started_at, change.started_at),
-                   child_run_id = coalesce(change.child_run_id, s.child_run_id),
-                   due_at = null, heartbeat_due_at = null, wake_at = null
-             where s.id = change.id
-               and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
-            if not found then perform refuse_stale('step execution', change.id::text); end if;
-        end loop;
+          )
+         where s.id = any(array[v.id]) and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+        get diagnostics written = row_count;
+        if written < json_array_length(closed) then perform refuse_stale_attempts(closed); end if;
     end if;
     if continued is not null then
-        for change in select * from json_to_recordset(continued) as v (
+        update step_executions as s
+           set status = v.status, input_data = coalesce(s.input_data, v.input_data), started_at = v.started_at, due_at = v.due_at,
+               deadline_at = v.deadline_at, heartbeat_ms = v.heartbeat_ms, heartbeat_due_at = v.heartbeat_due_at,
+               republished_at = v.republished_at, signal_name = v.signal_name, child_run_id = v.child_run_id, wake_at = v.wake_at
+          from json_to_recordset(continued) as v (
             id uuid, status text, input_data jsonb, started_at timestamptz, due_at timestamptz, deadline_at timestamptz,
             heartbeat_ms bigint, heartbeat_due_at timestamptz, republished_at timestamptz, signal_name text, child_run_id text,
             wake_at timestamptz
-        ) loop
-            update step_executions as s
-               set status = change.status, input_data = coalesce(s.input_data, change.input_data),
-                   started_at = change.started_at, due_at = change.due_at, deadline_at = change.deadline_at,
-                   heartbeat_ms = change.heartbeat_ms, heartbeat_due_at = change.heartbeat_due_at, republished_at = change.republished_at,
-                   signal_name = change.signal_name, child_run_id = change.child_run_id, wake_at = change.wake_at
-             where s.id = change.id
-               and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
-            if not found then perform refuse_stale('step execution', change.id::text); end if;
-        end loop;
+          )
+         where s.id = any(array[v.id]) and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+        get diagnostics written = row_count;
+        if written < json_array_length(continued) then perform refuse_stale_attempts(continued); end if;
     end if;
     if opened is not null then
         insert into step_executions (
@@ -66,66 +68,74 @@ begin
           );
     end if;
     if advanced is not null then
-        for change in select * from json_to_recordset(advanced) as v (run_id text, sequence bigint, steps_started integer) loop
-            -- The sequence only grows: an update from a state that is no longer the last one touches no row.
-            update workflow_runs as r
-               set sequence = change.sequence, steps_started = change.steps_started, updated_at = now()
-             where r.run_id = change.run_id and r.sequence < change.sequence and r.status is not distinct from 'RUNNING';
-            if not found then perform refuse_stale('run', change.run_id); end if;
-        end loop;
+        -- The sequence only grows: an update from a state that is no longer the last one touches no row.
+        update workflow_runs as r
+           set sequence = v.sequence, steps_started = v.steps_started, updated_at = now()
+          from json_to_recordset(advanced) as v (run_id text, sequence bigint, steps_started integer)
+         where r.run_id = any(array[v.run_id]) and r.sequence < v.sequence and r.status is not distinct from 'RUNNING';
+        get diagnostics written = row_count;
+        if written < json_array_length(advanced) then perform refuse_stale_runs(advanced); end if;
     end if;
     if changed is not null then
-        for change in select * from json_to_recordset(changed) as v (
+        counted_ids := array(select v.run_id from json_to_recordset(changed) as v (run_id text));
+        counted_before := array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids));
+        update workflow_runs as r
+           set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
+               output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
+               error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
+               cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at, paused_at = v.paused_at,
+               held_by = case when v.paused_at is not null then coalesce(v.held_by, r.held_by) end,
+               steps_started = v.steps_started, timeout_at = v.timeout_at, revisits = v.revisits,
+               parent_step_execution_id = coalesce(v.parent_step_execution_id, r.parent_step_execution_id),
+               wake_at = v.wake_at, workflow_version_id = v.workflow_version_id,
+               version = coalesce(v.version, r.version), workflow_id = coalesce(v.workflow_id, r.workflow_id),
+               updated_at = now()
+          from json_to_recordset(changed) as v (
             run_id text, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
             error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
             cancelled_by text, cancel_reason text, retried_at timestamptz, paused_at timestamptz, steps_started integer,
             timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz, held_by text,
             workflow_version_id uuid, version integer, workflow_id text
-        ) loop
-            update workflow_runs as r
-               set status = change.status, sequence = change.sequence, started_at = change.started_at, completed_at = change.completed_at,
-                   output_data = change.output_data, error_message = change.error_message, error_code = change.error_code,
-                   error_step_id = change.error_step_id, error_attempt = change.error_attempt, cancelled_at = change.cancelled_at,
-                   cancelled_by = change.cancelled_by, cancel_reason = change.cancel_reason, retried_at = change.retried_at,
-                   paused_at = change.paused_at,
-                   held_by = case when change.paused_at is not null then coalesce(change.held_by, r.held_by) end,
-                   steps_started = change.steps_started, timeout_at = change.timeout_at,
-                   revisits = change.revisits,
-                   parent_step_execution_id = coalesce(change.parent_step_execution_id, r.parent_step_execution_id),
-                   wake_at = change.wake_at, workflow_version_id = change.workflow_version_id,
-                   version = coalesce(change.version, r.version), workflow_id = coalesce(change.workflow_id, r.workflow_id),
-                   updated_at = now()
-             where r.run_id = change.run_id and r.sequence < change.sequence;
-            if not found then perform refuse_stale('run', change.run_id); end if;
-        end loop;
+          )
+         where r.run_id = any(array[v.run_id]) and r.sequence < v.sequence;
+        get diagnostics written = row_count;
+        if written < json_array_length(changed) then perform refuse_stale_runs(changed); end if;
     end if;
     if joins is not null then
-        for change in select * from json_to_recordset(joins) as v (
-            run_id text, path text, step_id text, step_execution_id text, total integer, needed integer, tolerated integer,
-            started integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text,
-            failure_message text, was_completed integer, was_failed integer
-        ) loop
-            if change.was_completed is null then
-                insert into scopes (
-                    run_id, path, step_id, step_execution_id, total, needed, tolerated, started, completed, failed, output_bytes,
-                    is_over, failure_code, failure_message
-                ) values (
-                    change.run_id, change.path, change.step_id, change.step_execution_id, change.total, change.needed,
-                    change.tolerated, change.started, change.completed, change.failed, change.output_bytes, change.is_over,
-                    change.failure_code, change.failure_message
-                );
-            else
-                -- A child counts once: the counters are as they were when it was counted in.
-                update scopes as j
-                   set step_execution_id = change.step_execution_id, total = change.total, needed = change.needed,
-                       tolerated = change.tolerated, started = change.started, completed = change.completed,
-                       failed = change.failed, output_bytes = change.output_bytes, is_over = change.is_over,
-                       failure_code = change.failure_code, failure_message = change.failure_message
-                 where j.run_id = change.run_id and j.path = change.path
-                   and j.completed is not distinct from change.was_completed and j.failed is not distinct from change.was_failed;
-                if not found then perform refuse_stale('join', change.path); end if;
+        -- A child counts once: the counters are as they were when it was counted in.
+        update scopes as j
+           set step_execution_id = v.step_execution_id, total = v.total, needed = v.needed, tolerated = v.tolerated,
+               started = v.started, completed = v.completed, failed = v.failed, output_bytes = v.output_bytes,
+               is_over = v.is_over, failure_code = v.failure_code, failure_message = v.failure_message
+          from json_to_recordset(joins) as v (
+            run_id text, path text, step_execution_id text, total integer, needed integer, tolerated integer, started integer,
+            completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text, failure_message text,
+            was_completed integer, was_failed integer
+          )
+         where j.run_id = any(array[v.run_id]) and j.path = any(array[v.path]) and v.was_completed is not null
+           and j.completed is not distinct from v.was_completed and j.failed is not distinct from v.was_failed;
+        get diagnostics written = row_count;
+        if written < json_array_length(joins) then
+            insert into scopes (
+                run_id, path, step_id, step_execution_id, total, needed, tolerated, started, completed, failed, output_bytes,
+                is_over, failure_code, failure_message
+            )
+            select v.run_id, v.path, v.step_id, v.step_execution_id, v.total, v.needed, v.tolerated, v.started, v.completed,
+                   v.failed, v.output_bytes, v.is_over, v.failure_code, v.failure_message
+              from json_to_recordset(joins) as v (
+                run_id text, path text, step_id text, step_execution_id text, total integer, needed integer, tolerated integer,
+                started integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text,
+                failure_message text, was_completed integer
+              )
+             where v.was_completed is null;
+            get diagnostics inserted = row_count;
+            if written + inserted < json_array_length(joins) then
+                perform refuse_stale('join', (
+                    select v.path from json_to_recordset(joins) as v (run_id text, path text)
+                      left join scopes j on j.run_id = v.run_id and j.path = v.path and j.xmin = pg_current_xact_id()::xid
+                     where j.run_id is null limit 1));
             end if;
-        end loop;
+        end if;
     end if;
     if children is not null then
         -- All items of a map at once, or one that goes on. What it was given stays.
@@ -155,39 +165,68 @@ begin
           );
     end if;
     if signals_taken is not null then
-        for change in select * from json_to_recordset(signals_taken) as v (run_id text, id text, taken_by text) loop
-            update signals as g set taken_by = change.taken_by
-             where g.run_id = change.run_id and g.id = change.id and coalesce(g.taken_by, '') is not distinct from '';
-            if not found then perform refuse_stale('signal', change.id); end if;
-        end loop;
+        update signals as g set taken_by = v.taken_by
+          from json_to_recordset(signals_taken) as v (run_id text, id text, taken_by text)
+         where g.run_id = any(array[v.run_id]) and g.id = any(array[v.id]) and coalesce(g.taken_by, '') is not distinct from '';
+        get diagnostics written = row_count;
+        if written < json_array_length(signals_taken) then
+            perform refuse_stale('signal', (
+                select v.id from json_to_recordset(signals_taken) as v (run_id text, id text)
+                  left join signals g on g.run_id = v.run_id and g.id = v.id and g.xmin = pg_current_xact_id()::xid
+                 where g.run_id is null limit 1));
+        end if;
     end if;
     if runs_started is not null then
-        for change in select * from json_to_recordset(runs_started) as v (
+        insert into workflow_runs (
+            id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
+            triggered_by, community_id, input_data, depth, parent_run_id, parent_step_execution_id, created_at, updated_at,
+            wake_at, paused_at, held_by
+        )
+        select v.id, v.run_id, v.workflow_id, v.workflow_name, v.workflow_definition_id, v.workflow_version_id, v.version,
+               'PENDING', p.owner, p.triggered_by, p.community_id, v.input_data, v.depth, v.parent_run_id,
+               v.parent_step_execution_id, v.created_at, v.created_at, v.wake_at,
+               (select v.created_at from workflows w
+                 where w.id = v.workflow_definition_id::uuid and w.paused_at is not null),
+               (select 'workflow' from workflows w
+                 where w.id = v.workflow_definition_id::uuid and w.paused_at is not null)
+          from json_to_recordset(runs_started) as v (
             id uuid, run_id text, workflow_id text, workflow_name text, workflow_definition_id text, workflow_version_id uuid,
             version integer, input_data jsonb, depth integer, parent_run_id text, parent_step_execution_id text,
             created_at timestamptz, wake_at timestamptz
-        ) loop
-            insert into workflow_runs (
-                id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
-                triggered_by, community_id, input_data, depth, parent_run_id, parent_step_execution_id, created_at, updated_at,
-                wake_at, paused_at, held_by
-            )
-            select change.id, change.run_id, change.workflow_id, change.workflow_name, change.workflow_definition_id,
-                   change.workflow_version_id, change.version, 'PENDING', p.owner, p.triggered_by, p.community_id,
-                   change.input_data, change.depth, change.parent_run_id, change.parent_step_execution_id,
-                   change.created_at, change.created_at, change.wake_at,
-                   case when w.id is not null then change.created_at end, case when w.id is not null then 'workflow' end
-              from workflow_runs p
-              left join workflows w on w.id = change.workflow_definition_id::uuid and w.paused_at is not null
-             where p.run_id = change.parent_run_id;
-            if not found then perform refuse_stale('run', change.parent_run_id); end if;
-        end loop;
+          )
+          join workflow_runs p on p.run_id = any(array[v.parent_run_id]);
+        get diagnostics written = row_count;
+        if written < json_array_length(runs_started) then
+            perform refuse_stale('run', (
+                select v.parent_run_id from json_to_recordset(runs_started) as v (parent_run_id text)
+                  left join workflow_runs p on p.run_id = v.parent_run_id where p.run_id is null limit 1));
+        end if;
+        counted_ids := counted_ids || array(select v.run_id from json_to_recordset(runs_started) as v (run_id text));
+    end if;
+    if counted_ids is not null then
+        perform count_runs(
+            counted_before, array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids)));
     end if;
     insert into outbox (id, messages) values (outbox_id, save_decisions.messages);
 end
 $$;
 
--- A row that is not as the transaction loaded it under lock: a defect, or somebody who writes without the lock.
+-- Rows that are not as the transaction loaded them under lock: a defect, or somebody who writes without the lock. Told is the first
+-- of those that this transaction did not write.
+create or replace function refuse_stale_attempts(attempts json) returns void language plpgsql as $$
+begin
+    perform refuse_stale('step execution', (
+        select v.id::text from json_to_recordset(attempts) as v (id uuid)
+          left join step_executions s on s.id = v.id and s.xmin = pg_current_xact_id()::xid where s.id is null limit 1));
+end
+$$;
+create or replace function refuse_stale_runs(runs json) returns void language plpgsql as $$
+begin
+    perform refuse_stale('run', (
+        select v.run_id from json_to_recordset(runs) as v (run_id text)
+          left join workflow_runs r on r.run_id = v.run_id and r.xmin = pg_current_xact_id()::xid where r.run_id is null limit 1));
+end
+$$;
 create or replace function refuse_stale(what text, id text) returns void language plpgsql as $$
 begin
     raise exception 'The % % is not as it was loaded', what, id using errcode = 'SL001';

@@ -184,7 +184,7 @@ const CALL_OF: Record<string, Call> = {
     advanced: [{ runId: `run-${n}`, sequence: 1, stepsStarted: 2 }],
   })),
   'save_decisions: changed': save((n) => ({
-    changed: [{ run: runOf(n, { sequence: 2, status: 'COMPLETED' }), versionId: null }],
+    changed: [{ run: runOf(n, { sequence: 2, status: 'COMPLETED', completedAt: 1 }), versionId: null }],
   })),
   'save_decisions: a join opened': save((n) => ({
     joins: [{ runId: `run-${n}`, join: { ...joinOf(n), path: 'other' }, before: null }],

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Database, openDatabase } from '../../../shared/persistence/database.ts';
+import { saveChanges } from '../../../shared/persistence/save-changes.ts';
+import { NO_CHANGES } from '../../support/changes.ts';
+import { run } from '../../support/engine-states.ts';
 import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts';
 
 /* The counts that lists give their totals from are those of the rows, whoever writes them and however many at once. */
@@ -100,5 +103,38 @@ describe('counts of runs', () => {
       'select count(distinct shard)::int as shards from run_counts',
     );
     expect(shards).toBeGreaterThan(1);
+  });
+
+  it('are counted once for all runs of a batch: each counter is written once', async () => {
+    const workflow = randomUUID();
+    const runIds = await insert(100, { workflow });
+    const changed = runIds.map((runId, i) => ({
+      run: run({
+        runId,
+        sequence: 1,
+        status: i % 2 ? 'COMPLETED' : 'RUNNING',
+        completedAt: i % 2 ? 1 : null,
+      }),
+      versionId: null,
+    }));
+    const [before, after] = await database.transaction(async (transaction) => {
+      const writes = () =>
+        transaction.one<{ ended: number; listed: number }>(
+          `select sum(n_tup_ins + n_tup_upd) filter (where relname = 'closed_run_counts')::int as ended,
+                  sum(n_tup_ins + n_tup_upd) filter (where relname = 'run_counts')::int as listed
+             from pg_stat_xact_user_tables`,
+        );
+      const earlier = await writes();
+      await saveChanges(transaction, { ...NO_CHANGES, changed }, { id: randomUUID(), messages: [] });
+      return [earlier, await writes()];
+    });
+    // Fewer are pending, and there are some that run and some that ended.
+    expect([after.ended - before.ended, after.listed - before.listed]).toEqual([1, 3]);
+    await expectExactCounts();
+    const { ended } = await database.one<{ ended: number }>(
+      'select sum(runs)::int as ended from closed_run_counts where workflow_definition_id = $1',
+      [workflow],
+    );
+    expect(ended).toBe(50);
   });
 });

@@ -134,6 +134,7 @@ class Builder {
           ...base,
           type: 'agent',
           input: expression(6, 'starting', number(6) % 20 ? 'object' : undefined),
+          heartbeatMs: this.#hasRaces && number(7) % 2 ? 1_000 + number(7) * 10 : null,
         };
       case 'choice': {
         const rule = (i: number) => ({

@@ -97,13 +97,13 @@ describe('a definition that something was done to', () => {
           plans.set(name, compiled(definitionOf(each), limited));
         }
       }
-      // Whoever waits for what nobody sends waits for ever, by its definition.
+      // Who waits for what nobody sends waits for ever: so it may be written.
       run(new EngineWorld(models, model, { ...FAULTS, mayTimeOut: true }, random, plans), given, true);
     };
-    assert(1_000, fc.property(sourceWorkflows({ hasRaces: true }), input, agents, chance, check));
+    assert(600, fc.property(sourceWorkflows({ hasRaces: true }), input, agents, chance, check));
     if (process.env.RUNS !== undefined) return;
-    expect(outcomes.refused).toBeGreaterThan(500);
-    expect(outcomes.taken).toBeGreaterThan(300);
+    expect(outcomes.refused).toBeGreaterThan(300);
+    expect(outcomes.taken).toBeGreaterThan(150);
   });
 });
 

@@ -211,13 +211,14 @@ export class EngineStore {
       for (const { scope, stepId } of needs.outputs) copyOne(latest, stepKey(scope, stepId), data.outputs);
       for (const { scope, stepId } of needs.visits)
         data.visits.set(stepKey(scope, stepId), visitsOf(stored, scope, stepId));
-      for (const scope of needs.children) copyOne(stored.children, scope, data.children);
+      const children = needs.children.flatMap((scope) => stored.children.get(scope) ?? []);
+      if (needs.unfinishedChildren) children.push(...unfinishedChildren(stored));
+      // What they came to is read where their join's are gathered.
+      for (const child of children) data.children.set(child.scope, { ...child, output: null });
       for (const path of needs.gathered) data.gathered.set(path, gather(stored, path));
       for (const id of needs.signalIds) copyOne(stored.signals, id, data.signals);
       for (const { name, version } of needs.workflows)
         data.workflows.set(workflowKey(name, version), this.#plans.has(name) ? startable(name) : null);
-      if (needs.unfinishedChildren)
-        for (const child of unfinishedChildren(stored)) data.children.set(child.scope, child);
     }
     const names = all.flatMap(({ signalNames }) => signalNames);
     for (const name of new Set(names)) {

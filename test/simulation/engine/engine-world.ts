@@ -203,8 +203,14 @@ export class EngineWorld {
         break;
       }
       case 'retry_child': {
-        const { childRunId, stepExecutionId: parentStepExecutionId } = effect;
-        this.#publish(childRunId, { type: 'retry_requested', parentStepExecutionId });
+        const { childRunId, stepExecutionId: parentStepExecutionId, previousStepExecutionId } = effect;
+        const previousParentStepExecutionId = previousStepExecutionId;
+        const event = {
+          type: 'retry_requested',
+          parentStepExecutionId,
+          previousParentStepExecutionId,
+        } as const;
+        this.#publish(childRunId, event);
         break;
       }
       case 'answer_parent': {

@@ -8,10 +8,11 @@ import {
   isOpenAttempt,
   isOpenRun,
   type Join,
+  type Run,
   type State,
 } from '../../../shared/engine/state.ts';
 import { itemScope } from '../../../shared/engine/view.ts';
-import { changed, type EngineStore, type StoredRun } from './engine-store.ts';
+import { changed, type StoredRun } from './engine-store.ts';
 
 /** What every decision keeps (shared/engine/decide.ts), told from it alone. */
 export function checkDecision(
@@ -65,8 +66,14 @@ function isClosed(status: Attempt['status']): boolean {
   return status !== 'PENDING' && status !== 'RUNNING';
 }
 
+/** A run with its rows. */
+export type RunRows = Pick<StoredRun, 'run' | 'plan' | 'attempts' | 'joins' | 'children'>;
+export interface AllRuns {
+  readonly runs: ReadonlyMap<string, { readonly run: Run }>;
+}
+
 /** What a run's rows keep. */
-export function checkRun(stored: StoredRun, store: EngineStore): void {
+export function checkRun(stored: RunRows, store: AllRuns): void {
   const { run } = stored;
   const open = [...stored.attempts.values()].filter(isOpenAttempt);
   if (!isOpenRun(run)) {
@@ -90,8 +97,8 @@ export function checkRun(stored: StoredRun, store: EngineStore): void {
 
 /** One open attempt in each open scope, at any depth. @returns how many attempts are open in it */
 function checkScope(
-  stored: StoredRun,
-  store: EngineStore,
+  stored: RunRows,
+  store: AllRuns,
   scope: string,
   open: ReadonlyMap<string, readonly Attempt[]>,
 ): number {
@@ -122,8 +129,8 @@ function checkScope(
 }
 
 function checkJoin(
-  stored: StoredRun,
-  store: EngineStore,
+  stored: RunRows,
+  store: AllRuns,
   container: Attempt,
   join: Join,
   open: ReadonlyMap<string, readonly Attempt[]>,
@@ -153,7 +160,7 @@ function checkJoin(
   return going.reduce((sum, { scope }) => sum + checkScope(stored, store, scope, open), 0);
 }
 
-function checkStepsStarted({ run, plan, attempts }: StoredRun): void {
+function checkStepsStarted({ run, plan, attempts }: RunRows): void {
   const visits = new Set<string>();
   for (const { stepId, scope, visit } of attempts.values())
     if (itemScope(plan, plan.steps.get(stepId)!, scopesAround(scope)) === null)

@@ -76,8 +76,9 @@ function planStepOf(
   };
   switch (step.type) {
     case 'agent': {
+      const { heartbeatMs } = step;
       const input = expressionOf(step.input);
-      return { ...base, type: 'agent', agentName: id, input, reads: input.reads, heartbeatMs: null };
+      return { ...base, type: 'agent', agentName: 'agent', input, reads: input.reads, heartbeatMs };
     }
     case 'choice': {
       const { otherwise } = step;

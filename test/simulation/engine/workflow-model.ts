@@ -30,7 +30,7 @@ export interface StepModelBase {
 }
 
 export type StepKind =
-  | { readonly type: 'agent'; readonly input: ExpressionModel }
+  | { readonly type: 'agent'; readonly input: ExpressionModel; readonly heartbeatMs: number | null }
   | {
       readonly type: 'choice';
       readonly rules: readonly { readonly next: string; readonly when: ConditionModel }[];

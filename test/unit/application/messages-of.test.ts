@@ -87,7 +87,12 @@ describe('an effect is a message', () => {
     ],
     [
       'to retry a child, with a token of both ids',
-      { type: 'retry_child', childRunId: 'run-2', stepExecutionId: 'a-2' },
+      {
+        type: 'retry_child',
+        childRunId: 'run-2',
+        stepExecutionId: 'a-2',
+        previousStepExecutionId: 'a-1',
+      },
       {
         topic: 'workflow.step.requests',
         key: 'run-2',
@@ -95,6 +100,7 @@ describe('an effect is a message', () => {
           message_type: 'retry_request',
           run_id: 'run-2',
           step_execution_id: 'a-2',
+          previous_step_execution_id: 'a-1',
           retry_token: 'token-of-retry run-2 a-2',
           timestamp,
         },

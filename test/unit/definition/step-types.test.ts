@@ -49,17 +49,24 @@ describe('the fields of each type are checked:', () => {
     [
       'a retry where nothing can fail',
       fields({ ...pass(), retry: [] }),
-      ['steps.a.retry: unknown field of this type'],
+      [
+        'steps.a.retry: unknown field of this type, which has id, name, description, type, step_type, result, catch, output_mapping, assign, next_step',
+      ],
     ],
     [
       'a succeed that goes on',
       fields({ type: 'succeed', next_step: 'b' }, { b: pass() }),
-      ['steps.a.next_step: unknown field of this type'],
+      [
+        'steps.a.next_step: unknown field of this type, which has id, name, description, type, step_type, result, catch',
+      ],
     ],
     [
       'a fail that goes on',
       fields({ type: 'fail', error_code: 'X', next_step: 'b', catch: [] }, { b: pass() }),
-      ['steps.a.next_step: unknown field of this type', 'steps.a.catch: unknown field of this type'],
+      ['next_step', 'catch'].map(
+        (field) =>
+          `steps.a.${field}: unknown field of this type, which has id, name, description, type, step_type, error_code, error_message`,
+      ),
     ],
     ['a fail without a code', fields({ type: 'fail' }), ['steps.a.error_code: expected text']],
 

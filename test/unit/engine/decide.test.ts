@@ -447,6 +447,13 @@ describe('I4: the record of a cancellation that a retry has undone', () => {
     const { state } = made(decide(plan, cancelled, { type: 'retry_requested' }, T0 - 60_000, draws()));
     expect(state.run.retriedAt).toBe(T0 - 1_000);
   });
+
+  it('nor before another retry: what that has undone stays undone', () => {
+    const again = { ...cancelledRun, retriedAt: T0 + HOUR };
+    const cancelled = stateOf(again, [attempt({ status: 'CANCELLED' })]);
+    const { state } = made(decide(plan, cancelled, { type: 'retry_requested' }, T0, draws()));
+    expect(state.run.retriedAt).toBe(T0 + HOUR);
+  });
 });
 
 describe('an explicit retry', () => {

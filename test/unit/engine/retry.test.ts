@@ -45,9 +45,9 @@ const container = closed('m', {
   createdAt: T0 - 9_000,
   inputData: { items: 3 },
 });
-/** The first item has completed, the second failed at `second`, the third had not begun. */
+/** The first item has completed, the second failed at `second`, the third had not begun. Their outputs are not loaded. */
 const items = [
-  child('map#1/0', 0, { status: 'COMPLETED', output: 'out' }),
+  child('map#1/0', 0, { status: 'COMPLETED' }),
   child('map#1/1', 1, { status: 'FAILED', error: { code: 'BAD', message: 'no' } }),
 ];
 const failure = { code: 'BAD', message: 'no' };
@@ -180,10 +180,13 @@ describe('a retry from a step', () => {
     expect(needsOf(plan, failedMap, given)).toMatchObject({
       visits: [{ scope: 'map#1/0', stepId: 'second' }],
       children: ['map#1/0'],
+      gathered: ['map#1'],
       unfinishedChildren: true,
     });
     const visits = new Map([['map#1/0\nsecond', 1]]);
-    const state = decided(decide(plan, { ...failedMap, visits }, given, T0, draws()));
+    const completed = { child: '0', index: 0, status: 'COMPLETED' as const, output: 'out' };
+    const loaded = { ...failedMap, visits, gathered: new Map([['map#1', [completed]]]) };
+    const state = decided(decide(plan, loaded, given, T0, draws()));
     expect(news(state)).toEqual([
       ':map 1.2 RUNNING',
       'map#1/1:second 1.2 PENDING',

@@ -79,10 +79,18 @@ describe('a record means', () => {
         message_type: 'retry_request',
         run_id: 'r1',
         step_execution_id: 'a-1',
+        previous_step_execution_id: 'a-0',
         retry_token: 'token-of-retry r1 a-1',
         timestamp,
       },
-      { runId: 'r1', event: { type: 'retry_requested', parentStepExecutionId: 'a-1' } },
+      {
+        runId: 'r1',
+        event: {
+          type: 'retry_requested',
+          parentStepExecutionId: 'a-1',
+          previousParentStepExecutionId: 'a-0',
+        },
+      },
     ],
     [
       "a wake of a run, by the database's clock",

@@ -233,6 +233,16 @@ describe('a child that is asked to go on', () => {
     expect(decide(plan, stateOf(open), asked, T0, draws())).toEqual({ ok: false, code: 'RUN_OPEN' });
   });
 
+  it('I4: stays closed where the record is of a retry before the last', () => {
+    const late = { ...asked, previousParentStepExecutionId: 'p-0' };
+    const state = stateOf({ ...failedRun, parent }, failed);
+    expect(decide(plan, state, late, T0, draws())).toEqual({ ok: false, code: 'RUN_CLOSED' });
+    const open = stateOf(run({ parent }));
+    expect(decide(plan, open, late, T0, draws())).toEqual({ ok: false, code: 'RUN_OPEN' });
+    const inTurn = { ...asked, previousParentStepExecutionId: 'p-1' };
+    expect(decided(decide(plan, state, inTurn, T0, draws())).run.parent).toEqual(answersNow);
+  });
+
   it.each([
     ['completes', events.completed, 'answer run-parent with an output'],
     ['fails', events.failed, 'answer run-parent BAD'],

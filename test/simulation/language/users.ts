@@ -1,0 +1,176 @@
+import type { RetryGiven } from '../../../shared/application/change-run.ts';
+import type { EngineEvent } from '../../../shared/engine/event.ts';
+import { isOpenRun } from '../../../shared/engine/state.ts';
+import { isEverSent, payloadOf } from '../engine/workflow-model.ts';
+import { AUDIT, type World } from '../world.ts';
+import type { Families, Liberties } from './families.ts';
+
+const MAX_COMMANDS = 8;
+
+/** Who asks for things while runs are under way: by calls of the API, which may die and are repeated then. */
+export class Users {
+  /** Runs that somebody asked to be cancelled. */
+  readonly cancelled = new Set<string>();
+  readonly #world: World;
+  readonly #families: Families;
+  readonly #liberties: Liberties;
+  readonly #signals: { readonly runId: string; readonly id: string; readonly name: string }[] = [];
+  #commands = 0;
+
+  constructor(world: World, families: Families, liberties: Liberties) {
+    this.#world = world;
+    this.#families = families;
+    this.#liberties = liberties;
+  }
+
+  async command(): Promise<void> {
+    const { mayCommand, mayRace } = this.#liberties;
+    const drawn = this.#world.random.int(11);
+    if (drawn === 10) await this.#signalsAtOnce();
+    else if (drawn < 3) await this.#pauseOrResume();
+    else if (drawn < 6) await this.#signal();
+    else if (mayCommand && drawn < 8) await this.#cancelOrRetry();
+    else if (mayRace && drawn < 10) await this.#goBack();
+  }
+
+  /** In the calm: signals that are waited for, and cancelled runs that have not come to their outcome. */
+  async finish(): Promise<boolean> {
+    const waitedFor = this.#signalsWaitedFor();
+    for (const [runId, name] of waitedFor) await this.#send(runId, name, this.#world.id());
+    if (waitedFor.length > 0) return true;
+    return this.#liberties.mayCommand && !this.#liberties.mayRace && this.#retryCancelled();
+  }
+
+  /** In the calm: nothing else moves a paused run, and its timers fire for ever. */
+  async goOn(): Promise<boolean> {
+    const paused = this.#families.openRuns().filter((runId) => this.#isPaused(runId));
+    for (const runId of paused) await this.#ask('resume', runId);
+    return paused.length > 0;
+  }
+
+  async #retryCancelled(): Promise<boolean> {
+    const cancelled = this.#families.all.filter(({ runId }) => this.#runOf(runId).status === 'CANCELLED');
+    for (const { runId } of cancelled) await this.#retry(runId, {});
+    return cancelled.length > 0;
+  }
+
+  async #pauseOrResume(): Promise<void> {
+    const runId = this.#world.random.pick(this.#families.runIds());
+    await this.#ask(this.#isPaused(runId) ? 'resume' : 'pause', runId);
+  }
+
+  #ask(what: 'pause' | 'resume', runId: string): Promise<void> {
+    return this.#world.call(what, runId, (changeRun) => changeRun[what](runId, AUDIT));
+  }
+
+  /** One that somebody waits for, or may; or one that came before. */
+  async #signal(): Promise<void> {
+    const { random } = this.#world;
+    if (this.#signals.length > 0 && random.chance(0.2)) {
+      const { runId, name, id } = random.pick(this.#signals);
+      await this.#send(runId, name, id);
+      return;
+    }
+    const names = this.#signalNames();
+    if (names.length === 0) return;
+    const [runId, name] = random.pick(names);
+    await this.#send(runId, name, this.#world.id());
+  }
+
+  /** Those that somebody waits for, or may. */
+  #signalNames(): (readonly [runId: string, name: string])[] {
+    const open = this.#families.openRuns();
+    const early = open.flatMap((runId) => {
+      const { versionId } = this.#world.store.runs.get(runId)!;
+      const steps = [...(this.#families.plans.get(versionId ?? '')?.steps.values() ?? [])];
+      return steps.flatMap((step) => (step.type === 'signal' ? [[runId, step.signal] as const] : []));
+    });
+    return [...this.#signalsWaitedFor(), ...early].filter(([, name]) => isEverSent(name));
+  }
+
+  #signalsWaitedFor(): (readonly [runId: string, name: string])[] {
+    return [...this.#world.store.attempts.values()].flatMap(({ runId, attempt }) => {
+      const { status, signalName } = attempt;
+      return status === 'RUNNING' && signalName !== null && isEverSent(signalName)
+        ? [[runId, signalName] as const]
+        : [];
+    });
+  }
+
+  async #send(runId: string, name: string, id: string): Promise<void> {
+    this.#signals.push({ runId, name, id });
+    const signal = { name, id, payload: payloadOf(name) };
+    await this.#world.call(`signal ${name} ${id}`, runId, (changeRun) =>
+      changeRun.signal(runId, signal, AUDIT),
+    );
+  }
+
+  /** Several of one run in one batch. */
+  async #signalsAtOnce(): Promise<void> {
+    const { random } = this.#world;
+    const names = this.#signalNames();
+    if (names.length === 0) return;
+    const [runId] = random.pick(names);
+    const ofRun = names.filter(([of]) => of === runId);
+    const events = Array.from({ length: 2 + random.int(3) }, (): EngineEvent => {
+      const [, name] = random.pick(ofRun);
+      return { type: 'signal_received', name, signalId: this.#world.id(), payload: payloadOf(name) };
+    });
+    await this.#world.callBatch('signals at once', runId, events);
+  }
+
+  async #cancelOrRetry(): Promise<void> {
+    if (this.#commands++ > MAX_COMMANDS) return;
+    const runId = this.#anyRun();
+    if (!isOpenRun(this.#runOf(runId))) {
+      await this.#retry(runId, {});
+      return;
+    }
+    this.cancelled.add(runId);
+    await this.#world.call('cancel', runId, (changeRun) => {
+      this.#world.cancellable.add(runId);
+      return changeRun.cancel(runId, { by: 'ann', reason: null }, AUDIT);
+    });
+  }
+
+  async #goBack(): Promise<void> {
+    if (this.#commands++ > MAX_COMMANDS) return;
+    const { random, store } = this.#world;
+    const runId = this.#anyRun();
+    const reached = store.attemptsOf(runId);
+    if (isOpenRun(this.#runOf(runId)) || reached.length === 0) return;
+    const { stepId: fromStep, scope } = random.pick(reached);
+    const fromScope = random.chance(0.5) ? scope : null;
+    const edited = random.chance(0.3) ? { inputData: { edited: random.int(100) } } : {};
+    await this.#retry(runId, { fromStep, fromScope, ...edited });
+  }
+
+  async #retry(runId: string, given: RetryGiven): Promise<void> {
+    const row = this.#world.store.runs.get(runId)!;
+    const [owner, name] = (row.versionId ?? '').split('/');
+    const newer = { versionId: `${owner}/${name}/2`, number: 2, workflowId: `wf-${name}-2` };
+    const version = this.#world.random.chance(0.2) ? { version: newer } : {};
+    const what = `retry ${JSON.stringify({ ...given, ...version })}`;
+    await this.#world.call(what, runId, (changeRun) => {
+      this.#world.retried.add(runId);
+      return changeRun.retry(runId, { ...given, ...version }, AUDIT);
+    });
+  }
+
+  /** A child that somebody else cancels is its parent's failure. */
+  #anyRun(): string {
+    const { random } = this.#world;
+    const runIds = this.#liberties.mayRace
+      ? this.#families.runIds()
+      : this.#families.all.map(({ runId }) => runId);
+    return random.pick(runIds);
+  }
+
+  #runOf(runId: string) {
+    return this.#world.store.runs.get(runId)!.run;
+  }
+
+  #isPaused(runId: string): boolean {
+    return this.#runOf(runId).pausedAt !== null;
+  }
+}

@@ -1,0 +1,202 @@
+import { parseDefinition } from '../../shared/definition/parse-definition.ts';
+import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
+import type { AgentOutcome } from '../../shared/engine/event.ts';
+import type { JsonObject } from '../../shared/engine/json.ts';
+import { isOpenRun } from '../../shared/engine/state.ts';
+import type { AgentTask } from '../../shared/messages/messages.ts';
+import { PENDING_RUN } from '../support/memory-tables.ts';
+import type { Agents } from './bridge-model.ts';
+import { topics } from './topics.ts';
+import {
+  answerTo,
+  drawWorkflow,
+  type FaultFreeRun,
+  faultFree,
+  type WorkflowModel,
+} from './workflow-model.ts';
+import { AUDIT, type World } from './world.ts';
+
+const LEASE_MS = 60_000;
+
+export interface SimulatedRun {
+  readonly runId: string;
+  readonly workflow: WorkflowModel;
+  readonly faultFree: FaultFreeRun;
+  /** The agent of its broken step works from now on. */
+  isHealed: boolean;
+  /** What a user last asked for, and was granted or may yet be. */
+  lastCommand: 'cancel' | 'cancel by record' | 'retry' | null;
+}
+
+/** Runs of sequences of agents, from definitions as users and other producers bring them, and who asks for them. */
+export class Sequences implements Agents {
+  readonly slowestMs = 7_200_000;
+  readonly silent = 0.2;
+  readonly #runs = new Map<string, SimulatedRun>();
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  anyRun(): SimulatedRun {
+    return this.#world.random.pick([...this.#runs.values()]);
+  }
+
+  async start(): Promise<void> {
+    const { random, startRun, store } = this.#world;
+    const workflow = drawWorkflow(random, `w${this.#runs.size}`);
+    const n = random.int(1_000);
+    const versionId = `version-${this.#runs.size}`;
+    const definition = definitionOf(workflow.definition);
+    store.addVersion(versionId, definition);
+    const { runId } = await startRun({
+      owner: 'ann',
+      triggeredBy: 'ann',
+      workflow: { id: 'w', name: definition.name, version: 1, versionId, definition },
+      inputData: { n },
+      variables: undefined,
+      communityId: null,
+      metadata: null,
+    });
+    this.#add(runId, workflow, n);
+  }
+
+  /** Another producer's: a row without a plan, and its execution request with one. */
+  async startForeign(): Promise<void> {
+    const { broker, random, store } = this.#world;
+    if (broker.isAway) return;
+    const workflow = drawWorkflow(random, `w${this.#runs.size}`);
+    const n = random.int(1_000);
+    const runId = `run-${this.#world.id()}`;
+    store.runs.set(runId, {
+      run: { ...PENDING_RUN, runId, wakeAt: this.#world.now + LEASE_MS },
+      versionId: null,
+      owner: null,
+      workflowId: 'wf-theirs-1',
+      inputData: { n },
+      variables: null,
+    });
+    this.#add(runId, workflow, n);
+    const value = {
+      message_type: 'execution_request',
+      run_id: runId,
+      workflow_plan: { workflow_id: 'wf-theirs-1', version: '1', ...workflow.definition },
+      timestamp: this.#timestamp(),
+    };
+    const request = { topic: topics.executionRequests, key: runId, value: value as unknown as JsonObject };
+    // Theirs to publish until it is published.
+    const publish = async () => {
+      try {
+        broker.publish([request]);
+      } catch {
+        this.#world.later(1_000, publish);
+      }
+    };
+    await publish();
+  }
+
+  /** By the API: decided in its own transaction. */
+  async cancel(): Promise<void> {
+    const run = this.anyRun();
+    const { runId } = run;
+    this.#world.cancellable.add(runId);
+    const changed = await this.#world.callInPeace((changeRun) =>
+      changeRun.cancel(runId, { by: 'ann', reason: null }, AUDIT),
+    );
+    if (changed.ok && run.lastCommand !== 'cancel by record') run.lastCommand = 'cancel';
+    this.#world.say(`cancelled: ${JSON.stringify(changed)}`, [runId]);
+  }
+
+  /** By another producer's record. */
+  async cancelByRecord(): Promise<void> {
+    const run = this.anyRun();
+    const value = {
+      message_type: 'cancellation_request',
+      run_id: run.runId,
+      cancelled_by: 'them',
+      reason: null,
+      timestamp: this.#timestamp(),
+    };
+    try {
+      // Their clock is not ours: whether it was asked for before a retry cannot always be told.
+      run.lastCommand = 'cancel by record';
+      this.#world.cancelledElsewhere.add(run.runId);
+      this.#world.broker.publish([{ topic: topics.cancellationRequests, key: run.runId, value }]);
+    } catch {
+      // They may ask again.
+    }
+  }
+
+  async retryOne(): Promise<void> {
+    const run = this.anyRun();
+    const { runId } = run;
+    if (isOpenRun(this.#world.store.runs.get(runId)!.run)) return;
+    run.isHealed = true;
+    this.#world.retried.add(runId);
+    const changed = await this.#world.callInPeace((changeRun) => changeRun.retry(runId, {}, AUDIT));
+    if (changed.ok && run.lastCommand !== 'cancel by record') run.lastCommand = 'retry';
+    this.#world.say(`retried: ${JSON.stringify(changed)}`, [runId]);
+  }
+
+  answer({
+    run_id: runId,
+    step_id: stepId,
+    input_data: input,
+    idempotency_key: key,
+  }: AgentTask): AgentOutcome {
+    const run = this.#runs.get(runId)!;
+    const expected = run.faultFree.inputs.get(stepId);
+    if (JSON.stringify(input) !== JSON.stringify(expected))
+      throw new Error(`I3: ${runId} asks ${stepId} for ${JSON.stringify(input)}`);
+    if (key !== `${runId}:${stepId}:1`) throw new Error(`I6: the key is ${key}`);
+    if (stepId === run.workflow.brokenStep && !run.isHealed)
+      return { status: 'failed', error: { code: 'BROKEN', message: 'never', retryable: false } };
+    if (this.#world.chance(0.15)) {
+      const error = { code: 'BUSY', message: 'later', retryable: true };
+      const retryAfterMs = this.#world.random.int(20_000);
+      const isTold = this.#world.random.chance(0.5);
+      return { status: 'failed', error: isTold ? { ...error, retryAfterMs } : error };
+    }
+    return { status: 'completed', output: answerTo(input as JsonObject) };
+  }
+
+  checkOutcomes(): void {
+    for (const run of this.#runs.values()) this.#checkOutcome(run);
+  }
+
+  #checkOutcome({ runId, workflow, faultFree, isHealed, lastCommand }: SimulatedRun): void {
+    const { store } = this.#world;
+    const { run } = store.runs.get(runId)!;
+    const attempts = store.attemptsOf(runId);
+    const completed = attempts.filter(({ status }) => status === 'COMPLETED').map(({ stepId }) => stepId);
+    if (completed.join() !== workflow.stepIds.slice(0, completed.length).join())
+      throw new Error(`I2: ${runId} completed ${completed.join()}`);
+    if (run.status === 'COMPLETED') {
+      if (JSON.stringify(run.outputData) !== JSON.stringify(faultFree.output))
+        throw new Error(`I6: ${runId} came to ${JSON.stringify(run.outputData)}`);
+      if (completed.length !== workflow.stepIds.length) throw new Error(`I6: ${runId} left out steps`);
+      if (workflow.brokenStep !== null && !isHealed) throw new Error(`I6: ${runId} passed its broken step`);
+    }
+    if (run.status === 'FAILED' && (run.error?.code !== 'BROKEN' || run.error.stepId !== workflow.brokenStep))
+      throw new Error(`I6: ${runId} failed with ${JSON.stringify(run.error)}`);
+    if (run.status === 'CANCELLED' && !lastCommand?.startsWith('cancel'))
+      throw new Error(`I4: ${runId} is cancelled, and was retried since`);
+  }
+
+  #add(runId: string, workflow: WorkflowModel, n: number): void {
+    const run = { runId, workflow, faultFree: faultFree(workflow, n), isHealed: false, lastCommand: null };
+    this.#runs.set(runId, run);
+    this.#world.say(`started: ${workflow.stepIds.length} steps, broken: ${workflow.brokenStep}`, [runId]);
+  }
+
+  #timestamp(): string {
+    return new Date(this.#world.now).toISOString();
+  }
+}
+
+function definitionOf(input: object): WorkflowDefinition {
+  const parsed = parseDefinition(input);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.definition;
+}
