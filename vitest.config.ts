@@ -1,9 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
+/*
+ * Times are for what never ends, not for how fast it is: on a machine four times slower than a developer's, and busy, every test
+ * must still come to its own end.
+ */
+const expectation = { poll: { timeout: 60_000, interval: 20 } };
+/** What a property is tried on is the same at every run: a change, not luck, makes a test fail. */
+const setupFiles = ['test/support/property-seed.ts'];
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', sequence: { groupOrder: 0 }, include: ['test/unit/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          sequence: { groupOrder: 0 },
+          include: ['test/unit/**/*.test.ts'],
+          setupFiles,
+          testTimeout: 60_000,
+          expect: expectation,
+        },
+      },
       {
         test: {
           name: 'infra',
@@ -12,8 +29,8 @@ export default defineConfig({
           // The toolkit takes seconds to load: once, for all files.
           isolate: false,
           maxWorkers: 1,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
       {
@@ -21,7 +38,8 @@ export default defineConfig({
           name: 'simulation',
           sequence: { groupOrder: 1 },
           include: ['test/simulation/**/*.test.ts'],
-          testTimeout: 120_000,
+          setupFiles,
+          testTimeout: 600_000,
         },
       },
       {
@@ -30,8 +48,9 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/support/shared-servers.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          expect: expectation,
           maxWorkers: 2,
         },
       },
@@ -40,8 +59,9 @@ export default defineConfig({
           name: 'e2e',
           sequence: { groupOrder: 3 },
           include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+          expect: expectation,
           fileParallelism: false,
         },
       },

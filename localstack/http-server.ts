@@ -25,7 +25,7 @@ export async function startServer({
   remedies,
   handle,
 }: ServerOptions): Promise<RunningServer> {
-  const port = await claimPort(asked, wantedBy, remedies);
+  if (asked !== undefined) await claimPort(asked, wantedBy, remedies);
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     handle(request, response).catch((error: unknown) => {
       // The client went away in the middle, or we are at fault; either way this connection is of no more use.
@@ -33,7 +33,7 @@ export async function startServer({
       response.end(JSON.stringify({ message: error instanceof Error ? error.message : String(error) }));
     });
   });
-  await listen(server, port, host);
+  const port = await listen(server, asked ?? 0, host);
   return {
     url: `http://127.0.0.1:${port}`,
     port,
@@ -45,9 +45,13 @@ export async function startServer({
   };
 }
 
-function listen(server: Server, port: number, host: string): Promise<void> {
+/** @returns the port that it listens on, of the system's choice where none is given */
+function listen(server: Server, asked: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ port, host }, resolve);
+    server.listen({ port: asked, host }, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : asked);
+    });
   });
 }

@@ -11,6 +11,7 @@ import { lastLines } from './log-tail.ts';
 import { claimPort, freePort } from './ports.ts';
 import { serverStillRunning } from './running-server.ts';
 import { StartError, startBeside, useOtherKafka } from './start-error.ts';
+import { startOnFreePorts } from './start-on-free-ports.ts';
 
 export interface KafkaOptions {
   dir: string;
@@ -41,8 +42,6 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
   const pidFile = join(dir, 'broker.pid');
   mkdirSync(dir, { recursive: true });
   await refuseSecondBroker(dir, pidFile);
-  const port = await claimPort(options.port, 'Kafka', ['stop what listens there', ...useOtherKafka], 1_000);
-  writeFileSync(propertiesFile, brokerProperties({ logDir, port, controllerPort: await freePort() }));
 
   const run = (memory: string, mainClass: string, args: readonly string[]) =>
     spawnGuarded({
@@ -63,6 +62,7 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
       stopSignal: 'SIGTERM',
     });
 
+  let port = await writeProperties(options.port, propertiesFile, logDir);
   if (!existsSync(join(logDir, 'meta.properties'))) {
     rmSync(logDir, { recursive: true, force: true });
     const clusterId = randomBytes(16).toString('base64url');
@@ -77,9 +77,13 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
     const { code } = await format.exited;
     if (code !== 0) throw failedStart('The folder for Kafka could not be made', dir, logFile);
   }
-  const broker = await run('512m', 'kafka.Kafka', [propertiesFile]);
-  writeFileSync(pidFile, String(broker.pid));
-  await readiness(broker, port, dir, logFile);
+  const broker = await startOnFreePorts(logFile, async (attempt) => {
+    if (attempt > 1) port = await writeProperties(options.port, propertiesFile, logDir);
+    const started = await run('512m', 'kafka.Kafka', [propertiesFile]);
+    writeFileSync(pidFile, String(started.pid));
+    await readiness(started, port, dir, logFile);
+    return started;
+  });
 
   const end = async (signal: NodeJS.Signals) => {
     broker.kill(signal);
@@ -96,6 +100,17 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
   };
+}
+
+/** @returns the port for clients */
+async function writeProperties(
+  asked: number | undefined,
+  propertiesFile: string,
+  logDir: string,
+): Promise<number> {
+  const port = await claimPort(asked, 'Kafka', ['stop what listens there', ...useOtherKafka], 1_000);
+  writeFileSync(propertiesFile, brokerProperties({ logDir, port, controllerPort: await freePort() }));
+  return port;
 }
 
 async function refuseSecondBroker(dir: string, pidFile: string): Promise<void> {

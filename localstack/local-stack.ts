@@ -76,7 +76,14 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
       mappings: mappingsOf(part, env, options.batchSizes ?? defaultBatchSizes),
       schedules: part === 'all' || part === 'api' ? [{ functionName: 'timekeeper', rateMs: MINUTE_MS }] : [],
       lambdaElsewhere: variables.AWS_ENDPOINT_URL || undefined,
-      ...((part === 'all' || part === 'api') && { api: { functionName: 'api', port, host: variables.HOST } }),
+      ...((part === 'all' || part === 'api') && {
+        api: {
+          functionName: 'api',
+          port,
+          host: variables.HOST,
+          corsAllowedOrigins: variables.CORS_ALLOWED_ORIGINS,
+        },
+      }),
       log,
     });
     running.push(stack);
@@ -119,7 +126,7 @@ function withVariables(made: LocalSecrets, variables: LocalStackOptions['variabl
 
 function functionsOf(part: StackPart, env: Record<string, string>): FunctionSettings[] {
   const all: (FunctionSettings & { readonly parts: readonly StackPart[] })[] = [
-    { name: 'api', entry: entryOf('api'), timeoutMs: 29_000, maxConcurrency: 8, parts: ['api'] },
+    { name: 'api', entry: entryOf('api'), timeoutMs: 28_000, maxConcurrency: 8, parts: ['api'] },
     {
       name: 'timekeeper',
       entry: entryOf('timekeeper'),

@@ -22,6 +22,7 @@ import {
 } from './postgres-binaries.ts';
 import { serverStillRunning } from './running-server.ts';
 import { StartError, startBeside, useOtherPostgres } from './start-error.ts';
+import { startOnFreePorts } from './start-on-free-ports.ts';
 
 export interface PostgresOptions {
   dataDir: string;
@@ -76,21 +77,19 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   await refuseUnusable(dataDir);
   if (!existsSync(join(dataDir, 'PG_VERSION'))) await initialise(dataDir, logFile, binaries, runAs);
 
-  const port = await claimPort(
-    options.port,
-    'PostgreSQL',
-    ['stop what listens there', ...useOtherPostgres],
-    1_000,
-  );
-  const flags = Object.entries({ ...settings, port: String(port), ...options.settings });
-  const server = await spawnAs(runAs, logFile, [
-    binaries.postgres,
-    '-D',
-    dataDir,
-    ...flags.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-  ]);
-  const urlOf = (name: string) => `postgresql://${user}:${password}@127.0.0.1:${port}/${name}`;
-  await createDatabase(urlOf('postgres'), server, logFile);
+  const { server, port } = await startOnFreePorts(logFile, async () => {
+    const remedies = ['stop what listens there', ...useOtherPostgres];
+    const port = await claimPort(options.port, 'PostgreSQL', remedies, 1_000);
+    const flags = Object.entries({ ...settings, port: String(port), ...options.settings });
+    const server = await spawnAs(runAs, logFile, [
+      binaries.postgres,
+      '-D',
+      dataDir,
+      ...flags.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ]);
+    await createDatabase(urlOf('postgres', port), server, logFile);
+    return { server, port };
+  });
 
   const end = async (signal: NodeJS.Signals) => {
     server.kill(signal);
@@ -99,7 +98,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     await server.exited;
   };
   return {
-    url: urlOf(database),
+    url: urlOf(database, port),
     pid: server.pid,
     port,
     exited: server.exited,
@@ -107,6 +106,10 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     stop: () => end('SIGINT'),
     kill: () => end('SIGKILL'),
   };
+}
+
+function urlOf(name: string, port: number): string {
+  return `postgresql://${user}:${password}@127.0.0.1:${port}/${name}`;
 }
 
 async function refuseUnusable(dataDir: string): Promise<void> {

@@ -11,6 +11,7 @@ export interface ApiSettings {
   functionName: string;
   port?: number | undefined;
   host?: string | undefined;
+  corsAllowedOrigins?: string | undefined;
 }
 
 export interface StackOptions {
@@ -113,7 +114,7 @@ function inStack(settings: FunctionSettings, lambdaApi: RunningLambdaApi): Funct
 }
 
 function startGateway(
-  { functionName, port, host }: ApiSettings,
+  { functionName, port, host, corsAllowedOrigins }: ApiSettings,
   functions: ReadonlyMap<string, FunctionProcesses>,
   log: (source: string, line: string) => void,
 ): Promise<RunningServer> {
@@ -121,6 +122,7 @@ function startGateway(
     invoker: named(functions, functionName),
     port,
     host,
+    ...(corsAllowedOrigins !== undefined && { corsAllowedOrigins }),
     log: (line) => log('api-gateway', line),
   });
 }

@@ -64,7 +64,7 @@ export function resultOf(answer: AnyAnswer, requestId: string, ifNoneMatch?: str
 export function resultOfError(error: ApiError, requestId: string, isPlain = false): APIGatewayProxyResult {
   const { code, message, headers } = error;
   // For who has the body of an answer and not its headers.
-  const details = code === 'INTERNAL_ERROR' ? { request_id: requestId } : error.details;
+  const details = errorCodes[code] === 500 ? { request_id: requestId } : error.details;
   const body = isPlain
     ? { detail: plainDetailOf(error, requestId), error_code: code }
     : { success: false, message, error_code: code, details };
@@ -111,7 +111,7 @@ function envelopeOf({ message, data, meta = {}, beside }: Answer) {
 
 /** There is no other place for what is wrong with each field. */
 function plainDetailOf({ code, message, details }: ApiError, requestId: string): string {
-  if (code === 'INTERNAL_ERROR') return `${message} (request id: ${requestId})`;
+  if (errorCodes[code] === 500) return `${message} (request id: ${requestId})`;
   if (code !== 'BAD_REQUEST' || !Array.isArray(details) || details.length === 0) return message;
   const named = details.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
   return `Invalid request: ${named.join('; ')}`;

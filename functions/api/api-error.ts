@@ -1,4 +1,4 @@
-import { MAX_PROBLEMS, type Problem } from '../../shared/validation/problem.ts';
+import { MAX_PROBLEMS, type Problem, shortened } from '../../shared/validation/problem.ts';
 
 /** The path is dotted from the root of the body, or a parameter's or header's name; `''` is the whole body. */
 export type { Problem };
@@ -14,6 +14,7 @@ export const errorCodes = {
   PAYLOAD_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   RATE_LIMITED: 429,
+  EXECUTION_ERROR: 500,
   INTERNAL_ERROR: 500,
   SERVICE_UNAVAILABLE: 503,
   EXECUTION_TIMEOUT: 504,
@@ -41,20 +42,33 @@ export class ApiError extends Error {
   }
 }
 
+/** In a message; its details have all. */
+const MAX_NAMED = 3;
+/** In characters. Both repeat what was sent: a hundred times a megabyte would be no answer. */
+const MAX_PATH_LENGTH = 500;
+const MAX_MESSAGE_LENGTH = 1_000;
+
 export function badRequest(problems: readonly Problem[], { cause }: ErrorOptions = {}): ApiError {
-  const named = problems
-    .slice(0, 3)
-    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  const details = listed(problems);
+  const named = details.slice(0, MAX_NAMED).map(sentenceOf);
   const more = problems.length > named.length ? `; and ${problems.length - named.length} more` : '';
-  return new ApiError('BAD_REQUEST', `Invalid request: ${named.join('; ')}${more}`, {
-    details: problems.slice(0, MAX_PROBLEMS),
-    cause,
-  });
+  return new ApiError('BAD_REQUEST', `Invalid request: ${named.join('; ')}${more}`, { details, cause });
 }
 
 export function tooLarge(problems: readonly Problem[]): ApiError {
-  const named = problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
-  return new ApiError('PAYLOAD_TOO_LARGE', `Too large: ${named.join('; ')}`, { details: problems });
+  const details = listed(problems);
+  return new ApiError('PAYLOAD_TOO_LARGE', `Too large: ${details.map(sentenceOf).join('; ')}`, { details });
+}
+
+function listed(problems: readonly Problem[]): Problem[] {
+  return problems.slice(0, MAX_PROBLEMS).map(({ path, message }) => ({
+    path: shortened(path, MAX_PATH_LENGTH),
+    message: shortened(message, MAX_MESSAGE_LENGTH),
+  }));
+}
+
+function sentenceOf({ path, message }: Problem): string {
+  return path === '' ? message : `${path}: ${message}`;
 }
 
 /** @param what as in `Workflow not found`. */

@@ -9,12 +9,19 @@ export function encodeCursor({ key, id }: Position): string {
 const EXACT_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
 /** A cursor into a list that is ordered by time. */
-export const timeCursor = cursorOf((key) => EXACT_TIME.test(key) && !Number.isNaN(Date.parse(key)));
+export const timeCursor = cursorOf((key) => EXACT_TIME.test(key) && isOfCalendar(key));
 
 /** A cursor into a list that is ordered by name. */
 export const nameCursor = cursorOf(
   (key) => key.length <= 255 && !key.includes('\u0000') && key.isWellFormed(),
 );
+
+/** The parser takes the 30th of February for the 1st of March; the database refuses it, and the year 0. */
+function isOfCalendar(time: string): boolean {
+  const date = new Date(time);
+  const millis = `${time.slice(0, -4)}Z`;
+  return !Number.isNaN(date.getTime()) && date.toISOString() === millis && !time.startsWith('0000');
+}
 
 function cursorOf(isKey: (key: string) => boolean): z.ZodType<Position> {
   const position = z.tuple([z.string().refine(isKey), z.guid()]);

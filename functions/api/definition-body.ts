@@ -10,7 +10,7 @@ export const definitionBody: BodySpec<WorkflowDefinition> = {
     const parsed = parseDefinition(input);
     if (parsed.ok) return parsed.definition;
     for (const { path, message } of parsed.problems) {
-      context.issues.push({ code: 'custom', input, path: path === '' ? [] : [path], message });
+      context.issues.push({ code: 'custom', input, path: path === '' ? [] : path.split('.'), message });
     }
     return z.NEVER;
   }),

@@ -23,8 +23,10 @@ export function refusalError(
   if (refusal.outcome === 'value_refused') {
     return badRequest([{ path: '', message: 'expected values that can be stored' }]);
   }
-  if (refusal.outcome === 'defect')
-    return new ApiError('INTERNAL_ERROR', 'Something went wrong here', { cause: refusal.reason });
+  if (refusal.outcome === 'defect') {
+    const message = 'The engine failed on this run; the request id finds it in the log';
+    return new ApiError('EXECUTION_ERROR', message, { cause: refusal.reason });
+  }
   if (refusal.outcome === 'incompatible') {
     const { stepIds } = refusal;
     const more = stepIds.length > NAMED_STEPS ? ` and ${stepIds.length - NAMED_STEPS} more` : '';

@@ -33,7 +33,7 @@ const schema = z.strictObject({
     ),
   input_data: json.optional().describe("Instead of what the step's mapping makes."),
   version: z
-    .union([z.int(VERSION).min(1, VERSION).max(MAX_VERSION, VERSION), z.literal('latest')], {
+    .union([z.int(VERSION).min(1, VERSION).max(MAX_VERSION, VERSION), z.literal('latest', VERSION)], {
       error: VERSION,
     })
     .nullish()

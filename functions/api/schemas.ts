@@ -32,9 +32,9 @@ export const userId = z
   .max(255, 'expected at most 255 characters')
   .refine((text) => text.trim() !== '', 'expected more than spaces');
 
-/** Of a parameter that is missing, what it should be is told. */
+/** Of a parameter that is missing, what it should be is told; in a query one that is repeated is a list. */
 const parameter = (expected: string) =>
-  z.string({ error: ({ input }) => (input === undefined ? expected : 'expected to be given once') });
+  z.string({ error: ({ input }) => (Array.isArray(input) ? 'expected to be given once' : expected) });
 
 /** Text of a parameter: given once, and such as a column can hold. */
 export const parameterText = parameter('expected text')
@@ -110,12 +110,19 @@ const MOMENT = 'expected a date, or a date and time with a zone: 2024-01-15T10:3
 const dateTime = z.iso.datetime({ offset: true });
 const date = z.iso.date();
 
+/** Postgres counts years from 1, and knows no zone beyond 15:59 (those in use end at 14:00) and no text of any length. */
+const STORABLE = /^(?!0000)[^.]+?(\.\d{1,9})?(Z|[+-](0\d|1[0-5]):\d\d)$/;
+
+/** A date and time with a zone, as RFC 3339 writes it. */
+export function isMoment(text: string): boolean {
+  return STORABLE.test(text) && dateTime.safeParse(text).success;
+}
+
 /** A moment as a parameter; a date alone is its first moment in UTC. */
 export const moment = shownAs(
   parameter(MOMENT)
     .transform((text) => (date.safeParse(text).success ? `${text}T00:00:00Z` : text))
-    // Postgres counts years from 1.
-    .refine((text) => dateTime.safeParse(text).success && !text.startsWith('0000'), MOMENT),
+    .refine(isMoment, MOMENT),
   {
     anyOf: [
       { type: 'string', format: 'date-time' },

@@ -50,10 +50,11 @@ export function createStepExecutor(deps: StepExecutorDeps): (event: MskEvent) =>
     outcomes.forEach((outcome, i) => {
       const reason = deadLetterReason(outcome, items[i] as BatchItem);
       if (reason !== null) deadLetters.push({ record: records[i] as MskRecord, reason });
-      else if (outcome.outcome === 'refused') {
-        const { runId, event } = items[i] as BatchItem;
-        deps.log.debug('Event refused', { run_id: runId, event: event.type, code: outcome.code });
-      }
+      const { runId, event } = items[i] as BatchItem;
+      const fields = { run_id: runId, event: event.type };
+      if (outcome.outcome === 'refused') deps.log.debug('Event refused', { ...fields, code: outcome.code });
+      if (outcome.outcome === 'decided')
+        deps.log.debug('Event decided', { ...fields, status: outcome.status });
     });
     if (deadLetters.length > 0) await publishDeadLetters(deps, deadLetters);
     return { batchItemFailures: [] };

@@ -9,6 +9,7 @@ import { recordTick } from '../../shared/persistence/timekeeper-tick.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { reportGauges } from './gauges.ts';
 import { purge } from './purge.ts';
+import { createTicker } from './ticker.ts';
 import { fireDueTimes, publishLeftBehind, type TimekeeperDeps } from './timekeeper.ts';
 
 const settings = await loadTimekeeperSettings();
@@ -41,9 +42,10 @@ export async function handler(
     write: (line) => void process.stdout.write(`${line}\n`),
     clock: Date.now,
   }).catch((error: Error) => log.warn('The gauges were not read', error));
+  const tick = createTicker({ record: () => recordTick(database), clock: () => performance.now() });
   let hasMoreToPurge = true;
   do {
-    await recordTick(database).catch((error: Error) => log.warn('This tick is not recorded', error));
+    await tick().catch((error: Error) => log.warn('This tick is not recorded', error));
     // Neither keeps the other from its turn: timers fire while the outbox is stuck, and the other way round.
     for (const look of [fireDueTimes, publishLeftBehind]) {
       await look(deps).catch((error: Error) =>

@@ -49,6 +49,12 @@ export function text(pattern: RegExp, allowed: string, example: string): Context
   return { schema: z.string().regex(pattern), allowed, example };
 }
 
+/** @param protocols with their colons */
+export function url(protocols: readonly string[], allowed: string, example: string): ContextField<string> {
+  const isOne = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol);
+  return { schema: z.string().refine(isOne), allowed, example };
+}
+
 /** Several with commas, or a JSON array. */
 export function list(
   pattern: RegExp,

@@ -1,4 +1,4 @@
-import { halfSteps, list, oneOf, text, wholeNumber, yesOrNo } from './context-field.ts';
+import { halfSteps, list, oneOf, text, url, wholeNumber, yesOrNo } from './context-field.ts';
 
 const resourceId = (prefix: string) => new RegExp(`^${prefix}-[0-9a-f]+$`);
 const arnOf = (service: string) => new RegExp(`^arn:aws[a-z-]*:${service}:.+$`);
@@ -105,12 +105,12 @@ export const contextFields = {
     'the ARN of a secret whose text signs tokens by HS256',
     'arn:aws:secretsmanager:eu-west-1:111122223333:secret:jwt-AbCdEf',
   ),
-  jwtJwksUrl: text(/^https:\/\/.+/, 'an https URL', 'https://login.example.com/.well-known/jwks.json'),
+  jwtJwksUrl: url(['https:'], 'an https URL', 'https://login.example.com/.well-known/jwks.json'),
   jwtIssuer: text(anyText, 'a text', 'https://login.example.com/'),
   jwtAudience: text(anyText, 'a text, several with commas', 'stepline'),
   jwtRateLimit: oneOf('standard', 'premium', 'unlimited'),
   corsAllowedOrigins: text(anyText, 'origins with commas, or *', 'https://app.example.com'),
-  agentRegistryUrl: text(/^https?:\/\/.+/, 'an http or https URL', 'https://registry.example.com'),
+  agentRegistryUrl: url(['http:', 'https:'], 'an http or https URL', 'https://registry.example.com'),
   agentAllowedCidrs: text(/^[\da-f.:/, ]+$/i, 'address ranges with commas', '10.1.0.0/16'),
   agentFunctionArns: list(
     arnOf('lambda'),
@@ -132,7 +132,13 @@ export const contextFields = {
     'where infra/RUNBOOK.md can be read',
     'https://git.example.com/stepline/blob/main/infra/RUNBOOK.md',
   ),
-  tracing: yesOrNo(true),
+  tracing: oneOf('off', 'xray', 'adot'),
+  adotLayerArn: text(
+    // Its forerunners, `aws-otel-nodejs-…`, cannot see into ES modules, which our bundles are.
+    /^arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:AWSOpenTelemetryDistroJs:\d+$/,
+    'the ARN of a version of the layer AWSOpenTelemetryDistroJs in the region that is deployed to',
+    'arn:aws:lambda:eu-west-1:615299751070:layer:AWSOpenTelemetryDistroJs:10',
+  ),
   logLevel: oneOf('DEBUG', 'INFO', 'WARN', 'ERROR'),
   logRetentionDays: oneOf('1', '7', '14', '30', '90', '180', '365'),
 };

@@ -40,7 +40,7 @@ const dev = {
   canary: false,
   // New accounts have ten concurrent executions in all, and none to reserve.
   reservedConcurrency: false,
-  tracing: false,
+  tracing: 'off',
   logRetentionDays: '7',
 } satisfies Partial<ContextValues>;
 
@@ -71,7 +71,7 @@ const prod = {
   canary: true,
   reservedConcurrency: true,
   // Sampled: a request a second and one in twenty of the rest.
-  tracing: true,
+  tracing: 'xray',
   logRetentionDays: '90',
 } satisfies Partial<ContextValues>;
 
@@ -89,7 +89,7 @@ const local = {
   wafRequestsPerFiveMinutes: 10_000,
   canary: false,
   reservedConcurrency: false,
-  tracing: false,
+  tracing: 'off',
   logRetentionDays: '1',
   agentAllowedCidrs: '127.0.0.0/8',
 } satisfies Partial<ContextValues>;

@@ -50,14 +50,18 @@ class RequiredValues {
   /** The value. What is missing is noted; nobody sees what stands in for it. */
   get<Name extends ContextName>(name: Name): NonNullable<ContextValues[Name]> {
     const value = this.#values[name];
-    if (value === undefined && !this.#problems.some((problem) => problem.startsWith(`${name}:`)))
-      this.#problems.push(problemOf(name));
+    if (value === undefined) noteMissing(name, this.#problems);
     return value as NonNullable<ContextValues[Name]>;
   }
 
   find<Name extends ContextName>(name: Name): Values[Name] {
     return this.#values[name];
   }
+}
+
+/** Unless it is there and wrong, which is noted already. */
+function noteMissing(name: ContextName, problems: string[]): void {
+  if (!problems.some((problem) => problem.startsWith(`${name}:`))) problems.push(problemOf(name));
 }
 
 function networkOf(environment: EnvironmentName, given: Values, required: RequiredValues): NetworkSettings {
@@ -174,8 +178,13 @@ function checkTogether(values: Values, problems: string[]): void {
     problems.push(
       `databaseMinAcu: expected at most databaseMaxAcu, ${values.databaseMaxAcu}, but it is ${values.databaseMinAcu}`,
     );
+  if (values.tracing === 'adot' && values.adotLayerArn === undefined) noteMissing('adotLayerArn', problems);
+  if (values.tracing !== 'adot' && values.adotLayerArn !== undefined)
+    problems.push(
+      `tracing: expected adot beside adotLayerArn, but it is ${JSON.stringify(values.tracing)}. Example: -c tracing=adot`,
+    );
   if ((values.apiDomainName === undefined) !== (values.apiCertificateArn === undefined))
-    problems.push(problemOf(values.apiDomainName === undefined ? 'apiDomainName' : 'apiCertificateArn'));
+    noteMissing(values.apiDomainName === undefined ? 'apiDomainName' : 'apiCertificateArn', problems);
 }
 
 function withoutUndefined(values: Values): Values {

@@ -2,6 +2,9 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { type AlarmSettings, EVERY_MINUTE } from './alarms.ts';
 import type { Gauge, Metrics } from './metrics.ts';
 
+/** A difference needs the value before it, and the gauges of a minute may come late. */
+const once = { minutes: 5, badMinutes: 1 };
+
 /** What users feel first, then what they are about to feel. */
 export function alarmsOf(metrics: Metrics): AlarmSettings[] {
   const growth = (gauge: Gauge) =>
@@ -56,7 +59,8 @@ export function alarmsOf(metrics: Metrics): AlarmSettings[] {
     {
       name: 'TimekeeperDoesNotRun',
       meaning: 'Nothing fires timers, publishes what was left behind, or reports the other gauges.',
-      metric: metrics.function('timekeeper', 'Invocations'),
+      // Its gauges, and not its invocations: one that cannot start, or reach the database, is invoked all the same.
+      metric: metrics.gauge('OutboxAge', 'SampleCount'),
       threshold: 1,
       minutes: 5,
       comparison: 'below',
@@ -79,7 +83,7 @@ export function alarmsOf(metrics: Metrics): AlarmSettings[] {
       meaning: 'Records came that nobody can read, that name no run, or that are not authentic.',
       metric: growth('DeadLetters'),
       threshold: 0,
-      minutes: 1,
+      ...once,
     },
     {
       name: 'RecordsAreGivenUp',
@@ -87,7 +91,7 @@ export function alarmsOf(metrics: Metrics): AlarmSettings[] {
         'A mapping has given records up after days of trying: their runs stand still until they are redriven.',
       metric: growth('GivenUpRecords'),
       threshold: 0,
-      minutes: 1,
+      ...once,
     },
     {
       name: 'FunctionsFail',

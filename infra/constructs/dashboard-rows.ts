@@ -58,7 +58,9 @@ export function dashboardRows(metrics: Metrics): cloudwatch.IWidget[][] {
     [
       graph('Cost: concurrent executions', ofFunctions('ConcurrentExecutions', 'Maximum')),
       graph('Cost: database capacity (ACU)', [metrics.database('ServerlessDatabaseCapacity', 'Average')]),
-      graph('Cost: Kafka’s disks (%)', [metrics.kafka('KafkaDataLogsDiskUsed', 'Maximum')]),
+      ...(metrics.hasKafkaDisks
+        ? [graph('Cost: Kafka’s fullest disk (%)', [metrics.kafka('KafkaDataLogsDiskUsed', 'MAX')])]
+        : []),
     ],
   ];
 }

@@ -64,13 +64,13 @@ export class Metrics {
   }
 
   /** What the timekeeper reports each minute. */
-  gauge(metricName: Gauge): cloudwatch.Metric {
+  gauge(metricName: Gauge, statistic = 'Maximum'): cloudwatch.Metric {
     return new cloudwatch.Metric({
       ...EVERY_MINUTE,
       namespace: 'Stepline',
       metricName,
       dimensionsMap: { FunctionName: `${this.#prefix}-timekeeper` },
-      statistic: 'Maximum',
+      statistic,
       label: metricName,
     });
   }
@@ -106,17 +106,26 @@ export class Metrics {
     });
   }
 
+  /**
+   * Of all brokers together, or of the worst. MSK reports by broker (serverless: by topic), and of no cluster as a whole.
+   */
   kafka(
     metricName: 'BytesInPerSec' | 'BytesOutPerSec' | 'KafkaDataLogsDiskUsed',
-    statistic = 'Sum',
-  ): cloudwatch.Metric {
-    return new cloudwatch.Metric({
+    together: 'SUM' | 'MAX' = 'SUM',
+  ): cloudwatch.MathExpression {
+    const dimension = this.#settings.kafka.kind === 'serverless' ? 'Topic' : 'Broker ID';
+    const search = `{AWS/Kafka,"${dimension}","Cluster Name"} MetricName="${metricName}" "Cluster Name"="${this.#kafkaName()}"`;
+    return new cloudwatch.MathExpression({
       ...EVERY_MINUTE,
-      namespace: 'AWS/Kafka',
-      metricName,
-      dimensionsMap: { 'Cluster Name': this.#kafkaName() },
-      statistic,
+      expression: `${together}(SEARCH('${search}', 'Average', 60))`,
+      usingMetrics: {},
+      label: metricName,
     });
+  }
+
+  /** Only Standard brokers have disks of one's own. */
+  get hasKafkaDisks(): boolean {
+    return this.#settings.kafka.kind === 'standard';
   }
 
   #databaseDimensions(): Record<string, string> {

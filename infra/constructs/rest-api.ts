@@ -4,6 +4,12 @@ import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import type * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import {
+  type GatewayResponse,
+  gatewayResponseBody,
+  gatewayResponseHeaders,
+  gatewayResponses,
+} from '../../shared/config/gateway-responses.ts';
 import type { Options } from '../config/settings.ts';
 import { acknowledge } from './acknowledge.ts';
 import { WebFirewall } from './web-firewall.ts';
@@ -34,6 +40,8 @@ export class RestApi extends Construct {
     this.api = new apigateway.RestApi(this, 'Api', {
       restApiName: name,
       endpointTypes: [apigateway.EndpointType.REGIONAL],
+      // Bodies reach the function byte for byte, as base64: what is not UTF-8 would be replaced otherwise, and not refused.
+      binaryMediaTypes: ['*/*'],
       // Of the whole account and region: without it API Gateway writes no logs. It stays when this stack goes.
       cloudWatchRole: true,
       cloudWatchRoleRemovalPolicy: RemovalPolicy.RETAIN,
@@ -42,12 +50,12 @@ export class RestApi extends Construct {
         stageName: STAGE,
         throttlingRateLimit: options.apiThrottleRate,
         throttlingBurstLimit: options.apiThrottleBurst,
-        tracingEnabled: options.tracing,
+        tracingEnabled: options.tracing !== 'off',
         metricsEnabled: true,
         loggingLevel: apigateway.MethodLoggingLevel.ERROR,
         dataTraceEnabled: false,
         accessLogDestination: new apigateway.LogGroupLogDestination(accessLogs),
-        accessLogFormat: apigateway.AccessLogFormat.jsonWithStandardFields(),
+        accessLogFormat: accessLogFormat(),
       },
       ...(domainName !== undefined &&
         apiCertificateArn !== undefined && {
@@ -67,15 +75,38 @@ export class RestApi extends Construct {
       'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]':
         'The account’s role for API Gateway’s logs, as AWS documents it.',
       ...(!options.waf && { 'AwsSolutions-APIG3': 'A cheap environment; -c waf=true adds the firewall.' }),
-      ...(!options.tracing && {
-        'Serverless-APIGWXrayEnabled': 'A cheap environment; -c tracing=true traces requests.',
+      ...(options.tracing === 'off' && {
+        'Serverless-APIGWXrayEnabled': 'A cheap environment; -c tracing=xray traces requests.',
       }),
     });
+    // Before API Gateway makes it itself, to be kept for ever.
+    const executionLogs = new logs.LogGroup(this, 'ExecutionLogs', {
+      logGroupName: `API-Gateway-Execution-Logs_${this.api.restApiId}/${STAGE}`,
+      retention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.api.deploymentStage.node.addDependency(executionLogs);
+    this.#answerByItself(options.corsAllowedOrigins ?? '');
     this.url = domainName === undefined ? this.#urlOfStage(emulatorUrl) : `https://${domainName}`;
     if (options.waf) {
       new WebFirewall(this, 'Firewall', {
         stageArn: this.api.deploymentStage.stageArn,
         requestsPerFiveMinutes: options.wafRequestsPerFiveMinutes,
+        corsAllowedOrigins: options.corsAllowedOrigins ?? '',
+      });
+    }
+  }
+
+  /** What the function never sees is answered in the API's own format. */
+  #answerByItself(corsAllowedOrigins: string): void {
+    for (const [type, response] of Object.entries(gatewayResponses)) {
+      this.api.addGatewayResponse(type, {
+        type: apigateway.ResponseType.of(type),
+        ...(response.status !== null && { statusCode: String(response.status) }),
+        responseHeaders: headersOf(response, corsAllowedOrigins),
+        templates: {
+          'application/json': JSON.stringify(gatewayResponseBody(response, '$context.requestId')),
+        },
       });
     }
   }
@@ -93,4 +124,35 @@ export class RestApi extends Construct {
     this.api.root.addMethod('ANY', integration);
     this.api.root.addProxy({ anyMethod: true, defaultIntegration: integration });
   }
+}
+
+/** Literal values stand in quotes; what stands in none is looked up. */
+function headersOf(response: GatewayResponse, corsAllowedOrigins: string): Record<string, string> {
+  const literal = Object.entries(gatewayResponseHeaders(response, corsAllowedOrigins));
+  return {
+    'X-Request-Id': 'context.requestId',
+    ...Object.fromEntries(literal.map(([name, value]) => [name, `'${value}'`])),
+  };
+}
+
+/** Without the path: a callback's has the token that authenticates it. */
+function accessLogFormat(): apigateway.AccessLogFormat {
+  const { AccessLogField: field } = apigateway;
+  return apigateway.AccessLogFormat.custom(
+    JSON.stringify({
+      requestId: field.contextRequestId(),
+      requestTime: field.contextRequestTime(),
+      ip: field.contextIdentitySourceIp(),
+      httpMethod: field.contextHttpMethod(),
+      resourcePath: field.contextResourcePath(),
+      status: field.contextStatus(),
+      responseLength: field.contextResponseLength(),
+      responseLatencyMs: field.contextResponseLatency(),
+      // Where the answer is API Gateway's own, as which, and what came of the function.
+      gatewayResponse: field.contextErrorResponseType(),
+      integrationStatus: field.contextIntegrationStatus(),
+      integrationError: field.contextIntegrationErrorMessage(),
+      firewall: field.contextWafResponseCode(),
+    }),
+  );
 }

@@ -11,7 +11,8 @@ const HTTPS_PORT = ec2.Port.tcp(443);
 export interface SecurityGroupsProps {
   readonly kafka: KafkaSettings;
   readonly database: DatabaseSettings;
-  readonly agentRegistryUrl: string | undefined;
+  /** URLs of the registry of agents and of tokens' keys, which may be at any address and on a port of their own. */
+  readonly asked: readonly (string | undefined)[];
 }
 
 /** Who may speak to whom, by role and port. All rules are here, so that no stack has to reach into another. */
@@ -24,7 +25,7 @@ export class SecurityGroups extends Construct {
 
   constructor(scope: Construct, id: string, vpc: ec2.IVpc, props: SecurityGroupsProps) {
     super(scope, id);
-    const { kafka, database, agentRegistryUrl } = props;
+    const { kafka, database, asked } = props;
     const group = (name: string, description: string, allowAllOutbound = false) =>
       new ec2.SecurityGroup(this, name, { vpc, description, allowAllOutbound });
     const existing = (name: string, groupId: string) =>
@@ -57,9 +58,14 @@ export class SecurityGroups extends Construct {
     for (const from of [this.functions.services, this.functions.database])
       from.addEgressRule(ec2.Peer.anyIpv4(), HTTPS_PORT, 'AWS services and key sets by NAT');
 
-    const registryPort = agentRegistryUrl === undefined ? HTTPS_PORT : portOf(new URL(agentRegistryUrl));
-    if (registryPort.toString() !== HTTPS_PORT.toString())
-      this.functions.services.addEgressRule(ec2.Peer.anyIpv4(), registryPort, 'The registry of agents');
+    for (const port of new Set(asked.map(portOf))) {
+      if (port !== 443)
+        this.functions.services.addEgressRule(
+          ec2.Peer.anyIpv4(),
+          ec2.Port.tcp(port),
+          'The registry of agents, or the keys of tokens',
+        );
+    }
 
     // A mapping's pollers get network interfaces in the brokers' own group, and speak to brokers, Lambda and STS from there.
     this.#allow(this.brokers, this.brokers, KAFKA_PORT, 'Pollers of the mappings');
@@ -73,6 +79,8 @@ export class SecurityGroups extends Construct {
   }
 }
 
-function portOf({ port, protocol }: URL): ec2.Port {
-  return port === '' && protocol === 'https:' ? HTTPS_PORT : ec2.Port.tcp(Number(port || 80));
+function portOf(url: string | undefined): number {
+  if (url === undefined) return 443;
+  const { port, protocol } = new URL(url);
+  return Number(port || (protocol === 'https:' ? 443 : 80));
 }

@@ -9,6 +9,7 @@ import { acknowledge } from './acknowledge.ts';
 import { asVersion } from './as-interface.ts';
 import { bundleFunction } from './bundle.ts';
 import { privateSubnets } from './network.ts';
+import type { Tracing } from './tracing.ts';
 
 export interface ServiceFunctionProps {
   readonly name: string;
@@ -20,7 +21,7 @@ export interface ServiceFunctionProps {
   readonly reservedConcurrency: number | undefined;
   /** Null: outside any VPC. */
   readonly network: { readonly vpc: ec2.IVpc; readonly group: ec2.ISecurityGroup } | null;
-  readonly tracing: boolean;
+  readonly tracing: Tracing;
   readonly retention: logs.RetentionDays;
 }
 
@@ -57,28 +58,30 @@ export class ServiceFunction extends Construct {
       ...(props.reservedConcurrency !== undefined && {
         reservedConcurrentExecutions: props.reservedConcurrency,
       }),
-      environment: { ...props.environment },
+      environment: { ...props.environment, ...props.tracing.environment },
       role: this.role,
       // What an alias can go back to.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
       logGroup: this.logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
-      tracing: props.tracing ? lambda.Tracing.ACTIVE : lambda.Tracing.DISABLED,
+      tracing: props.tracing.mode,
+      layers: [...props.tracing.layers],
       ...(network && { vpc: network.vpc, vpcSubnets: privateSubnets, securityGroups: [network.group] }),
     });
     this.#acknowledge(props);
   }
 
   #acknowledge({ network, tracing, permissions }: ServiceFunctionProps): void {
+    const isTraced = tracing.mode === lambda.Tracing.ACTIVE;
     acknowledge(this, {
       'Serverless-LambdaDLQ':
         'What fails asynchronously comes again by itself: the timekeeper each minute, an agent’s task by its wake. Mappings have an on-failure topic.',
       'Serverless-LambdaAsyncFailureDestination':
         'What fails asynchronously comes again by itself: the timekeeper each minute, an agent’s task by its wake.',
-      ...(!tracing && {
-        'Serverless-LambdaTracing': 'A cheap environment; -c tracing=true traces invocations.',
+      ...(!isTraced && {
+        'Serverless-LambdaTracing': 'A cheap environment; -c tracing=xray traces invocations.',
       }),
-      ...((network || tracing) && {
+      ...((network || isTraced) && {
         'AwsSolutions-IAM5[Resource::*]':
           'Network interfaces and traces: EC2 and X-Ray know no narrower resource for these actions.',
       }),

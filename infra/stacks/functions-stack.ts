@@ -23,6 +23,7 @@ import { KafkaAccess } from '../constructs/kafka-access.ts';
 import { RestApi } from '../constructs/rest-api.ts';
 import { ServiceFunction } from '../constructs/service-function.ts';
 import type { Surroundings } from '../constructs/surroundings.ts';
+import { type Tracing, tracingOf } from '../constructs/tracing.ts';
 import type { DataStack } from './data-stack.ts';
 import type { KafkaStack } from './kafka-stack.ts';
 import type { NetworkStack } from './network-stack.ts';
@@ -54,8 +55,9 @@ export class FunctionsStack extends Stack {
     });
     const surroundings = surroundingsOf(props);
     const addresses = { kafkaBrokers: brokersOf(props), publicUrl: this.api.url };
+    const tracing = tracingOf(this, 'TracingLayer', settings.options);
     for (const name of Object.keys(functionProfiles).filter(isFunctionName)) {
-      this.functions.set(name, this.#makeFunction(name, props, surroundings, addresses));
+      this.functions.set(name, this.#makeFunction(name, { ...props, tracing }, surroundings, addresses));
     }
     this.#connect(props, surroundings);
     new CfnOutput(this, 'ApiUrl', { value: this.api.url, description: 'Where the API is' });
@@ -63,7 +65,7 @@ export class FunctionsStack extends Stack {
 
   #makeFunction(
     name: FunctionName,
-    { settings, network }: FunctionsStackProps,
+    { settings, network, tracing }: FunctionsStackProps & { readonly tracing: Tracing },
     surroundings: Surroundings,
     addresses: Addresses,
   ): ServiceFunction {
@@ -83,7 +85,7 @@ export class FunctionsStack extends Stack {
           )
         : undefined,
       network: network && { vpc: network.vpc, group: network.groups.functions[profile.reaches] },
-      tracing: options.tracing,
+      tracing,
       retention: retentionOf(options.logRetentionDays),
     });
   }

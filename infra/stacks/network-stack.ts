@@ -25,7 +25,7 @@ export class NetworkStack extends Stack {
     this.groups = new SecurityGroups(this, 'SecurityGroups', this.vpc, {
       kafka,
       database,
-      agentRegistryUrl: options.agentRegistryUrl,
+      asked: [options.agentRegistryUrl, options.jwtJwksUrl],
     });
     if (network.kind === 'new' && network.interfaceEndpoints) this.#addEndpoints();
   }

@@ -8,10 +8,10 @@ import { alarmsOf } from '../constructs/alarm-list.ts';
 import { Alarms } from '../constructs/alarms.ts';
 import { dashboardRows } from '../constructs/dashboard-rows.ts';
 import { Metrics } from '../constructs/metrics.ts';
+import { Runbook } from '../constructs/runbook.ts';
+import { runbookRows } from '../constructs/runbook-rows.ts';
 import type { DataStack } from './data-stack.ts';
 import type { FunctionsStack } from './functions-stack.ts';
-
-const RUNBOOK = 'https://github.com/stepline/stepline/blob/main/infra/RUNBOOK.md';
 
 export interface ObservabilityStackProps {
   readonly settings: Settings;
@@ -27,8 +27,10 @@ export class ObservabilityStack extends Stack {
       description: 'Stepline: dashboard and alarms',
     });
     const metrics = new Metrics(settings, functions, data);
+    const runbook = new Runbook(settings);
     const { all } = new Alarms(this, 'Alarms', {
-      runbookUrl: settings.options.runbookUrl ?? RUNBOOK,
+      runbook,
+      linkTo: (section) => this.#linkTo(section, settings),
       topic: this.#topicOf(settings),
       alarms: alarmsOf(metrics),
     });
@@ -37,8 +39,16 @@ export class ObservabilityStack extends Stack {
       widgets: [
         [new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms: all, width: 24 })],
         ...dashboardRows(metrics),
+        ...runbookRows(runbook),
       ],
     });
+  }
+
+  /** Unless it is kept elsewhere, to the dashboard, which has the graphs and the whole runbook below them. */
+  #linkTo(section: string, { options, prefix }: Settings): string {
+    if (options.runbookUrl !== undefined)
+      return `${options.runbookUrl}#${section.toLowerCase().replaceAll(' ', '-')}`;
+    return `https://${this.region}.console.aws.amazon.com/cloudwatch/home?region=${this.region}#dashboards/dashboard/${prefix}`;
   }
 
   #topicOf({ options, prefix }: Settings): sns.ITopic | null {

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  type GatewayResponseType,
+  gatewayResponseBody,
+  gatewayResponseHeaders,
+  gatewayResponses,
+} from '../../shared/config/gateway-responses.ts';
 import { readBody } from '../http-body.ts';
 import { type RunningServer, startServer } from '../http-server.ts';
 import type { InvocationResult, Invoker } from '../invocation.ts';
@@ -16,6 +22,8 @@ export interface ApiGatewayOptions {
    */
   binaryMediaTypes?: readonly string[];
   integrationTimeoutMs?: number;
+  /** Whose pages may read what API Gateway answers by itself, as the function's variable has it. */
+  corsAllowedOrigins?: string;
   log?: (line: string) => void;
 }
 
@@ -24,25 +32,28 @@ const largestRequest = 10 * 1024 * 1024;
 /** An HTTP server that answers as a REST API with one `{proxy+}` resource in front of one function would. */
 export function startApiGateway(options: ApiGatewayOptions): Promise<RunningServer> {
   const { invoker, binaryMediaTypes = ['*/*'], integrationTimeoutMs = 29_000, log = () => {} } = options;
+  const { corsAllowedOrigins = '' } = options;
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request, largestRequest);
-    if (body === 'too-large') return answerMessage(response, 413, 'Request Too Long');
+    const answerByItself = (type: GatewayResponseType, requestId: string) =>
+      answerAs(response, type, requestId, corsAllowedOrigins);
+    if (body === 'too-large') return answerByItself('REQUEST_TOO_LARGE', randomUUID());
     const event = proxyEvent(request, body, binaryMediaTypes, new Date());
     const { requestId } = event.requestContext;
     const result = await withTimeout(invoker.invoke(event, { requestId }), integrationTimeoutMs);
 
-    if (result === 'timed-out') return answerMessage(response, 504, 'Endpoint request timed out');
+    if (result === 'timed-out') return answerByItself('INTEGRATION_TIMEOUT', requestId);
     if (!result.ok) {
       const { errorType, errorMessage } = result.error;
-      log(`${request.method} ${event.path}: ${errorType}: ${errorMessage}`);
-      if (errorType === 'RequestTooLargeException') return answerMessage(response, 413, 'Request Too Long');
-      return answerMessage(response, 502, 'Internal server error');
+      log(`${request.method} ${event.path} (${requestId}): ${errorType}: ${errorMessage}`);
+      const isTooLarge = errorType === 'RequestTooLargeException';
+      return answerByItself(isTooLarge ? 'REQUEST_TOO_LARGE' : 'DEFAULT_5XX', requestId);
     }
     const answer = httpAnswer(result.payload);
     if (!answer.ok) {
-      log(`${request.method} ${event.path}: ${answer.problem}`);
-      return answerMessage(response, 502, 'Internal server error');
+      log(`${request.method} ${event.path} (${requestId}): ${answer.problem}`);
+      return answerByItself('DEFAULT_5XX', requestId);
     }
     response.writeHead(answer.status, { ...answer.headers, 'x-amzn-requestid': requestId });
     response.end(answer.body);
@@ -57,9 +68,21 @@ export function startApiGateway(options: ApiGatewayOptions): Promise<RunningServ
   });
 }
 
-function answerMessage(response: ServerResponse, status: number, message: string): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'x-amzn-requestid': randomUUID() });
-  response.end(JSON.stringify({ message }));
+/** Of an occasion without a status of its own, it is that of a function whose answer is of no use. */
+function answerAs(
+  response: ServerResponse,
+  type: GatewayResponseType,
+  requestId: string,
+  corsAllowedOrigins: string,
+): void {
+  const answer = gatewayResponses[type];
+  response.writeHead(answer.status ?? 502, {
+    'content-type': 'application/json',
+    'x-amzn-requestid': requestId,
+    'x-request-id': requestId,
+    ...gatewayResponseHeaders(answer, corsAllowedOrigins),
+  });
+  response.end(JSON.stringify(gatewayResponseBody(answer, requestId)));
 }
 
 /** The invocation itself goes on: API Gateway only stops waiting. */

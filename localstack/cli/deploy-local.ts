@@ -2,11 +2,15 @@ import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { generateSecret } from '../../shared/agents/secrets.ts';
+import { lambdaAgents } from '../agents/lambda-agents.ts';
 import { registerAgents } from '../agents/register-agents.ts';
 import { startAgents } from '../agents/start-agents.ts';
 import { apiClient } from '../api-client.ts';
-import { startEmulator } from '../emulator/emulator.ts';
+import { bundleAgent, deployAgent } from '../emulator/deploy-agent.ts';
+import { type Emulator, startEmulator } from '../emulator/emulator.ts';
 import { createLocalDeployment } from '../emulator/local-deployment.ts';
+import { findPython } from '../emulator/python.ts';
+import type { FunctionSettings } from '../function-process.ts';
 import { removeWithLauncher } from '../guardian.ts';
 import { projectFolder } from '../project-folder.ts';
 import { startServers } from '../servers.ts';
@@ -66,8 +70,21 @@ async function start(folder: string, running: { stop(): Promise<void> }[]): Prom
   const secret = generateSecret();
   const agents = await startAgents({ secret, log: (line) => log('agents', line) });
   running.push(agents);
-  await registerAgents(apiClient(apiUrl, apiKey), { urls: agents.urls, functionArns: {}, secret });
-  say(`Agents: ${Object.keys(agents.urls).join(', ')}`, `API=${apiUrl}`, `KEY=${apiKey}`, `ready ${apiUrl}`);
+  const functionArns = await deployLambdaAgents(emulator, folder);
+  await registerAgents(apiClient(apiUrl, apiKey), { urls: agents.urls, functionArns, secret });
+  const names = Object.keys({ ...agents.urls, ...functionArns });
+  say(`Agents: ${names.join(', ')}`, `API=${apiUrl}`, `KEY=${apiKey}`, `ready ${apiUrl}`);
+}
+
+/** By name. None without Python, which makes their archives and which an emulator that was there already does not need. */
+async function deployLambdaAgents(emulator: Emulator, folder: string): Promise<Record<string, string>> {
+  const python = await findPython();
+  if (python === null) return {};
+  const deploy = async (agent: FunctionSettings) => {
+    const module = bundleAgent(agent, join(folder, 'agents'));
+    return [agent.name, await deployAgent(emulator, { ...agent, module, python })] as const;
+  };
+  return Object.fromEntries(await Promise.all(lambdaAgents.map(deploy)));
 }
 
 function say(...lines: string[]): void {

@@ -7,6 +7,7 @@ import { emulatedAccount, emulatedRegion } from '../invocation.ts';
 import { lastLines } from '../log-tail.ts';
 import { freePort } from '../ports.ts';
 import { StartError, useOtherEmulator } from '../start-error.ts';
+import { startOnFreePorts } from '../start-on-free-ports.ts';
 import { resolveMiniStack } from './ministack-package.ts';
 
 /** AWS on this machine, as far as it is emulated. */
@@ -71,33 +72,29 @@ async function startMiniStack(folder: string, python: string): Promise<Emulator>
   };
 }
 
-/** A port that was free may be somebody's a second later, on a machine where much is started: another one is tried. */
-async function spawnMiniStack(
+function spawnMiniStack(
   folder: string,
   python: string,
   account: string,
 ): Promise<{ server: GuardedProcess; url: string }> {
-  for (let attempt = 1; ; attempt += 1) {
-    const logFile = join(folder, attempt === 1 ? 'emulator.log' : `emulator-${attempt}.log`);
+  const logFile = join(folder, 'emulator.log');
+  return startOnFreePorts(logFile, async () => {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    const env = environmentOf(folder, account, port);
     const server = await spawnGuarded({
       file: python,
       args: ['-m', 'ministack'],
       cwd: folder,
-      env,
+      env: environmentOf(folder, account, port),
       logFile,
       stopSignal: 'SIGTERM',
       endsDescendants: true,
     });
     if (await becomesReady(server, url)) return { server, url };
     server.kill('SIGKILL');
-    const end = lastLines(logFile);
-    if (end.includes('already in use') && attempt < 3) continue;
     const remedies = [`read ${logFile}`, ...useOtherEmulator];
-    throw new StartError('EMULATOR_UNAVAILABLE', `MiniStack did not start:\n${end}`, remedies);
-  }
+    throw new StartError('EMULATOR_UNAVAILABLE', `MiniStack did not start:\n${lastLines(logFile)}`, remedies);
+  });
 }
 
 function environmentOf(folder: string, account: string, port: number): Record<string, string> {

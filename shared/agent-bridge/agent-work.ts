@@ -23,6 +23,12 @@ export interface TaskBatch {
 const MAX_CALLS_AT_ONCE = 128;
 /** A step that may take longer is handed on unseen: its batch would hold back the tasks behind it for as long. */
 const MAX_INLINE_TIMEOUT_MS = 60_000;
+/**
+ * An agent that is known to be quick and has not answered after so long hangs: its call is given up here and made again, with the same
+ * key, by another invocation. Of an agent that is not known yet nobody can tell, and a call that would only have taken its time is not
+ * made twice: it has all of it, a minute at most.
+ */
+const PATIENCE_WITH_QUICK_AGENTS_MS = 10_000;
 
 /** Carries out batches of tasks: those of attempts that are still open, side by side. @throws the first error, at the end. */
 export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => Promise<void> {
@@ -64,16 +70,20 @@ export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => 
     const { long = [], quick = [] } = Object.groupBy(tasks, (task) => (isLong(task) ? 'long' : 'quick'));
     const hand = async (some: readonly ReadyTask[]) =>
       callHere(await handOver(some, { ...ports, invokeSelf }), batch);
-    const callQuick = forEachAtOnce(MAX_CALLS_AT_ONCE, quick, (task) => {
+    const callQuick = forEachAtOnce(MAX_CALLS_AT_ONCE, quick, async (task) => {
       // Whether there is time enough is known when its turn comes.
       const fits = task.timeoutMs <= batch.invocation.remainingMs() - PUBLISH_RESERVE_MS;
-      return fits ? callOneAgent(task, batch, ports, slowAgents) : hand([task]);
+      const patienceMs = slowAgents.isQuick(task.agent.address) ? PATIENCE_WITH_QUICK_AGENTS_MS : undefined;
+      const isDone = fits && (await callOneAgent(task, batch, ports, slowAgents, patienceMs));
+      if (!isDone) await hand([task]);
     });
     await allDone([hand(long), callQuick]);
   }
 
   function callHere(tasks: readonly ReadyTask[], batch: TaskBatch): Promise<void> {
-    return forEachAtOnce(MAX_CALLS_AT_ONCE, tasks, (task) => callOneAgent(task, batch, ports, slowAgents));
+    return forEachAtOnce(MAX_CALLS_AT_ONCE, tasks, async (task) => {
+      await callOneAgent(task, batch, ports, slowAgents);
+    });
   }
 }
 

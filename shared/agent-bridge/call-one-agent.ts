@@ -27,7 +27,12 @@ export function timeoutMsOf({ timeoutMs }: AttemptCall, { timeoutSeconds }: Agen
   return timeoutMs ?? (timeoutSeconds === null ? DEFAULT_TIMEOUT_MS : timeoutSeconds * 1000);
 }
 
-/** The step's time runs from here (design §3, two clocks). @throws OutOfTimeError */
+/**
+ * The step's time runs from here (design §3, two clocks).
+ * @param patienceMs how long the call may take here, where that is less than its time
+ * @returns whether the task is dealt with: false where the call was given up
+ * @throws OutOfTimeError
+ */
 export async function callOneAgent(
   { task, agent, timeoutMs }: ReadyTask,
   { invocation, outbound }: { readonly invocation: Invocation; readonly outbound: Outbound },
@@ -38,7 +43,8 @@ export async function callOneAgent(
     clock,
   }: Pick<AgentBridgePorts, 'callAgent' | 'tokens' | 'publicUrl' | 'clock'>,
   slowAgents: SlowAgents,
-): Promise<void> {
+  patienceMs?: number,
+): Promise<boolean> {
   const { step_execution_id } = task;
   const availableMs = Math.floor(invocation.remainingMs() - PUBLISH_RESERVE_MS);
   if (availableMs <= 0) {
@@ -53,6 +59,7 @@ export async function callOneAgent(
     address: agent.address,
     secret: agent.secret,
     timeoutMs: isCutShort ? availableMs : timeoutMs,
+    patienceMs,
     timeoutMessage: isCutShort ? cutShortMessage(timeoutMs, availableMs) : undefined,
     idempotencyKey: task.idempotency_key,
     body: {
@@ -66,8 +73,10 @@ export async function callOneAgent(
   });
   const elapsedMs = clock() - startedAt;
   slowAgents.record(agent.address, elapsedMs);
+  if (outcome.status === 'given_up') return false;
   if (outcome.status === 'accepted') outbound.accepted(task, Math.max(timeoutMs - elapsedMs, 0));
   else outbound.answer(task, outcome);
+  return true;
 }
 
 function cutShortMessage(timeoutMs: number, availableMs: number): string {

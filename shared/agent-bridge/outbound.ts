@@ -47,7 +47,7 @@ export class Outbound {
     this.publish(deadLetterOf(record, reason, topics.deadLetter, clock()));
   }
 
-  answer(task: AgentTask, outcome: Exclude<CallOutcome, { status: 'accepted' }>): void {
+  answer(task: AgentTask, outcome: Extract<CallOutcome, { status: 'completed' | 'failed' }>): void {
     const { topics, clock } = this.#ports;
     const settled =
       outcome.status === 'completed' ? { output_data: outcome.output } : { error: jsonOf(outcome.error) };

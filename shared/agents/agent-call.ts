@@ -9,6 +9,8 @@ export interface AgentCall {
   readonly secret: string | null;
   /** For everything from the connection to the answer's last byte. */
   readonly timeoutMs: number;
+  /** After so long, where that is less, the call is given up without an outcome: it will be made again elsewhere. */
+  readonly patienceMs?: number | undefined;
   /** Said instead of the usual sentence when the time is over. */
   readonly timeoutMessage?: string | undefined;
   /** Stable over the attempts of one step visit. */

@@ -3,7 +3,7 @@ import { Agent, type buildConnector, type Dispatcher } from 'undici';
 import { limits } from '../config/limits.ts';
 import type { AddressGuard } from './address-guard.ts';
 import { type AgentCall, type AgentCaller, MAX_TIMER_MS } from './agent-call.ts';
-import { type CallOutcome, failedCall, timedOut } from './call-outcome.ts';
+import { type CallOutcome, endsAfterMs, failedCall, notAnsweredInTime } from './call-outcome.ts';
 import { checkUrl } from './check-agent-url.ts';
 import { createGuardedConnector } from './guarded-connector.ts';
 import { readFailure } from './read-failure.ts';
@@ -129,10 +129,10 @@ function exchange(
   const timer = setTimeout(
     () => {
       expired = true;
-      resolve(status > 0 && !isOutput() ? failure() : timedOut(call));
+      resolve(status > 0 && !isOutput() ? failure() : notAnsweredInTime(call));
       stop();
     },
-    Math.min(call.timeoutMs, MAX_TIMER_MS),
+    Math.min(endsAfterMs(call), MAX_TIMER_MS),
   );
 
   agent.dispatch(request, {

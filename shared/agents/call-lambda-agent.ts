@@ -10,7 +10,7 @@ import { limits } from '../config/limits.ts';
 import { isJsonObject } from '../engine/json.ts';
 import { type AgentCall, type AgentCaller, MAX_TIMER_MS } from './agent-call.ts';
 import { boundAnswers } from './bound-answers.ts';
-import { type CallOutcome, timedOut } from './call-outcome.ts';
+import { type CallOutcome, endsAfterMs, notAnsweredInTime } from './call-outcome.ts';
 import { readInvokeFailure } from './invoke-failure.ts';
 import { readFunctionError } from './read-function-error.ts';
 import { outputTooLarge, readOutput } from './read-output.ts';
@@ -57,10 +57,10 @@ export function createLambdaAgentCaller({ clock, warn, client }: LambdaAgentCall
       const controller = new AbortController();
       const timer = setTimeout(
         () => {
-          expire(timedOut(call));
+          expire(notAnsweredInTime(call));
           controller.abort();
         },
-        Math.min(call.timeoutMs, MAX_TIMER_MS),
+        Math.min(endsAfterMs(call), MAX_TIMER_MS),
       );
       try {
         // The first to come counts: the SDK notices an abort only while it is waiting for Lambda.

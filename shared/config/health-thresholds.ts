@@ -1,8 +1,8 @@
 /** Beyond these, `/health?deep=true` is 503: something does not keep up, or is not there. */
 export const healthThresholds = {
-  /** It is invoked every minute and looks until the next one. */
+  /** It is invoked every minute and looks until the next one; it says so every 20 s. */
   timekeeperTickAgeSeconds: 120,
-  /** The timekeeper publishes what is older than 3 s; what Kafka refused, it tries again each minute. */
+  /** The timekeeper publishes what is older than 4 s; what Kafka refused, it tries again every 10 s. */
   oldestOutboxRowAgeSeconds: 60,
   /** Timers fire to the second. */
   dueLagSeconds: 30,

@@ -1,5 +1,6 @@
 import { isJsonObject, type Json } from '../engine/json.ts';
 import type { Expression, Reads, Scope } from '../engine/plan.ts';
+import { pathWithin } from '../validation/problem.ts';
 import { type CompiledPath, compilePath, ExpressionError } from './json-path.ts';
 import { isPath } from './path.ts';
 import { readsOf, type Source } from './reads.ts';
@@ -75,7 +76,7 @@ export function createExpressionCompiler({
       sources.push(...compiled.sources);
       return (scope) => compiled.select(scope) ?? null;
     }
-    const join = (key: string | number) => (at === '' ? String(key) : `${at}.${key}`);
+    const join = (key: string | number) => pathWithin(at, key);
     if (Array.isArray(value)) {
       const items = value.map((item, i) => compileValue(item, join(i), sources));
       return (scope) => items.map((evaluate) => evaluate(scope));

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json } from './json.ts';
 
-/** Whether the JSON text of `value` has at most `maxBytes` UTF-8 bytes. Costs no more than the limit, however large the value. */
+/** Whether the JSON text of `value`, numbers written out, has at most `maxBytes` UTF-8 bytes. Costs no more than the limit, however large the value. */
 export function fitsInBytes(value: Json, maxBytes: number): boolean {
   // A mapping may name a large value many times: its text would be too long to be made.
   if (!mayFit(value, { left: maxBytes })) return false;
@@ -16,9 +16,17 @@ export function jsonBytes(value: Json): number {
   return utf8Bytes(JSON.stringify(value));
 }
 
+/** Digits that `value` has when it is written out, without an exponent, as a database's jsonb is; 0 where its JSON text has none. */
+export function writtenOutDigits(value: number): number {
+  const size = Math.abs(value);
+  if (size === 0 || (size < 1e21 && size >= 1e-6)) return 0;
+  return Math.abs(Math.floor(Math.log10(size))) + 1;
+}
+
 /** False when even the least that its text can have is too much. Depth is bounded where values come in. */
 function mayFit(value: Json, budget: { left: number }): boolean {
   if (typeof value === 'string') budget.left -= value.length + 2;
+  else if (typeof value === 'number') budget.left -= writtenOutDigits(value);
   else if (Array.isArray(value)) {
     budget.left -= 1;
     for (const item of value) if (!mayFit(item, budget)) return false;

@@ -51,16 +51,20 @@ export async function drainTopic(options: DrainOptions): Promise<{ seen: number;
   const consumer = kafka.consumer({ groupId: options.groupId, sessionTimeout: 30_000 });
   const producer = kafka.producer({ allowAutoTopicCreation: false });
   const done = Promise.withResolvers<void>();
+  const closed = (partition: number) => {
+    open.delete(partition);
+    if (open.size === 0) done.resolve();
+  };
   try {
     await Promise.all([consumer.connect(), producer.connect()]);
     await consumer.subscribe({ topics: [options.from], fromBeginning: true });
     await consumer.run({
       autoCommit: false,
       eachMessage: async ({ partition, message }) => {
+        if (counts.seen >= options.limit) return done.resolve();
         const here = left.find((each) => each.partition === partition);
-        if (here === undefined || Number(message.offset) >= here.end || counts.seen >= options.limit) {
-          return done.resolve();
-        }
+        // It came meanwhile, may be from what this wrote; other partitions are not at their ends for that.
+        if (here === undefined || Number(message.offset) >= here.end) return closed(partition);
         try {
           counts.seen++;
           const recovered = options.recover(message.value?.toString() ?? '');
@@ -72,8 +76,8 @@ export async function drainTopic(options: DrainOptions): Promise<{ seen: number;
           const next = String(Number(message.offset) + 1);
           if (!options.dryRun)
             await consumer.commitOffsets([{ topic: options.from, partition, offset: next }]);
-          if (Number(next) >= here.end) open.delete(partition);
-          if (open.size === 0 || counts.seen >= options.limit) done.resolve();
+          if (Number(next) >= here.end) closed(partition);
+          if (counts.seen >= options.limit) done.resolve();
         } catch (error) {
           done.reject(error);
           throw error;

@@ -131,8 +131,19 @@ async function within(timeoutMs: number, work: () => Promise<void>): Promise<voi
     await Promise.race([working, timeout]);
   } catch (error) {
     if (error instanceof PublishError) throw error;
-    throw new PublishError(`Kafka refused: ${(error as Error).message}`, { cause: error });
+    throw new PublishError(`Kafka refused: ${kindOf(error)}`, { cause: error });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Kafka's own code where it has one, as `UNKNOWN_TOPIC_OR_PARTITION`, else the error's class. The owner of a run reads why it is
+ * not published, and the messages name brokers and roles: they are the cause, for the log.
+ */
+function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  if (error.name === 'KafkaJSNumberOfRetriesExceeded' && error.cause !== undefined)
+    return kindOf(error.cause);
+  return 'type' in error && typeof error.type === 'string' ? error.type : error.name;
 }

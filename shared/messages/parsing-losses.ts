@@ -1,4 +1,4 @@
-import { MAX_PROBLEMS, type Problem } from '../validation/problem.ts';
+import { MAX_PROBLEMS, type Problem, pathOf } from '../validation/problem.ts';
 
 /** Strings, numbers, and the marks between which they stand. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\],:]/gs;
@@ -26,7 +26,7 @@ export function findParsingLosses(text: string): readonly Problem[] {
   const pathWithin = (inside: Open | undefined) =>
     inside ? [...inside.path, inside.keys ? inside.key : inside.place] : [];
   const tell = (path: readonly (string | number)[], message: string) =>
-    problems.push({ path: path.join('.'), message });
+    problems.push({ path: pathOf(path), message });
   for (const [token] of text.matchAll(TOKEN)) {
     if (problems.length === MAX_PROBLEMS) break;
     const inside = open.at(-1);

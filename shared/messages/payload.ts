@@ -1,6 +1,7 @@
-import type { Limits } from '../config/limits.ts';
+import { type Limits, limits } from '../config/limits.ts';
 import type { Json } from '../engine/json.ts';
-import { MAX_PROBLEMS } from '../validation/problem.ts';
+import { writtenOutDigits } from '../engine/json-size.ts';
+import { MAX_PROBLEMS, pathWithin } from '../validation/problem.ts';
 
 export type PayloadProblemCode = 'NOT_JSON' | 'TOO_LARGE' | 'TOO_DEEP' | 'TOO_MANY_ENTRIES' | 'UNSTORABLE';
 
@@ -11,11 +12,14 @@ export interface PayloadProblem {
   readonly message: string;
 }
 
+const MAX_WRITTEN_OUT_DIGITS = limits.maxPayloadBytes;
+
 type PayloadLimits = Pick<Limits, 'maxJsonDepth' | 'maxJsonEntries'>;
 
 /**
  * Reads JSON text from a user or an agent, and refuses what Postgres cannot store or another reader would see differently:
- * U+0000, lone surrogates, numbers beyond a double, a `__proto__` key, nesting and entry counts past the limits.
+ * U+0000, lone surrogates, numbers beyond a double, a `__proto__` key, nesting and entry counts past the limits. So are numbers
+ * that are short by their exponents and a thousand times as long when Postgres writes them out.
  */
 export function parsePayload(
   text: string,
@@ -57,7 +61,10 @@ export function findPayloadProblems(root: unknown, limits: PayloadLimits): reado
 }
 
 /** Walks without recursion: depth is the attacker's choice. */
-function* payloadProblems(root: unknown, limits: PayloadLimits): Generator<PayloadProblem, undefined> {
+function* payloadProblems(
+  root: unknown,
+  { maxJsonDepth, maxJsonEntries }: PayloadLimits,
+): Generator<PayloadProblem, undefined> {
   if (typeof root !== 'object' || root === null) {
     const problem = problemOfScalar(root, '');
     if (problem) yield problem;
@@ -70,18 +77,19 @@ function* payloadProblems(root: unknown, limits: PayloadLimits): Generator<Paylo
   }
   const stack: Frame[] = [{ value: root, path: '', depth: 1 }];
   let entries = 0;
+  let digits = 0;
   for (let frame = stack.pop(); frame !== undefined; frame = stack.pop()) {
     const { value, path, depth } = frame;
-    if (depth > limits.maxJsonDepth) {
-      yield { code: 'TOO_DEEP', path, message: `expected at most ${limits.maxJsonDepth} levels of nesting` };
+    if (depth > maxJsonDepth) {
+      yield { code: 'TOO_DEEP', path, message: `expected at most ${maxJsonDepth} levels of nesting` };
       return;
     }
     const isArray = Array.isArray(value);
     const keys = isArray ? null : Object.keys(value);
     const count = isArray ? value.length : keys!.length;
     entries += count;
-    if (entries > limits.maxJsonEntries) {
-      const message = `expected at most ${limits.maxJsonEntries} keys and items in all`;
+    if (entries > maxJsonEntries) {
+      const message = `expected at most ${maxJsonEntries} keys and items in all`;
       yield { code: 'TOO_MANY_ENTRIES', path, message };
       return;
     }
@@ -93,22 +101,28 @@ function* payloadProblems(root: unknown, limits: PayloadLimits): Generator<Paylo
         if (keyProblem) yield keyProblem;
       }
       if (typeof child === 'object' && child !== null) {
-        stack.push({ value: child, path: join(path, key), depth: depth + 1 });
+        stack.push({ value: child, path: pathWithin(path, key), depth: depth + 1 });
       } else if (typeof child === 'string' || typeof child === 'number') {
         const problem = problemOfScalar(child, '');
-        if (problem) yield { ...problem, path: join(path, key) };
+        if (problem) yield { ...problem, path: pathWithin(path, key) };
+        else if (typeof child === 'number') digits += writtenOutDigits(child);
+        if (digits > MAX_WRITTEN_OUT_DIGITS) {
+          const message = `expected numbers of at most ${MAX_WRITTEN_OUT_DIGITS} digits in all, written out without exponents`;
+          yield { code: 'TOO_LARGE', path: pathWithin(path, key), message };
+          return;
+        }
       }
     }
   }
 }
 
-function join(path: string, key: string | number): string {
-  return path === '' ? String(key) : `${path}.${key}`;
-}
-
 function problemOfKey(key: string, path: string): PayloadProblem | null {
   if (key === '__proto__')
-    return { code: 'UNSTORABLE', path: join(path, key), message: 'expected another key than __proto__' };
+    return {
+      code: 'UNSTORABLE',
+      path: pathWithin(path, key),
+      message: 'expected another key than __proto__',
+    };
   const problem = problemOfScalar(key, '');
   return problem && { ...problem, path, message: `a key here: ${problem.message}` };
 }

@@ -78,9 +78,12 @@ export const definersFunctions: Readonly<Record<string, readonly string[]>> = {
   'count_runs(counted_run[], counted_run[])': ['stepline_api', 'stepline_step_executor'],
 };
 
-/** A frozen Lambda must let go of what it has locked, and a statement that nobody waits for any more must end. */
+/**
+ * A frozen Lambda must let go of what it has locked, and a statement that nobody waits for any more must end: before the API, which
+ * has 28 seconds, and so as an answer.
+ */
 const TIMEOUTS = {
-  statement_timeout: '30s',
+  statement_timeout: '25s',
   idle_in_transaction_session_timeout: '15s',
   lock_timeout: '10s',
 } as const;

@@ -35,9 +35,14 @@ export class RowCountError extends Error {
   readonly code = 'UNEXPECTED_ROW_COUNT';
 }
 
-// bigint columns are counters and ids below 2^53; timestamps travel as Date.
+// bigint columns are counters and ids below 2^53; timestamps travel as Date. One that is infinite, as another producer may write
+// it, is no moment: the driver would give a number.
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
+const dateOf: (text: string) => Date = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ);
+types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) =>
+  text.endsWith('infinity') ? null : dateOf(text),
+);
 
 /**
  * A pool over one database. No named statements, session settings, session locks or LISTEN: nothing that pins a connection of

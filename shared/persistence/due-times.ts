@@ -6,6 +6,15 @@ export interface DueRow {
   readonly stepExecutionId: string | null;
   /** The database's clock, by which it is due. */
   readonly firedAt: Date;
+  readonly lease: Lease;
+}
+
+/** Times as Postgres writes them: a Date has no microseconds. */
+interface Lease {
+  readonly table: 'workflow_runs' | 'step_executions';
+  readonly id: string;
+  readonly wasDueAt: string;
+  readonly until: string;
 }
 
 export interface Claimed {
@@ -20,11 +29,14 @@ interface DueOptions {
   readonly leaseMs: number;
 }
 
-interface ClaimedRow {
-  readonly run_id: string;
-  readonly step_execution_id: string | null;
-  readonly fired_at: Date;
-  readonly is_held: boolean;
+interface DueResult {
+  id: string;
+  run_id: string;
+  step_execution_id: string | null;
+  fired_at: Date;
+  was_due_at: string;
+  /** Null: its run is paused. */
+  leased_until: string | null;
 }
 
 /**
@@ -36,10 +48,10 @@ export async function claimDueTimes(
   statements: Statements,
   { limit, leaseMs }: DueOptions,
 ): Promise<Claimed> {
-  const [attempts, runs] = await Promise.all([
-    statements.many<ClaimedRow & Record<string, unknown>>(
+  const claim = async (table: Lease['table'], stepExecutionId: string) => {
+    const rows = await statements.many<DueResult & Record<string, unknown>>(
       `with due as materialized (
-         select id, run_id from step_executions
+         select id, run_id, wake_at from ${table}
           where wake_at is not null and status in ('PENDING', 'RUNNING') and wake_at <= now()
           order by wake_at limit $1 for update skip locked),
        held as materialized (
@@ -47,28 +59,51 @@ export async function claimDueTimes(
           cross join lateral (
             select r.run_id from workflow_runs r where r.run_id = of_due.run_id and r.paused_at is not null
                for share skip locked) as paused)
-       update step_executions as t
+       update ${table} as t
           set wake_at = case when held.run_id is null then now() + $2 * interval '1 millisecond' end
          from due left join held on held.run_id = due.run_id where t.id = due.id
-        returning t.run_id, step_execution_id, now() as fired_at, held.run_id is not null as is_held`,
+        returning t.id, t.run_id, ${stepExecutionId} as step_execution_id, now() as fired_at,
+                  due.wake_at::text as was_due_at, t.wake_at::text as leased_until`,
       [limit, leaseMs],
-    ),
-    statements.many<ClaimedRow & Record<string, unknown>>(
-      `with due as materialized (
-         select id from workflow_runs
-          where wake_at is not null and status in ('PENDING', 'RUNNING') and wake_at <= now()
-          order by wake_at limit $1 for update skip locked)
-       update workflow_runs as t
-          set wake_at = case when paused_at is null then now() + $2 * interval '1 millisecond' end
-         from due where t.id = due.id
-        returning run_id, null as step_execution_id, now() as fired_at, paused_at is not null as is_held`,
-      [limit, leaseMs],
-    ),
+    );
+    const due = rows.flatMap(({ leased_until: until, ...row }): DueRow[] =>
+      until === null
+        ? []
+        : [
+            {
+              runId: row.run_id,
+              stepExecutionId: row.step_execution_id,
+              firedAt: row.fired_at,
+              lease: { table, id: row.id, wasDueAt: row.was_due_at, until },
+            },
+          ],
+    );
+    return { due, taken: rows.length };
+  };
+  const [attempts, runs] = await Promise.all([
+    claim('step_executions', 'step_execution_id'),
+    claim('workflow_runs', 'null::text'),
   ]);
-  const taken = [...attempts, ...runs];
-  return { due: taken.filter(({ is_held }) => !is_held).map(dueRow), taken: taken.length };
+  return { due: [...attempts.due, ...runs.due], taken: attempts.taken + runs.taken };
 }
 
-function dueRow(row: ClaimedRow): DueRow {
-  return { runId: row.run_id, stepExecutionId: row.step_execution_id, firedAt: row.fired_at };
+/**
+ * Rows whose wakes could not be published are due again, since when they were. What a decision has changed meanwhile, or is about
+ * to, stays as it is.
+ */
+export async function giveBackDueTimes(statements: Statements, due: readonly DueRow[]): Promise<void> {
+  const giveBack = async (table: Lease['table']) => {
+    const leases = due.flatMap(({ lease }) => (lease.table === table ? [lease] : []));
+    if (leases.length === 0) return;
+    await statements.execute(
+      `with mine as materialized (
+         select t.id, given.was_due_at
+           from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) as given (id, was_due_at, until)
+           join ${table} as t on t.id = given.id and t.wake_at = given.until
+            for update of t skip locked)
+       update ${table} as t set wake_at = mine.was_due_at from mine where t.id = mine.id`,
+      [leases.map(({ id }) => id), leases.map(({ wasDueAt }) => wasDueAt), leases.map(({ until }) => until)],
+    );
+  };
+  await Promise.all([giveBack('step_executions'), giveBack('workflow_runs')]);
 }

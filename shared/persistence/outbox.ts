@@ -9,10 +9,6 @@ export function createOutbox(statements: Statements): Outbox {
   };
 }
 
-export function removeOutbox(statements: Statements, ids: readonly string[]): Promise<number> {
-  return statements.execute('delete from outbox where id = any($1::uuid[])', [ids]);
-}
-
 /** What Kafka refused of a row's messages is left for later. */
 export function postponeOutbox(
   statements: Statements,
@@ -25,15 +21,39 @@ export function postponeOutbox(
   );
 }
 
-/** Rows that an invocation left behind, oldest first, locked; those that another timekeeper has are skipped. */
+interface ClaimOptions {
+  readonly olderThanMs: number;
+  readonly limit: number;
+  /** How long nobody else claims them. */
+  readonly leaseMs: number;
+}
+
+/** Rows that an invocation left behind, oldest first; those that another timekeeper has are skipped. */
 export async function claimLeftBehind(
   statements: Statements,
-  { olderThanMs, limit }: { readonly olderThanMs: number; readonly limit: number },
+  { olderThanMs, limit, leaseMs }: ClaimOptions,
 ): Promise<OutboxEntry[]> {
-  return statements.many<{ id: string; messages: OutboxEntry['messages'] }>(
-    `select id, messages from outbox
-      where created_at < now() - $1 * interval '1 millisecond' and (retry_at is null or retry_at <= now())
-      order by id limit $2 for update skip locked`,
-    [olderThanMs, limit],
+  const entries = await statements.many<{ id: string; messages: OutboxEntry['messages'] }>(
+    `with left_behind as materialized (
+       select id from outbox
+        where created_at < now() - $1 * interval '1 millisecond' and (retry_at is null or retry_at <= now())
+        order by id limit $2 for update skip locked)
+     update outbox as o set retry_at = now() + $3 * interval '1 millisecond' from left_behind as l where o.id = l.id
+      returning o.id, o.messages`,
+    [olderThanMs, limit, leaseMs],
+  );
+  return entries.sort((one, other) => (one.id < other.id ? -1 : 1));
+}
+
+/** What was claimed and not published is anybody's again. Rows that are being removed need no lease. */
+export async function giveBackLeftBehind(
+  statements: Statements,
+  entries: readonly OutboxEntry[],
+): Promise<void> {
+  if (entries.length === 0) return;
+  await statements.execute(
+    `with mine as materialized (select id from outbox where id = any($1::uuid[]) for update skip locked)
+     update outbox as o set retry_at = null from mine where o.id = mine.id`,
+    [entries.map(({ id }) => id)],
   );
 }

@@ -19,7 +19,7 @@ export interface RunSummary {
   readonly execution_status: ExecutionStatus;
   readonly error_message: string | null;
   readonly triggered_by: string | null;
-  readonly created_at: Date;
+  readonly created_at: Date | null;
   readonly updated_at: Date | null;
   readonly completed_at: Date | null;
   readonly cancelled_at: Date | null;

@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { isJsonObject } from '../engine/json.ts';
 import { knownFields, tagsWithField, valueAt } from './known-fields.ts';
 import type { HintOf } from './nearest-name.ts';
-import type { Problem } from './problem.ts';
+import { MAX_PROBLEMS, type Problem, pathOf, pathWithin } from './problem.ts';
 
 export interface ProblemWords {
   readonly hintOf: HintOf;
@@ -17,7 +17,10 @@ export function problemsOf(
   { issues }: z.core.$ZodError,
   { hintOf, unknown = 'unknown field' }: ProblemWords,
 ): readonly Problem[] {
+  let told = 0;
   const unknownField = (path: readonly PropertyKey[], key: string) => {
+    // What no answer lists is looked for in no schema: of a megabyte of unknown fields that takes seconds.
+    if (told++ >= MAX_PROBLEMS) return unknown;
     const tags = tagsWithField(schema, input, path, key);
     const known = knownFields(schema, input, path);
     if (tags.length > 0) return `unknown field of this type${belongsTo(tags, known)}`;
@@ -27,11 +30,11 @@ export function problemsOf(
   };
   const problemsAt = (issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Problem[] => {
     const place = [...above, ...issue.path];
-    const path = place.join('.');
+    const path = pathOf(place);
     switch (issue.code) {
       case 'unrecognized_keys':
         return issue.keys.map((key) => ({
-          path: [...place, key].join('.'),
+          path: pathWithin(path, key),
           message: unknownField(place, key),
         }));
       case 'invalid_key':

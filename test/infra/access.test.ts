@@ -176,19 +176,20 @@ test('only functions reach the proxy and Kafka, each on its port; only the proxy
   expect(open).toEqual([]);
 });
 
-test('functions that ask the agent registry reach it on its port', () => {
-  const portsOf = (agentRegistryUrl?: string) =>
-    propertiesOf(
-      deploy({ env: 'prod', ...(agentRegistryUrl && { agentRegistryUrl }) }).network,
-      'AWS::EC2::SecurityGroup',
-    )
+test('functions reach the registry of agents and the keys of tokens on their ports', () => {
+  const portsOf = (context: Readonly<Record<string, string>> = {}) =>
+    propertiesOf(deploy({ env: 'prod', ...context }).network, 'AWS::EC2::SecurityGroup')
       .filter(({ GroupDescription }) =>
         /reach Kafka, the proxy and AWS services/.test(String(GroupDescription)),
       )
       .flatMap(({ SecurityGroupEgress }) => SecurityGroupEgress as { FromPort: number }[])
       .map(({ FromPort }) => FromPort);
   expect(portsOf()).toEqual([443]);
-  expect(portsOf('https://registry.example.com')).toEqual([443]);
-  expect(portsOf('http://registry.example.com')).toEqual([443, 80]);
-  expect(portsOf('https://registry.example.com:8443/agents')).toEqual([443, 8443]);
+  expect(portsOf({ agentRegistryUrl: 'https://registry.example.com' })).toEqual([443]);
+  expect(portsOf({ agentRegistryUrl: 'http://registry.example.com' })).toEqual([443, 80]);
+  expect(portsOf({ agentRegistryUrl: 'https://registry.example.com:8443/agents' })).toEqual([443, 8443]);
+  const jwtJwksUrl = 'https://login.example.com:8443/keys';
+  expect(portsOf({ jwtJwksUrl })).toEqual([443, 8443]);
+  // A group takes a rule once.
+  expect(portsOf({ jwtJwksUrl, agentRegistryUrl: 'http://registry.example.com:8443' })).toEqual([443, 8443]);
 });

@@ -38,6 +38,39 @@ test.each([
       'kafka: expected one of express, standard, serverless, existing, but it is "redpanda". Example: -c kafka=express',
     ],
   ],
+  [
+    { jwtJwksUrl: 'https://' },
+    [
+      'jwtJwksUrl: expected an https URL, but it is "https://". Example: -c jwtJwksUrl=https://login.example.com/.well-known/jwks.json',
+    ],
+  ],
+  [
+    { jwtJwksUrl: 'http://login.example.com' },
+    [expect.stringMatching(/^jwtJwksUrl: expected an https URL, but it is "http:/)],
+  ],
+  [
+    { tracing: 'true' },
+    ['tracing: expected one of off, xray, adot, but it is "true". Example: -c tracing=off'],
+  ],
+  [
+    { tracing: 'adot' },
+    [
+      expect.stringMatching(
+        /^adotLayerArn: expected the ARN of a version of the layer AWSOpenTelemetryDistroJs .* but it is missing\. Example: -c adotLayerArn=arn:/,
+      ),
+    ],
+  ],
+  [
+    {
+      tracing: 'adot',
+      adotLayerArn: 'arn:aws:lambda:eu-west-1:901920570463:layer:aws-otel-nodejs-amd64-ver-1-30-2:1',
+    },
+    [expect.stringMatching(/^adotLayerArn: expected the ARN of a version of .*, but it is "arn:aws:lambda:/)],
+  ],
+  [
+    { adotLayerArn: 'arn:aws:lambda:eu-west-1:615299751070:layer:AWSOpenTelemetryDistroJs:10' },
+    ['tracing: expected adot beside adotLayerArn, but it is "off". Example: -c tracing=adot'],
+  ],
 ])('%j says what is allowed, and gives an example', (context, problems) => {
   expect(problemsOf(context)).toEqual(problems);
 });

@@ -2,7 +2,6 @@ import { createApiServices } from '../../functions/api/api-services.ts';
 import { createApi } from '../../functions/api/create-api.ts';
 import { startApiGateway } from '../../localstack/api-gateway/api-gateway.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
-import { freePort } from '../../localstack/ports.ts';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import { readEnvironment } from '../../shared/config/environment.ts';
 
@@ -10,20 +9,18 @@ import { readEnvironment } from '../../shared/config/environment.ts';
 export async function startApiWithoutDatabase(
   variables: Readonly<Record<string, string>>,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const port = await freePort();
   const DATABASE_URL = 'postgresql://user:pw@127.0.0.1:1/none';
   const environment = readEnvironment({ ...variables, DATABASE_URL });
   const engine = createEngineServices(environment, 'api');
   const services = createApiServices(engine, environment, { error: () => {} }, { write: () => {} });
   const gateway = await startApiGateway({
-    port,
     invoker: inProcessFunction({
       functionName: 'api',
       createHandler: () => createApi(services) as unknown as LambdaHandler,
     }),
   });
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: gateway.url,
     async close() {
       await gateway.stop();
       await engine.close();

@@ -55,7 +55,7 @@ export function startCommand(
   return {
     pid,
     output: () => output,
-    async untilPrinted(pattern, withinMs = 60_000) {
+    async untilPrinted(pattern, withinMs = 180_000) {
       await eventually(
         `${pattern} of ${file} ${args.join(' ')}`,
         () => ({ output, hasExited }),

@@ -12,11 +12,14 @@ import { deployedMappings } from '../../localstack/template/deployed-mappings.ts
 import { readTemplate } from '../../localstack/template/template.ts';
 import { createRunClient, type RunClient } from './run-client.ts';
 import { startTestSecrets, type TestSecrets } from './secrets-manager.ts';
+import { startAgain } from './start-again.ts';
 import { createDeployment } from './synthesise.ts';
 
 export interface DeployedStackOptions {
   readonly databaseUrl: string;
   readonly kafkaBrokers: string;
+  /** Instead of the ten thousand attempts of days that the template gives a record. */
+  readonly maximumRetryAttempts?: number;
 }
 
 /** What a deployment runs, on this machine: bundles, environment and mappings as the template has them. */
@@ -38,7 +41,11 @@ export interface DeployedStack {
 const PREFIX = 'stepline-local-';
 const PASSWORD = 'of-every-function';
 
-export async function startDeployedStack(options: DeployedStackOptions): Promise<DeployedStack> {
+export function startDeployedStack(options: DeployedStackOptions): Promise<DeployedStack> {
+  return startAgain(() => startOnce(options));
+}
+
+async function startOnce(options: DeployedStackOptions): Promise<DeployedStack> {
   const name = `deployed_${randomBytes(6).toString('hex')}`;
   const folder = mkdtempSync(join(tmpdir(), 'stepline-deployed-'));
   const [databaseUrl, port] = await Promise.all([createDatabase(options.databaseUrl, name), freePort()]);
@@ -79,7 +86,12 @@ export async function startDeployedStack(options: DeployedStackOptions): Promise
   const stack = await startStack({
     kafkaBrokers: options.kafkaBrokers,
     functions: functions.filter((each) => each.name !== `${PREFIX}migrate`),
-    mappings: deployedMappings(template),
+    mappings: deployedMappings(template).map((each) => ({
+      ...each,
+      ...(options.maximumRetryAttempts !== undefined && {
+        maximumRetryAttempts: options.maximumRetryAttempts,
+      }),
+    })),
     schedules: [{ functionName: `${PREFIX}timekeeper`, rateMs: 60_000 }],
     api: { functionName: `${PREFIX}api`, port },
     mappingTuning: { retryBackoffMs: { first: 20, longest: 200 } },

@@ -104,7 +104,6 @@ export async function expectNothingLeft({ database }: Pick<RunWorld, 'database'>
            from step_executions where status in ('PENDING', 'RUNNING') or wake_at is not null`,
       ),
     (left) => left.length === 0,
-    10_000,
   );
   expect(
     await database.many(

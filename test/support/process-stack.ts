@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type RunningStack, startStack } from '../../localstack/stack.ts';
 import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
 import { openRunWorld, type RunWorld, type WorldOptions } from './run-world.ts';
+import { startAgain } from './start-again.ts';
 
 export interface ProcessStackOptions extends WorldOptions {
   readonly batchSizes?: BatchSizes;
@@ -21,7 +22,11 @@ export interface ProcessStack extends RunWorld {
   pidsOf(functionName: string): number[];
 }
 
-export async function startProcessStack(options: ProcessStackOptions): Promise<ProcessStack> {
+export function startProcessStack(options: ProcessStackOptions): Promise<ProcessStack> {
+  return startAgain(() => startOnce(options));
+}
+
+async function startOnce(options: ProcessStackOptions): Promise<ProcessStack> {
   const world = await openRunWorld(options);
   const { environment, port } = world;
   const env = { ...world.variables, NODE_OPTIONS: '--disable-warning=TimeoutNegativeWarning' };

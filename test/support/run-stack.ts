@@ -16,6 +16,7 @@ import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sourc
 import type { TopicName } from '../../shared/config/topics.ts';
 import type { MskEvent } from '../../shared/kafka/msk-event.ts';
 import { openRunWorld, type RunWorld, type WorldOptions } from './run-world.ts';
+import { startAgain } from './start-again.ts';
 
 export interface RunStackOptions extends WorldOptions {
   readonly batchSizes?: BatchSizes;
@@ -33,7 +34,11 @@ export interface RunStack extends RunWorld {
 
 const LOOK_EVERY_MS = 100;
 
-export async function startRunStack(options: RunStackOptions): Promise<RunStack> {
+export function startRunStack(options: RunStackOptions): Promise<RunStack> {
+  return startAgain(() => startOnce(options));
+}
+
+async function startOnce(options: RunStackOptions): Promise<RunStack> {
   const world = await openRunWorld(options);
   const { environment } = world;
   const { topics, kafkaGroupId } = environment;

@@ -87,6 +87,7 @@ const messages: Readonly<Record<ErrorCode, string>> = {
   PAYLOAD_TOO_LARGE: 'Too large: input_data: expected at most 262144 bytes of JSON, got 300000',
   UNSUPPORTED_MEDIA_TYPE: 'Expected Content-Type: application/json, got "text/plain"',
   RATE_LIMITED: 'Too many requests: at most 100 a minute',
+  EXECUTION_ERROR: 'The engine failed on this run; the request id finds it in the log',
   INTERNAL_ERROR: 'Something went wrong here; the request id finds it in the log',
   SERVICE_UNAVAILABLE: 'The database is not available; try again',
   EXECUTION_TIMEOUT: 'The test did not end within 25000 steps',
@@ -97,6 +98,7 @@ const details: Readonly<Partial<Record<ErrorCode, unknown>>> = {
   PAYLOAD_TOO_LARGE: [{ path: 'input_data', message: 'expected at most 262144 bytes of JSON, got 300000' }],
   RATE_LIMITED: { retry_after_seconds: 1 },
   CONFLICT: { reason: 'IDEMPOTENCY_KEY_REUSED' },
+  EXECUTION_ERROR: { request_id: '6f1c2b1e-8a55-4c0b-9d5c-3c8f3d0c7a11' },
   INTERNAL_ERROR: { request_id: '6f1c2b1e-8a55-4c0b-9d5c-3c8f3d0c7a11' },
   EXECUTION_TIMEOUT: { reason: 'step_limit' },
 };

@@ -29,10 +29,16 @@ export function refusalsOf(route: AnyRoute): Refusals {
       PAYLOAD_TOO_LARGE: `More than ${body.maxBytes} bytes of JSON, or a part that is too large by itself.`,
       UNSUPPORTED_MEDIA_TYPE: 'The body is not JSON, or is compressed.',
     }),
+    ...(isAboutRun(route) && { EXECUTION_ERROR: 'A fault of the engine; `request_id` finds it in the log.' }),
     INTERNAL_ERROR: 'A fault here; `request_id`, as `X-Request-Id`, finds it in the log.',
     SERVICE_UNAVAILABLE: 'Something that the API needs is away; try again after `Retry-After`.',
   };
   const own = Object.entries(operation.refusals ?? {}) as [ErrorCode, string][];
   const both = own.map(([code, when]) => [code, [derived[code], when].filter(Boolean).join(' ')]);
   return { ...derived, ...Object.fromEntries(both) };
+}
+
+/** The engine decides what the call asks of the run. */
+function isAboutRun({ method, subjectName }: AnyRoute): boolean {
+  return method === 'POST' && ['Run', 'Execution', 'Callback'].includes(subjectName ?? '');
 }

@@ -42,7 +42,7 @@ const summaryFields = {
     .meta({ examples: [123] }),
   parent_run_id: textOrNull.describe('The run that started it.'),
   sequence: count.describe('Raised by every transition, as monitoring updates count them.'),
-  created_at: timestamp,
+  created_at: timestamp.nullable().describe('Null only where another producer says none.'),
   started_at: timestamp.nullable(),
   paused_at: timestamp
     .nullable()
@@ -90,7 +90,7 @@ export function presentRunSummary(run: RunSummary): z.infer<typeof runSummary> {
     community_id: run.community_id,
     parent_run_id: run.parent_run_id,
     sequence: run.sequence,
-    created_at: run.created_at.toISOString(),
+    created_at: isoOf(run.created_at),
     // A PENDING run counts from its creation on every face (design §5).
     started_at: isoOf(run.started_at ?? run.created_at),
     // What is closed is not paused any more.

@@ -10,8 +10,11 @@ import { envelope, pageOf } from '../operation.ts';
 import { madeApiKey, presentApiKey, shownApiKey } from '../presenters/api-key.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { communityId, idParam, name, pageLimit, parameterText, userId } from '../schemas.ts';
+import { communityId, idParam, isMoment, name, pageLimit, parameterText, userId } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
+
+const EXPIRY = 'expected a date and time with a zone: 2030-01-15T10:30:00Z';
+const END_OF_TIME = Date.UTC(10_000, 0);
 
 const list = (what: string) => ({ error: `expected a list of ${what}` });
 
@@ -38,9 +41,12 @@ const newApiKey = z.strictObject({
     .optional()
     .describe("Default: the caller's own for a key of one's own, else none."),
   expires_at: z.iso
-    .datetime({ offset: true, error: 'expected a date and time with a zone: 2030-01-15T10:30:00Z' })
+    .datetime({ offset: true, error: EXPIRY })
+    .refine(isMoment, { error: EXPIRY, abort: true })
     .transform((text) => new Date(text))
     .refine((date) => date.getTime() > Date.now(), 'expected a time to come')
+    // In another zone the year may be one that no timestamp has.
+    .refine((date) => date.getTime() < END_OF_TIME, 'expected a time before the year 10000')
     .nullish(),
 });
 

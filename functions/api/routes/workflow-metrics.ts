@@ -13,6 +13,8 @@ import { idParam, integerParameter, moment } from '../schemas.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_DAYS = 31;
+/** Postgres knows no year 0. */
+const EARLIEST_MS = Date.parse('0001-01-01T00:00:00Z');
 const MAX_VERSION = 999_999_999;
 
 export const workflowMetricsRoutes = [
@@ -74,7 +76,8 @@ interface AskedRange {
 /** @throws ApiError 400 where the range is empty or too long */
 function rangeOf({ started_after, started_before }: AskedRange, nowMs: number) {
   const endMs = started_before === undefined ? nowMs : Date.parse(started_before);
-  const startMs = started_after === undefined ? endMs - DAY_MS : Date.parse(started_after);
+  const startMs =
+    started_after === undefined ? Math.max(endMs - DAY_MS, EARLIEST_MS) : Date.parse(started_after);
   if (startMs >= endMs) {
     const end = started_before === undefined ? 'now' : 'started_before';
     throw badRequest([{ path: 'started_after', message: `expected a moment before ${end}` }]);

@@ -149,10 +149,10 @@ describe('extending deadlines', () => {
     expect(touched).toBe(2);
     const [first, second] = [await deadlineOf(accepted), await deadlineOf(handed)];
     expect(first).toMatchObject({ accepted_at: expect.any(Date), wake_is_deadline: true });
-    expect(first.in_ms).toBeGreaterThan(55_000);
+    expect(first.in_ms).toBeGreaterThan(0);
     expect(first.in_ms).toBeLessThanOrEqual(60_000);
     expect(second).toMatchObject({ accepted_at: null, wake_is_deadline: true });
-    expect(second.in_ms).toBeGreaterThan(115_000);
+    expect(second.in_ms).toBeGreaterThan(60_000);
     for (const id of [settled, pending, others]) {
       expect(await deadlineOf(id)).toEqual({ accepted_at: null, in_ms: null, wake_is_deadline: null });
     }
@@ -164,15 +164,17 @@ describe('extending deadlines', () => {
     const run = await addRun(null);
     const id = await addAttempt(run, 'a');
     const { promise: settledIt, resolve: settle } = Promise.withResolvers<void>();
+    const { promise: lockedIt, resolve: locked } = Promise.withResolvers<void>();
     const decision = database.transaction(async (statements: Statements) => {
       await statements.one('select 1 from workflow_runs where run_id = $1 for update', [run]);
       await statements.execute(
         `update step_executions set status = 'COMPLETED' where step_execution_id = $1`,
         [id],
       );
+      locked();
       await settledIt;
     });
-    await sleep(50);
+    await lockedIt;
     const extending = createAgentCalls(database).extendDeadlines([
       { stepExecutionId: id, runId: run, deadlineInMs: 1_000, accepted: true },
     ]);

@@ -224,8 +224,8 @@ describe('an answer without end', () => {
       response.write('a little');
     });
     const startedAt = performance.now();
-    expect(await caller().call(callOf(url, { timeoutMs: 500 }))).toEqual({ status: 'accepted' });
-    expect(performance.now() - startedAt).toBeLessThan(400);
+    expect(await caller().call(callOf(url, { timeoutMs: 2_000 }))).toEqual({ status: 'accepted' });
+    expect(performance.now() - startedAt).toBeLessThan(1_500);
     await closed.promise;
   });
 });
@@ -254,7 +254,20 @@ describe('the time of a call', () => {
       logs: null,
     });
     expect(performance.now() - startedAt).toBeGreaterThan(140);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(30_000);
+  });
+
+  it('ends with the caller’s patience where that is less: given up, and the connection closed', async () => {
+    const closed = Promise.withResolvers<void>();
+    const url = await serve((request) => {
+      request.socket.on('close', closed.resolve);
+    });
+    const { call } = caller();
+    expect(await call(callOf(url, { timeoutMs: 60_000, patienceMs: 100 }))).toEqual({ status: 'given_up' });
+    await closed.promise;
+    expect(await call(callOf(url, { timeoutMs: 100, patienceMs: 60_000 }))).toMatchObject({
+      error: { code: 'TIMEOUT' },
+    });
   });
 
   it('ends with the status where that has come, and is final where the status is', async () => {

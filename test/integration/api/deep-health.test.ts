@@ -1,7 +1,9 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createKafka } from '../../../shared/kafka/client.ts';
 import { readConsumerLag } from '../../../shared/kafka/consumer-lag.ts';
 import { recordTick } from '../../../shared/persistence/timekeeper-tick.ts';
+import { eventually } from '../../support/eventually.ts';
 import { type ApiHarness, openApiHarness } from './api-harness.ts';
 import { codeOf } from './run-harness.ts';
 
@@ -15,11 +17,18 @@ beforeAll(async () => {
 });
 afterAll(() => api?.close());
 
-const deep = () => api.as('root', { roles: ['admin'] })({ path: '/health?deep=true' });
+/** Once Kafka has told in time, which it may not on a busy machine. */
+const deep = () =>
+  eventually(
+    'an answer of Kafka',
+    () => api.as('root', { roles: ['admin'] })({ path: '/health?deep=true' }),
+    ({ body }) => body.details?.kafka !== 'down' && !/\(unknown\)/.test(body.message),
+  );
 const run = (sql: string) => api.engine.database.execute(sql);
 
 describe('GET /health', () => {
   it('is open to everyone, whatever they send', async () => {
+    await deep();
     for (const path of ['/health', '/health?deep=false', '/health?probe=1']) {
       const { status, body } = await api.send({ path, headers: { 'X-API-Key': 'no key' } });
       expect([path, status, Object.keys(body.data)]).toEqual([path, 200, ['status', 'database', 'kafka']]);
@@ -108,7 +117,7 @@ describe('the lag of a consumer group', () => {
     await admin.createTopics({ topics: [{ topic, numPartitions: 2 }] });
     const messages = [0, 0, 0, 1, 1].map((partition) => ({ partition, value: 'x' }));
     await producer.send({ topic, messages });
-    const lag = async () => (await readConsumerLag(kafka, [{ groupId, topic }], 5_000))[0]?.lag;
+    const lag = async () => (await readConsumerLag(kafka, [{ groupId, topic }], 60_000))[0]?.lag;
     expect(await lag()).toBe(5);
     await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '2' }] });
     expect(await lag()).toBe(3);
@@ -116,9 +125,15 @@ describe('the lag of a consumer group', () => {
   });
 
   it('is not waited for beyond the time', async () => {
-    const away = { ...kafka, brokers: ['127.0.0.1:1'] };
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const away = { ...kafka, brokers: [`127.0.0.1:${(silent.address() as AddressInfo).port}`] };
     const begun = performance.now();
-    await expect(readConsumerLag(away, [{ groupId: 'g', topic: 't' }], 300)).rejects.toThrow();
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    await expect(readConsumerLag(away, [{ groupId: 'g', topic: 't' }], 300)).rejects.toThrow(
+      'Kafka did not tell its offsets within 300 ms',
+    );
+    // kafkajs itself waits ten seconds for an answer.
+    expect(performance.now() - begun).toBeLessThan(8_000);
+    silent.close();
   });
 });

@@ -78,7 +78,7 @@ beforeAll(async () => {
   // As autovacuum does: an index alone answers only where it is known that all see its rows.
   await database.execute('vacuum (analyze)');
   // Filling takes a minute where others are at work too.
-}, 180_000);
+}, 600_000);
 afterAll(async () => {
   await database?.close();
   await fresh?.drop();

@@ -86,7 +86,7 @@ it.each(blocks.map(({ heading, commands }, place) => [`${place + 1}, ${heading}`
     const given = await variables();
     for (const command of commands) {
       const env = { PATH: process.env.PATH ?? '', CURL_HOME: curlHome, ...given };
-      const { stdout } = await run('bash', ['-euc', command], { env, timeout: 20_000 });
+      const { stdout } = await run('bash', ['-euc', command], { env, timeout: 120_000 });
       const status = Number(stdout.split('\n').at(-1));
       expect([status >= 200 && status < 300, command, stdout]).toEqual([true, command, stdout]);
       called.add(operationOf(command, given));

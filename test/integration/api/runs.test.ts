@@ -111,6 +111,33 @@ describe('reading a run', () => {
     expect((await api.as('ann')({ path })).status).toBe(404);
   });
 
+  it.each(['null', "'infinity'", "'-infinity'"])(
+    'reads another producer’s row whose times are %s',
+    async (time) => {
+      const runId = `their-${time.replaceAll("'", '')}`;
+      const [{ id }] = (await api.engine.database.many<{ id: string }>(
+        `insert into workflow_runs (run_id, workflow_id, workflow_name, status, created_at, updated_at, cancelled_at)
+       values ($1, 'wf-x-1', 'x', 'CANCELLED', ${Array(3).fill(time).join(', ')}) returning id`,
+        [runId],
+      )) as [{ id: string }];
+      const asAdmin = api.as('root', { roles: ['admin'] });
+      const answers = [
+        await asAdmin({ path: `/api/v1/runs/${runId}` }),
+        await asAdmin({ path: `/api/v1/workflows/executions/${id}?include_metrics=true` }),
+        await asAdmin({ path: `/api/v1/workflows/executions/compare?left=${id}&right=${id}` }),
+        await asAdmin({ method: 'POST', path: '/api/v1/runs/batch-status', body: { ids: [runId] } }),
+        await asAdmin({ path: '/api/v1/runs?limit=1000' }),
+      ];
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+      expect(answers[0]?.body.data).toMatchObject({
+        created_at: null,
+        completed_at: null,
+        cancelled_at: null,
+      });
+      expect(answers[3]?.body.data).toMatchObject([{ run_id: runId, created_at: null }]);
+    },
+  );
+
   it.each(['run-unknown', 'run-0193', '%00', 'x'.repeat(256), '%ff', '%'])(
     '404 for what names no run: %s',
     async (id) => {

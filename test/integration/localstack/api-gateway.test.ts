@@ -48,6 +48,14 @@ async function eventOf(path: string, options: Parameters<typeof send>[1] = {}): 
 
 const answering = (answer: unknown) => send('/answer', { headers: { 'x-answer': JSON.stringify(answer) } });
 
+/** Tells no more than that, and where to look. */
+const internalError = ({ headers }: { headers: Record<string, unknown> }) => ({
+  success: false,
+  message: 'Something went wrong here; the request id finds it in the log',
+  error_code: 'INTERNAL_ERROR',
+  details: { request_id: headers['x-request-id'] ?? 'none' },
+});
+
 describe('the event', () => {
   test('is a REST API proxy event', async () => {
     const event = await eventOf('/api/v1/workflows?limit=5', {
@@ -166,7 +174,7 @@ describe('the answer', () => {
   ])('%s is malformed: 502', async (_, malformed) => {
     const answer = await answering(malformed);
     expect(answer.status).toBe(502);
-    expect(answer.body.toString('utf8')).toBe('{"message":"Internal server error"}');
+    expect(JSON.parse(answer.body.toString('utf8'))).toEqual(internalError(answer));
   });
 
   test('a function error is a 502 that tells nothing', async () => {
@@ -174,11 +182,9 @@ describe('the answer', () => {
     const invoker = { functionName: 'api', invoke: async () => failed('TypeError', 'secret detail') };
     const failing = await startApiGateway({ invoker, log: (line) => log.push(line) });
     const answer = await send('/x', { to: failing });
-    expect([answer.status, answer.body.toString('utf8')]).toEqual([
-      502,
-      '{"message":"Internal server error"}',
-    ]);
-    expect(log).toEqual(['GET /x: TypeError: secret detail']);
+    expect(answer.status).toBe(502);
+    expect(JSON.parse(answer.body.toString('utf8'))).toEqual(internalError(answer));
+    expect(log).toEqual([`GET /x (${answer.headers['x-request-id']}): TypeError: secret detail`]);
     await failing.stop();
   });
 
@@ -187,10 +193,14 @@ describe('the answer', () => {
     const invoker = inProcessFunction({ functionName: 'api', createHandler });
     const slow = await startApiGateway({ invoker, integrationTimeoutMs: 50 });
     const answer = await send('/', { to: slow });
-    expect([answer.status, answer.body.toString('utf8')]).toEqual([
-      504,
-      '{"message":"Endpoint request timed out"}',
-    ]);
+    expect(answer.status).toBe(504);
+    expect(answer.headers).toMatchObject({ 'retry-after': '2', 'cache-control': 'no-store' });
+    expect(JSON.parse(answer.body.toString('utf8'))).toEqual({
+      success: false,
+      message: 'This took too long; try again',
+      error_code: 'SERVICE_UNAVAILABLE',
+      details: { request_id: answer.headers['x-request-id'] },
+    });
     await slow.stop();
   });
 });
@@ -198,7 +208,20 @@ describe('the answer', () => {
 describe('sizes', () => {
   test('a request above 10 MB is a 413', async () => {
     const answer = await send('/', { method: 'POST', body: Buffer.alloc(10 * 1024 * 1024 + 1, 'x') });
-    expect([answer.status, answer.body.toString('utf8')]).toEqual([413, '{"message":"Request Too Long"}']);
+    expect(answer.status).toBe(413);
+    expect(JSON.parse(answer.body.toString('utf8'))).toMatchObject({
+      success: false,
+      error_code: 'PAYLOAD_TOO_LARGE',
+    });
+  });
+
+  test('pages that may call may read it', async () => {
+    const invoker = { functionName: 'api', invoke: async () => failed('TypeError', 'no matter') };
+    const open = await startApiGateway({ invoker, corsAllowedOrigins: 'https://app.example.com' });
+    const { headers } = await send('/', { to: open });
+    expect(headers['access-control-allow-origin']).toBe('https://app.example.com');
+    await open.stop();
+    expect((await answering(null)).headers).not.toHaveProperty('access-control-allow-origin');
   });
 
   test('an event above Lambda’s 6 MB is a 413', async () => {

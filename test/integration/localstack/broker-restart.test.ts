@@ -35,10 +35,11 @@ test.each(['stop', 'kill'] as const)(
 
     await kafka[how]();
     kafka = await startKafka({ dir: folder, port: kafka.port });
-    const back = Date.now();
+    const back = performance.now();
     await harness.produceValues(topic, ['after']);
-    await until(() => seen.includes('after'), 20_000);
-    expect(Date.now() - back).toBeLessThan(10_000);
+    await until(() => seen.includes('after'));
+    // About 7 s, most of which are waited; with kafkajs' own settings it is 23.
+    expect(performance.now() - back).toBeLessThan(20_000);
     expect(seen).toEqual(['before', 'after']);
     await until(async () => (await harness.committed(topic))[0] === 2);
   },
@@ -49,11 +50,11 @@ test('a broker that is away when a mapping starts or stops holds up neither for 
   const late = harness.mapping(topic, () => {});
   await kafka.stop();
   const started = late.start();
-  const stopping = Date.now();
+  const stopping = performance.now();
   const other = harness.mapping(topic, () => {}, { consumerGroupId: 'other' });
   void other.start();
   await other.stop();
-  expect(Date.now() - stopping).toBeLessThan(8_000);
+  expect(performance.now() - stopping).toBeLessThan(30_000);
   kafka = await startKafka({ dir: folder, port: kafka.port });
   await started;
 });
@@ -69,4 +70,4 @@ test('a second broker on the same folder or port is refused with what to do', as
     code: 'PORT_IN_USE',
     message: expect.stringMatching(/^Port \d+, wanted by Kafka, is in use\.\n.*\n.*KAFKA_BROKERS/),
   });
-}, 20_000);
+});

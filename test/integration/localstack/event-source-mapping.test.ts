@@ -93,10 +93,10 @@ describe('batches', () => {
     const eager: string[][] = [];
     const gathered: string[][] = [];
     await harness.mapping(topic, (records) => void eager.push(records.map(textOf))).start();
-    const window = { maximumBatchingWindowInMs: 300 };
+    const window = { maximumBatchingWindowInMs: 2_000 };
     await harness.mapping(windowed, (records) => void gathered.push(records.map(textOf)), window).start();
+    for (const value of ['1', '2', '3']) await harness.produceValues(windowed, [value]);
     for (const value of ['1', '2', '3']) {
-      await harness.produceValues(windowed, [value]);
       await harness.produceValues(topic, [value]);
       await until(() => eager.flat().includes(value));
     }
@@ -158,7 +158,7 @@ describe('after an error', () => {
       { batchSize: 2 },
     );
     await mapping.start();
-    await until(() => batches.length === 3);
+    await until(() => batches.length >= 3);
     expect(await harness.committed(topic)).toEqual({ 0: -1 });
     broken = false;
     await until(async () => (await harness.committed(topic))[0] === 3);

@@ -50,6 +50,6 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     const launched = await launch();
     expect(launched.pids.every(isAlive)).toBe(true);
     launched.process.kill(signal);
-    await until(() => !launched.pids.some(isAlive) && !existsSync(launched.folder), 20_000);
+    await until(() => !launched.pids.some(isAlive) && !existsSync(launched.folder));
   },
 );

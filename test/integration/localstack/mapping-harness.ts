@@ -118,7 +118,7 @@ function text(base64: string): string {
 }
 
 /** Waits for what must come to pass, without a guess at how long it takes. */
-export async function until(condition: () => boolean | Promise<boolean>, withinMs = 15_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
   const giveUpAt = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > giveUpAt) throw new Error(`not within ${withinMs} ms: ${condition}`);

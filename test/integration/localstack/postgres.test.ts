@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -73,4 +73,14 @@ test('a folder in use, of another version, or not of PostgreSQL is refused with 
     code: 'PORT_IN_USE',
     message: expect.stringMatching(/^Port \d+, wanted by PostgreSQL, is in use\./),
   });
+});
+
+test('a port that somebody takes before it does is an error only where no other is free either', async () => {
+  const third = join(folder, 'third');
+  // As if each port that is drawn were somebody's by the time it is bound.
+  const settings = { port: String(postgres.port) };
+  await expect(startPostgres({ dataDir: third, settings })).rejects.toMatchObject({
+    code: 'POSTGRES_UNAVAILABLE',
+  });
+  expect(readFileSync(`${third}.log`, 'utf8').match(/Address already in use/g)).toHaveLength(4);
 });

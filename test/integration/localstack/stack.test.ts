@@ -45,12 +45,12 @@ test('HTTP requests reach the API’s function', async () => {
 test('records reach their function, which invokes another one asynchronously by the SDK', async () => {
   const file = join(folder, 'relayed');
   await harness.produce(topic, [{ key: file, value: 'hello' }]);
-  await expect.poll(() => existsSync(file), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => existsSync(file)).toBe(true);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ value: 'hello' });
 });
 
 test('the schedule has fired', async () => {
-  await expect.poll(() => existsSync(clockFile), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => existsSync(clockFile)).toBe(true);
   expect(JSON.parse(readFileSync(clockFile, 'utf8'))).toMatchObject({ 'detail-type': 'Scheduled Event' });
 });
 
@@ -59,7 +59,7 @@ test('every function has a process of its own, named by pids, and another one af
   expect(Object.keys(before)).toEqual(['api', 'relay', 'probe', 'clock']);
   expect(new Set(Object.values(before)).size).toBe(4);
   process.kill(before.api ?? 0, 'SIGKILL');
-  await expect.poll(async () => (await fetch(`${stack.url}/`)).status, { timeout: 10_000 }).toBe(200);
+  await expect.poll(async () => (await fetch(`${stack.url}/`)).status).toBe(200);
   expect(stack.pids().api).not.toBe(before.api);
 });
 

@@ -84,7 +84,7 @@ test('a frozen function lets go: its user’s statements and transactions end', 
     expect(rolconfig.toSorted()).toEqual([
       'idle_in_transaction_session_timeout=15s',
       'lock_timeout=10s',
-      'statement_timeout=30s',
+      'statement_timeout=25s',
     ]);
   }
 });

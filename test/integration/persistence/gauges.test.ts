@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { reportGauges } from '../../../functions/timekeeper/gauges.ts';
+import { type GaugesDeps, reportGauges } from '../../../functions/timekeeper/gauges.ts';
 import { createKafka } from '../../../shared/kafka/client.ts';
 import { countRecords } from '../../../shared/kafka/count-records.ts';
 import { createTopics } from '../../../shared/kafka/create-topics.ts';
@@ -10,6 +10,11 @@ import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-dat
 
 const kafka = { brokers: [inject('kafkaBrokers')], clientId: 'gauges' };
 const [deadLetterTopic, onFailureTopic] = [`dead-${randomUUID()}`, `failed-${randomUUID()}`];
+interface Directive {
+  readonly Timestamp: number;
+  readonly CloudWatchMetrics: unknown;
+}
+
 let fresh: FreshDatabase;
 let database: Database;
 beforeAll(async () => {
@@ -29,35 +34,42 @@ afterAll(async () => {
   await fresh?.drop();
 });
 
-async function gauges(): Promise<Record<string, number>> {
-  const lines: string[] = [];
-  await reportGauges({
-    database,
-    countRecords: (topics) => countRecords(kafka, topics),
-    deadLetterTopic,
-    onFailureTopic,
-    functionName: 'timekeeper',
-    write: (line) => lines.push(line),
-    clock: () => 1_790_000_000_000,
-  });
-  const { _aws, ...values } = JSON.parse(lines.join()) as { _aws: unknown } & Record<string, number>;
-  expect(_aws).toEqual({
-    Timestamp: 1_790_000_000_000,
-    CloudWatchMetrics: [
+const lines: string[] = [];
+const deps: GaugesDeps = {
+  get database() {
+    return database;
+  },
+  countRecords: (topics) => countRecords(kafka, topics),
+  deadLetterTopic,
+  onFailureTopic,
+  functionName: 'timekeeper',
+  write: (line) => lines.push(line),
+  clock: () => 1_790_000_000_000,
+};
+
+/** Of the lines that were written since the last time. */
+function written(): Record<string, number> {
+  const reports = lines.splice(0).map((line) => JSON.parse(line) as { _aws: Directive });
+  for (const { _aws, ...values } of reports) {
+    const { FunctionName: _, ...gauges } = values as Record<string, unknown>;
+    expect(_aws.Timestamp).toBe(1_790_000_000_000);
+    expect(_aws.CloudWatchMetrics).toEqual([
       {
         Namespace: 'Stepline',
         Dimensions: [['FunctionName']],
-        Metrics: [
-          { Name: 'OutboxAge', Unit: 'Seconds' },
-          { Name: 'TimerLag', Unit: 'Seconds' },
-          { Name: 'OldestPendingRun', Unit: 'Seconds' },
-          { Name: 'DeadLetters', Unit: 'Count' },
-          { Name: 'GivenUpRecords', Unit: 'Count' },
-        ],
+        Metrics: Object.keys(gauges).map((Name) => ({
+          Name,
+          Unit: expect.stringMatching(/^Seconds$|^Count$/),
+        })),
       },
-    ],
-  });
-  return values;
+    ]);
+  }
+  return Object.assign({}, ...reports.map(({ _aws, ...values }) => values));
+}
+
+async function gauges(): Promise<Record<string, number>> {
+  await reportGauges(deps);
+  return written();
 }
 
 test('an idle system has nothing to tell', async () => {
@@ -90,4 +102,15 @@ test('what waits is told by how long, and what was given up by how many', async 
     Math.floor((each ?? 0) / 10),
   );
   expect(rounded).toEqual([5, 2, 10]);
+});
+
+test('while Kafka is away it is told how long messages have been left behind, and the other way round', async () => {
+  const away = () => Promise.reject(new Error('Kafka is away'));
+  await expect(reportGauges({ ...deps, countRecords: away })).rejects.toThrow('Kafka is away');
+  expect(Object.keys(written())).toEqual(['FunctionName', 'OutboxAge', 'TimerLag', 'OldestPendingRun']);
+
+  const noDatabase = openDatabase({ url: 'postgresql://user:pw@127.0.0.1:1/none' });
+  await expect(reportGauges({ ...deps, database: noDatabase })).rejects.toThrow();
+  expect(Object.keys(written())).toEqual(['FunctionName', 'DeadLetters', 'GivenUpRecords']);
+  await noDatabase.close();
 });

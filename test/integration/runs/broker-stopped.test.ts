@@ -47,7 +47,8 @@ test.each(['stop', 'kill'] as const)(
         { body: { input_data: { message: i } } },
       );
       expect([status, body.status]).toEqual([202, 'PENDING']);
-      expect(performance.now() - asked).toBeLessThan(1_500);
+      // About a second of publishing, beside what a busy machine adds.
+      expect(performance.now() - asked).toBeLessThan(5_000);
       runIds.push(body.run_id);
     }
     for (const runId of runIds) {
@@ -62,18 +63,17 @@ test.each(['stop', 'kill'] as const)(
     await brokerReturns();
     const back = performance.now();
     for (const [i, runId] of runIds.entries()) {
-      expect(await stack.client.ended(runId, 20_000)).toMatchObject({
+      expect(await stack.client.ended(runId)).toMatchObject({
         status: 'COMPLETED',
         output_data: { message: i },
         error_message: null,
         error_code: null,
       });
     }
-    expect(performance.now() - back).toBeLessThan(15_000);
+    // A wake that was lost would come after a minute.
+    expect(performance.now() - back).toBeLessThan(45_000);
     // What the broker did not confirm in time is published once more, by the timekeeper.
-    await expect
-      .poll(() => stack.database.many('select id, retry_at from outbox'), { timeout: 10_000 })
-      .toEqual([]);
+    await expect.poll(() => stack.database.many('select id, retry_at from outbox')).toEqual([]);
   },
 );
 
@@ -104,7 +104,7 @@ test('runs that are under way when the broker goes away complete when it is back
   await kafka.kill();
   answer.resolve();
   await brokerReturns();
-  expect(await stack.client.ended(runId, 30_000)).toMatchObject({
+  expect(await stack.client.ended(runId)).toMatchObject({
     status: 'COMPLETED',
     output_data: { message: 'half way' },
   });
@@ -116,7 +116,7 @@ test('runs that are under way when the broker goes away complete when it is back
     ['s4', 1, 'COMPLETED'],
     ['s5', 1, 'COMPLETED'],
   ]);
-  expect(await stack.client.ended(fanOutRunId, 30_000)).toMatchObject({
+  expect(await stack.client.ended(fanOutRunId)).toMatchObject({
     status: 'COMPLETED',
     output_data: fanOutOutput('outage'),
   });

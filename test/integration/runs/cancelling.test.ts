@@ -106,7 +106,7 @@ test('between two steps: the next step’s agent is not called', async () => {
 });
 
 test('during a retry’s wait: its time comes and nothing happens', async () => {
-  const retry = [{ max_attempts: 2, initial_interval_ms: 300, jitter: 'none' }];
+  const retry = [{ max_attempts: 2, initial_interval_ms: 3_000, jitter: 'none' }];
   const runId = await runOf('waiting', () => ({ status: 503 }), retry);
   await stack.client.stepsWhen(runId, ([, second]) => second?.status === 'PENDING');
   await cancel(runId);
@@ -120,7 +120,7 @@ test('during a retry’s wait: its time comes and nothing happens', async () => 
     [runId],
   );
   expect(due_at).toBeNull();
-  await eventually('the time of the retry', () => performance.now(), hasPassed(300));
+  await eventually('the time of the retry', () => performance.now(), hasPassed(3_000));
   await letEverythingPass();
   expect(await stateOf(runId)).toEqual(cancelled);
   expect(calls('waiting')).toEqual(['s1']);

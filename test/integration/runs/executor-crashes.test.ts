@@ -78,7 +78,7 @@ test('killed at every decision of a run, at any point, the run completes and no 
     }),
   );
   for (const { point, runId } of runs) {
-    expect(await client.ended(runId, 60_000)).toMatchObject({
+    expect(await client.ended(runId)).toMatchObject({
       status: 'COMPLETED',
       output_data: { message: point },
     });
@@ -104,7 +104,7 @@ test('killed at every decision of a run, at any point, the run completes and no 
       Array.from({ length: sequence }, (_, i) => i + 1),
     );
   }
-}, 90_000);
+});
 
 test('killed with batches of many runs, every run completes and no step completes twice', async () => {
   const { stack, crashes } = await startCrashing(10);
@@ -115,11 +115,11 @@ test('killed with batches of many runs, every run completes and no step complete
   );
   const executed = [...workflowIds, ...workflowIds].map((id) => client.execute(id));
   const runIds = await Promise.all(executed);
-  for (const runId of runIds) expect((await client.ended(runId, 60_000)).status).toBe('COMPLETED');
+  for (const runId of runIds) expect((await client.ended(runId)).status).toBe('COMPLETED');
   await expectExactlyOnce(stack, runIds, 2);
   const crashedAt = new Set(crashes().map((name) => name.split('.')[0]));
   expect(crashedAt).toEqual(new Set(batchPoints));
-}, 90_000);
+});
 
 test('killed in a fan-out, in its joins, its window of items and the start of a child, the run completes', async () => {
   const { stack, crashes } = await startCrashing(1);
@@ -129,7 +129,7 @@ test('killed in a fan-out, in its joins, its window of items and the start of a 
   const messages = ['one', 'other'];
   const runIds = await Promise.all(messages.map((message) => client.execute(id, fanOutInput(message))));
   for (const [i, runId] of runIds.entries()) {
-    expect(await client.ended(runId, 60_000)).toMatchObject({
+    expect(await client.ended(runId)).toMatchObject({
       status: 'COMPLETED',
       output_data: fanOutOutput(messages[i] ?? ''),
     });
@@ -145,4 +145,4 @@ test('killed in a fan-out, in its joins, its window of items and the start of a 
   // Where a publishing comes to its time limit, none was at that point, and the next record's turn it was.
   expect(crashes().length).toBeGreaterThan(FAN_OUT_RECORDS);
   expect(new Set(crashes().map((name) => name.split('.')[0]))).toEqual(new Set(points));
-}, 90_000);
+});

@@ -89,7 +89,7 @@ test('the timekeeper is killed while a retry waits: the next invocation starts i
   const workflowId = await stack.client.createWorkflow(sequence('timekeeper-killed', 'flaky', 1, { retry }));
   const runId = await stack.client.execute(workflowId, { message: 'patience' });
   for (const attempt of [2, 3]) {
-    await stack.client.stepsWhen(runId, (steps) => steps.length === attempt);
+    await stack.client.stepsWhen(runId, (steps) => steps.length >= attempt);
     killAll('timekeeper');
   }
   expect(await stack.client.ended(runId)).toMatchObject({

@@ -132,14 +132,14 @@ describe('a function that does not answer', () => {
       'sleeper',
       ({ input_data }, count) => (count === 1 ? new Promise(() => {}) : input_data),
       {
-        timeout_seconds: 0.3,
+        timeout_seconds: 1.5,
       },
     );
     expect((await stack.client.ended(runId)).status).toBe('COMPLETED');
     const [late, ...others] = await stack.client.findSteps(runId);
     expect(late).toMatchObject({
       error_code: 'TIMEOUT',
-      error_message: 'The agent did not answer within 300 ms',
+      error_message: 'The agent did not answer within 1500 ms',
     });
     expect(summary(others)).toEqual([['s1', 2, 'COMPLETED', null]]);
   });

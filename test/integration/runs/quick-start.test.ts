@@ -1,5 +1,6 @@
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { createRunClient } from '../../support/run-client.ts';
 import { type RunStack, startRunStack } from '../../support/run-stack.ts';
 import { JWT_SECRET } from '../../support/run-world.ts';
@@ -19,7 +20,11 @@ describe('with AUTH_MODE=anonymous', () => {
 
   test('the quick start goes as written, without credentials', async () => {
     const { send, ended } = createRunClient(stack.url, {});
-    expect(await send('GET', '/health')).toMatchObject({ status: 200 });
+    await eventually(
+      'health',
+      () => send('GET', '/health'),
+      ({ status }) => status === 200,
+    );
 
     const created = await send<{ id: string }>('POST', '/api/v1/workflows', {
       body: {

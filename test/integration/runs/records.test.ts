@@ -215,7 +215,7 @@ describe('a run that another producer inserted, with the plan in its execution r
     await insertRun(runId);
     await stack.produce('executionRequests', runId, requestOf(runId));
     await expect
-      .poll(() => runOf(runId), { timeout: 10_000 })
+      .poll(() => runOf(runId))
       .toEqual({ status: 'COMPLETED', error_message: null, completed_at: expect.any(Date) });
     const steps = await stack.database.many(
       `select step_id, step_name, agent_name, status, input_data, output_data, error_message
@@ -252,7 +252,7 @@ describe('a run that another producer inserted, with the plan in its execution r
     await insertRun(runId);
     await stack.produce('executionRequests', runId, request);
     await expect
-      .poll(() => runOf(runId), { timeout: 10_000 })
+      .poll(() => runOf(runId))
       .toEqual({
         status: 'FAILED',
         error_message:
@@ -273,7 +273,7 @@ describe('a run that another producer inserted, with the plan in its execution r
       message_type: 'cancellation_request',
     };
     await stack.produce('cancellationRequests', runId, request);
-    await expect.poll(() => runOf(runId), { timeout: 10_000 }).toMatchObject({ status: 'CANCELLED' });
+    await expect.poll(() => runOf(runId)).toMatchObject({ status: 'CANCELLED' });
     const { cancelled_by, cancelled_at } = await stack.database.one<{
       cancelled_by: string;
       cancelled_at: Date | null;

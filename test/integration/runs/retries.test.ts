@@ -97,7 +97,7 @@ describe('a failed attempt', () => {
     const runId = await runOf(
       'sleeper',
       ({ body, count }) => (count === 1 ? new Promise<never>(() => {}) : { body: body.input_data }),
-      { timeout_seconds: 0.3 },
+      { timeout_seconds: 1.5 },
     );
     expect((await stack.client.ended(runId)).status).toBe('COMPLETED');
     const [late, ...others] = await stack.client.findSteps(runId);
@@ -105,7 +105,7 @@ describe('a failed attempt', () => {
     expect(late).toMatchObject({
       status: 'FAILED',
       error_code: 'TIMEOUT',
-      error_message: 'The agent did not answer within 300 ms',
+      error_message: 'The agent did not answer within 1500 ms',
     });
   });
 
@@ -162,7 +162,7 @@ describe('an agent that answers 202', () => {
 
 describe('an agent that answers 202 and does not call back', () => {
   test('has its time, and then has failed', async () => {
-    const runId = await runOf('forgetful', () => ({ status: 202 }), { retry: [], timeout_seconds: 0.3 });
+    const runId = await runOf('forgetful', () => ({ status: 202 }), { retry: [], timeout_seconds: 1.5 });
     expect(await stack.client.ended(runId)).toMatchObject({
       status: 'FAILED',
       error_message: expect.stringMatching(

@@ -8,8 +8,8 @@ import { interpret, outputKey } from './interpreter.ts';
 import type { AgentModel, WorkflowModel } from './workflow-model.ts';
 
 /*
- * Random workflows, random outcomes and random orders of events. `SEED=… SEED_PATH=… npx vitest run --project simulation
- * test/simulation/engine` runs one case again, as the failure tells it.
+ * Random workflows, random outcomes and random orders of events, the same at every run. `SEED=… RUNS=… npx vitest run --project
+ * simulation test/simulation/engine` tries others; `SEED=… SEED_PATH=…` runs one case again, as the failure tells it.
  */
 
 const CALM: Faults = {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createAgentBridge } from '../../../shared/agent-bridge/agent-bridge.ts';
 import { failedCall } from '../../../shared/agents/call-outcome.ts';
@@ -192,8 +191,9 @@ describe('an agent', () => {
     ports.lookupRegistry = () => lookup.promise;
     const event = eventOf(ports.task('a', { agent: null }), ports.task('b'));
     const handling = createAgentBridge(ports).handleRecords(event, plenty);
-    await sleep(10);
-    expect(ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'b', status: 'completed' }]);
+    await expect
+      .poll(() => ports.messages('results.topic'))
+      .toMatchObject([{ step_execution_id: 'b', status: 'completed' }]);
     lookup.resolve({ status: 'unknown' });
     await handling;
     expect(ports.messages('results.topic')).toHaveLength(2);
@@ -205,10 +205,19 @@ describe('a batch', () => {
     const ports = new FakePorts();
     let open = 0;
     let most = 0;
+    let done = 0;
+    let together = Promise.withResolvers<void>();
     ports.answer = async () => {
       most = Math.max(most, ++open);
-      await sleep(5);
-      open--;
+      const mine = together;
+      // All that are called at once are answered at once.
+      if (open === Math.min(128, 300 - done)) {
+        done += open;
+        open = 0;
+        together = Promise.withResolvers();
+        mine.resolve();
+      }
+      await mine.promise;
       return { status: 'completed', output: null, logs: null };
     };
     const tasks = Array.from({ length: 300 }, (_, i) => ports.task(`t${i}`));
@@ -230,8 +239,7 @@ describe('a batch', () => {
       eventOf(ports.task('slow'), ports.task('quick')),
       plenty,
     );
-    await sleep(10);
-    expect(ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'quick' }]);
+    await expect.poll(() => ports.messages('results.topic')).toMatchObject([{ step_execution_id: 'quick' }]);
     slow.resolve();
     await handling;
     expect(ports.messages('results.topic')).toHaveLength(2);
@@ -316,6 +324,70 @@ describe('handing on', () => {
     expect(
       ports.handed.flatMap(({ handed_tasks }) => handed_tasks.map((task) => task.step_execution_id)),
     ).toEqual(['b']);
+  });
+
+  it('is for an agent that is slow again each time that it is tried, for twice as long, and no longer once it is not', async () => {
+    const ports = new FakePorts();
+    const bridge = createAgentBridge(ports);
+    let tookMs = 1_500;
+    ports.answer = () => {
+      ports.now += tookMs;
+      return { status: 'completed', output: null, logs: null };
+    };
+    let tasks = 0;
+    const isCalledHere = async () => {
+      const before = ports.called.length;
+      await bridge.handleRecords(eventOf(ports.task(`t${tasks++}`)), plenty);
+      return ports.called.length > before;
+    };
+    const later = (ms: number) => {
+      ports.now += ms;
+      return isCalledHere();
+    };
+    expect(await isCalledHere()).toBe(true);
+    for (const minutes of [1, 2, 4, 8, 16, 32, 60, 60]) {
+      expect([minutes, await later(minutes * 60_000 - 1_000)]).toEqual([minutes, false]);
+      expect([minutes, await later(2_000)]).toEqual([minutes, true]);
+    }
+    tookMs = 10;
+    expect(await later(3_601_000)).toBe(true);
+    tookMs = 4_000;
+    expect(await isCalledHere()).toBe(true);
+    expect(await isCalledHere()).toBe(false);
+    expect(await later(61_000)).toBe(true);
+  });
+
+  it('is for a call of a quick agent that hangs, which is given up after ten seconds', async () => {
+    const ports = new FakePorts();
+    const bridge = createAgentBridge(ports);
+    await bridge.handleRecords(eventOf(ports.task('quick')), plenty);
+    ports.answer = ({ patienceMs = 0 }) => {
+      ports.now += patienceMs;
+      return { status: 'given_up' };
+    };
+    const hanging = ports.task('hanging');
+    await bridge.handleRecords(eventOf(hanging), plenty);
+    expect(ports.called.map(({ timeoutMs, patienceMs }) => [timeoutMs, patienceMs])).toEqual([
+      [60_000, undefined],
+      [60_000, 10_000],
+    ]);
+    expect(ports.extended).toEqual([
+      [{ stepExecutionId: 'hanging', runId: 'run-hanging', deadlineInMs: 120_000, accepted: false }],
+    ]);
+    expect(ports.handed).toEqual([{ handed_tasks: [hanging] }]);
+    expect(ports.messages('results.topic').map((result) => result.step_execution_id)).toEqual(['quick']);
+    // And it is known as slow.
+    const next = ports.task('next');
+    await bridge.handleRecords(eventOf(next), plenty);
+    expect([ports.called.length, ports.handed.at(-1)]).toEqual([2, { handed_tasks: [next] }]);
+  });
+
+  it('is for no call that can be made nowhere else', async () => {
+    const ports = new FakePorts();
+    ports.invokeSelf = null;
+    const bridge = createAgentBridge(ports);
+    for (const id of ['first', 'second']) await bridge.handleRecords(eventOf(ports.task(id)), plenty);
+    expect(ports.called.map(({ patienceMs }) => patienceMs)).toEqual([undefined, undefined]);
   });
 
   it('is for a task whose time this invocation does not have', async () => {

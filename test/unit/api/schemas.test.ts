@@ -30,6 +30,8 @@ describe('cursors', () => {
       forged(null),
       forged(['2026-01-01', id]),
       forged(['2026-01-01T99:99:99.999999Z', id]),
+      forged(['2026-02-30T00:00:00.000000Z', id]),
+      forged(['0000-01-01T00:00:00.000000Z', id]),
       forged(['2026-01-01T00:00:00.123456Z', "x'; drop table"]),
       forged(['2026-01-01T00:00:00.123456Z', id, 1]),
       forged({ key: '2026-01-01T00:00:00.123456Z', id }),
@@ -52,7 +54,12 @@ describe('parameters', () => {
 
   it('moments', () => {
     expect(moment.parse('2024-01-15')).toBe('2024-01-15T00:00:00Z');
-    expect(moment.parse('2024-01-15T10:30:00+02:00')).toBe('2024-01-15T10:30:00+02:00');
+    const storable = [
+      '2024-01-15T10:30:00+02:00',
+      '0001-01-01T00:00:00+14:00',
+      '2024-01-15T10:30:00.123456789Z',
+    ];
+    expect(storable.map((text) => moment.parse(text))).toEqual(storable);
     const wrong = [
       '',
       'yesterday',
@@ -61,9 +68,21 @@ describe('parameters', () => {
       '2024-01-15T10:30:00',
       '0000-01-01',
       '0000-01-01T00:00:00Z',
+      '2016-12-31T23:59:60Z',
+      '10000-01-01',
+      // Postgres has no such zone, and reads no such fraction.
+      '2024-01-15T10:30:00+16:00',
+      '2024-01-15T10:30:00-23:59',
+      `2024-01-15T10:30:00.${'1'.repeat(300)}Z`,
       ['2024-01-15'],
     ];
     expect(accepts(moment, wrong)).toEqual(wrong.map(() => false));
+  });
+
+  it('say what was expected, in a query as in a body', () => {
+    const messageOf = (given: unknown) => parameterText.safeParse(given).error?.issues[0]?.message;
+    expect([undefined, null, 7].map(messageOf)).toEqual(Array(3).fill('expected text'));
+    expect(messageOf(['a', 'b'])).toBe('expected to be given once');
   });
 
   it('texts and communities', () => {

@@ -20,6 +20,12 @@ describe('fitsInBytes', () => {
     expect(fitsInBytes(value, bytes - 1)).toBe(false);
   });
 
+  it('counts numbers as a database writes them out', () => {
+    expect(fitsInBytes(Array(100).fill(1e308), 20_000)).toBe(false);
+    expect(fitsInBytes({ a: [-1e-300] }, 100)).toBe(false);
+    expect(fitsInBytes({ a: [-1e-300] }, 400)).toBe(true);
+  });
+
   it('counts as an encoder does, whatever the text', () => {
     fc.assert(
       fc.property(

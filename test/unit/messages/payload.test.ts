@@ -41,6 +41,19 @@ describe('parsePayload', () => {
     expect(problemOf(text)).toEqual({ code, path, message });
   });
 
+  it('counts the digits of numbers that an exponent makes short, as Postgres writes them out', () => {
+    const options = { maxBytes: 100_000, maxJsonDepth: 4, maxJsonEntries: 10_000 };
+    const numbers = (count: number, number: string) =>
+      parsePayload(`{"a":[${Array(count).fill(number).join()}]}`, options);
+    expect(numbers(848, '1e308')).toMatchObject({ ok: true });
+    expect(numbers(848, '1e-308')).toMatchObject({ ok: true });
+    expect(numbers(9_000, '123.456')).toMatchObject({ ok: true });
+    const message = 'expected numbers of at most 262144 digits in all, written out without exponents';
+    const problem = { code: 'TOO_LARGE', message };
+    expect(numbers(849, '-1e308')).toEqual({ ok: false, problem: { ...problem, path: 'a.848' } });
+    expect(numbers(900, '1e-308')).toMatchObject({ ok: false, problem });
+  });
+
   it('counts bytes, not characters', () => {
     const options = { ...limits, maxBytes: 5 };
     expect(parsePayload('"€"', options)).toEqual({ ok: true, value: '€' });
@@ -52,6 +65,11 @@ describe('parsePayload', () => {
 });
 
 describe('findPayloadProblem', () => {
+  it('names a long key by its beginning', () => {
+    const problem = findPayloadProblem({ ['k'.repeat(100_000)]: { a: '\u0000' } }, limits);
+    expect(problem?.path).toBe(`${'k'.repeat(199)}….a`);
+  });
+
   it('walks a million levels without a stack to overflow', () => {
     const deep: unknown = JSON.parse('['.repeat(1_000_000) + ']'.repeat(1_000_000));
     expect(findPayloadProblem(deep, { maxJsonDepth: 100, maxJsonEntries: 50_000 })?.code).toBe('TOO_DEEP');

@@ -277,6 +277,7 @@ describe('the step-executor', () => {
     const decidedOf: string[] = [];
     const deadLetters: OutgoingRecord[] = [];
     const counted: number[] = [];
+    const logged: unknown[] = [];
     const handler = createStepExecutor({
       async decideBatch(items) {
         decidedOf.push(...items.map(({ runId }) => runId));
@@ -288,9 +289,9 @@ describe('the step-executor', () => {
       deadLetterTopic: 'dead',
       countDeadLetters: async (letters) => void counted.push(...letters.map(({ offset }) => offset)),
       clock: { now: () => T0 },
-      log: { debug() {}, warn() {} },
+      log: { debug: (message, fields) => logged.push([message, fields]), warn() {} },
     });
-    return { handler, decidedOf, deadLetters, counted };
+    return { handler, decidedOf, deadLetters, counted, logged };
   }
 
   const eventWith = (...values: unknown[]): MskEvent => ({
@@ -300,7 +301,7 @@ describe('the step-executor', () => {
   const decided: Outcome = { outcome: 'decided', status: 'RUNNING' };
 
   it('decides what it can read, and answers for the rest', async () => {
-    const { handler, decidedOf, deadLetters, counted } = setUp([
+    const { handler, decidedOf, deadLetters, counted, logged } = setUp([
       decided,
       { outcome: 'refused', code: 'RUN_CLOSED' },
       { outcome: 'unknown_run' },
@@ -308,7 +309,7 @@ describe('the step-executor', () => {
       { outcome: 'defect', reason: 'a bug' },
       decided,
     ]);
-    const event = eventWith(
+    const batch = eventWith(
       request('r1'),
       'broken',
       request('r2'),
@@ -317,7 +318,7 @@ describe('the step-executor', () => {
       request('r5'),
       request('r6'),
     );
-    expect(await handler(event)).toEqual({ batchItemFailures: [] });
+    expect(await handler(batch)).toEqual({ batchItemFailures: [] });
     expect(decidedOf).toEqual(['r1', 'r2', 'r3', 'r4', 'r5', 'r6']);
     expect(deadLetters.map(({ topic, value }) => [topic, value.offset, value.reason])).toEqual([
       ['dead', 1, expect.stringMatching(/^expected JSON: /)],
@@ -326,6 +327,12 @@ describe('the step-executor', () => {
       ['dead', 5, 'a bug'],
     ]);
     expect([...counted].sort()).toEqual([1, 3, 4, 5]);
+    const event = 'step_requested';
+    expect(logged).toEqual([
+      ['Event decided', { run_id: 'r1', event, status: 'RUNNING' }],
+      ['Event refused', { run_id: 'r2', event, code: 'RUN_CLOSED' }],
+      ['Event decided', { run_id: 'r6', event, status: 'RUNNING' }],
+    ]);
     expect(deadLetters[0]?.value).toMatchObject({
       message_type: 'dead_letter',
       topic: 'results.topic',

@@ -70,3 +70,35 @@ describe('what is wrong with an input', () => {
     expect(found(input)).toEqual(expected);
   });
 });
+
+describe('where it is wrong', () => {
+  const place = (key: string) => ({ [key]: { made: { cuont: 1 }, titel: 1 } });
+  const bag = z.record(z.string(), schema);
+  const paths = (key: string) => {
+    const input = place(key);
+    const parsed = bag.safeParse(input);
+    return parsed.success
+      ? []
+      : problemsOf(bag, input, parsed.error, { hintOf: createHints() }).map(({ path }) => path);
+  };
+
+  it('is told with a key as it is, but for one that is longer than a name', () => {
+    expect(paths('k'.repeat(200))).toEqual(
+      ['made.cuont', 'titel'].map((rest) => `${'k'.repeat(200)}.${rest}`),
+    );
+    expect(paths('k'.repeat(201))).toEqual(
+      ['made.cuont', 'titel'].map((rest) => `${'k'.repeat(199)}….${rest}`),
+    );
+  });
+
+  it('takes no memory for each thing that is wrong below a long key', () => {
+    const fields = Object.fromEntries(Array.from({ length: 40_000 }, (_, i) => [`a${i}`, 1]));
+    const input = { ['k'.repeat(1_500_000)]: fields };
+    const parsed = bag.safeParse(input);
+    const before = performance.now();
+    const found = problemsOf(bag, input, parsed.error!, { hintOf: createHints() });
+    expect(found).toHaveLength(40_000);
+    expect(found.every(({ path }) => path.length < 300)).toBe(true);
+    expect(performance.now() - before).toBeLessThan(1_000);
+  });
+});

@@ -134,15 +134,15 @@ test('an agent that shows signs of life has its time; one that shows none any mo
         headers: { 'content-type': 'application/json' },
         body: '{"message":"done"}',
       }).catch(() => {});
-    for (let beat = 1; beat <= 5; beat++) setTimeout(() => void post('/heartbeat'), beat * 200);
-    setTimeout(() => void post(''), 1_200);
+    for (let beat = 1; beat <= 12; beat++) setTimeout(() => void post('/heartbeat'), beat * 250);
+    setTimeout(() => void post(''), 3_200);
     return { status: 202 };
   });
   await stack.addAgent('fainting', () => ({
     callBack: { afterMs: 100, suffix: '/heartbeat', body: {} },
   }));
   const [alive, silent] = await Promise.all([
-    stack.run('alive', caughtAs({ agent_name: 'beating', heartbeat_seconds: 0.6 })),
+    stack.run('alive', caughtAs({ agent_name: 'beating', heartbeat_seconds: 2.5 })),
     stack.run('silent', caughtAs({ agent_name: 'fainting', heartbeat_seconds: 0.3 })),
   ]);
   expect(alive).toMatchObject({ status: 'COMPLETED', output_data: { message: 'done' } });

@@ -150,7 +150,7 @@ test('a run has its time, whatever is open in it; its children are cancelled', a
     steps: { w: { type: 'wait', seconds: 3_600 } },
   });
   const { runId, ...run } = await stack.run('timed-run', {
-    timeout_seconds: 0.6,
+    timeout_seconds: 3,
     start_step: 'both',
     steps: {
       both: {
@@ -166,7 +166,7 @@ test('a run has its time, whatever is open in it; its children are cancelled', a
     status: 'FAILED',
     error_code: 'TIMEOUT',
     error_step_id: null,
-    error_message: expect.stringMatching(/^The run did not end by 2.*: its limit is 600 ms$/),
+    error_message: expect.stringMatching(/^The run did not end by 2.*: its limit is 3000 ms$/),
   });
   const child = await stack.database.one<{ run_id: string }>(
     'select run_id from workflow_runs where parent_run_id = $1',

@@ -20,8 +20,8 @@ afterEach(() => expectNothingLeft(stack));
 afterAll(() => stack?.close());
 
 /** What is held stays so while others pass. */
-async function letOthersPass(): Promise<void> {
-  const steps = { a: { agent_name: 'echo', next_step: 'b' }, b: { type: 'wait', seconds: 0.3 } };
+async function letOthersPass(seconds = 0.3): Promise<void> {
+  const steps = { a: { agent_name: 'echo', next_step: 'b' }, b: { type: 'wait', seconds } };
   const run = await stack.run(`passing-${crypto.randomUUID()}`, { start_step: 'a', steps });
   expect(run.status).toBe('COMPLETED');
 }
@@ -49,7 +49,7 @@ test('what comes while a run is paused is kept, and takes effect when it is resu
       all: {
         type: 'parallel',
         branches: {
-          timer: branch('timer', { type: 'wait', seconds: 0.3 }, 'after-timer'),
+          timer: branch('timer', { type: 'wait', seconds: 2 }, 'after-timer'),
           signal: branch('signal', { type: 'signal', signal: 'word' }, 'after-signal'),
           agent: branch('agent', { agent_name: 'waiting' }, 'after-agent'),
         },
@@ -63,7 +63,7 @@ test('what comes while a run is paused is kept, and takes effect when it is resu
   await stack.signal(runId, 'word', 'yes');
   // The answers settle their steps and start nothing; the timer waits.
   const held = await when(runId, 'all#1/agent/agent COMPLETED', 'all#1/signal/signal COMPLETED');
-  await letOthersPass();
+  await letOthersPass(2.3);
   expect(await attemptsOf(stack, runId)).toEqual(held);
   expect(held.toSorted()).toEqual([
     'all RUNNING',
@@ -135,13 +135,13 @@ test('a paused run can be cancelled', async () => {
 
 test('a run’s time limit that passes while it is paused fails it when it is resumed', async () => {
   const runId = await stack.start('paused-too-long', {
-    timeout_seconds: 0.5,
+    timeout_seconds: 2,
     start_step: 'a',
     steps: { a: { type: 'signal', signal: 'never' } },
   });
   await when(runId, 'a RUNNING');
   await stack.pause(runId);
-  await sleep(700);
+  await sleep(2_200);
   expect(await attemptsOf(stack, runId)).toEqual(['a RUNNING']);
   await stack.resume(runId);
   expect(await stack.client.ended(runId)).toMatchObject({ status: 'FAILED', error_code: 'TIMEOUT' });

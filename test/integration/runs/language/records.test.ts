@@ -62,7 +62,7 @@ test('every record again, at once and after the run’s end', async () => {
   };
   const runId = await stack.start('twice', fanOut('echo'), fanOutInput('twice'));
   const isEnded = async () => (await stack.client.findRun(runId)).status === 'COMPLETED';
-  for (const giveUpAt = Date.now() + 20_000; !(await isEnded()) && Date.now() < giveUpAt; await sleep(5))
+  for (const giveUpAt = Date.now() + 60_000; !(await isEnded()) && Date.now() < giveUpAt; await sleep(5))
     await repeat();
   const run = await stack.client.ended(runId);
   expect(run).toMatchObject({ status: 'COMPLETED', output_data: fanOutOutput('twice') });
@@ -115,7 +115,7 @@ test('a wake, or a request, of what is not due', async () => {
         type: 'parallel',
         timeout_seconds: 3_600,
         branches: {
-          wait: { start_step: 'w', steps: { w: { type: 'wait', seconds: 1 } } },
+          wait: { start_step: 'w', steps: { w: { type: 'wait', seconds: 4 } } },
           signal: {
             start_step: 's',
             steps: { s: { type: 'signal', signal: 'word', timeout_seconds: 3_600 } },

@@ -60,14 +60,14 @@ const mapOf = (max_concurrency: number) => ({
 
 test('500 branches complete, each once', async () => {
   const runId = await stack.start('wide', parallelOf(500), { n: 7 });
-  expect(await stack.client.ended(runId, 45_000)).toMatchObject({ status: 'COMPLETED', output_data: 7 });
+  expect(await stack.client.ended(runId, 120_000)).toMatchObject({ status: 'COMPLETED', output_data: 7 });
   expect(await countsOf(runId)).toEqual({ attempts: 501, completed: 501, scopes: 501 });
 });
 
 test('1,000 items complete, each once, in their order', async () => {
   const items = Array.from({ length: 1_000 }, (_, i) => i);
   const runId = await stack.start('long', mapOf(100), { items });
-  const run = await stack.client.ended(runId, 45_000);
+  const run = await stack.client.ended(runId, 120_000);
   expect([run.status, run.output_data]).toEqual(['COMPLETED', items]);
   expect(await countsOf(runId)).toEqual({ attempts: 1_001, completed: 1_001, scopes: 1_001 });
 });
