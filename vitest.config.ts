@@ -56,8 +56,22 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'e2e',
+          name: 'compatibility',
           sequence: { groupOrder: 3 },
+          include: ['test/compatibility/**/*.test.ts'],
+          globalSetup: ['test/support/shared-servers.ts'],
+          testTimeout: 60_000,
+          // Bundles, migrates four times, restores.
+          hookTimeout: 120_000,
+          // The database's users belong to the whole server: a deployment at a time. Bundled once, for all files.
+          isolate: false,
+          maxWorkers: 1,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          sequence: { groupOrder: 4 },
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,

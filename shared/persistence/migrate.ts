@@ -73,7 +73,8 @@ export interface Migration {
 /**
  * The engine's statements live in functions where they are in the hot loop: Postgres keeps a function's plans for the connection,
  * which it does for no other statement without a name, and a name would pin the connection of a proxy. Planning was a third of a
- * step's time. `create or replace` keeps the signature: a function that needs another one gets another name.
+ * step's time. `create or replace` keeps the signature: a function that needs another one gets another name
+ * (migrations/README.md).
  */
 async function createFunctions(client: pg.Client, texts: readonly string[]): Promise<void> {
   try {

@@ -9,11 +9,17 @@ export interface FreshDatabase {
 
 /** A migrated database of one's own beside the shared one. */
 export async function createFreshDatabase(sharedUrl: string): Promise<FreshDatabase> {
+  const database = await createEmptyDatabase(sharedUrl);
+  await migrate(database.url);
+  return database;
+}
+
+/** One without any schema. */
+export async function createEmptyDatabase(sharedUrl: string): Promise<FreshDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   await administer(sharedUrl, `create database ${name}`);
   const url = new URL(sharedUrl);
   url.pathname = `/${name}`;
-  await migrate(url.href);
   return { url: url.href, drop: () => administer(sharedUrl, `drop database ${name} with (force)`) };
 }
 

@@ -5,6 +5,8 @@ import type { RunView } from './run-client.ts';
 import { type RunStack, type RunStackOptions, startRunStack } from './run-stack.ts';
 import type { RunWorld } from './run-world.ts';
 
+export { attemptsOf } from './attempts-of.ts';
+
 /**
  * A run stack, and what is asked of its runs. What changes a run says how it was answered: the status, and the run's own, or why it
  * was refused: `200 PAUSED`, `409 RUN_OPEN`.
@@ -61,33 +63,6 @@ export async function startLanguageStack(options: RunStackOptions): Promise<Lang
 interface ChangeAnswer {
   readonly status?: string;
   readonly details?: { readonly reason?: string };
-}
-
-interface AttemptRow {
-  readonly scope: string;
-  readonly step_id: string;
-  readonly visit: number;
-  readonly attempt: number;
-  readonly status: string;
-  readonly error_code: string | null;
-}
-
-/** The attempts of a run, oldest first, as `[<scope>/]<step> [visit n] [attempt n] <STATUS> [<code>]`. */
-export async function attemptsOf({ database }: Pick<RunWorld, 'database'>, runId: string): Promise<string[]> {
-  const rows = await database.many<AttemptRow>(
-    `select scope, step_id, visit, attempt, status, error_code
-       from step_executions where run_id = $1 order by created_at, id`,
-    [runId],
-  );
-  return rows.map(({ scope, step_id, visit, attempt, status, error_code }) =>
-    [
-      scope === '' ? step_id : `${scope}/${step_id}`,
-      ...(visit > 1 ? [`visit ${visit}`] : []),
-      ...(attempt > 1 ? [`attempt ${attempt}`] : []),
-      status,
-      ...(error_code === null ? [] : [error_code]),
-    ].join(' '),
-  );
 }
 
 /** Every run has ended, no step completed twice in one visit unless that was asked for, and nothing waits for anything. */

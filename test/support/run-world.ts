@@ -10,7 +10,7 @@ import { createTopics } from '../../shared/kafka/create-topics.ts';
 import { insertApiKey } from '../../shared/persistence/api-keys.ts';
 import { type Database, openDatabase } from '../../shared/persistence/database.ts';
 import { type AgentBehaviour, startTestAgents, type TestAgentServer } from './agent-server.ts';
-import { createFreshDatabase } from './fresh-database.ts';
+import { createFreshDatabase, type FreshDatabase } from './fresh-database.ts';
 import {
   type LambdaAgentBehaviour,
   type LambdaAgentSettings,
@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly partitions?: number;
   /** Beside those that every function needs. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Instead of a migrated one of its own; dropped at the end all the same. */
+  readonly database?: FreshDatabase;
 }
 
 /** What the functions stand on: a database and topics of one test file, agents on a socket, and a client of the API. */
@@ -57,7 +59,7 @@ export const JWT_SECRET = 'a secret of the tests, in UTF-8: ä';
 
 export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
   const [{ url: databaseUrl, drop }, agents, lambda, port] = await Promise.all([
-    createFreshDatabase(options.databaseUrl),
+    options.database ?? createFreshDatabase(options.databaseUrl),
     startTestAgents(),
     startTestLambda(),
     freePort(),

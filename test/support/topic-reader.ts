@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createKafka } from '../../shared/kafka/client.ts';
 import { eventually } from './eventually.ts';
 
@@ -24,7 +25,8 @@ export interface TopicReader<T> {
 export async function openTopicReader<T>(brokers: readonly string[], topic: string): Promise<TopicReader<T>> {
   const records: ReadRecord<T>[] = [];
   const consumer = createKafka({ brokers, clientId: 'topic-reader' }).consumer({
-    groupId: `${topic}.reader`,
+    // Each reader begins at the beginning.
+    groupId: `${topic}.reader.${randomUUID()}`,
     maxWaitTimeInMs: 200,
   });
   await consumer.connect();
