@@ -32,7 +32,7 @@ interface RunRow {
 }
 
 export async function lockRuns(statements: Statements, runIds: readonly string[]): Promise<LockedRun[]> {
-  const rows = await statements.many<RunRow>('select * from lock_runs($1)', [runIds]);
+  const rows = await statements.many<RunRow>('select * from lock_runs_with_pauses($1)', [runIds]);
   return rows.map((row) => ({
     run: runOf(row),
     owner: row.owner,

@@ -372,7 +372,7 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.lock_runs(run_ids text[])
+CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[])
  RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'

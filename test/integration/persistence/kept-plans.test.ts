@@ -126,8 +126,8 @@ const data =
   (statements, n) =>
     loadRunData(statements, [{ runId: `run-${n}`, owner: `user${n}`, needs: { ...NO_NEEDS, ...needs(n) } }]);
 const CALL_OF: Record<string, Call> = {
-  'lock_runs: a run': (statements, n) => lockRuns(statements, [`run-${n}`]),
-  'lock_runs: a run that has ended': (statements, n) => lockRuns(statements, [`run-${n + 1}`]),
+  'lock_runs_with_pauses: a run': (statements, n) => lockRuns(statements, [`run-${n}`]),
+  'lock_runs_with_pauses: a run that has ended': (statements, n) => lockRuns(statements, [`run-${n + 1}`]),
   'workflow_is_paused: a workflow': (statements, n) =>
     statements.one('select workflow_is_paused($1)', [idOf(n)]),
   'load_attempts: by id': attempts((n) => ({ ids: [idOf(n)], withInput: [idOf(n)] })),

@@ -1,6 +1,6 @@
 -- A batch's runs, locked in one order, so that two batches with runs in common wait for each other instead of deadlocking. Of those
 -- that are about to begin, or to go on after their end, whether their workflow is paused: asked when all rows are locked.
-create or replace function lock_runs(run_ids text[]) returns table (
+create or replace function lock_runs_with_pauses(run_ids text[]) returns table (
     run_id varchar, status varchar, sequence bigint, started_at timestamptz, completed_at timestamptz,
     error_code varchar, error_message text, error_step_id varchar, error_attempt integer,
     cancelled_at timestamptz, cancelled_by varchar, cancel_reason text, retried_at timestamptz, paused_at timestamptz,
