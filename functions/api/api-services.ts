@@ -60,6 +60,7 @@ type Settings = Pick<
   | 'kafkaAuth'
   | 'kafkaGroupId'
   | 'awsRegion'
+  | 'runLimits'
   | 'topics'
 >;
 
@@ -114,6 +115,7 @@ export function createApiServices(
     nodes: createNodeQueries(database),
     findPlan: createFindPlan(plans, { loadVersions: (ids) => loadVersions(database, ids) }),
     setWorkflowPaused: createSetWorkflowPaused({ workflows, runs: runBatches, changeRun }),
+    runLimits: settings.runLimits,
     runBatches,
     changeRun,
     agents,

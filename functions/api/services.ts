@@ -10,6 +10,7 @@ import type { RegisterWorkflow } from '../../shared/application/register-workflo
 import type { WorkflowGrants } from '../../shared/application/workflow-grants.ts';
 import type { Authenticate } from '../../shared/auth/authenticate.ts';
 import type { RateLimiter } from '../../shared/auth/rate-limiter.ts';
+import type { RunLimits } from '../../shared/config/environment.ts';
 import type { ConsumerLag } from '../../shared/kafka/consumer-lag.ts';
 import type { Backlog, BacklogSizes } from '../../shared/persistence/backlog.ts';
 import type { RunDurations } from '../../shared/persistence/closed-run-counts.ts';
@@ -33,6 +34,8 @@ export interface ApiServices {
   readonly dryRun: DryRun;
   readonly findPlan: FindPlan;
   readonly setWorkflowPaused: SetWorkflowPaused;
+  /** Of the deployment. */
+  readonly runLimits: Pick<RunLimits, 'maxMapItems'>;
   readonly runs: RunQueries;
   readonly executions: ExecutionQueries;
   readonly nodes: NodeQueries;

@@ -45,7 +45,7 @@ export async function fireDueTimes({
 }: TimekeeperDeps): Promise<number> {
   let fired = 0;
   for (;;) {
-    const due = await database.transaction((statements) =>
+    const { due, taken } = await database.transaction((statements) =>
       claimDueTimes(statements, { limit: BATCH, leaseMs: LEASE_MS }),
     );
     try {
@@ -56,7 +56,7 @@ export async function fireDueTimes({
       throw error;
     }
     fired += due.length;
-    if (due.length < BATCH) return fired;
+    if (taken < BATCH) return fired;
   }
 }
 

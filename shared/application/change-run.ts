@@ -59,7 +59,7 @@ export interface ChangeRun {
   signal(runId: string, signal: SignalGiven, audit: AuditEntry): Promise<RunChanged>;
   pause(runId: string, audit: AuditEntry): Promise<RunChanged>;
   resume(runId: string, audit: AuditEntry): Promise<RunChanged>;
-  /** In batches; each run for itself, and with a record of its own. In the order of the ids. */
+  /** Of a whole workflow; in batches, each run for itself, and with a record of its own. In the order of the ids. */
   pauseAll(runIds: readonly string[], audit: AuditEntry): Promise<readonly RunChanged[]>;
   resumeAll(runIds: readonly string[], audit: AuditEntry): Promise<readonly RunChanged[]>;
   /** @returns whether the attempt is still open: false tells the agent to stop. */
@@ -94,8 +94,8 @@ export function createChangeRun(decideBatch: DecideBatch, heartbeats: Heartbeats
       decide({ runId, event: { type: 'signal_received', signalId, ...signal }, audit }),
     pause: (runId, audit) => decide({ runId, event: { type: 'pause_requested' }, audit }),
     resume: (runId, audit) => decide({ runId, event: { type: 'resume_requested' }, audit }),
-    pauseAll: (runIds, audit) => decideAll(runIds, { type: 'pause_requested' }, audit),
-    resumeAll: (runIds, audit) => decideAll(runIds, { type: 'resume_requested' }, audit),
+    pauseAll: (runIds, audit) => decideAll(runIds, { type: 'pause_requested', by: 'workflow' }, audit),
+    resumeAll: (runIds, audit) => decideAll(runIds, { type: 'resume_requested', by: 'workflow' }, audit),
     complete: (runId, stepExecutionId, output, audit) =>
       decide({
         runId,

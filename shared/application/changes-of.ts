@@ -1,7 +1,7 @@
 import type { Effect } from '../engine/decision.ts';
-import { stepOf } from '../engine/flow.ts';
 import type { Plan } from '../engine/plan.ts';
 import { type Attempt, isOpenAttempt, type Run, type State } from '../engine/state.ts';
+import { stepOf } from '../engine/view.ts';
 import type { AuditRecord } from './audit.ts';
 import type { VersionChange } from './batch.ts';
 import type {

@@ -116,7 +116,7 @@ function messageOf(
         step_execution_id: effect.stepExecutionId,
         ...('output' in outcome
           ? { status: 'completed', output_data: outcome.output }
-          : { status: 'failed', error: { ...outcome.error, retryable: true } }),
+          : { status: 'failed', error: { ...outcome.error } }),
         result_token: tokens.resultToken(effect.stepExecutionId),
         timestamp,
       } satisfies AgentResult;

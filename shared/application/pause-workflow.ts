@@ -5,13 +5,14 @@ import type { Viewer } from './viewer.ts';
 export interface PausableWorkflows {
   /** Runs of a paused workflow begin paused. @returns whether that changed it: the viewer manages it, and it was not so already. */
   setPaused(viewer: Viewer, id: string, isPaused: boolean, audit: AuditEntry): Promise<boolean>;
+  isPaused(id: string): Promise<boolean>;
 }
 
 export interface OpenRunsOfWorkflows {
-  /** In the order of their ids, beyond `after`. `next`: where more may be. */
+  /** Held by the workflow's pause, or not; in the order of their ids, beyond `after`. `next`: where more may be. */
   findOpenRunsOf(
     workflowId: string,
-    page: { readonly isPaused: boolean; readonly after: string | null; readonly limit: number },
+    page: { readonly isHeld: boolean; readonly after: string | null; readonly limit: number },
   ): Promise<{ readonly runIds: readonly string[]; readonly next: string | null }>;
 }
 
@@ -24,7 +25,7 @@ export interface PauseWorkflowDeps {
 export interface WorkflowPaused {
   /** The workflow itself was not so before. */
   readonly isChanged: boolean;
-  /** How many open runs were paused or resumed. */
+  /** How many open runs it holds now, or let go. */
   readonly runs: number;
 }
 
@@ -37,7 +38,8 @@ export type SetWorkflowPaused = (
 ) => Promise<WorkflowPaused>;
 
 /**
- * Pauses or resumes a workflow and what is open of it. The workflow first, so that no run begins otherwise meanwhile. Asked for
+ * Pauses or resumes a workflow and what is open of it. The workflow first: what begins from then on is as it is. Where somebody else
+ * has asked for the opposite meanwhile, both may have changed the same runs: who is last leaves them as the workflow is. Asked for
  * again, it goes on with what is left.
  */
 export function createSetWorkflowPaused({
@@ -45,20 +47,26 @@ export function createSetWorkflowPaused({
   runs,
   changeRun,
 }: PauseWorkflowDeps): SetWorkflowPaused {
-  return async (viewer, id, isPaused, audit) => {
-    const isChanged = await workflows.setPaused(viewer, id, isPaused, audit);
+  const changeOpenRuns = async (id: string, isPaused: boolean, audit: AuditEntry): Promise<number> => {
     const changeAll = isPaused ? changeRun.pauseAll : changeRun.resumeAll;
     let changed = 0;
     for (let after: string | null = null; ; ) {
-      const { runIds, next } = await runs.findOpenRunsOf(id, {
-        isPaused: !isPaused,
-        after,
-        limit: RUNS_AT_ONCE,
-      });
+      const page = { isHeld: !isPaused, after, limit: RUNS_AT_ONCE };
+      const { runIds, next } = await runs.findOpenRunsOf(id, page);
       changed += (await changeAll(runIds, audit)).filter(({ ok }) => ok).length;
-      if (next === null) return { isChanged, runs: changed };
+      if (next === null) return changed;
       after = next;
     }
+  };
+  return async (viewer, id, isPaused, audit) => {
+    const isChanged = await workflows.setPaused(viewer, id, isPaused, audit);
+    const changed = await changeOpenRuns(id, isPaused, audit);
+    let left = isPaused;
+    for (let isNow = await workflows.isPaused(id); isNow !== left; isNow = await workflows.isPaused(id)) {
+      await changeOpenRuns(id, isNow, audit);
+      left = isNow;
+    }
+    return { isChanged, runs: changed };
   };
 }
 

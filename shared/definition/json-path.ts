@@ -81,7 +81,7 @@ function sourceOf(query: JSONPathQuery, isStep: (id: string) => boolean): Source
   if (first !== null && second === 'output_data' && (isStep(first) || !isRoot(first))) {
     return { from: 'step', stepId: first };
   }
-  if (isRoot(first)) return { from: first };
+  if (isRoot(first)) return first === 'variables' ? { from: first, name: second } : { from: first };
   const expected = [...roots.slice(0, -1).map((root) => `$.${root}…`), '$.<step_id>.output_data…'];
   throw new ExpressionError(
     `expected a path that begins ${expected.slice(0, -1).join(', ')} or ${expected.at(-1)}, got "${query.toString()}"`,

@@ -2,7 +2,9 @@ import type { Reads } from '../engine/plan.ts';
 
 /** What a path begins with decides what must be loaded for it. */
 export type Source =
-  | { readonly from: 'workflow_input' | 'variables' | 'item' | 'index' | 'error' | 'output' }
+  | { readonly from: 'workflow_input' | 'item' | 'index' | 'error' | 'output' }
+  /** The variable's name; null where that cannot be told: all of them, or some by a wildcard. */
+  | { readonly from: 'variables'; readonly name: string | null }
   | { readonly from: 'step'; readonly stepId: string };
 
 export function readsOf(sources: readonly Source[]): Reads {

@@ -1,8 +1,8 @@
-import { joinPathOf } from './container.ts';
 import type { Decision, RefusalCode } from './decision.ts';
 import { Draft, type Draws } from './draft.ts';
 import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
 import { Flow } from './flow.ts';
+import { holdAsWorkflow, pause, resume } from './pause.ts';
 import type { Plan } from './plan.ts';
 import { decideRetry } from './retry.ts';
 import { cancelRun, failRun } from './run-end.ts';
@@ -13,11 +13,11 @@ import { behaviourOf } from './steps/all.ts';
  * The engine: what one event means for one run.
  *
  *                           PENDING run          RUNNING run             closed run
- *   execution_requested     start                ALREADY_STARTED         RUN_CLOSED
+ *   execution_requested     start, or hold       ALREADY_STARTED         RUN_CLOSED
  *   plan_refused            fail                 ALREADY_STARTED         RUN_CLOSED
  *   agent_answered          (no attempts)        settle, go on           RUN_CLOSED
  *   step_requested          (no attempts)        start, or look again    RUN_CLOSED
- *   woken, run              start                past its time: fail | NOT_DUE   RUN_CLOSED
+ *   woken, run              start, or hold       past its time: fail | NOT_DUE   RUN_CLOSED
  *   woken, attempt          (no attempts)        start, or as its type says      RUN_CLOSED
  *   signal_received         keep                 settle who waits for it | keep  RUN_CLOSED
  *   cancellation_requested  cancel               cancel | CANCELLATION_OUTDATED  RUN_CLOSED
@@ -26,7 +26,7 @@ import { behaviourOf } from './steps/all.ts';
  *   retry_requested         RUN_OPEN             RUN_OPEN                go on, or back to a step | RUN_COMPLETED
  *
  * A paused run is PENDING or RUNNING: what was asked for settles, but nothing starts and no clock counts (RUN_PAUSED) until it is
- * resumed. What an attempt does is its step type's to say (steps/); what follows from it is flow.ts.
+ * resumed (pause.ts). What an attempt does is its step type's to say (steps/); what follows from it is flow.ts.
  *
  * What holds whatever comes, however often and in whatever order:
  *   I1  An acknowledged run reaches a terminal status, once what it waits for has come.
@@ -71,9 +71,9 @@ function apply(flow: Flow, event: EngineEvent): RefusalCode | null {
     case 'signal_received':
       return receive(flow, event);
     case 'pause_requested':
-      return pause(flow);
+      return pause(flow, event.by ?? 'run');
     case 'resume_requested':
-      return resume(flow);
+      return resume(flow, event.by ?? 'run');
     case 'cancellation_requested':
       if (isOutdated(draft.run, event.requestedAt)) return 'CANCELLATION_OUTDATED';
       cancelOpen(flow);
@@ -93,7 +93,13 @@ function isOutdated({ retriedAt }: Run, requestedAt: number | undefined): boolea
 function start(flow: Flow, otherwise: RefusalCode): RefusalCode | null {
   const { draft, plan } = flow;
   if (draft.run.status !== 'PENDING') return otherwise;
-  if (draft.run.pausedAt !== null) return 'RUN_PAUSED';
+  const before = draft.run;
+  holdAsWorkflow(draft);
+  if (draft.run.pausedAt !== null) {
+    if (draft.run === before) return 'RUN_PAUSED';
+    draft.announce(null);
+    return null;
+  }
   const timeoutAt = plan.timeoutMs === null ? null : draft.now + plan.timeoutMs;
   draft.run = {
     ...draft.run,
@@ -154,8 +160,8 @@ function wake(flow: Flow, stepExecutionId: string | null, at: number): RefusalCo
 function wakeRun(flow: Flow, at: number): RefusalCode | null {
   const { draft } = flow;
   const { pausedAt, status, timeoutAt } = draft.run;
-  if (pausedAt !== null) return 'RUN_PAUSED';
   if (status === 'PENDING') return start(flow, 'NOT_DUE');
+  if (pausedAt !== null) return 'RUN_PAUSED';
   if (timeoutAt === null || timeoutAt > at) return 'NOT_DUE';
   cancelOpen(flow);
   const message = `The run did not end by ${new Date(timeoutAt).toISOString()}: its limit is ${flow.plan.timeoutMs} ms`;
@@ -177,37 +183,6 @@ function receive(flow: Flow, { name, signalId, payload }: SignalReceived): Refus
   // Every decision raises the sequence.
   else draft.announce(null);
   return null;
-}
-
-function pause({ draft }: Flow): RefusalCode | null {
-  if (draft.run.pausedAt !== null) return 'RUN_PAUSED';
-  draft.run = { ...draft.run, pausedAt: draft.now };
-  draft.announce(null);
-  return null;
-}
-
-/** What is held is asked for; what fell due meanwhile is due now. */
-function resume(flow: Flow): RefusalCode | null {
-  const { draft } = flow;
-  const { now, run } = draft;
-  if (run.pausedAt === null) return 'RUN_NOT_PAUSED';
-  const isDue = run.status === 'PENDING' || (run.timeoutAt !== null && run.timeoutAt <= now);
-  draft.run = { ...run, pausedAt: null, wakeAt: isDue ? now : run.wakeAt };
-  draft.announce(null);
-  for (const attempt of draft.attempts.values()) {
-    if (!isOpenAttempt(attempt)) continue;
-    const isHeld =
-      attempt.status === 'PENDING'
-        ? attempt.dueAt === null
-        : draft.joins.get(joinPathOf(attempt))?.isOver === true;
-    if (isHeld) flow.ask(attempt);
-    else if (isPast(attempt, now)) draft.put({ ...attempt, wakeAt: now });
-  }
-  return null;
-}
-
-function isPast({ dueAt, deadlineAt, heartbeatDueAt }: Attempt, now: number): boolean {
-  return [dueAt, deadlineAt, heartbeatDueAt].some((time) => time !== null && time <= now);
 }
 
 function cancelOpen(flow: Flow): void {

@@ -66,7 +66,7 @@ export type Effect =
       readonly type: 'answer_parent';
       readonly runId: string;
       readonly stepExecutionId: string;
-      readonly outcome: { readonly output: Json } | { readonly error: Failure };
+      readonly outcome: RunOutcome;
     }
   | {
       readonly type: 'publish_update';
@@ -78,6 +78,11 @@ export type Effect =
       readonly attempt: number | null;
       readonly errorMessage: string | null;
     };
+
+/** What a run tells its parent; `retryable`: another run might come to something else. */
+export type RunOutcome =
+  | { readonly output: Json }
+  | { readonly error: Failure & { readonly retryable: boolean } };
 
 /** A run row, PENDING, with its execution request: written with the decision. */
 export interface StartChild {

@@ -1,4 +1,5 @@
 import type { Json } from './json.ts';
+import type { Pauser } from './state.ts';
 
 /** What happened to one run, as `decide` takes it. Times are epoch milliseconds. */
 export type EngineEvent =
@@ -19,8 +20,9 @@ export type EngineEvent =
   /** The timekeeper's clock has come to `at`; without a step it is the run's own time. */
   | { readonly type: 'woken'; readonly stepExecutionId: string | null; readonly at: number }
   | SignalReceived
-  | { readonly type: 'pause_requested' }
-  | { readonly type: 'resume_requested' }
+  /** Of the run itself, where it does not say. */
+  | { readonly type: 'pause_requested'; readonly by?: Pauser }
+  | { readonly type: 'resume_requested'; readonly by?: Pauser }
   | RetryRequested;
 
 export interface AgentAnswered {

@@ -3,12 +3,14 @@ import type { RefusalCode } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { AgentAnswered, AgentFailure } from './event.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
-import { fitsInBytes, jsonBytes } from './json-size.ts';
+import { fitsInBytes } from './json-size.ts';
 import type { Needs } from './needs.ts';
-import type { Expression, Plan, PlanStep, Reads, Scope } from './plan.ts';
+import type { Expression, Plan, PlanStep, Scope } from './plan.ts';
 import { completeRun, failRun } from './run-end.ts';
-import { childOf, isWithin, joinOf, scopesAround } from './scope-path.ts';
-import { type Attempt, type Failure, isOpenAttempt, type Signal, stepKey } from './state.ts';
+import { countEnd, ended, type ScopeEnd } from './scope-end.ts';
+import { isWithin, joinOf, scopesAround } from './scope-path.ts';
+import { type Attempt, isOpenAttempt, type Signal } from './state.ts';
+import { itemScope, stepOf, viewOf } from './view.ts';
 
 /*
  * An attempt of a step, of any type:
@@ -186,33 +188,15 @@ export class Flow {
   /** Evaluates what a step says of itself; null: it failed, which is settled. */
   evaluate(attempt: Attempt, expression: Expression, what: string): { readonly value: Json } | null {
     const step = this.stepOf(attempt.stepId);
-    const made = this.#evaluate(expression, this.viewOf(step, attempt.scope, step.reads), step, what);
+    const made = this.#evaluate(
+      expression,
+      viewOf(this.plan, this.draft, step, attempt.scope, step.reads),
+      step,
+      what,
+    );
     if (made.ok) return { value: made.value };
     this.fail(attempt, made.failure);
     return null;
-  }
-
-  /** What a step's expressions see. */
-  viewOf(step: PlanStep, scope: string, reads: Reads): Scope {
-    const { draft } = this;
-    const around = scopesAround(scope);
-    const nearest = <Value>(values: ReadonlyMap<string, Value>) => {
-      const found = around.find((each) => values.has(each));
-      return found === undefined ? undefined : values.get(found);
-    };
-    const outputs = new Map<string, Json>();
-    for (const stepId of reads.steps) {
-      const output = draft.outputs.get(stepKey(scopeSeen(this.plan, step, around, stepId), stepId));
-      if (output !== undefined) outputs.set(stepId, output);
-    }
-    const item = reads.item ? itemScope(this.plan, step, around) : null;
-    return {
-      workflowInput: draft.loaded.workflowInput,
-      variables: nearest(draft.variables) ?? null,
-      outputs,
-      error: nearest(draft.errors),
-      ...(item !== null && { item: draft.children.get(item)?.input ?? null, index: Number(childOf(item)) }),
-    };
   }
 
   #begin(attempt: Attempt): void {
@@ -312,7 +296,7 @@ export class Flow {
     if (!fitsInBytes(result, maxPayloadBytes))
       return tooLarge(`The output of step "${step.id}"`, maxPayloadBytes);
     if (step.output === null && step.assign === null) return { ok: true, output: result, variables: null };
-    const view = { ...this.viewOf(step, scope, step.settleReads), output: result };
+    const view = { ...viewOf(this.plan, this.draft, step, scope, step.settleReads), output: result };
     const output = step.output && this.#evaluate(step.output, view, step, 'output');
     if (output && !output.ok) return output;
     const assigned = step.assign && this.#evaluate(step.assign, view, step, 'assign');
@@ -349,48 +333,17 @@ export class Flow {
     const join = draft.joins.get(path);
     const child = draft.children.get(last.scope);
     if (join === undefined || child === undefined) throw new Error(`The scope ${last.scope} has no join`);
-    draft.putChild(
-      end.status === 'COMPLETED'
-        ? { ...child, status: 'COMPLETED', output: end.output }
-        : { ...child, status: 'FAILED', error: end.failure },
-    );
-    const counted =
-      end.status === 'COMPLETED'
-        ? { ...join, completed: join.completed + 1, outputBytes: join.outputBytes + jsonBytes(end.output) }
-        : { ...join, failed: join.failed + 1 };
-    if (join.isOver) {
-      draft.putJoin(counted);
-      return;
-    }
-    const failure = this.#failureOf(counted, end);
-    const isOver =
-      failure !== null ||
-      counted.completed >= counted.needed ||
-      counted.completed + counted.failed === counted.total;
-    draft.putJoin({ ...counted, failure, isOver });
+    draft.putChild(ended(child, end));
+    const counted = countEnd(join, end, this.plan.settings.maxPayloadBytes);
+    draft.putJoin(counted);
+    if (join.isOver) return;
     const container = draft.attempts.get(join.stepExecutionId);
     if (container === undefined) throw new Error(`The join ${path} has no step`);
     const step = this.stepOf(container.stepId);
-    if (isOver) this.ask(container);
+    if (counted.isOver) this.ask(container);
     else this.behaviourOf(step).childEnded?.(this, step, path);
   }
-
-  #failureOf(join: { failed: number; tolerated: number; outputBytes: number; path: string }, end: ScopeEnd) {
-    const { maxPayloadBytes } = this.plan.settings;
-    if (join.outputBytes > maxPayloadBytes) {
-      const message = `The outputs inside ${join.path} are larger than the limit of ${maxPayloadBytes} bytes of JSON: ${join.outputBytes}`;
-      return { code: 'DATA_LIMIT', message };
-    }
-    if (end.status === 'COMPLETED' || join.failed <= join.tolerated) return null;
-    if (join.tolerated === 0) return end.failure;
-    const message = `${join.failed} failed, ${join.tolerated} are tolerated; the last: ${end.failure.code}: ${end.failure.message}`;
-    return { code: 'TOLERATED_FAILURES_EXCEEDED', message };
-  }
 }
-
-type ScopeEnd =
-  | { readonly status: 'COMPLETED'; readonly output: Json }
-  | { readonly status: 'FAILED'; readonly failure: Failure };
 
 type Evaluated = { readonly ok: true; readonly value: Json } | NotMade;
 type Shaped = { readonly ok: true; readonly output: Json; readonly variables: JsonObject | null } | NotMade;
@@ -404,32 +357,8 @@ function tooLarge(what: string, maxBytes: number): NotMade {
   return { ok: false, failure: { code: 'DATA_LIMIT', message, retryable: false } };
 }
 
-export function stepOf(plan: Plan, stepId: string): PlanStep {
-  const step = plan.steps.get(stepId);
-  // Plans are validated and a run keeps its version: a miss is a defect, not an input.
-  if (step === undefined) throw new Error(`The plan has no step ${stepId}`);
-  return step;
-}
-
 function catchFor(step: PlanStep, code: string) {
   return step.catch.find(({ codes }) => codes === null || codes.includes(code));
-}
-
-/** The scope whose step of that id a step sees: its own, or one around it. */
-export function scopeSeen(plan: Plan, step: PlanStep, around: readonly string[], stepId: string): string {
-  return around[step.depth - (plan.steps.get(stepId)?.depth ?? step.depth)] ?? '';
-}
-
-/** The scope of the innermost map's item that a step runs for; null outside of maps. */
-export function itemScope(plan: Plan, step: PlanStep, around: readonly string[]): string | null {
-  let container = step.within;
-  for (const scope of around) {
-    if (container === null) return null;
-    const { type, within } = stepOf(plan, container);
-    if (type === 'map') return scope;
-    container = within;
-  }
-  return null;
 }
 
 function closed(

@@ -1,12 +1,13 @@
 import { joinPathOf } from './container.ts';
 import type { EngineEvent, RetryRequested } from './event.ts';
-import { itemScope, STEPS_TO_CATCH_WITH, scopeSeen, stepOf } from './flow.ts';
+import { STEPS_TO_CATCH_WITH } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
 import { latest, stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State, stepKey } from './state.ts';
 import { behaviourOf } from './steps/all.ts';
+import { itemScope, scopeSeen, stepOf } from './view.ts';
 
 /*
  * What a decision reads, told before it is made, so that it is loaded and nothing else. A decision settles one attempt and enters

@@ -3,6 +3,7 @@ import type { RefusalCode } from './decision.ts';
 import type { RetryRequested } from './event.ts';
 import type { Flow } from './flow.ts';
 import { jsonBytes } from './json-size.ts';
+import { holdAsWorkflow } from './pause.ts';
 import { answerParent } from './run-end.ts';
 import { childOf, joinOf, scopeOf } from './scope-path.ts';
 import { type Attempt, type Child, isOpenRun, type Join, stepKey } from './state.ts';
@@ -70,6 +71,7 @@ function reopen({ draft, plan }: Flow, goesBack: boolean): void {
     timeoutAt,
     wakeAt: timeoutAt,
   };
+  holdAsWorkflow(draft);
   draft.announce(null);
 }
 

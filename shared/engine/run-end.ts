@@ -1,3 +1,4 @@
+import type { RunOutcome } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { Json } from './json.ts';
 import type { Attempt, Failure, Run } from './state.ts';
@@ -25,21 +26,22 @@ export function failRun(draft: Draft, attempt: Attempt | null, { code, message }
     status: 'FAILED',
     error: { code, message: text, stepId: attempt?.stepId ?? null, attempt: attempt?.attempt ?? null },
   });
-  answerParent(draft, { error: { code, message: text } });
+  answerParent(draft, { error: { code, message: text, retryable: true } });
 }
 
 export function cancelRun(draft: Draft, by: string | null, reason: string | null): void {
   close(draft, { status: 'CANCELLED', cancellation: { by, reason, at: draft.now } });
   const message = reason === null ? 'The run was cancelled' : `The run was cancelled: ${reason}`;
-  answerParent(draft, { error: { code: 'CANCELLED', message } });
+  // Somebody wants it to end, and no other in its place.
+  answerParent(draft, { error: { code: 'CANCELLED', message, retryable: false } });
 }
 
 function close(draft: Draft, end: Partial<Run>): void {
-  draft.run = { ...draft.run, ...end, completedAt: draft.now, pausedAt: null, wakeAt: null };
+  draft.run = { ...draft.run, ...end, completedAt: draft.now, pausedAt: null, heldBy: null, wakeAt: null };
   draft.announce(null, end.error?.message);
 }
 
-export function answerParent(draft: Draft, outcome: { output: Json } | { error: Failure }): void {
+export function answerParent(draft: Draft, outcome: RunOutcome): void {
   const { parent } = draft.run;
   if (parent !== null) draft.effects.push({ type: 'answer_parent', ...parent, outcome });
 }

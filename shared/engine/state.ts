@@ -3,6 +3,9 @@ import type { Json, JsonObject } from './json.ts';
 export type RunStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 export type AttemptStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 
+/** Whose pause: of the run itself, or of its whole workflow. */
+export type Pauser = 'run' | 'workflow';
+
 export interface Failure {
   readonly code: string;
   readonly message: string;
@@ -27,6 +30,10 @@ export interface Run {
   readonly retriedAt: number | null;
   /** A pause stands beside the status: what is under way settles, and no step starts. */
   readonly pausedAt: number | null;
+  /** Which pauses those are. Null: there is none, or a version paused it that did not tell; either lets it go then. */
+  readonly heldBy: Pauser | 'both' | null;
+  /** Known of what is not RUNNING alone: it begins, or goes on after its end, as its workflow is. */
+  readonly isWorkflowPaused: boolean;
   /** Steps started so far, those of map items apart. */
   readonly stepsStarted: number;
   /** When its time is up. */

@@ -17,6 +17,12 @@ interface Lease {
   readonly until: string;
 }
 
+export interface Claimed {
+  readonly due: readonly DueRow[];
+  /** How many rows were taken, those of paused runs too. */
+  readonly taken: number;
+}
+
 interface DueOptions {
   readonly limit: number;
   /** How long until the row is due again, should the wake be lost. */
@@ -29,40 +35,56 @@ interface DueResult {
   step_execution_id: string | null;
   fired_at: Date;
   was_due_at: string;
-  leased_until: string;
+  /** Null: its run is paused. */
+  leased_until: string | null;
 }
 
 /**
  * Takes rows that are due, oldest first, and pushes them on by the lease: all that the timekeeper ever changes. Rows that
- * another timekeeper has are skipped.
+ * another timekeeper has are skipped. What is due of a paused run is taken once and left without a time: its resume gives it one.
+ * For that the run is locked, so that no resume is overlooked; where a decision has it, the row is pushed on like any other.
  */
 export async function claimDueTimes(
   statements: Statements,
   { limit, leaseMs }: DueOptions,
-): Promise<DueRow[]> {
-  const claim = async (table: Lease['table'], stepExecutionId: string): Promise<DueRow[]> => {
+): Promise<Claimed> {
+  const claim = async (table: Lease['table'], stepExecutionId: string) => {
     const rows = await statements.many<DueResult & Record<string, unknown>>(
       `with due as materialized (
-         select id, wake_at from ${table}
+         select id, run_id, wake_at from ${table}
           where wake_at is not null and status in ('PENDING', 'RUNNING') and wake_at <= now()
-          order by wake_at limit $1 for update skip locked)
-       update ${table} as t set wake_at = now() + $2 * interval '1 millisecond' from due where t.id = due.id
-        returning t.id, run_id, ${stepExecutionId} as step_execution_id, now() as fired_at,
+          order by wake_at limit $1 for update skip locked),
+       held as materialized (
+         select paused.run_id from (select distinct run_id from due) as of_due
+          cross join lateral (
+            select r.run_id from workflow_runs r where r.run_id = of_due.run_id and r.paused_at is not null
+               for share skip locked) as paused)
+       update ${table} as t
+          set wake_at = case when held.run_id is null then now() + $2 * interval '1 millisecond' end
+         from due left join held on held.run_id = due.run_id where t.id = due.id
+        returning t.id, t.run_id, ${stepExecutionId} as step_execution_id, now() as fired_at,
                   due.wake_at::text as was_due_at, t.wake_at::text as leased_until`,
       [limit, leaseMs],
     );
-    return rows.map((row) => ({
-      runId: row.run_id,
-      stepExecutionId: row.step_execution_id,
-      firedAt: row.fired_at,
-      lease: { table, id: row.id, wasDueAt: row.was_due_at, until: row.leased_until },
-    }));
+    const due = rows.flatMap(({ leased_until: until, ...row }): DueRow[] =>
+      until === null
+        ? []
+        : [
+            {
+              runId: row.run_id,
+              stepExecutionId: row.step_execution_id,
+              firedAt: row.fired_at,
+              lease: { table, id: row.id, wasDueAt: row.was_due_at, until },
+            },
+          ],
+    );
+    return { due, taken: rows.length };
   };
-  const claimed = await Promise.all([
+  const [attempts, runs] = await Promise.all([
     claim('step_executions', 'step_execution_id'),
     claim('workflow_runs', 'null::text'),
   ]);
-  return claimed.flat();
+  return { due: [...attempts.due, ...runs.due], taken: attempts.taken + runs.taken };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { LockedRun } from '../application/ports.ts';
-import type { Run, RunStatus } from '../engine/state.ts';
+import type { Pauser, Run, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 
 interface RunRow {
@@ -17,6 +17,8 @@ interface RunRow {
   cancel_reason: string | null;
   retried_at: Date | null;
   paused_at: Date | null;
+  held_by: Pauser | 'both' | null;
+  is_workflow_paused: boolean;
   steps_started: number;
   timeout_at: Date | null;
   revisits: boolean;
@@ -30,7 +32,7 @@ interface RunRow {
 }
 
 export async function lockRuns(statements: Statements, runIds: readonly string[]): Promise<LockedRun[]> {
-  const rows = await statements.many<RunRow>('select * from lock_runs($1)', [runIds]);
+  const rows = await statements.many<RunRow>('select * from lock_runs_with_pauses($1)', [runIds]);
   return rows.map((row) => ({
     run: runOf(row),
     owner: row.owner,
@@ -63,6 +65,8 @@ function runOf(row: RunRow): Run {
         : { by: row.cancelled_by, reason: row.cancel_reason, at: row.cancelled_at.getTime() },
     retriedAt: row.retried_at?.getTime() ?? null,
     pausedAt: row.paused_at?.getTime() ?? null,
+    heldBy: row.held_by,
+    isWorkflowPaused: row.is_workflow_paused,
     stepsStarted: row.steps_started,
     timeoutAt: row.timeout_at?.getTime() ?? null,
     revisits: row.revisits,

@@ -94,7 +94,7 @@ async function maybeFindEarlier(
 }
 
 const RUN_COLUMNS = `id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
-  triggered_by, input_data, variables, community_id, metadata, created_at, updated_at, wake_at, paused_at`;
+  triggered_by, input_data, variables, community_id, metadata, created_at, updated_at, wake_at, paused_at, held_by`;
 
 function runValues(run: NewRun, parameters: Parameters): string {
   const values = [
@@ -116,9 +116,13 @@ function runValues(run: NewRun, parameters: Parameters): string {
     run.createdAt,
     run.wakeAt,
   ];
-  const pausedAt = `(select ${parameters.add(run.createdAt)}::timestamptz from workflows
-    where id = ${parameters.add(run.workflowDefinitionId)} and paused_at is not null)`;
-  return [...values.map((value) => parameters.add(value)), pausedAt].join(', ');
+  const given = values.map((value) => parameters.add(value));
+  const workflowId = parameters.add(run.workflowDefinitionId);
+  // Not for certain: the workflow may be paused or resumed in this very moment. The run's beginning is.
+  const ifPaused = (value: string) =>
+    `(select ${value} from workflows where id = ${workflowId} and paused_at is not null)`;
+  const pausedAt = ifPaused(`${parameters.add(run.createdAt)}::timestamptz`);
+  return [...given, pausedAt, ifPaused("'workflow'")].join(', ');
 }
 
 /** A further part of the `with`, or nothing. */

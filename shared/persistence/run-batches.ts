@@ -52,13 +52,13 @@ export function createRunBatches(database: Statements, searches = database): Run
       );
       return { total: rows[0]?.total ?? 0, runIds: rows.map(({ run_id }) => run_id) };
     },
-    async findOpenRunsOf(workflowId, { isPaused, after, limit }) {
+    async findOpenRunsOf(workflowId, { isHeld, after, limit }) {
       const rows = await database.many<{ id: string; run_id: string }>(
         `select id, run_id from workflow_runs
-         where workflow_definition_id = $1 and status in ('PENDING', 'RUNNING') and (paused_at is not null) = $2
+         where workflow_definition_id = $1 and status in ('PENDING', 'RUNNING') and (paused_at is not null and held_by is distinct from 'run') = $2
            and ($3::uuid is null or id > $3)
          order by id limit $4`,
-        [workflowId, isPaused, after, limit],
+        [workflowId, isHeld, after, limit],
       );
       const last = rows.at(-1);
       return {

@@ -1,7 +1,7 @@
 import { validate as isUuid } from 'uuid';
 import type { Page, PageRequest, Position, Viewer } from '../application/viewer.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
-import type { AttemptStatus, RunStatus } from '../engine/state.ts';
+import type { AttemptStatus, Pauser, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import type { ExecutionStatus } from './execution-status.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
@@ -29,6 +29,7 @@ export interface RunSummary {
   readonly sequence: number;
   readonly started_at: Date | null;
   readonly paused_at: Date | null;
+  readonly held_by: Pauser | 'both' | null;
   /** The run that started it. */
   readonly parent_run_id: string | null;
   readonly cancel_reason: string | null;
@@ -131,7 +132,7 @@ export interface RunQueries {
 
 export const RUN_SUMMARY = `r.id, r.run_id, r.workflow_id, r.workflow_name, r.workflow_definition_id, r.status, r.execution_status, r.error_message,
   r.triggered_by, r.created_at, r.updated_at, r.completed_at, r.cancelled_at, r.cancelled_by, r.version, r.community_id,
-  r.sequence, r.started_at, r.paused_at, r.parent_run_id, r.cancel_reason, r.error_code, r.error_step_id, r.error_attempt`;
+  r.sequence, r.started_at, r.paused_at, r.held_by, r.parent_run_id, r.cancel_reason, r.error_code, r.error_step_id, r.error_attempt`;
 
 const STEP = `s.id, s.step_execution_id, s.run_id, s.step_id, s.step_name, s.agent_name, s.status, s.input_data, s.output_data,
   s.error_message, s.started_at, s.completed_at, s.step_type, s.scope, s.visit, s.attempt, s.error_code, s.logs, s.created_at,

@@ -156,6 +156,7 @@ function changedRow({ run, versionId, version }: RunChange) {
     cancel_reason: run.cancellation?.reason,
     retried_at: iso(run.retriedAt),
     paused_at: iso(run.pausedAt),
+    held_by: run.heldBy,
     steps_started: run.stepsStarted,
     timeout_at: iso(run.timeoutAt),
     revisits: run.revisits,

@@ -372,8 +372,8 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.lock_runs(run_ids text[])
- RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid)
+CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[])
+ RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
@@ -381,12 +381,34 @@ AS $function$
 #variable_conflict use_column
 begin
     return query
-    select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
-           r.error_code, r.error_message, r.error_step_id, r.error_attempt,
-           r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
-           r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
-           r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id
-      from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update;
+    with locked as materialized (
+        select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
+               r.error_code, r.error_message, r.error_step_id, r.error_attempt,
+               r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
+               r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
+               r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id, r.held_by, r.workflow_definition_id
+          from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update
+    )
+    select l.run_id, l.status, l.sequence, l.started_at, l.completed_at,
+           l.error_code, l.error_message, l.error_step_id, l.error_attempt,
+           l.cancelled_at, l.cancelled_by, l.cancel_reason, l.retried_at, l.paused_at,
+           l.steps_started, l.timeout_at, l.revisits, l.parent_run_id, l.parent_step_execution_id,
+           l.depth, l.wake_at, l.owner, l.workflow_id, l.workflow_version_id, l.held_by,
+           l.status <> 'RUNNING' and workflow_is_paused(l.workflow_definition_id)
+      from locked l order by l.run_id;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.lock_workflow_pause(workflow_id uuid, alone boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+    -- The first number tells these locks from others.
+    key constant integer := hashtext(workflow_id::text);
+begin
+    if alone then perform pg_advisory_xact_lock(1, key); else perform pg_advisory_xact_lock_shared(1, key); end if;
 end
 $function$
 ;
@@ -573,6 +595,7 @@ begin
                output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
                error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
                cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at, paused_at = v.paused_at,
+               held_by = case when v.paused_at is not null then coalesce(v.held_by, r.held_by) end,
                steps_started = v.steps_started, timeout_at = v.timeout_at, revisits = v.revisits,
                parent_step_execution_id = coalesce(v.parent_step_execution_id, r.parent_step_execution_id),
                wake_at = v.wake_at, workflow_version_id = v.workflow_version_id,
@@ -582,7 +605,7 @@ begin
             run_id text, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
             error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
             cancelled_by text, cancel_reason text, retried_at timestamptz, paused_at timestamptz, steps_started integer,
-            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz,
+            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz, held_by text,
             workflow_version_id uuid, version integer, workflow_id text
           )
          where r.run_id = any(array[v.run_id]) and r.sequence < v.sequence;
@@ -668,12 +691,14 @@ begin
         insert into workflow_runs (
             id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
             triggered_by, community_id, input_data, depth, parent_run_id, parent_step_execution_id, created_at, updated_at,
-            wake_at, paused_at
+            wake_at, paused_at, held_by
         )
         select v.id, v.run_id, v.workflow_id, v.workflow_name, v.workflow_definition_id, v.workflow_version_id, v.version,
                'PENDING', p.owner, p.triggered_by, p.community_id, v.input_data, v.depth, v.parent_run_id,
                v.parent_step_execution_id, v.created_at, v.created_at, v.wake_at,
                (select v.created_at from workflows w
+                 where w.id = v.workflow_definition_id::uuid and w.paused_at is not null),
+               (select 'workflow' from workflows w
                  where w.id = v.workflow_definition_id::uuid and w.paused_at is not null)
           from json_to_recordset(runs_started) as v (
             id uuid, run_id text, workflow_id text, workflow_name text, workflow_definition_id text, workflow_version_id uuid,
@@ -711,6 +736,22 @@ CREATE OR REPLACE FUNCTION public.words_of(given text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN regexp_replace(given, '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+'::text, ' '::text, 'g'::text)
+;
+
+CREATE OR REPLACE FUNCTION public.workflow_is_paused(workflow_definition_id text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+    -- Another producer may have written anything.
+    if not coalesce(pg_input_is_valid(workflow_definition_id, 'uuid'), false) then return false; end if;
+    perform lock_workflow_pause(workflow_definition_id::uuid, false);
+    -- A statement of its own, and so what was committed until now.
+    return exists (select from workflows w where w.id = workflow_definition_id::uuid and w.paused_at is not null);
+end
+$function$
 ;
 
 create table agents (
@@ -1010,6 +1051,7 @@ END not null,
     parent_run_id character varying(255),
     parent_step_execution_id character varying(255),
     depth integer default 0 not null,
+    held_by character varying(20),
     constraint workflow_runs_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint workflow_runs_workflow_version_id_fkey FOREIGN KEY (workflow_version_id) REFERENCES workflow_versions(id),
     constraint workflow_runs_pkey PRIMARY KEY (id),

@@ -199,6 +199,7 @@ export function createWorkflows(database: Statements): Workflows {
       const row = await database.maybeOne(
         `with changed as (
            update workflows w set paused_at = ${isPaused ? 'now()' : 'null'}
+           from lock_workflow_pause(${parameters.add(id)}, true)
            where w.id = ${parameters.add(id)} and w.archived_at is null and w.paused_at is ${isPaused ? 'null' : 'not null'}
              and ${canManageWorkflow(viewer, parameters)}
            returning w.id
@@ -207,6 +208,13 @@ export function createWorkflows(database: Statements): Workflows {
         parameters.values,
       );
       return row !== null;
+    },
+    async isPaused(id) {
+      const { paused } = await database.one<{ paused: boolean }>(
+        'select exists (select from workflows where id = $1 and paused_at is not null) as paused',
+        [id],
+      );
+      return paused;
     },
   };
 }

@@ -141,6 +141,8 @@ export function run(given: Partial<Run> = {}): Run {
     cancellation: null,
     retriedAt: null,
     pausedAt: null,
+    heldBy: null,
+    isWorkflowPaused: false,
     stepsStarted: 1,
     timeoutAt: null,
     revisits: false,
@@ -158,7 +160,7 @@ export const pendingRun = run({
   stepsStarted: 0,
   wakeAt: T0 + 30_000,
 });
-export const pausedRun = run({ pausedAt: T0 - 2_000 });
+export const pausedRun = run({ pausedAt: T0 - 2_000, heldBy: 'run' });
 export const completedRun = run({ status: 'COMPLETED', completedAt: T0 - 1_000 });
 export const failedRun = run({
   status: 'FAILED',

@@ -130,6 +130,8 @@ export const PENDING_RUN: Run = {
   cancellation: null,
   retriedAt: null,
   pausedAt: null,
+  heldBy: null,
+  isWorkflowPaused: false,
   stepsStarted: 0,
   timeoutAt: null,
   revisits: false,

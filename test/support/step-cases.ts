@@ -46,7 +46,7 @@ export const running = (given: Partial<Attempt> = {}) =>
 export const overdue = (given: Partial<Attempt> = {}) =>
   running({ deadlineAt: T0 - 1, wakeAt: T0 - 1, ...given });
 export const settled = (status: Attempt['status']) => running({ status, completedAt: T0 - 1_000 });
-export const paused: Partial<Run> = { pausedAt: T0 - 2_000 };
+export const paused: Partial<Run> = { pausedAt: T0 - 2_000, heldBy: 'run' };
 
 const about = { type: 'agent_answered', stepExecutionId: 'a-1', attempt: null, logs: null } as const;
 export const events = {

@@ -48,6 +48,11 @@ const summaryFields = {
     .nullable()
     .describe('No step starts since then.')
     .meta({ examples: [null] }),
+  held_by: z
+    .enum(['run', 'workflow', 'both'])
+    .nullable()
+    .describe('Whose pause holds it: its own, its workflow’s, or both.')
+    .meta({ examples: [null] }),
   updated_at: timestamp.nullable(),
   completed_at: timestamp.nullable(),
   cancelled_at: timestamp.nullable().meta({ examples: [null] }),
@@ -90,6 +95,7 @@ export function presentRunSummary(run: RunSummary): z.infer<typeof runSummary> {
     started_at: isoOf(run.started_at ?? run.created_at),
     // What is closed is not paused any more.
     paused_at: run.execution_status === 'PAUSED' ? isoOf(run.paused_at) : null,
+    held_by: run.execution_status === 'PAUSED' ? (run.held_by ?? 'run') : null,
     updated_at: isoOf(run.updated_at),
     completed_at: isoOf(run.completed_at),
     cancelled_at: isoOf(run.cancelled_at),

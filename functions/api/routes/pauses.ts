@@ -24,14 +24,14 @@ const ofRun: Record<'pause' | 'resume', Wording> = {
     operationId: 'pauseRun',
     summary: 'Pauses a run: no step starts until it is resumed',
     description:
-      'What is under way goes on; answers, timers and signals that come meanwhile are kept, and take effect when it is resumed. A run that is paused stays so.',
+      'What is under way goes on; answers, timers and signals that come meanwhile are kept, and take effect when it is resumed. A run that is paused stays so; one that its workflow’s pause holds is then held by both.',
     message: 'Run paused',
   },
   resume: {
     operationId: 'resumeRun',
     summary: 'Resumes a paused run',
     description:
-      'What was kept takes effect, and what fell due is due now. A run that is not paused stays so.',
+      'What was kept takes effect, and what fell due is due now. A run that is not paused stays so. While its workflow is paused, the run is held by that: `held_by` says so.',
     message: 'Run resumed',
   },
 };
@@ -40,13 +40,15 @@ const ofWorkflow: Record<'pause' | 'resume', Wording> = {
   pause: {
     operationId: 'pauseWorkflow',
     summary: 'Pauses a workflow: its open runs, and those that begin from now on',
-    description: 'Runs that are paused already stay so. Asked for again, it goes on with what is left.',
+    description:
+      'Its pause holds each of them until the workflow is resumed, beside their own pauses. Asked for again, it goes on with what is left.',
     message: 'Workflow paused',
   },
   resume: {
     operationId: 'resumeWorkflow',
-    summary: 'Resumes a workflow with its paused runs',
-    description: 'Those too that were paused one by one. Asked for again, it goes on with what is left.',
+    summary: 'Resumes a workflow, and the runs that its pause holds',
+    description:
+      'Runs that were paused one by one stay so until each is resumed. Asked for again, it goes on with what is left.',
     message: 'Workflow resumed',
   },
 };
@@ -82,15 +84,16 @@ function runRoute(what: 'pause' | 'resume'): AnyRoute {
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
     async handle({ caller, subject, audit }, services) {
       const changed = await services.changeRun[what](subject.runId, audit);
-      if (changed.ok) return runAnswer(caller, subject.runId, services, { status: 200, message });
-      const { refusal } = changed;
-      if (refusal.outcome !== 'refused' || refusal.code !== settled)
-        throw refusalError(refusal, 'BAD_REQUEST');
-      return runAnswer(caller, subject.runId, services, {
-        status: 200,
-        message: `${message} before`,
-        changesNothing: true,
-      });
+      if (!changed.ok) {
+        const { refusal } = changed;
+        if (refusal.outcome !== 'refused' || refusal.code !== settled)
+          throw refusalError(refusal, 'BAD_REQUEST');
+      }
+      const said = changed.ok ? message : `${message} before`;
+      const answer = { status: 200, message: said, changesNothing: !changed.ok } as const;
+      const answered = await runAnswer(caller, subject.runId, services, answer);
+      const isHeld = what === 'resume' && answered.beside?.status === 'PAUSED';
+      return isHeld ? { ...answered, message: `${said}; the pause of its workflow holds it` } : answered;
     },
   });
 }
@@ -110,7 +113,7 @@ function workflowRoute(what: 'pause' | 'resume'): AnyRoute {
           z.strictObject({
             id: uuid,
             paused: z.boolean(),
-            runs: count.describe('Open runs that this has paused or resumed.'),
+            runs: count.describe('Open runs that its pause holds from now on, or no longer.'),
           }),
           { beside: { id: uuid } },
         ),

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { RegisteredWorkflow } from '../../../shared/application/register-workflow.ts';
+import { findWarnings } from '../../../shared/definition/warnings/find-warnings.ts';
 import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import type { Answer } from '../answer.ts';
 import { ApiError, notFound } from '../api-error.ts';
@@ -8,6 +9,7 @@ import { definitionBody } from '../definition-body.ts';
 import { definitionExamples } from '../examples.ts';
 import { envelope, pageOf } from '../operation.ts';
 import { findManageable } from '../permissions.ts';
+import { warnings } from '../presenters/warnings.ts';
 import {
   archivedWorkflow,
   presentWorkflow,
@@ -18,6 +20,13 @@ import {
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { idParam, pageLimit, parameterText } from '../schemas.ts';
+import type { ApiServices } from '../services.ts';
+
+const registeredEnvelope = envelope(workflow, {
+  meta: z.strictObject({ warnings: warnings.meta({ examples: [[]] }) }),
+  beside: { id: uuid },
+  headers: ['Location'],
+});
 
 export const workflowRoutes = [
   defineRoute({
@@ -29,14 +38,14 @@ export const workflowRoutes = [
       tags: ['runs'],
       description:
         'The definition is checked: dangling and unreachable steps, loops without a way out, mappings that read what cannot be there, paths that do not parse.',
-      answers: { 201: envelope(workflow, { beside: { id: uuid }, headers: ['Location'] }) },
+      answers: { 201: registeredEnvelope },
       bodyExamples: definitionExamples,
     },
     authentication: 'caller',
     body: definitionBody,
-    async handle({ caller, body, audit }, { registerWorkflow }) {
+    async handle({ caller, body, audit }, { registerWorkflow, runLimits }) {
       const registered = await registerWorkflow.register(caller, body, audit);
-      return registeredAnswer(registered, body, 201);
+      return registeredAnswer(registered, body, 201, runLimits);
     },
   }),
   defineRoute({
@@ -83,7 +92,7 @@ export const workflowRoutes = [
     summary: 'Adds a version; its name may be a new one',
     operation: {
       tags: ['runs'],
-      answers: { 200: envelope(workflow, { beside: { id: uuid }, headers: ['Location'] }) },
+      answers: { 200: registeredEnvelope },
       refusals: {
         PERMISSION_DENIED: 'Only its owner may change this workflow.',
         CONFLICT: 'Another workflow of this owner has this name.',
@@ -95,9 +104,9 @@ export const workflowRoutes = [
     body: definitionBody,
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findManageable(caller, params.id, services),
-    async handle({ caller, params, body, audit }, { registerWorkflow }) {
+    async handle({ caller, params, body, audit }, { registerWorkflow, runLimits }) {
       const registered = await registerWorkflow.replace(caller, params.id, body, audit);
-      return registeredAnswer(registered, body, 200);
+      return registeredAnswer(registered, body, 200, runLimits);
     },
   }),
   defineRoute({
@@ -127,6 +136,7 @@ function registeredAnswer(
   registered: RegisteredWorkflow,
   definition: WorkflowDefinition,
   status: 200 | 201,
+  runLimits: ApiServices['runLimits'],
 ): Answer {
   if (!registered.ok) {
     switch (registered.code) {
@@ -141,6 +151,7 @@ function registeredAnswer(
     status,
     message: `Version ${version} of the workflow registered`,
     data: presentWorkflow(registered.workflow, definition),
+    meta: { warnings: findWarnings(definition, runLimits) },
     beside: { id },
     headers: { Location: `/api/v1/workflows/${id}` },
   };

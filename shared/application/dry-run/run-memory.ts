@@ -229,6 +229,8 @@ function newRun(runId: string): Run {
     cancellation: null,
     retriedAt: null,
     pausedAt: null,
+    heldBy: null,
+    isWorkflowPaused: false,
     stepsStarted: 0,
     timeoutAt: null,
     revisits: false,

@@ -84,6 +84,7 @@ begin
                output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
                error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
                cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at, paused_at = v.paused_at,
+               held_by = case when v.paused_at is not null then coalesce(v.held_by, r.held_by) end,
                steps_started = v.steps_started, timeout_at = v.timeout_at, revisits = v.revisits,
                parent_step_execution_id = coalesce(v.parent_step_execution_id, r.parent_step_execution_id),
                wake_at = v.wake_at, workflow_version_id = v.workflow_version_id,
@@ -93,7 +94,7 @@ begin
             run_id text, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
             error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
             cancelled_by text, cancel_reason text, retried_at timestamptz, paused_at timestamptz, steps_started integer,
-            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz,
+            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz, held_by text,
             workflow_version_id uuid, version integer, workflow_id text
           )
          where r.run_id = any(array[v.run_id]) and r.sequence < v.sequence;
@@ -179,12 +180,14 @@ begin
         insert into workflow_runs (
             id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
             triggered_by, community_id, input_data, depth, parent_run_id, parent_step_execution_id, created_at, updated_at,
-            wake_at, paused_at
+            wake_at, paused_at, held_by
         )
         select v.id, v.run_id, v.workflow_id, v.workflow_name, v.workflow_definition_id, v.workflow_version_id, v.version,
                'PENDING', p.owner, p.triggered_by, p.community_id, v.input_data, v.depth, v.parent_run_id,
                v.parent_step_execution_id, v.created_at, v.created_at, v.wake_at,
                (select v.created_at from workflows w
+                 where w.id = v.workflow_definition_id::uuid and w.paused_at is not null),
+               (select 'workflow' from workflows w
                  where w.id = v.workflow_definition_id::uuid and w.paused_at is not null)
           from json_to_recordset(runs_started) as v (
             id uuid, run_id text, workflow_id text, workflow_name text, workflow_definition_id text, workflow_version_id uuid,

@@ -146,6 +146,28 @@ describe('a workflow', () => {
     expect(await statusOf(await start())).toBe('PENDING');
   });
 
+  it('and its run are paused each by itself: the run goes on when both are resumed', async () => {
+    const { id } = (await post('/api/v1/workflows', { ...dataPipeline, name: 'paused-twice' })).body;
+    const path = `/api/v1/workflows/${id}`;
+    const runId = (await post(`${path}/execute`)).body.run_id;
+    const said = async (answer: Promise<Awaited<ReturnType<typeof post>>>) => {
+      const { body } = await answer;
+      return [body.message, body.status, body.data.held_by];
+    };
+    await post(`${path}/pause`);
+    const held = 'the pause of its workflow holds it';
+    expect(await said(ofRun(runId, 'resume'))).toEqual([`Run resumed before; ${held}`, 'PAUSED', 'workflow']);
+    expect(await said(ofRun(runId, 'pause'))).toEqual(['Run paused', 'PAUSED', 'both']);
+    expect(await said(ofRun(runId, 'resume'))).toEqual([`Run resumed; ${held}`, 'PAUSED', 'workflow']);
+    await ofRun(runId, 'pause');
+    expect((await post(`${path}/resume`)).body.data.runs).toBe(1);
+    expect((await get(`/api/v1/runs/${runId}`)).body.data).toMatchObject({
+      status: 'PAUSED',
+      held_by: 'run',
+    });
+    expect(await said(ofRun(runId, 'resume'))).toEqual(['Run resumed', 'PENDING', null]);
+  });
+
   it.each(['pause', 'resume'])('that is not there, or another body: %s is refused', async (what) => {
     expect(codeOf(await post(`/api/v1/workflows/none/${what}`))).toEqual([404, 'WORKFLOW_NOT_FOUND']);
     const refused = await post(`/api/v1/workflows/${api.workflowId}/${what}`, { all: true });

@@ -166,7 +166,7 @@ describe('on 100,000 rows no statement reads a whole table', () => {
     ['all paused runs', (s) => createRunQueries(s).listRuns(admin, { statuses: ['PAUSED'] }, first)],
     [
       'open runs to pause',
-      (s) => createRunBatches(s).findOpenRunsOf(id, { isPaused: false, after: id, limit: 500 }),
+      (s) => createRunBatches(s).findOpenRunsOf(id, { isHeld: false, after: id, limit: 500 }),
     ],
     ['an attempt', (s) => createRunQueries(s).maybeFindAttempt('step7')],
     ['an execution', (s) => createExecutionQueries(s).maybeFindExecution(user, id, 'visible')],

@@ -46,6 +46,7 @@ describe('reading a run', () => {
         created_at: created,
         started_at: created,
         paused_at: null,
+        held_by: null,
         updated_at: expect.any(String),
         completed_at: null,
         cancelled_at: null,

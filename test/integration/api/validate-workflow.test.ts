@@ -21,9 +21,28 @@ describe('validating', () => {
   it('says that a definition is valid, and stores nothing', async () => {
     const before = await rowCount();
     const { status, body } = await validate(dataPipeline);
-    expect([status, body.data]).toEqual([200, { valid: true }]);
+    expect([status, body.data]).toEqual([200, { valid: true, warnings: [] }]);
     expect(await rowCount()).toBe(before);
     expect(api.lines.join('\n')).not.toContain(' AUDIT ');
+  });
+
+  it('warns of what does nothing, as registering does', async () => {
+    const extract = { ...dataPipeline.steps.extract, timeout_seconds: 30, heartbeat_seconds: 60 };
+    const odd = { ...dataPipeline, name: 'odd', steps: { ...dataPipeline.steps, extract } };
+    const expected = [
+      {
+        path: 'steps.extract.heartbeat_seconds',
+        message: 'no sign of life is ever missed: the step ends after 30 seconds',
+        hint: 'Make it shorter than timeout_seconds',
+      },
+    ];
+    const { status, body } = await validate(odd);
+    expect([status, body.data]).toEqual([200, { valid: true, warnings: expected }]);
+    const registered = await api.as('ann')({ method: 'POST', path: '/api/v1/workflows', body: odd });
+    expect([registered.status, registered.body.meta]).toEqual([201, { warnings: expected }]);
+    const path = `/api/v1/workflows/${registered.body.id}`;
+    const replaced = await api.as('ann')({ method: 'PUT', path, body: { ...dataPipeline, name: 'odd' } });
+    expect([replaced.status, replaced.body.meta]).toEqual([200, { warnings: [] }]);
   });
 
   it('tells everything that is wrong, as registering does, and stores nothing', async () => {

@@ -23,7 +23,7 @@ describe('registering a workflow', () => {
       success: true,
       message: 'Version 1 of the workflow registered',
       id: expect.stringMatching(uuid),
-      meta: {},
+      meta: { warnings: [] },
       data: {
         ...dataPipeline,
         id: body.id,

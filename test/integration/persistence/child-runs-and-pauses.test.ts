@@ -6,6 +6,7 @@ import { createSetWorkflowPaused } from '../../../shared/application/pause-workf
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
+import { lockRuns } from '../../../shared/persistence/lock-runs.ts';
 import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
@@ -163,6 +164,14 @@ describe('a child run', () => {
   });
 });
 
+const ann = { userId: 'ann', isAdmin: false, communities: [] };
+const pausing = () =>
+  createSetWorkflowPaused({
+    workflows: createWorkflows(engine.database),
+    runs: createRunBatches(engine.database),
+    changeRun: createChangeRun(engine.decideBatch, createAgentCalls(engine.database)),
+  });
+
 describe('a pause', () => {
   it('holds what follows, and lets it go on at the resume', async () => {
     const runId = await runOf(sequence(['a', 'b']));
@@ -190,11 +199,7 @@ describe('a pause', () => {
   });
 
   it('of a workflow holds its open runs and those that begin later, until it is resumed', async () => {
-    const workflows = createWorkflows(engine.database);
-    const changeRun = createChangeRun(engine.decideBatch, createAgentCalls(engine.database));
-    const runs = createRunBatches(engine.database);
-    const setPaused = createSetWorkflowPaused({ workflows, runs, changeRun });
-    const ann = { userId: 'ann', isAdmin: false, communities: [] };
+    const setPaused = pausing();
     const { workflowId } = await engine.registerWorkflow(sequence(['a']));
     const open = await Promise.all(Array.from({ length: 3 }, () => engine.start(workflowId)));
     const ended = await engine.start(workflowId);
@@ -215,13 +220,161 @@ describe('a pause', () => {
     expect(await engine.decide(later, requested)).toEqual(running);
   });
 
+  it('of a workflow holds what is paused by itself too, which its resume leaves so', async () => {
+    const setPaused = pausing();
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const [one, other, third] = [
+      await engine.start(workflowId),
+      await engine.start(workflowId),
+      await engine.start(workflowId),
+    ];
+    const heldBy = async () =>
+      Promise.all([one, other, third].map(async (runId) => (await engine.runRow(runId)).held_by));
+    await engine.decide(one, { type: 'pause_requested' });
+    expect(await heldBy()).toEqual(['run', null, null]);
+    expect(await setPaused(ann, workflowId, true, auditEntry)).toEqual({ isChanged: true, runs: 3 });
+    await engine.decide(third, { type: 'pause_requested' });
+    expect(await heldBy()).toEqual(['both', 'workflow', 'both']);
+    expect(await engine.decide(other, { type: 'resume_requested' })).toEqual({
+      outcome: 'refused',
+      code: 'RUN_NOT_PAUSED',
+    });
+    await engine.decide(third, { type: 'resume_requested' });
+    expect(await setPaused(ann, workflowId, false, auditEntry)).toEqual({ isChanged: true, runs: 3 });
+    expect(await heldBy()).toEqual(['run', null, null]);
+    const outcomes = [];
+    for (const runId of [one, other, third]) outcomes.push(await engine.decide(runId, requested));
+    expect(outcomes).toEqual([{ outcome: 'refused', code: 'RUN_PAUSED' }, running, running]);
+    await engine.decide(one, { type: 'resume_requested' });
+    expect(await engine.decide(one, requested)).toEqual(running);
+  });
+
+  it('of a workflow holds a run that was being inserted, and its resume one that was', async () => {
+    const setPaused = pausing();
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const statusOf = async (runId: string) => (await engine.runRow(runId)).execution_status;
+    /** What another transaction had read before. */
+    const insertedAs = async (row: string) => {
+      const runId = await engine.start(workflowId);
+      await engine.database.execute(`update workflow_runs set ${row} where run_id = $1`, [runId]);
+      return runId;
+    };
+    await setPaused(ann, workflowId, true, auditEntry);
+    const overlooked = await insertedAs('paused_at = null, held_by = null');
+    expect(await engine.decide(overlooked, requested)).toMatchObject({ outcome: 'decided' });
+    expect([await statusOf(overlooked), await engine.attemptRows(overlooked)]).toEqual(['PAUSED', []]);
+    expect(await setPaused(ann, workflowId, false, auditEntry)).toEqual({ isChanged: true, runs: 1 });
+    expect(await engine.decide(overlooked, requested)).toEqual(running);
+
+    const left = await insertedAs(`paused_at = now(), held_by = 'workflow'`);
+    expect(await engine.decide(left, requested)).toEqual(running);
+    expect(await statusOf(left)).toBe('RUNNING');
+  });
+
+  it('of a workflow waits for the beginnings that are being decided, and finds their runs', async () => {
+    const setPaused = pausing();
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const runId = await engine.start(workflowId);
+    const other = engine.environment();
+    let isPaused = false;
+    const { promise: decided, resolve: decide } = Promise.withResolvers<void>();
+    const { promise: locked, resolve: lock } = Promise.withResolvers<void>();
+    const beginning = other.database.transaction(async (statements) => {
+      const [run] = await lockRuns(statements, [runId]);
+      expect(run?.run.isWorkflowPaused).toBe(false);
+      lock();
+      await decided;
+      await statements.execute(`update workflow_runs set status = 'RUNNING' where run_id = $1`, [runId]);
+    });
+    await locked;
+    const pausing_ = setPaused(ann, workflowId, true, auditEntry).then((paused) => {
+      isPaused = true;
+      return paused;
+    });
+    await sleep(200);
+    expect(isPaused).toBe(false);
+    decide();
+    await beginning;
+    expect(await pausing_).toEqual({ isChanged: true, runs: 1 });
+    expect(await engine.runRow(runId)).toMatchObject({ execution_status: 'PAUSED', held_by: 'workflow' });
+  });
+
+  it('of a workflow holds every run, whatever begins at the same time', async () => {
+    const setPaused = pausing();
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const others = Array.from({ length: 4 }, () => engine.environment());
+    const begun = others.flatMap((environment) =>
+      Array.from({ length: 6 }, async (_, i) => {
+        await sleep(i * 5);
+        const runId = await engine.start(workflowId);
+        await environment.decide(runId, requested);
+        return runId;
+      }),
+    );
+    for (const isPaused of [true, false, true]) {
+      await sleep(7);
+      await setPaused(ann, workflowId, isPaused, auditEntry);
+    }
+    const runIds = await Promise.all(begun);
+    const heldBy = async () =>
+      new Set(await Promise.all(runIds.map(async (runId) => (await engine.runRow(runId)).held_by)));
+    expect(await heldBy()).toEqual(new Set(['workflow']));
+    expect((await setPaused(ann, workflowId, false, auditEntry)).runs).toBe(runIds.length);
+    expect(await heldBy()).toEqual(new Set([null]));
+  });
+
+  it('of a workflow holds what is retried', async () => {
+    const setPaused = pausing();
+    const { workflowId } = await engine.registerWorkflow(sequence(['a'], { retry: [] }));
+    const runId = await engine.start(workflowId);
+    await engine.decide(runId, requested);
+    await engine.answer(runId, failed);
+    await setPaused(ann, workflowId, true, auditEntry);
+    expect(await engine.decide(runId, { type: 'retry_requested' })).toEqual(running);
+    expect(await engine.runRow(runId)).toMatchObject({ execution_status: 'PAUSED', held_by: 'workflow' });
+    const stepExecutionId = await engine.openAttempt(runId);
+    const request = { type: 'step_requested', stepExecutionId } as const;
+    expect(await engine.decide(runId, request)).toEqual({ outcome: 'refused', code: 'RUN_PAUSED' });
+    await setPaused(ann, workflowId, false, auditEntry);
+    expect(await engine.decide(runId, request)).toEqual(running);
+  });
+
+  it('by a version that did not tell whose it was ends by any resume', async () => {
+    const setPaused = pausing();
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const [one, other] = [await engine.start(workflowId), await engine.start(workflowId)];
+    await engine.database.execute(
+      'update workflow_runs set paused_at = now() where workflow_definition_id = $1',
+      [workflowId],
+    );
+    expect(await engine.decide(one, { type: 'resume_requested' })).toMatchObject({ outcome: 'decided' });
+    await engine.database.execute('update workflows set paused_at = now() where id = $1', [workflowId]);
+    expect(await setPaused(ann, workflowId, false, auditEntry)).toEqual({ isChanged: true, runs: 1 });
+    expect(await engine.decide(other, requested)).toEqual(running);
+  });
+
+  it('of a workflow that nobody knows, as another producer may write it, is none', async () => {
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    for (const unknown of ['their-own', null, randomUUID()]) {
+      const runId = await engine.start(workflowId);
+      await engine.database.execute(
+        'update workflow_runs set workflow_definition_id = $2 where run_id = $1',
+        [runId, unknown],
+      );
+      expect(await engine.decide(runId, requested)).toEqual(running);
+    }
+  });
+
   it('of a workflow holds the child runs that begin of it', async () => {
     const child = sequence(['a']);
     const { workflowId } = await engine.registerWorkflow(child);
     await engine.database.execute('update workflows set paused_at = now() where id = $1', [workflowId]);
     const parent = await runOf(parentOf({ workflow_name: child.name }));
     const [{ child_run_id: childRunId } = {}] = await engine.attemptRows(parent);
-    expect(await engine.runRow(childRunId as string)).toMatchObject({ execution_status: 'PAUSED' });
+    expect(await engine.runRow(childRunId as string)).toMatchObject({
+      execution_status: 'PAUSED',
+      held_by: 'workflow',
+    });
   });
 
   it('finds a workflow’s open runs page by page', async () => {
@@ -229,11 +382,11 @@ describe('a pause', () => {
     const { workflowId } = await engine.registerWorkflow(sequence(['a']));
     const open: string[] = [];
     for (let i = 0; i < 3; i++) open.push(await engine.start(workflowId));
-    const page = (after: string | null) => findOpenRunsOf(workflowId, { isPaused: false, after, limit: 2 });
+    const page = (after: string | null) => findOpenRunsOf(workflowId, { isHeld: false, after, limit: 2 });
     const first = await page(null);
     expect(first.runIds).toEqual(open.slice(0, 2));
     expect(await page(first.next)).toEqual({ runIds: open.slice(2), next: null });
-    expect(await findOpenRunsOf(workflowId, { isPaused: true, after: null, limit: 2 })).toEqual({
+    expect(await findOpenRunsOf(workflowId, { isHeld: true, after: null, limit: 2 })).toEqual({
       runIds: [],
       next: null,
     });

@@ -35,8 +35,8 @@ const FEW_BLOCKS = 100;
 
 const idOf = (n: number, kind = 0) => `0000000${kind}-0000-7000-8000-${String(n).padStart(12, '0')}`;
 const FILL = [
-  `insert into workflow_runs (run_id, workflow_id, workflow_name, status, owner, input_data, variables, wake_at)
-   select 'run-' || n, 'wf-a-1', 'a', case when n % 2 = 0 then 'RUNNING' else 'COMPLETED' end, 'user' || n % 50, '1', '{}', now()
+  `insert into workflow_runs (run_id, workflow_id, workflow_name, workflow_definition_id, status, owner, input_data, variables, wake_at)
+   select 'run-' || n, 'wf-a-1', 'a', '00000000-0000-7000-8000-' || lpad(n::text, 12, '0'), case when n % 2 = 0 then 'RUNNING' else 'COMPLETED' end, 'user' || n % 50, '1', '{}', now()
      from generate_series($1::int, $2::int) n`,
   // The second of each run's two attempts is open.
   `insert into step_executions (id, step_execution_id, run_id, step_id, step_name, agent_name, status, output_data, wake_at, scope, signal_name)
@@ -126,7 +126,10 @@ const data =
   (statements, n) =>
     loadRunData(statements, [{ runId: `run-${n}`, owner: `user${n}`, needs: { ...NO_NEEDS, ...needs(n) } }]);
 const CALL_OF: Record<string, Call> = {
-  'lock_runs: a run': (statements, n) => lockRuns(statements, [`run-${n}`]),
+  'lock_runs_with_pauses: a run': (statements, n) => lockRuns(statements, [`run-${n}`]),
+  'lock_runs_with_pauses: a run that has ended': (statements, n) => lockRuns(statements, [`run-${n + 1}`]),
+  'workflow_is_paused: a workflow': (statements, n) =>
+    statements.one('select workflow_is_paused($1)', [idOf(n)]),
   'load_attempts: by id': attempts((n) => ({ ids: [idOf(n)], withInput: [idOf(n)] })),
   'load_attempts: those open': attempts((n) => ({ openOf: [`run-${n}`] })),
   'load_attempts: those open in a join': attempts((n) => ({

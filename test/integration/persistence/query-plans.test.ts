@@ -251,7 +251,7 @@ describe('no statement reads a whole table', () => {
     const recorded = await recordedBy(async () => {
       await createWorkflows(database).setPaused(ann, workflowId, true, auditEntry);
       const { findOpenRunsOf } = createRunBatches(database);
-      await findOpenRunsOf(workflowId, { isPaused: false, after: randomUUID(), limit: 500 });
+      await findOpenRunsOf(workflowId, { isHeld: false, after: randomUUID(), limit: 500 });
       await createAgentCalls(database).beat(run!.run_id, run!.id);
       await createRunStore(database).transaction((tx) => tx.loadCompletedSteps([run!.run_id]));
     });

@@ -103,7 +103,7 @@ async function theirRuns(count: number): Promise<string[]> {
   return rows.map(({ run_id }) => run_id);
 }
 
-const LOCK = 'lock_runs';
+const LOCK = 'lock_runs_with_pauses';
 const ATTEMPTS = 'load_attempts';
 const JOINS = 'load_joins';
 const DATA = 'load_run_data';

@@ -127,8 +127,8 @@ describe('due times', () => {
     await engine.database.transaction(async (mine) => {
       const first = await claimDueTimes(mine, options);
       const second = await other.database.transaction((theirs) => claimDueTimes(theirs, options));
-      expect([first.length, second.length]).toEqual([6, 4]);
-      expect(new Set([...first, ...second].map(({ runId }) => runId)).size).toBe(10);
+      expect([first.taken, second.taken]).toEqual([6, 4]);
+      expect(new Set([...first.due, ...second.due].map(({ runId }) => runId)).size).toBe(10);
     });
   });
 
@@ -136,7 +136,7 @@ describe('due times', () => {
     const [later, earlier] = [await pendingRun(), await pendingRun()];
     await wakeIn('workflow_runs', later, -1);
     await wakeIn('workflow_runs', earlier, -60);
-    const due = await engine.database.transaction((statements) =>
+    const { due } = await engine.database.transaction((statements) =>
       claimDueTimes(statements, { limit: 1, leaseMs: 60_000 }),
     );
     expect(due.map(({ runId }) => runId)).toEqual([earlier]);
@@ -227,6 +227,98 @@ describe('due times', () => {
     expect(await engine.decide(runId, { type: 'execution_requested' })).toEqual({
       outcome: 'refused',
       code: 'ALREADY_STARTED',
+    });
+  });
+
+  describe('of a paused run', () => {
+    const paused = { type: 'pause_requested' } as const;
+    const resumed = { type: 'resume_requested' } as const;
+    const waits = (seconds: number) => ({
+      ...sequence(['a']),
+      timeout_seconds: 3_600,
+      steps: { a: { type: 'wait', seconds } },
+    });
+    /** Its step waits, its own time has a limit. */
+    async function pausedRun(seconds: number): Promise<string> {
+      const { workflowId } = await engine.registerWorkflow(waits(seconds));
+      const runId = await engine.start(workflowId);
+      await engine.decide(runId, { type: 'execution_requested' });
+      await engine.decide(runId, paused);
+      return runId;
+    }
+    const past = `now() - interval '1 second'`;
+    const fallsDue = async (runId: string) => {
+      await engine.database.execute(
+        `update step_executions set due_at = ${past}, wake_at = ${past} where run_id = $1`,
+        [runId],
+      );
+      await engine.database.execute(
+        `update workflow_runs set timeout_at = ${past}, wake_at = ${past} where run_id = $1`,
+        [runId],
+      );
+    };
+    const wakes = async (runId: string) => [
+      ...(await wakesOf('workflow_runs', runId)),
+      ...(await wakesOf('step_executions', runId)),
+    ];
+
+    it('are taken once and fire no more, until it is resumed: then they are due', async () => {
+      const runId = await pausedRun(600);
+      const other = await pendingRun();
+      await fallsDue(runId);
+      await wakeIn('workflow_runs', other, -1);
+      const { deps, published } = timekeeper();
+      expect(await fireDueTimes(deps)).toBe(1);
+      expect(published.map(({ key }) => key)).toEqual([other]);
+      expect(await wakes(runId)).toEqual([null, null]);
+
+      await engine.decide(runId, resumed);
+      for (const wake of await wakes(runId)) expect(wake).toBeLessThanOrEqual(0);
+      expect(await fireDueTimes(deps)).toBe(2);
+    });
+
+    it('that are not due yet stay, and so does one that its resume takes for early', async () => {
+      const runId = await pausedRun(600);
+      const before = await wakes(runId);
+      expect(await fireDueTimes(timekeeper().deps)).toBe(0);
+      // By the clock of the environment that resumes it the time has not come.
+      await wakeIn('step_executions', runId, -1);
+      await fireDueTimes(timekeeper().deps);
+      expect((await wakes(runId))[1]).toBeNull();
+      await engine.decide(runId, resumed);
+      const after = await wakes(runId);
+      expect(after[0]).toBeCloseTo(before[0] as number, -1);
+      expect(after[1]).toBeCloseTo(600, -1);
+    });
+
+    it('are pushed on where it may be being resumed: none is lost', async () => {
+      const runId = await pausedRun(600);
+      await fallsDue(runId);
+      await wakeIn('workflow_runs', runId, 100);
+      const { deps, published } = timekeeper();
+      await other.database.transaction(async (resuming) => {
+        await resuming.execute('update workflow_runs set paused_at = null where run_id = $1', [runId]);
+        expect(await fireDueTimes(deps)).toBe(1);
+      });
+      expect(published.map(({ key }) => key)).toEqual([runId]);
+      expect((await wakes(runId))[1]).toBeGreaterThan(10);
+    });
+
+    it('are all taken, however many', async () => {
+      await engine.database.execute(
+        `insert into workflow_runs (run_id, workflow_id, workflow_name, status, paused_at, wake_at)
+         select 'held-' || n, 'w', 'w', 'PENDING', now(), ${past} from generate_series(1, 700) n`,
+      );
+      const runId = await pendingRun();
+      await wakeIn('workflow_runs', runId, -0.5);
+      const { deps, published } = timekeeper();
+      expect(await fireDueTimes(deps)).toBe(1);
+      expect(published.map(({ key }) => key)).toEqual([runId]);
+      const { count } = await engine.database.one<{ count: number }>(
+        `select count(*) from workflow_runs where run_id like 'held-%' and wake_at is not null`,
+      );
+      expect(count).toBe(0);
+      await engine.database.execute(`delete from workflow_runs where run_id like 'held-%'`);
     });
   });
 

@@ -38,6 +38,7 @@ export interface StoredRun {
  * loads it; or everything, to be compared with.
  */
 export class EngineStore {
+  readonly pausedWorkflows = new Set<string>();
   readonly runs = new Map<string, StoredRun>();
   readonly #plans: ReadonlyMap<string, Plan>;
 
@@ -58,6 +59,8 @@ export class EngineStore {
       cancellation: null,
       retriedAt: null,
       pausedAt: null,
+      heldBy: null,
+      isWorkflowPaused: false,
       stepsStarted: 0,
       timeoutAt: null,
       revisits: false,
@@ -104,7 +107,7 @@ export class EngineStore {
     for (const event of events) attemptsFor(stored, event).forEach(add);
     const begun: State = {
       ...nothing(),
-      run: { ...stored.run, outputData: null },
+      run: { ...this.#seen(stored), outputData: null },
       attempts,
       joins: new Map(),
     };
@@ -130,7 +133,7 @@ export class EngineStore {
       visits.set(stepKey(scope, stepId), visitsOf(stored, scope, stepId));
     const paths = [...stored.joins.keys()];
     return {
-      run: stored.run,
+      run: this.#seen(stored),
       attempts: new Map(stored.attempts),
       joins: new Map(stored.joins),
       children: new Map(stored.children),
@@ -143,6 +146,12 @@ export class EngineStore {
       workflows: new Map([...this.#plans.keys()].map((name) => [workflowKey(name, null), startable(name)])),
       gathered: new Map(paths.map((path) => [path, gather(stored, path)])),
     };
+  }
+
+  /** As it is locked. */
+  #seen({ run, workflowName }: StoredRun): Run {
+    const isWorkflowPaused = run.status !== 'RUNNING' && this.pausedWorkflows.has(workflowName);
+    return { ...run, isWorkflowPaused };
   }
 
   /** Writes what a decision changed, with the guards of the statements. */

@@ -1,7 +1,6 @@
 import { joinPathOf } from '../../../shared/engine/container.ts';
 import type { Decision } from '../../../shared/engine/decision.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
-import { itemScope } from '../../../shared/engine/flow.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import { joinOf, scopesAround } from '../../../shared/engine/scope-path.ts';
 import {
@@ -12,6 +11,7 @@ import {
   type Run,
   type State,
 } from '../../../shared/engine/state.ts';
+import { itemScope } from '../../../shared/engine/view.ts';
 import { changed, type StoredRun } from './engine-store.ts';
 
 /** What every decision keeps (shared/engine/decide.ts), told from it alone. */
@@ -31,7 +31,10 @@ export function checkDecision(
   const opened = [...state.attempts.values()].filter(({ stepExecutionId: id }) => !before.attempts.has(id));
   const entered = opened.filter(({ startedAt }) => startedAt !== null);
   hold(isRetry || entered.length <= 1, `it enters ${entered.map(({ stepId }) => stepId)}`);
-  hold(!entered.length || before.run.pausedAt === null, 'a paused run enters a step');
+  // One that has not begun is held as its workflow is when it begins.
+  const wasHeld = before.run.pausedAt !== null && before.run.status !== 'PENDING';
+  const isHeld = wasHeld || state.run.pausedAt !== null;
+  hold(isRetry || !entered.length || !isHeld, 'a paused run enters a step');
   const joinsOpened = [...state.joins.values()].filter(({ path }) => !before.joins.has(path));
   const mayRequest = joinsOpened.reduce((sum, { started }) => sum + started, 0) || 1;
   hold(isRetry || opened.length - entered.length <= mayRequest, `it requests ${opened.length} steps`);
@@ -43,10 +46,12 @@ export function checkDecision(
   for (const [id, attempt] of before.attempts)
     hold(isOpenAttempt(attempt) || state.attempts.get(id) === attempt, `I2: ${id} is settled again`);
 
-  const isStill = before.run.pausedAt !== null && state.run.pausedAt !== null;
+  const isStill = state.run.pausedAt !== null && (isRetry || before.run.pausedAt !== null);
   for (const effect of effects) {
     if (effect.type === 'publish_update' || effect.type === 'cancel_child') continue;
-    hold(!isStill || effect.type === 'answer_parent', `a paused run asks for ${effect.type}`);
+    // Runs beside it go on, whose failed steps a retry is for too.
+    const isOthers = effect.type === 'answer_parent' || effect.type === 'retry_child';
+    hold(!isStill || isOthers, `a paused run asks for ${effect.type}`);
     if (effect.type !== 'request_step' && effect.type !== 'dispatch_task') continue;
     const attempt = state.attempts.get(effect.stepExecutionId);
     hold(attempt !== undefined && isOpenAttempt(attempt), `I5: ${effect.type} without an open attempt`);
@@ -77,14 +82,16 @@ export function checkRun(stored: RunRows, store: AllRuns): void {
     return;
   }
   if (run.status === 'PENDING') {
-    hold(open.length === 0 && run.wakeAt !== null, 'I7: nothing wakes the PENDING run');
+    hold(open.length === 0, 'the PENDING run has begun');
+    hold(run.pausedAt !== null || run.wakeAt !== null, 'I7: nothing wakes the PENDING run');
     return;
   }
   const byScope = new Map<string, Attempt[]>();
   for (const attempt of open) byScope.set(attempt.scope, [...(byScope.get(attempt.scope) ?? []), attempt]);
   const seen = checkScope(stored, store, '', byScope);
   hold(seen === open.length, `${open.length - seen} open attempts are in scopes that have ended`);
-  hold(run.timeoutAt === null || run.wakeAt !== null, 'I7: nothing wakes the run at its limit');
+  const isPaused = run.pausedAt !== null;
+  hold(isPaused || run.timeoutAt === null || run.wakeAt !== null, 'I7: nothing wakes the run at its limit');
   checkStepsStarted(stored);
 }
 
@@ -107,8 +114,9 @@ function checkScope(
     return 1;
   }
   if (type === 'agent' || type === 'wait')
-    hold(attempt.wakeAt !== null, `I7: nothing wakes ${attempt.stepId}`);
-  if (type === 'signal') hold((attempt.deadlineAt === null) === (attempt.wakeAt === null), 'I7: the signal');
+    hold(isPaused || attempt.wakeAt !== null, `I7: nothing wakes ${attempt.stepId}`);
+  if (type === 'signal')
+    hold(isPaused || (attempt.deadlineAt === null) === (attempt.wakeAt === null), 'I7: the signal');
   if (type === 'workflow') {
     const child = store.runs.get(attempt.childRunId ?? '');
     hold(child?.run.parent !== null && child !== undefined, `${attempt.stepId} waits for no run`);

@@ -140,9 +140,15 @@ function objectOf(models: Readonly<Record<string, ExpressionModel>>): Expression
 }
 
 function referencesIn(condition: ConditionModel): readonly ReferenceModel[] {
-  return condition.kind === 'hash'
-    ? condition.of.references
-    : [{ kind: 'variable', name: condition.variable }];
+  switch (condition.kind) {
+    case 'hash':
+      return condition.of.references;
+    case 'below':
+    case 'nested':
+      return [{ kind: 'variable', name: condition.variable }];
+    default:
+      return [condition.of];
+  }
 }
 
 function readsOf(references: readonly ReferenceModel[]): Reads {

@@ -68,14 +68,26 @@ export type ReferenceModel =
 
 export interface ExpressionModel {
   readonly references: readonly ReferenceModel[];
-  /** `counter`: one more than the first reference; `large`: over the payload limit; `broken`: it throws. */
-  readonly makes: 'number' | 'text' | 'list' | 'object' | 'counter' | 'large' | 'broken';
+  /**
+   * `counter`: one more than the first reference; `large`: over the payload limit; `broken`: it throws. What a definition's source
+   * can say by paths: `seen` is the list of what is seen, `fields` an object of it, `first` the first of it.
+   */
+  readonly makes: 'number' | 'text' | 'list' | 'object' | 'counter' | 'large' | 'broken' | SourceMakes;
   readonly salt: number;
 }
 
+export type SourceMakes = 'seen' | 'fields' | 'first';
+
 export type ConditionModel =
+  | SourceCondition
   | { readonly kind: 'below'; readonly variable: string; readonly limit: number }
   | { readonly kind: 'hash'; readonly of: ExpressionModel; readonly modulo: number };
+
+/** What a choice's rule can say of one value. `nested`: a variable is a list in a list, so deep, or deeper. */
+export type SourceCondition =
+  | { readonly kind: 'is text' | 'is number'; readonly of: ReferenceModel; readonly holds: boolean }
+  | { readonly kind: 'less than'; readonly of: ReferenceModel; readonly limit: number }
+  | { readonly kind: 'nested'; readonly variable: string; readonly depth: number; readonly holds: boolean };
 
 export interface View {
   see(reference: ReferenceModel): Json;
@@ -100,13 +112,38 @@ export function evaluateModel({ references, makes, salt }: ExpressionModel, view
       return (typeof seen[0] === 'number' ? seen[0] : 0) + 1;
     case 'large':
       return 'x'.repeat(MAX_PAYLOAD_BYTES);
+    case 'seen':
+      return seen;
+    case 'fields':
+      return Object.fromEntries(seen.map((each, i) => [`r${i}`, each]));
+    case 'first':
+      return seen[0] ?? null;
     case 'broken':
       throw new Error(`Nothing is to be made of ${value}`);
   }
 }
 
 export function holdsModel(condition: ConditionModel, view: View): boolean {
-  if (condition.kind === 'hash') return hashOf(evaluateModel(condition.of, view)) % condition.modulo === 0;
+  switch (condition.kind) {
+    case 'hash':
+      return hashOf(evaluateModel(condition.of, view)) % condition.modulo === 0;
+    case 'is text':
+      return (typeof view.see(condition.of) === 'string') === condition.holds;
+    case 'is number':
+      return (typeof view.see(condition.of) === 'number') === condition.holds;
+    case 'less than': {
+      const value = view.see(condition.of);
+      return typeof value === 'number' && value < condition.limit;
+    }
+    case 'nested': {
+      let value = view.see({ kind: 'variable', name: condition.variable });
+      let depth = 0;
+      for (; Array.isArray(value) && value.length > 0; depth++) value = value[0] as Json;
+      return depth >= condition.depth === condition.holds;
+    }
+    case 'below':
+      break;
+  }
   const value = view.see({ kind: 'variable', name: condition.variable });
   return (typeof value === 'number' ? value : 0) < condition.limit;
 }

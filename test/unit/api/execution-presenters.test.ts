@@ -40,6 +40,7 @@ const run: ExecutionDetails = {
   sequence: 7,
   started_at: at(0),
   paused_at: null,
+  held_by: null,
   parent_run_id: null,
   cancel_reason: null,
   error_code: null,

@@ -28,6 +28,7 @@ const run: RunDetails = {
   sequence: 0,
   started_at: null,
   paused_at: null,
+  held_by: null,
   parent_run_id: null,
   cancel_reason: null,
   error_code: null,

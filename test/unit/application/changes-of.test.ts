@@ -56,7 +56,8 @@ describe('the run', () => {
 
   it.each<[string, Partial<Run>, Partial<DecidedRun>]>([
     ['ended', { status: 'COMPLETED' }, {}],
-    ['was paused', { pausedAt: T0 }, {}],
+    ['was paused', { pausedAt: T0, heldBy: 'run' }, {}],
+    ['is held by less', { heldBy: 'workflow' }, {}],
     ['got another time', { wakeAt: T0 }, {}],
     ['went back', { revisits: true }, {}],
     ['answers another attempt', { parent: { runId: 'r-0', stepExecutionId: 'a-0' } }, {}],

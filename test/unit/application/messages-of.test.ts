@@ -129,7 +129,7 @@ describe('an effect is a message', () => {
         type: 'answer_parent',
         runId: 'run-0',
         stepExecutionId: 'a-0',
-        outcome: { error: { code: 'BAD', message: 'no' } },
+        outcome: { error: { code: 'BAD', message: 'no', retryable: false } },
       },
       {
         topic: 'results.topic',
@@ -139,7 +139,7 @@ describe('an effect is a message', () => {
           run_id: 'run-0',
           step_execution_id: 'a-0',
           status: 'failed',
-          error: { code: 'BAD', message: 'no', retryable: true },
+          error: { code: 'BAD', message: 'no', retryable: false },
           result_token: 'token-of-a-0',
           timestamp,
         },

@@ -43,7 +43,7 @@ const states = {
   'RUNNING, attempt FAILED': stateOf(run(), [closedAttempt('FAILED')]),
   'RUNNING, attempt CANCELLED': stateOf(run(), [closedAttempt('CANCELLED')]),
   'RUNNING, attempt unknown': stateOf(run()),
-  'PENDING and paused': stateOf({ ...pendingRun, pausedAt: T0 - 2_000 }),
+  'PENDING and paused': stateOf({ ...pendingRun, pausedAt: T0 - 2_000, heldBy: 'run' }),
   'paused, attempt requested': stateOf(pausedRun, [requestedAttempt]),
   'paused, attempt waiting for its backoff': stateOf(pausedRun, [waitingAttempt]),
   'paused, its backoff over': stateOf(pausedRun, [{ ...waitingAttempt, dueAt: T0 - 1, wakeAt: T0 - 1 }]),

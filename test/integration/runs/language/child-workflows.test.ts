@@ -120,6 +120,13 @@ test('a child’s failure is the step’s, to be caught or not', async () => {
   });
 });
 
+test('no policy but the step’s own starts another child', async () => {
+  const agents = { retry: { max_attempts: 3, initial_interval_ms: 10 } };
+  const { runId, ...run } = await stack.run('child-fails', { ...childStep('breakable-child'), ...agents });
+  expect(run).toMatchObject({ status: 'FAILED', error_code: 'NO_DISK', error_step_id: 'call' });
+  expect(await childrenOf(runId)).toMatchObject([{ status: 'FAILED' }]);
+});
+
 test('a retry policy starts another child', async () => {
   await stack.addAgent('once-broken', ({ body }) =>
     stack.agents.callsOf('once-broken').length === 1
@@ -172,6 +179,14 @@ test('a child that is cancelled by itself is an error of its parent', async () =
     status: 'COMPLETED',
     output_data: { code: 'CANCELLED' },
   });
+});
+
+test('a child that is cancelled by itself is not tried again, whatever the policy', async () => {
+  const retry = { max_attempts: 3, initial_interval_ms: 10, codes: ['ALL'] };
+  const runId = await stack.start('cancelled-for-good', childStep('silent-child', { retry }));
+  await stack.cancel(await running(runId));
+  expect(await stack.client.ended(runId)).toMatchObject({ status: 'FAILED', error_code: 'CANCELLED' });
+  expect(await attemptsOf(stack, runId)).toEqual(['call FAILED CANCELLED']);
 });
 
 test('a child that takes too long, or whose branch is over, is cancelled', async () => {

@@ -251,4 +251,20 @@ describe('a child that is asked to go on', () => {
     const last = { ...step, next: null };
     expect(tellStep([last], { attempt: running(), run: { parent } }, event)).toContain(expected);
   });
+
+  it.each([
+    ['that failed may be tried again, whatever its step said', events.failed, 'BAD', true],
+    ['that was cancelled may not', events.cancelled, 'CANCELLED', false],
+  ])('%s', (_, event, code, retryable) => {
+    const last = { ...step, next: null };
+    const decision = decideStep([last], { attempt: running(), run: { parent } }, event);
+    expect(decision).toMatchObject({
+      effects: expect.arrayContaining([
+        expect.objectContaining({
+          type: 'answer_parent',
+          outcome: { error: expect.objectContaining({ code, retryable }) },
+        }),
+      ]),
+    });
+  });
 });

@@ -1,0 +1,48 @@
+import type { Json } from './json.ts';
+import { jsonBytes } from './json-size.ts';
+import type { Child, Failure, Join } from './state.ts';
+
+/*
+ * What the end of a branch or item is to its join, by the counters alone: however many there are, it costs the same.
+ *
+ *   so many completed as it needs           --> over
+ *   one more failed than it tolerates       --> over, failed as that one | TOLERATED_FAILURES_EXCEEDED where some are tolerated
+ *   its outputs are too large together      --> over, failed: DATA_LIMIT
+ *   all ended                               --> over
+ *   it was over before                      --> counted, and nothing else
+ */
+
+export type ScopeEnd =
+  | { readonly status: 'COMPLETED'; readonly output: Json }
+  | { readonly status: 'FAILED'; readonly failure: Failure };
+
+export function ended(child: Child, end: ScopeEnd): Child {
+  return end.status === 'COMPLETED'
+    ? { ...child, status: 'COMPLETED', output: end.output }
+    : { ...child, status: 'FAILED', error: end.failure };
+}
+
+export function countEnd(join: Join, end: ScopeEnd, maxPayloadBytes: number): Join {
+  const counted =
+    end.status === 'COMPLETED'
+      ? { ...join, completed: join.completed + 1, outputBytes: join.outputBytes + jsonBytes(end.output) }
+      : { ...join, failed: join.failed + 1 };
+  if (join.isOver) return counted;
+  const failure = failureOf(counted, end, maxPayloadBytes);
+  const isOver =
+    failure !== null ||
+    counted.completed >= counted.needed ||
+    counted.completed + counted.failed === counted.total;
+  return { ...counted, failure, isOver };
+}
+
+function failureOf(join: Join, end: ScopeEnd, maxPayloadBytes: number): Failure | null {
+  if (join.outputBytes > maxPayloadBytes) {
+    const message = `The outputs inside ${join.path} are larger than the limit of ${maxPayloadBytes} bytes of JSON: ${join.outputBytes}`;
+    return { code: 'DATA_LIMIT', message };
+  }
+  if (end.status === 'COMPLETED' || join.failed <= join.tolerated) return null;
+  if (join.tolerated === 0) return end.failure;
+  const message = `${join.failed} failed, ${join.tolerated} are tolerated; the last: ${end.failure.code}: ${end.failure.message}`;
+  return { code: 'TOLERATED_FAILURES_EXCEEDED', message };
+}
