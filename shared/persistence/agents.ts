@@ -4,7 +4,8 @@ import type { Json } from '../engine/json.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { isBeyond, pageOf } from './page.ts';
-import { canManageAgent, canViewAgent, Parameters } from './visibility.ts';
+import { Parameters } from './parameters.ts';
+import { canManageAgent, canViewAgent } from './visibility.ts';
 
 interface AgentRow {
   id: string;

@@ -1,9 +1,10 @@
 import type { Viewer } from '../application/viewer.ts';
 import type { Statements } from './database.ts';
 import type { ExecutionStatus } from './execution-status.ts';
+import { Parameters } from './parameters.ts';
 import { type ChangeableRun, RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
 import { mentions } from './searched-text.ts';
-import { canViewRun, ownsRun, Parameters } from './visibility.ts';
+import { canViewRun, ownsRun } from './visibility.ts';
 
 export interface ExecutionSummary extends RunSummary {
   /** When it started, or was created where it has not; null only where another producer says neither. */

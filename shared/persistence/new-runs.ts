@@ -1,7 +1,7 @@
 import type { EarlierRun, IdempotencyClaim, NewRun, NewRuns } from '../application/start-run.ts';
 import { auditPart } from './audit-log.ts';
 import type { Database } from './database.ts';
-import { Parameters } from './visibility.ts';
+import { Parameters } from './parameters.ts';
 
 export function createNewRuns(database: Database): NewRuns {
   return {

@@ -2,7 +2,7 @@ import type { Json } from '../engine/json.ts';
 import type { AttemptStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import type { OffsetPiece } from './execution-queries.ts';
-import { Parameters } from './visibility.ts';
+import { Parameters } from './parameters.ts';
 
 /** One visit of one step, with all its attempts; what it came to is its last attempt's. */
 export interface Node {

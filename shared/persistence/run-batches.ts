@@ -2,8 +2,9 @@ import { validate as isUuid } from 'uuid';
 import type { OpenRunsOfWorkflows } from '../application/pause-workflow.ts';
 import type { Viewer } from '../application/viewer.ts';
 import type { Statements } from './database.ts';
+import { Parameters } from './parameters.ts';
 import { RUN_SUMMARY, type RunFilter, type RunSummary, runConditions } from './run-queries.ts';
-import { canExecuteRun, canViewRun, Parameters } from './visibility.ts';
+import { canExecuteRun, canViewRun } from './visibility.ts';
 
 export type BulkFilter = Omit<RunFilter, 'statuses'> & {
   readonly statuses?: readonly ('PENDING' | 'RUNNING' | 'PAUSED')[] | undefined;

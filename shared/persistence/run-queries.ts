@@ -5,8 +5,9 @@ import type { AttemptStatus, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import type { ExecutionStatus } from './execution-status.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
+import { Parameters } from './parameters.ts';
 import { mentions } from './searched-text.ts';
-import { canExecuteRun, canViewRun, grantedWorkflows, ownsRun, Parameters } from './visibility.ts';
+import { canExecuteRun, canViewRun, grantedWorkflows, ownsRun } from './visibility.ts';
 
 /** A run without what may be large. Null columns may be another producer's. */
 export interface RunSummary {

@@ -1,4 +1,4 @@
-import type { Parameters } from './visibility.ts';
+import type { Parameters } from './parameters.ts';
 
 /**
  * Runs `r` with all of the words in one error or one attempt's log lines. `plainto_tsquery` takes any text: it has no operators,

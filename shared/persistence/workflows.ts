@@ -12,13 +12,8 @@ import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { DefinitionCache } from './definition-cache.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
-import {
-  canExecuteWorkflow,
-  canManageWorkflow,
-  canViewWorkflow,
-  grantedWorkflows,
-  Parameters,
-} from './visibility.ts';
+import { Parameters } from './parameters.ts';
+import { canExecuteWorkflow, canManageWorkflow, canViewWorkflow, grantedWorkflows } from './visibility.ts';
 
 export interface WorkflowWithDefinition extends Workflow {
   readonly definition: WorkflowDefinition;
