@@ -6,9 +6,9 @@ import { isJsonObject } from '../../shared/engine/json.ts';
 import type { PlanStep } from '../../shared/engine/plan.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
 import type { Problem } from './api-error.ts';
+import { json, oversizedFields } from './request-fields.ts';
 import type { BodySpec } from './route.ts';
 import { findFormProblems, runInput } from './routes/execute.ts';
-import { json, oversizedFields } from './schemas.ts';
 import type { ApiServices } from './services.ts';
 
 const ONE_OF = 'expected {output} or {error}';

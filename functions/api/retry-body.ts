@@ -6,9 +6,9 @@ import { isJsonObject } from '../../shared/engine/json.ts';
 import type { RunRights } from '../../shared/persistence/run-queries.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
 import { type ApiError, badRequest } from './api-error.ts';
-import { refusalError } from './refusals.ts';
+import { refusalError } from './refusal-error.ts';
+import { json, oversizedFields } from './request-fields.ts';
 import type { BodySpec } from './route.ts';
-import { json, oversizedFields } from './schemas.ts';
 import type { ApiServices } from './services.ts';
 
 /** Of a scope's path, which names all the steps and branches around. */

@@ -1,4 +1,4 @@
-import { moment, parameterText, searchedWords } from './schemas.ts';
+import { moment, parameterText, searchedWords } from './request-fields.ts';
 
 /** What runs are sought by, in a query as in a body; each says for itself how it takes statuses and communities. */
 export const runFilterFields = {

@@ -7,9 +7,9 @@ import { ApiError, badRequest, notFound } from '../api-error.ts';
 import { encodeCursor, nameCursor } from '../cursor.ts';
 import { envelope, pageOf } from '../operation.ts';
 import { agent, listedAgent, managedAgent, presentAgent, presentListedAgent } from '../presenters/agent.ts';
+import { pageLimit, parameterText } from '../request-fields.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { pageLimit, parameterText } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 /** An agent's id or its name. */

@@ -8,9 +8,9 @@ import { ApiError, notFound } from '../api-error.ts';
 import { encodeCursor, timeCursor } from '../cursor.ts';
 import { envelope, pageOf } from '../operation.ts';
 import { madeApiKey, presentApiKey, shownApiKey } from '../presenters/api-key.ts';
+import { communityId, idParam, isMoment, name, pageLimit, parameterText, userId } from '../request-fields.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { communityId, idParam, isMoment, name, pageLimit, parameterText, userId } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const EXPIRY = 'expected a date and time with a zone: 2030-01-15T10:30:00Z';

@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { encodeCursor, timeCursor } from '../cursor.ts';
 import { pageOf } from '../operation.ts';
 import { auditRecord, presentAuditRecord } from '../presenters/audit.ts';
+import { communityIdParameter, moment, pageLimit, parameterText } from '../request-fields.ts';
 import { defineRoute } from '../route.ts';
-import { communityIdParameter, moment, pageLimit, parameterText } from '../schemas.ts';
 
 export const auditRoutes = [
   defineRoute({

@@ -6,9 +6,9 @@ import { executeExamples, startedExample } from '../examples.ts';
 import { envelope } from '../operation.ts';
 import { findExecutable } from '../permissions.ts';
 import { startedExecution } from '../presenters/execution.ts';
+import { communityId, idParam, jsonObject, oversizedFields } from '../request-fields.ts';
 import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { communityId, idParam, jsonObject, oversizedFields } from '../schemas.ts';
 
 /** What a run starts with, for real or as a test. */
 export const runInput = {

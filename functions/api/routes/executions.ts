@@ -17,9 +17,7 @@ import {
 } from '../presenters/execution.ts';
 import { MAX_NODES, presentNodes } from '../presenters/node.ts';
 import { isoOf } from '../presenters/run.ts';
-import { refusalError } from '../refusals.ts';
-import { count } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
+import { refusalError } from '../refusal-error.ts';
 import {
   communityIdParameter,
   executionIdParam,
@@ -30,7 +28,9 @@ import {
   moment,
   pageLimit,
   searchedWords,
-} from '../schemas.ts';
+} from '../request-fields.ts';
+import { count } from '../response-fields.ts';
+import { defineRoute } from '../route.ts';
 import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_PAGE = 999_999_999;

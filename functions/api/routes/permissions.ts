@@ -9,9 +9,9 @@ import { encodeCursor, timeCursor } from '../cursor.ts';
 import { envelope, pageOf } from '../operation.ts';
 import { findManageable } from '../permissions.ts';
 import { permission, presentPermission } from '../presenters/permission.ts';
+import { communityId, idParam, pageLimit, userId, uuidParameter } from '../request-fields.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { communityId, idParam, pageLimit, userId, uuidParameter } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const flag = z.boolean({ error: 'expected true or false' });

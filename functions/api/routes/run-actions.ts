@@ -6,12 +6,12 @@ import { cancelExamples } from '../examples.ts';
 import { envelope } from '../operation.ts';
 import { findChangeableRun } from '../permissions.ts';
 import { run } from '../presenters/run.ts';
-import { refusalError } from '../refusals.ts';
+import { refusalError } from '../refusal-error.ts';
+import { runIdParam } from '../request-fields.ts';
 import { runId, runStatus } from '../response-fields.ts';
 import { retryBody, retryGivenOf, retryRefusal } from '../retry-body.ts';
 import { defineRoute } from '../route.ts';
 import { runAnswer } from '../run-answer.ts';
-import { runIdParam } from '../schemas.ts';
 
 export const cancelBody = z.strictObject({
   reason: z

@@ -3,10 +3,10 @@ import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import { envelope } from '../operation.ts';
 import { executionIdOf, presentRunSummary, runSummary } from '../presenters/run.ts';
+import { communityId, parameterText } from '../request-fields.ts';
 import { count } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { runFilterFields } from '../run-filter-fields.ts';
-import { communityId, parameterText } from '../schemas.ts';
 import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_IDS = 1_000;

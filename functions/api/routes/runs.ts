@@ -6,10 +6,10 @@ import { envelope, pageOf } from '../operation.ts';
 import { isClosed } from '../presenters/execution.ts';
 import { presentRun, presentRunSummary, run, runSummary } from '../presenters/run.ts';
 import { step } from '../presenters/step.ts';
+import { communityIdParameter, pageLimit, runIdParam } from '../request-fields.ts';
 import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import { runFilterFields } from '../run-filter-fields.ts';
-import { communityIdParameter, pageLimit, runIdParam } from '../schemas.ts';
 import { readStepPage } from '../step-page.ts';
 
 const statuses: readonly string[] = [

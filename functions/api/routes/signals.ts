@@ -4,10 +4,10 @@ import type { RunRefusal } from '../../../shared/application/change-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { envelope } from '../operation.ts';
 import { findChangeableRun } from '../permissions.ts';
-import { refusalError } from '../refusals.ts';
+import { refusalError } from '../refusal-error.ts';
+import { json, oversizedFields, parameterText } from '../request-fields.ts';
 import { runId } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { json, oversizedFields, parameterText } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const received = z.strictObject({

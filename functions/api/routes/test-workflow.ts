@@ -6,8 +6,8 @@ import { dryRunBody, mocksOf } from '../dry-run-body.ts';
 import { envelope } from '../operation.ts';
 import { findExecutable } from '../permissions.ts';
 import { presentDryRun, workflowTest, workflowTestMeta } from '../presenters/dry-run.ts';
+import { idParam } from '../request-fields.ts';
 import { defineRoute } from '../route.ts';
-import { idParam } from '../schemas.ts';
 
 export const testWorkflowRoutes = [
   defineRoute({

@@ -15,9 +15,9 @@ import {
   workflow,
   workflowSummary,
 } from '../presenters/workflow.ts';
+import { idParam, pageLimit, parameterText } from '../request-fields.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { idParam, pageLimit, parameterText } from '../schemas.ts';
 
 export const workflowRoutes = [
   defineRoute({
