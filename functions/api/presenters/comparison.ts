@@ -5,6 +5,7 @@ import type { Node } from '../../../shared/persistence/node-queries.ts';
 import { count, seconds, textOrNull } from '../response-fields.ts';
 import { identityFields, identityOf, timeFields, timesOf } from './execution.ts';
 import { nodeKeys } from './place.ts';
+import { roundedSeconds, secondsBetween } from './times.ts';
 
 const side = z
   .strictObject({
@@ -138,11 +139,9 @@ function presentPair(nodeKey: string, left: Node | undefined, right: Node | unde
 }
 
 function presentNode(node: Node): z.infer<typeof comparedNode> {
-  const { started_at, completed_at } = node;
   return {
     status: node.status.toLowerCase() as Lowercase<Node['status']>,
-    duration_seconds:
-      started_at && completed_at ? (completed_at.getTime() - started_at.getTime()) / 1_000 : null,
+    duration_seconds: secondsBetween(node.started_at, node.completed_at),
     retry_count: node.attempts - 1,
     error: node.error_message,
     error_type: node.error_code,
@@ -179,5 +178,5 @@ function identify({ scope, step_id, visit }: Node): string {
 
 function difference(left: number | null | undefined, right: number | null | undefined): number | null {
   if (typeof left !== 'number' || typeof right !== 'number') return null;
-  return Math.round((right - left) * 1_000) / 1_000;
+  return roundedSeconds(right - left);
 }

@@ -4,7 +4,7 @@ import type { ExecutionStatus } from '../../../shared/persistence/execution-stat
 import type { Node } from '../../../shared/persistence/node-queries.ts';
 import { count, json, jsonRecord, textOrNull, timestamp } from '../response-fields.ts';
 import { nodeKeys, presentPlace } from './place.ts';
-import { isoOf } from './run.ts';
+import { isoOf } from './times.ts';
 
 /** One answer shows no more nodes than these, and says so. */
 export const MAX_NODES = 1_000;

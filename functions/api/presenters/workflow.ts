@@ -3,7 +3,7 @@ import type { Workflow } from '../../../shared/application/register-workflow.ts'
 import { retry } from '../../../shared/definition/retry.ts';
 import { storedStep, type WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import { count, textOrNull, timestamp, uuid } from '../response-fields.ts';
-import { isoOf } from './run.ts';
+import { isoOf } from './times.ts';
 
 const fields = {
   id: uuid.meta({ examples: ['550e8400-e29b-41d4-a716-446655440001'] }),

@@ -6,7 +6,7 @@ import { executeExamples, startedExample } from '../examples.ts';
 import { envelope } from '../operation.ts';
 import { findExecutable } from '../permissions.ts';
 import { startedExecution } from '../presenters/execution.ts';
-import { communityId, idParam, jsonObject, oversizedFields } from '../request-fields.ts';
+import { communityId, idParam, isGiven, jsonObject, oversizedFields } from '../request-fields.ts';
 import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 
@@ -84,13 +84,12 @@ export const executeRoutes = [
 /** The two forms of the body: `input_data`, or `variables` with the community that they are for. */
 export function findFormProblems(json: unknown): Problem[] {
   if (!isJsonObject(json)) return [];
-  const isThere = (field: string) => json[field] !== undefined && json[field] !== null;
-  if (!isThere('variables')) return [];
+  if (!isGiven(json, 'variables')) return [];
   const problems: Problem[] = [];
-  if (isThere('input_data')) {
+  if (isGiven(json, 'input_data')) {
     problems.push({ path: 'variables', message: 'expected either input_data or variables, not both' });
   }
-  if (!isThere('community_id')) {
+  if (!isGiven(json, 'community_id')) {
     problems.push({ path: 'community_id', message: 'expected a whole number, since variables are given' });
   }
   return problems;

@@ -16,7 +16,7 @@ import {
   presentMetrics,
 } from '../presenters/execution.ts';
 import { MAX_NODES, presentNodes } from '../presenters/node.ts';
-import { isoOf } from '../presenters/run.ts';
+import { isoOf } from '../presenters/times.ts';
 import { refusalError } from '../refusal-error.ts';
 import {
   communityIdParameter,

@@ -3,10 +3,11 @@ import type { RegisteredWorkflow } from '../../../shared/application/register-wo
 import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import type { Answer } from '../answer.ts';
 import { ApiError, notFound } from '../api-error.ts';
-import { encodeCursor, timeCursor } from '../cursor.ts';
+import { timeCursor } from '../cursor.ts';
 import { definitionBody } from '../definition-body.ts';
 import { definitionExamples } from '../examples.ts';
 import { envelope, pageOf } from '../operation.ts';
+import { pageAnswer } from '../page-answer.ts';
 import { findManageable } from '../permissions.ts';
 import {
   archivedWorkflow,
@@ -53,12 +54,7 @@ export const workflowRoutes = [
     }),
     async handle({ caller, query: { name, cursor, limit } }, { workflows }) {
       const page = await workflows.listWorkflows(caller, { name }, { after: cursor ?? null, limit });
-      return {
-        status: 200,
-        message: 'Workflows retrieved',
-        data: page.items.map(presentWorkflowSummary),
-        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
-      };
+      return pageAnswer('Workflows retrieved', page, limit, presentWorkflowSummary);
     },
   }),
   defineRoute({
