@@ -1,7 +1,6 @@
 import { limits } from '../config/limits.ts';
 import { type DefinitionProblem, parseWorkflowPlan } from '../definition/parse-definition.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
-import type { JsonObject } from '../engine/json.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { State } from '../engine/state.ts';
 import type { BatchItem, VersionChange } from './batch.ts';
@@ -46,7 +45,7 @@ export async function loadPlans(
     else planned.set(runId, { refusal: refusalOf(parsed.problems) });
   }
   if (inline.size === 0) return planned;
-  const stored = await tx.storeInlinePlans([...inline.values()] as unknown as JsonObject[]);
+  const stored = await tx.storeInlinePlans([...inline.values()]);
   [...inline].forEach(([runId, definition], i) => {
     const versionId = stored[i] as string;
     planned.set(runId, { plan: plans.get(versionId) ?? plans.add(versionId, definition), versionId });
