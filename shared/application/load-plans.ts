@@ -70,6 +70,15 @@ export interface OtherVersions {
   incompatibleSteps(item: BatchItem, before: Plan | undefined, state: State): readonly string[];
 }
 
+/** The plan that an item is decided by, where its run has not been decided in this batch. */
+export function plannedFor(
+  { runId, version }: BatchItem,
+  planned: ReadonlyMap<string, Planned>,
+  others: OtherVersions,
+): Planned {
+  return (version ? others.planned(version) : planned.get(runId)) ?? {};
+}
+
 /** Other versions that retries go on with, and what their runs have completed. */
 export async function loadOtherVersions(
   plans: PlanCache,
