@@ -1,4 +1,4 @@
-import type { Page } from '../../shared/application/viewer.ts';
+import type { Page } from '../../shared/application/page.ts';
 import type { Answer } from './answer.ts';
 import { encodeCursor } from './cursor.ts';
 

@@ -1,4 +1,4 @@
-import type { Page, PageRequest, Position } from '../../shared/application/viewer.ts';
+import type { Page, PageRequest, Position } from '../../shared/application/page.ts';
 import type { Plan } from '../../shared/engine/plan.ts';
 import type { RunProgress, RunQueries } from '../../shared/persistence/run-queries.ts';
 import { MAX_ITEMS_BYTES } from './fitting-items.ts';

@@ -1,7 +1,8 @@
 import type { Json } from '../engine/json.ts';
 import type { AuditEntry } from './audit.ts';
 import { codeOf } from './error-code.ts';
-import type { Page, PageRequest, Viewer } from './viewer.ts';
+import type { Page, PageRequest } from './page.ts';
+import type { Viewer } from './viewer.ts';
 
 export type AgentKind = 'http' | 'lambda' | 'kafka';
 

@@ -7,3 +7,8 @@ export class Parameters {
     return `$${this.values.push(value)}`;
   }
 }
+
+/** What a column of JSON gets: null where there is no value, and for the JSON value null too. */
+export function jsonParameter(value: unknown): string | null {
+  return value === undefined || value === null ? null : JSON.stringify(value);
+}

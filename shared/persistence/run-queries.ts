@@ -1,5 +1,6 @@
 import { validate as isUuid } from 'uuid';
-import type { Page, PageRequest, Position, Viewer } from '../application/viewer.ts';
+import type { Page, PageRequest, Position } from '../application/page.ts';
+import type { Viewer } from '../application/viewer.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 import type { AttemptStatus, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';

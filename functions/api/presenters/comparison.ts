@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
 import type { Node } from '../../../shared/persistence/node-queries.ts';
-import { count, seconds, textOrNull } from '../response-fields.ts';
+import { attemptStatus, count, seconds, textOrNull } from '../response-fields.ts';
 import { identityFields, identityOf, timeFields, timesOf } from './execution.ts';
 import { nodeKeys } from './place.ts';
 import { roundedSeconds, secondsBetween } from './times.ts';
@@ -19,9 +19,7 @@ const side = z
 
 const comparedNode = z
   .strictObject({
-    status: z
-      .enum(['pending', 'running', 'completed', 'failed', 'cancelled'])
-      .meta({ examples: ['completed'] }),
+    status: attemptStatus,
     duration_seconds: seconds.nullable(),
     retry_count: count.meta({ examples: [0] }),
     error: textOrNull,

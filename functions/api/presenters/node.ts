@@ -10,7 +10,7 @@ import { isoOf } from './times.ts';
 export const MAX_NODES = 1_000;
 
 /** JSON text of all nodes, in bytes: an answer of a Lambda is at most 6 MB, and escaping can double a body. */
-const MAX_NODES_BYTES = 2_000_000;
+export const MAX_NODES_BYTES = 2_000_000;
 
 const nodeStatus = z
   .enum(['pending', 'ready', 'running', 'completed', 'failed', 'skipped', 'cancelled', 'paused'])

@@ -1,7 +1,15 @@
 import * as z from 'zod';
 import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
 import type { LogEntry } from '../../../shared/persistence/node-queries.ts';
-import { count, executionStatus, json, textOrNull, timestamp, uuid } from '../response-fields.ts';
+import {
+  attemptStatus,
+  count,
+  executionStatus,
+  json,
+  textOrNull,
+  timestamp,
+  uuid,
+} from '../response-fields.ts';
 import { endOf, identityOf } from './execution.ts';
 import { withScope } from './place.ts';
 import { isoOf, millisecondsBetween } from './times.ts';
@@ -45,9 +53,7 @@ export const logEntry = z
     error_message: textOrNull,
     timestamp,
     step_id: z.string().meta({ examples: ['extract'] }),
-    status: z
-      .enum(['pending', 'running', 'completed', 'failed', 'cancelled'])
-      .meta({ examples: ['completed'] }),
+    status: attemptStatus,
     attempt: count.describe('From 1.').meta({ examples: [1] }),
     error_code: textOrNull,
     logs: z.array(z.string()).meta({ examples: [['Node execution started']] }),
