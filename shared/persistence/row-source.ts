@@ -1,6 +1,6 @@
 import type { Parameters } from './parameters.ts';
 
-/** Columns with their SQL types. */
+/** Columns with their SQL types, none of JSON. */
 export type Columns = Readonly<Record<string, string>>;
 
 /**
@@ -14,11 +14,9 @@ export function rowSource<C extends Columns>(
 ): string {
   const [row] = rows;
   if (rows.length === 1 && row !== undefined) {
-    const values = Object.entries(columns).map(([name, type]) => {
-      const value = row[name];
-      const json = type === 'jsonb' && value !== null && value !== undefined;
-      return `${parameters.add(json ? JSON.stringify(value) : (value ?? null))}::${type} as ${name}`;
-    });
+    const values = Object.entries(columns).map(
+      ([name, type]) => `${parameters.add(row[name] ?? null)}::${type} as ${name}`,
+    );
     return `(select ${values.join(', ')}) as v`;
   }
   const types = Object.entries(columns).map(([name, type]) => `${name} ${type}`);
