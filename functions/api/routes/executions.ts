@@ -3,8 +3,8 @@ import { limits } from '../../../shared/config/limits.ts';
 import { type NumberedPage, sortKeys } from '../../../shared/persistence/execution-queries.ts';
 import { notFound } from '../api-error.ts';
 import { cancelExamples, cancelledExample, executionExample, listedExecutionsExample } from '../examples.ts';
+import { findChangeableRun } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
-import { findChangeableRun } from '../permissions.ts';
 import {
   cancelledExecution,
   execution,

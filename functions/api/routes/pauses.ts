@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
+import { findChangeableRun, findManageable } from '../find-permitted.ts';
 import { type AnswerSpec, envelope } from '../operation.ts';
-import { findChangeableRun, findManageable } from '../permissions.ts';
 import { run } from '../presenters/run.ts';
 import { refusalError } from '../refusal-error.ts';
 import { idParam, runIdParam } from '../request-fields.ts';

@@ -6,9 +6,9 @@ import { ApiError, notFound } from '../api-error.ts';
 import { timeCursor } from '../cursor.ts';
 import { definitionBody } from '../definition-body.ts';
 import { definitionExamples } from '../examples.ts';
+import { findManageable } from '../find-permitted.ts';
 import { envelope, pageOf } from '../operation.ts';
 import { pageAnswer } from '../page-answer.ts';
-import { findManageable } from '../permissions.ts';
 import {
   archivedWorkflow,
   presentWorkflow,
