@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { GuardedCommand, GuardianReport, GuardianRequest } from './guardian-process.ts';
 
@@ -14,6 +15,19 @@ export interface GuardedProcess {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   readonly hasExited: () => boolean;
   kill(signal: NodeJS.Signals): void;
+}
+
+/** Sends the first signal and, where the process has not ended `graceMs` later, the last one. Resolves when it has ended. */
+export async function endGuarded(
+  process: GuardedProcess,
+  first: NodeJS.Signals,
+  last: NodeJS.Signals,
+  graceMs: number,
+): Promise<void> {
+  process.kill(first);
+  const ended = await Promise.race([process.exited, sleep(graceMs, 'late' as const, { ref: false })]);
+  if (ended === 'late') process.kill(last);
+  await process.exited;
 }
 
 interface Spawning {

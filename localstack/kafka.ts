@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type GuardedProcess, spawnGuarded } from './guardian.ts';
+import { endGuarded, type GuardedProcess, spawnGuarded } from './guardian.ts';
 import { findJava } from './java.ts';
 import { resolveKafkaJars } from './kafka-jars.ts';
 import { answersApiVersions } from './kafka-readiness.ts';
@@ -85,12 +85,7 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
     return started;
   });
 
-  const end = async (signal: NodeJS.Signals) => {
-    broker.kill(signal);
-    const ended = await Promise.race([broker.exited, sleep(10_000, 'late' as const, { ref: false })]);
-    if (ended === 'late') broker.kill('SIGKILL');
-    await broker.exited;
-  };
+  const end = (signal: NodeJS.Signals) => endGuarded(broker, signal, 'SIGKILL', 10_000);
   return {
     brokers: `127.0.0.1:${port}`,
     pid: broker.pid,

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hashApiKey } from '../shared/auth/api-key.ts';
-import { checkEnvironment } from '../shared/config/environment.ts';
+import { hashApiKey, prefixOfApiKey } from '../shared/auth/api-key.ts';
+import { checkEnvironment, readKafkaConnection } from '../shared/config/environment.ts';
 import { type BatchSizes, defaultBatchSizes, eventSourcesOf } from '../shared/config/event-sources.ts';
-import { topicsFor } from '../shared/config/topics.ts';
 import { lambdaAgentArns, lambdaAgents } from './agents/lambda-agents.ts';
 import { registerAgents } from './agents/register-agents.ts';
 import { startAgents } from './agents/start-agents.ts';
@@ -69,14 +68,15 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
   try {
     const port = options.port ?? (await freePort());
     const env = functionEnvironment(secrets, servers, variables, port);
-    if (part === 'all' || part === 'api') await migrate(env, secrets, options);
+    const hasApi = part === 'all' || part === 'api';
+    if (hasApi) await migrate(env, secrets, options);
     const stack = await startStack({
       kafkaBrokers: servers.kafkaBrokers,
       functions: [...functionsOf(part, env), ...(options.withAgents ? lambdaAgents : [])],
       mappings: mappingsOf(part, env, options.batchSizes ?? defaultBatchSizes),
-      schedules: part === 'all' || part === 'api' ? [{ functionName: 'timekeeper', rateMs: MINUTE_MS }] : [],
+      schedules: hasApi ? [{ functionName: 'timekeeper', rateMs: MINUTE_MS }] : [],
       lambdaElsewhere: variables.AWS_ENDPOINT_URL || undefined,
-      ...((part === 'all' || part === 'api') && {
+      ...(hasApi && {
         api: {
           functionName: 'api',
           port,
@@ -162,19 +162,10 @@ function functionsOf(part: StackPart, env: Record<string, string>): FunctionSett
 }
 
 function mappingsOf(part: StackPart, env: Record<string, string>, sizes: BatchSizes): MappingSettings[] {
-  const topics = topicsFor({
-    prefix: env.KAFKA_TOPIC_PREFIX ?? '',
-    executionTopic: env.KAFKA_EXECUTION_TOPIC ?? 'workflow.execution.requests',
-    cancellationTopic: env.KAFKA_CANCELLATION_TOPIC ?? 'workflow.cancellation.requests',
-  });
-  const wanted = {
-    all: ['step-executor', 'http-bridge', 'lambda-bridge'],
-    api: [],
-    consumer: ['step-executor'],
-    bridge: ['http-bridge', 'lambda-bridge'],
-  };
-  return eventSourcesOf(topics, env.KAFKA_GROUP_ID ?? 'execution-consumer-group', sizes)
-    .filter(({ functionName }) => (wanted[part] as string[]).includes(functionName))
+  const { topics, kafkaGroupId } = readKafkaConnection(env);
+  const names = new Set(functionsOf(part, env).map(({ name }) => name));
+  return eventSourcesOf(topics, kafkaGroupId, sizes)
+    .filter(({ functionName }) => names.has(functionName))
     .map((source) => ({ ...source, reportBatchItemFailures: true }));
 }
 
@@ -189,7 +180,7 @@ async function migrate(
   try {
     const result = await functionOfMigrate.invoke({
       topics: { partitions, replicationFactor: 1 },
-      admin_key: { hash: hashApiKey(apiKey).toString('hex'), prefix: apiKey.slice(0, 11) },
+      admin_key: { hash: hashApiKey(apiKey).toString('hex'), prefix: prefixOfApiKey(apiKey) },
     });
     if (!result.ok)
       throw new Error(`migrate failed: ${result.error.errorType}: ${result.error.errorMessage}`);

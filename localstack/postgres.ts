@@ -11,7 +11,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { type GuardedProcess, spawnGuarded } from './guardian.ts';
+import { endGuarded, type GuardedProcess, spawnGuarded } from './guardian.ts';
 import { lastLines } from './log-tail.ts';
 import { claimPort } from './ports.ts';
 import {
@@ -91,12 +91,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     return { server, port };
   });
 
-  const end = async (signal: NodeJS.Signals) => {
-    server.kill(signal);
-    const ended = await Promise.race([server.exited, sleep(10_000, 'late' as const, { ref: false })]);
-    if (ended === 'late') server.kill('SIGQUIT');
-    await server.exited;
-  };
+  const end = (signal: NodeJS.Signals) => endGuarded(server, signal, 'SIGQUIT', 10_000);
   return {
     url: urlOf(database, port),
     pid: server.pid,

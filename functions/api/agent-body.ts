@@ -6,8 +6,8 @@ import { AGENT_TOPIC_PREFIX } from '../../shared/config/topics.ts';
 import { isJsonObject } from '../../shared/engine/json.ts';
 import type { Problem } from './api-error.ts';
 import { addressField } from './presenters/agent.ts';
+import { json, name, oversizedFields } from './request-fields.ts';
 import type { BodySpec } from './route.ts';
-import { json, name, oversizedFields } from './schemas.ts';
 import type { ApiServices } from './services.ts';
 
 const kinds = ['http', 'lambda', 'kafka'] as const;

@@ -4,8 +4,8 @@ import { auditEntryOf, communityOf, logChange, logRefusal } from './accounting.t
 import { admit, countFailure } from './admission.ts';
 import { type AnyAnswer, emptyResult, resultOf, resultOfError, withHeaders } from './answer.ts';
 import { ApiError, badRequest, errorCodes, notFound } from './api-error.ts';
+import { apiErrorOf } from './api-error-of.ts';
 import { preflightHeaders } from './cors.ts';
-import { apiErrorOf } from './error-of.ts';
 import { type Exchange, newExchange } from './exchange.ts';
 import { headerOf } from './header-of.ts';
 import { type Read, readParams, readRequest } from './read-request.ts';

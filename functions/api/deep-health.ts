@@ -30,9 +30,8 @@ export type DeepHealth = z.infer<typeof deepHealth>;
 
 /** @param lags null where Kafka did not tell. */
 export function deepHealthOf(backlog: Backlog, lags: readonly ConsumerLag[] | null): DeepHealth {
-  const t = healthThresholds;
   const dueLag = Math.max(backlog.run_due_lag_seconds ?? -1, backlog.step_due_lag_seconds ?? -1);
-  const tick = measured(backlog.last_tick_age_seconds, t.timekeeperTickAgeSeconds);
+  const tick = measured(backlog.last_tick_age_seconds, healthThresholds.timekeeperTickAgeSeconds);
   return {
     timekeeper_tick_age_seconds: {
       ...tick,
@@ -42,18 +41,18 @@ export function deepHealthOf(backlog: Backlog, lags: readonly ConsumerLag[] | nu
     },
     oldest_outbox_row_age_seconds: measured(
       backlog.oldest_outbox_row_age_seconds,
-      t.oldestOutboxRowAgeSeconds,
+      healthThresholds.oldestOutboxRowAgeSeconds,
     ),
-    due_lag_seconds: measured(dueLag < 0 ? null : dueLag, t.dueLagSeconds),
+    due_lag_seconds: measured(dueLag < 0 ? null : dueLag, healthThresholds.dueLagSeconds),
     oldest_pending_run_age_seconds: measured(
       backlog.oldest_pending_run_age_seconds,
-      t.oldestPendingRunAgeSeconds,
+      healthThresholds.oldestPendingRunAgeSeconds,
     ),
     consumer_lag_records:
       lags?.map(({ groupId, topic, lag }) => ({
         group_id: groupId,
         topic,
-        ...measured(lag, t.consumerLagRecords),
+        ...measured(lag, healthThresholds.consumerLagRecords),
       })) ?? null,
   };
 }

@@ -6,22 +6,17 @@ import { isJsonObject } from '../../shared/engine/json.ts';
 import type { PlanStep } from '../../shared/engine/plan.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
 import type { Problem } from './api-error.ts';
+import { boundedText, json, oversizedFields } from './request-fields.ts';
 import type { BodySpec } from './route.ts';
 import { findFormProblems, runInput } from './routes/execute.ts';
-import { json, oversizedFields } from './schemas.ts';
 import type { ApiServices } from './services.ts';
 
 const ONE_OF = 'expected {output} or {error}';
 const expectedText = 'expected text';
-const expectedOne = 'expected at least one character';
 
 const mockError = z.strictObject(
   {
-    code: z
-      .string({ error: expectedText })
-      .min(1, expectedOne)
-      .max(255, 'expected at most 255 characters')
-      .describe('What retry policies match.'),
+    code: boundedText(255).describe('What retry policies match.'),
     message: z
       .string({ error: expectedText })
       .max(limits.maxErrorMessageLength, `expected at most ${limits.maxErrorMessageLength} characters`),

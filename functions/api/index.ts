@@ -2,8 +2,8 @@ import { createEngineServices } from '../../shared/composition/engine-services.t
 import { loadEnvironment } from '../../shared/config/environment.ts';
 import { createJsonAaaLog, createTextAaaLog } from '../../shared/telemetry/aaa-log.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
-import { createApiServices } from './api-services.ts';
 import { createApi } from './create-api.ts';
+import { createApiServices } from './create-api-services.ts';
 
 const environment = await loadEnvironment();
 const logger = createLogger({ service: 'api', level: environment.logLevel });

@@ -1,16 +1,3 @@
-/** Text of a list's items, in bytes: an answer of a Lambda is at most 6 MB, and escaping can double a body. */
-const MAX_ITEMS_BYTES = 2_500_000;
-
-/** As many of the items as an answer can carry, one at least. */
-export function fittingItems<Item>(items: readonly Item[]): readonly Item[] {
-  let bytes = 0;
-  const end = items.findIndex((item, place) => {
-    bytes += Buffer.byteLength(JSON.stringify(item));
-    return bytes > MAX_ITEMS_BYTES && place > 0;
-  });
-  return end < 0 ? items : items.slice(0, end);
-}
-
 /**
  * A bare list has no place to say that it goes on but its headers: a `Link` to the next page (RFC 8288), also where the page
  * ends before its limit because an answer can carry no more.

@@ -42,6 +42,11 @@ export const stepStatus = z
   .enum(['PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'])
   .meta({ id: 'StepStatus', examples: ['COMPLETED'] });
 
+/** Of an attempt, on the faces whose statuses are lowercase. */
+export const attemptStatus = z
+  .enum(['pending', 'running', 'completed', 'failed', 'cancelled'])
+  .meta({ examples: ['completed'] });
+
 export const executionStatus = z
   .enum(['pending', 'running', 'paused', 'completed', 'failed', 'cancelled'])
   .meta({ id: 'ExecutionStatus', examples: ['completed'] });

@@ -6,9 +6,9 @@ import { isJsonObject } from '../../shared/engine/json.ts';
 import type { RunRights } from '../../shared/persistence/run-queries.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
 import { type ApiError, badRequest } from './api-error.ts';
-import { refusalError } from './refusals.ts';
+import { refusalError } from './refusal-error.ts';
+import { boundedText, isGiven, json, oversizedFields } from './request-fields.ts';
 import type { BodySpec } from './route.ts';
-import { json, oversizedFields } from './schemas.ts';
 import type { ApiServices } from './services.ts';
 
 /** Of a scope's path, which names all the steps and branches around. */
@@ -16,17 +16,11 @@ const MAX_SCOPE_LENGTH = 4_096;
 const MAX_VERSION = 999_999_999;
 const VERSION = 'expected a version of the workflow, or "latest"';
 
-const text = (maxLength: number) =>
-  z
-    .string({ error: 'expected text' })
-    .min(1, 'expected at least one character')
-    .max(maxLength, `expected at most ${maxLength} characters`);
-
 const schema = z.strictObject({
-  from_step: text(limits.maxNameLength)
+  from_step: boundedText(limits.maxNameLength)
     .nullish()
     .describe('The id of a step that the run has come to, completed or not. Default: where it ended.'),
-  from_scope: text(MAX_SCOPE_LENGTH)
+  from_scope: boundedText(MAX_SCOPE_LENGTH)
     .nullish()
     .describe(
       'Which branch or item of `from_step`: its `scope` in `/steps`, or one around it. Default: the one that it ran in last.',
@@ -51,8 +45,7 @@ export const retryBody: BodySpec<RetryBody, RunRights> = {
   isOptional: true,
   findProblems: (given) => {
     if (!isJsonObject(given)) return [];
-    const isThere = (field: string) => given[field] !== undefined && given[field] !== null;
-    return isThere('from_scope') && !isThere('from_step')
+    return isGiven(given, 'from_scope') && !isGiven(given, 'from_step')
       ? [{ path: 'from_step', message: 'expected the id of a step, since from_scope is given' }]
       : [];
   },

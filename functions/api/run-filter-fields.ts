@@ -1,4 +1,6 @@
-import { moment, parameterText, searchedWords } from './schemas.ts';
+import type * as z from 'zod';
+import type { RunFilter } from '../../shared/persistence/run-filter.ts';
+import { moment, parameterText, searchedWords } from './request-fields.ts';
 
 /** What runs are sought by, in a query as in a body; each says for itself how it takes statuses and communities. */
 export const runFilterFields = {
@@ -11,3 +13,21 @@ export const runFilterFields = {
   started_before: moment.optional().describe('Before this moment.'),
   q: searchedWords.optional(),
 };
+
+type AskedRuns = z.infer<z.ZodObject<typeof runFilterFields>> & {
+  readonly community_id?: number | undefined;
+};
+
+export function runFilterOf(asked: AskedRuns): Omit<RunFilter, 'statuses'> {
+  return {
+    workflowId: asked.workflow_id,
+    workflowName: asked.workflow_name,
+    triggeredBy: asked.triggered_by,
+    communityId: asked.community_id,
+    createdAfter: asked.created_after,
+    createdBefore: asked.created_before,
+    startedAfter: asked.started_after,
+    startedBefore: asked.started_before,
+    mentions: asked.q,
+  };
+}

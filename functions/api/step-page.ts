@@ -1,14 +1,9 @@
-import type { Page, PageRequest, Position } from '../../shared/application/viewer.ts';
+import type { Page, PageRequest, Position } from '../../shared/application/page.ts';
 import type { Plan } from '../../shared/engine/plan.ts';
 import type { RunProgress, RunQueries } from '../../shared/persistence/run-queries.ts';
+import { MAX_ITEMS_BYTES } from './fitting-items.ts';
 import { presentStep } from './presenters/step.ts';
 import type { ApiServices } from './services.ts';
-
-/**
- * An answer of a Lambda is at most 6 MB, with the body as a text inside JSON: escaping can double it. A page that would be
- * larger ends early; its cursor says that it goes on.
- */
-const MAX_PAGE_BYTES = 2_500_000;
 
 type PresentedStep = ReturnType<typeof presentStep>;
 
@@ -16,7 +11,10 @@ interface StepServices extends Pick<ApiServices, 'findPlan'> {
   readonly runs: Pick<RunQueries, 'readSteps'>;
 }
 
-/** A page of at most `limit` steps, at least one where there are any, and as many as an answer can carry. */
+/**
+ * A page of at most `limit` steps, at least one where there are any, and as many as an answer can carry: where that ends it early,
+ * its cursor says that it goes on.
+ */
 export async function readStepPage(
   { runs, findPlan }: StepServices,
   { runId, versionId }: Pick<RunProgress, 'runId' | 'versionId'>,
@@ -34,7 +32,7 @@ export async function readStepPage(
     for (const { step, position } of piece.steps) {
       const item = presentStep(step, plan);
       bytes += Buffer.byteLength(JSON.stringify(item));
-      const isFull = items.length === limit || (bytes > MAX_PAGE_BYTES && items.length > 0);
+      const isFull = items.length === limit || (bytes > MAX_ITEMS_BYTES && items.length > 0);
       if (isFull) return { items, next: last };
       items.push(item);
       last = position;

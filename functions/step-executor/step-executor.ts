@@ -34,33 +34,32 @@ export interface StepExecutorLog {
  */
 export function createStepExecutor(deps: StepExecutorDeps): (event: MskEvent) => Promise<MskBatchResponse> {
   return async (event) => {
-    const items: BatchItem[] = [];
-    const records: MskRecord[] = [];
+    const work: { record: MskRecord; item: BatchItem }[] = [];
     const deadLetters: { record: MskRecord; reason: string }[] = [];
     for (const record of recordsOf(event)) {
       const translated = itemOfRecord(record, deps.verifyResultToken);
-      if (translated.ok) {
-        items.push(translated.item);
-        records.push(record);
-      } else {
-        deadLetters.push({ record, reason: translated.reason });
-      }
+      if (translated.ok) work.push({ record, item: translated.item });
+      else deadLetters.push({ record, reason: translated.reason });
     }
-    const outcomes = await deps.decideBatch(items);
-    outcomes.forEach((outcome, i) => {
-      const reason = deadLetterReason(outcome, items[i] as BatchItem);
-      if (reason !== null) deadLetters.push({ record: records[i] as MskRecord, reason });
-      const { runId, event } = items[i] as BatchItem;
-      const fields = { run_id: runId, event: event.type };
-      if (outcome.outcome === 'refused') deps.log.debug('Event refused', { ...fields, code: outcome.code });
-      if (outcome.outcome === 'decided')
-        deps.log.debug('Event decided', { ...fields, status: outcome.status });
+    const outcomes = await deps.decideBatch(work.map(({ item }) => item));
+    work.forEach(({ record, item }, i) => {
+      const outcome = outcomes[i] as Outcome;
+      logOutcome(deps.log, item, outcome);
+      const reason = deadLetterReason(outcome, item);
+      if (reason !== null) deadLetters.push({ record, reason });
     });
     if (deadLetters.length > 0) await publishDeadLetters(deps, deadLetters);
     return { batchItemFailures: [] };
   };
 }
 
+function logOutcome(log: StepExecutorLog, { runId, event }: BatchItem, outcome: Outcome): void {
+  const fields = { run_id: runId, event: event.type };
+  if (outcome.outcome === 'refused') log.debug('Event refused', { ...fields, code: outcome.code });
+  if (outcome.outcome === 'decided') log.debug('Event decided', { ...fields, status: outcome.status });
+}
+
+/** Null: the record has been dealt with. */
 function deadLetterReason(outcome: Outcome, { runId }: BatchItem): string | null {
   if (outcome.outcome === 'unknown_run') return `run_id: expected a run that exists, got "${runId}"`;
   return outcome.outcome === 'value_refused' || outcome.outcome === 'defect' ? outcome.reason : null;

@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
@@ -10,12 +10,12 @@ import {
   type RunAnswer,
   type StepAnswer,
 } from '../api-client.ts';
-import { removeWithLauncher } from '../guardian.ts';
 import { type LocalStack, startLocalStack } from '../local-stack.ts';
 import { projectFolder } from '../project-folder.ts';
 import { StartError } from '../start-error.ts';
 import { dataPipeline } from './data-pipeline.ts';
 import { endOnSignal } from './end-on-signal.ts';
+import { makeOwnFolder } from './own-folder.ts';
 import { runCommand } from './run-command.ts';
 import { formatTable } from './table.ts';
 
@@ -35,14 +35,9 @@ async function main(): Promise<void> {
   });
   if (values.help) return console.log(usage);
   const parent = resolve(values.folder ?? join(projectFolder, '.stepline'));
-  mkdirSync(parent, { recursive: true });
+  const folder = makeOwnFolder(parent, 'demo-');
   logFile = join(parent, 'demo.log');
   writeFileSync(logFile, '');
-  // One's own, so that two demos at a time do not meet; it goes with this process, however that ends.
-  const folder = mkdtempSync(join(parent, 'demo-'));
-  removeWithLauncher(folder);
-  // PostgreSQL may run as another user.
-  chmodSync(folder, 0o755);
 
   say('Starting PostgreSQL, Kafka, the functions and the agents …');
   const began = performance.now();

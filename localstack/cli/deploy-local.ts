@@ -1,4 +1,3 @@
-import { chmodSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { generateSecret } from '../../shared/agents/secrets.ts';
@@ -11,10 +10,10 @@ import { type Emulator, startEmulator } from '../emulator/emulator.ts';
 import { createLocalDeployment } from '../emulator/local-deployment.ts';
 import { findPython } from '../emulator/python.ts';
 import type { FunctionSettings } from '../function-process.ts';
-import { removeWithLauncher } from '../guardian.ts';
 import { projectFolder } from '../project-folder.ts';
 import { startServers } from '../servers.ts';
 import { endOnSignal } from './end-on-signal.ts';
+import { makeOwnFolder } from './own-folder.ts';
 import { runCommand } from './run-command.ts';
 
 const usage = `npm run deploy:local -- [--folder path]
@@ -28,12 +27,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { folder: { type: 'string' }, help: { type: 'boolean' } } });
   if (values.help) return console.log(usage);
   const parent = resolve(values.folder ?? join(projectFolder, '.stepline'));
-  mkdirSync(parent, { recursive: true });
-  // One's own, so that two at a time do not meet; it goes with this process, however that ends.
-  const folder = mkdtempSync(join(parent, 'deployed-'));
-  removeWithLauncher(folder);
-  // PostgreSQL may run as another user.
-  chmodSync(folder, 0o755);
+  const folder = makeOwnFolder(parent, 'deployed-');
 
   const running: { stop(): Promise<void> }[] = [];
   const stop = async () => {

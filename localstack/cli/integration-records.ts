@@ -20,7 +20,7 @@ export interface StepRecord {
 }
 
 export function maybeFindRunRecord(database: Statements, runId: string): Promise<RunRecord | null> {
-  return database.maybeOne<RunRecord & { run_id: string }>(
+  return database.maybeOne<RunRecord>(
     `select run_id, workflow_id, status, error_message, started_at is not null as has_started,
             ${timeText('created_at')} as created_at, ${timeText('completed_at')} as completed_at
        from workflow_runs where run_id = $1`,
@@ -29,7 +29,7 @@ export function maybeFindRunRecord(database: Statements, runId: string): Promise
 }
 
 export function findStepRecords(database: Statements, runId: string): Promise<StepRecord[]> {
-  return database.many<StepRecord & { step_id: string }>(
+  return database.many<StepRecord>(
     `select step_id, agent_name, status, input_data, output_data
        from step_executions where run_id = $1 order by started_at, id`,
     [runId],

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type GuardedProcess, spawnGuarded } from '../guardian.ts';
+import { endGuarded, type GuardedProcess, spawnGuarded } from '../guardian.ts';
 import { emulatedAccount, emulatedRegion } from '../invocation.ts';
 import { lastLines } from '../log-tail.ts';
 import { freePort } from '../ports.ts';
@@ -63,12 +63,7 @@ async function startMiniStack(folder: string, python: string): Promise<Emulator>
     region: emulatedRegion,
     account,
     credentials: { accessKeyId: account, secretAccessKey: 'test' },
-    async stop() {
-      server.kill('SIGTERM');
-      const ended = await Promise.race([server.exited, sleep(5_000, 'late' as const, { ref: false })]);
-      if (ended === 'late') server.kill('SIGKILL');
-      await server.exited;
-    },
+    stop: () => endGuarded(server, 'SIGTERM', 'SIGKILL', 5_000),
   };
 }
 

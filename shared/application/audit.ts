@@ -1,4 +1,5 @@
-import type { Page, PageRequest, Viewer } from './viewer.ts';
+import type { Page, PageRequest } from './page.ts';
+import type { Viewer } from './viewer.ts';
 
 /** One call that changes something. Who makes the change stores it in the same transaction: neither is without the other. */
 export interface AuditEntry {

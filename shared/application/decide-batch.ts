@@ -1,14 +1,11 @@
 import type { Topics } from '../config/topics.ts';
-import { decide } from '../engine/decide.ts';
-import type { Decision } from '../engine/decision.ts';
 import type { Draws } from '../engine/draft.ts';
 import type { EngineEvent } from '../engine/event.ts';
-import type { State } from '../engine/state.ts';
-import type { AuditRecord } from './audit.ts';
 import type { BatchItem, Outcome } from './batch.ts';
-import { changesOf, type DecidedRun } from './changes-of.ts';
-import { EMPTY_PLAN } from './empty-plan.ts';
-import { loadOtherVersions, loadPlans, type Planned } from './load-plans.ts';
+import { changesOf } from './changes-of.ts';
+import { decideItems } from './decide-items.ts';
+import { codeOf } from './error-code.ts';
+import { loadOtherVersions, loadPlans, plannedFor } from './load-plans.ts';
 import { loadAttemptsAbout, loadStates } from './load-states.ts';
 import { messagesOf } from './messages-of.ts';
 import type { PlanCache } from './plan-cache.ts';
@@ -85,10 +82,7 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
 
 const MAX_CONFLICTS = 5;
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : null;
-}
-
+/** In one transaction. `committed` is what is to be published after it; null where nothing was decided. */
 async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: readonly BatchItem[]) {
   const now = deps.clock.now();
   const runIds = [...new Set(items.map(({ runId }) => runId))];
@@ -97,69 +91,33 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
   const runs = new Map(locked.map((run) => [run.run.runId, run]));
   const planned = await loadPlans(deps.plans, tx, runs, items);
   const others = await loadOtherVersions(deps.plans, tx, runs, items);
-  const plannedFor = ({ runId, version }: BatchItem): Planned =>
-    (version ? others.planned(version) : planned.get(runId)) ?? {};
-
   const states = await loadStates(
     tx,
     items.flatMap((item) => {
       const run = runs.get(item.runId);
-      return run ? [{ ...item, locked: run, plan: plannedFor(item).plan }] : [];
+      return run ? [{ ...item, locked: run, plan: plannedFor(item, planned, others).plan }] : [];
     }),
     attempts,
   );
 
-  const decided = new Map<string, DecidedRun>();
-  const audited: AuditRecord[] = [];
-  const outcomes = items.map((item): Outcome => {
-    const { runId, event: asked, audit, version } = item;
-    const run = runs.get(runId);
-    if (run === undefined) return { outcome: 'unknown_run' };
-    const before = decided.get(runId);
-    const state = before?.state ?? (states.get(runId) as State);
-    const stepIds = others.incompatibleSteps(item, before?.plan ?? planned.get(runId)?.plan, state);
-    if (stepIds.length > 0) return { outcome: 'incompatible', stepIds };
-    const { plan, versionId, refusal }: Planned =
-      before && !version ? { plan: before.plan, versionId: before.versionId } : plannedFor(item);
-    const isRefused = refusal !== undefined && asked.type === 'execution_requested';
-    const event: EngineEvent = isRefused ? { type: 'plan_refused', message: refusal } : asked;
-    // A run ends without a plan, and does nothing else.
-    if (plan === undefined && !isRefused && event.type !== 'cancellation_requested') {
-      return { outcome: 'refused', code: 'NO_PLAN' };
-    }
-    let decision: Decision;
-    try {
-      decision = decide(plan ?? EMPTY_PLAN, state, event, now, deps.draws);
-    } catch (error) {
-      return { outcome: 'defect', reason: (error as Error).message };
-    }
-    if (!decision.ok) return { outcome: 'refused', code: decision.code };
-    decided.set(runId, {
-      locked: run,
-      plan: plan ?? EMPTY_PLAN,
-      versionId: versionId ?? null,
-      version: version ?? before?.version,
-      loaded: before?.loaded ?? state,
-      state: decision.state,
-      effects: before ? [...before.effects, ...decision.effects] : decision.effects,
-    });
-    if (audit) audited.push({ ...audit, result: 'SUCCESS', resource: runId });
-    return { outcome: 'decided', status: decision.state.run.status };
-  });
-
-  if (decided.size === 0) return { outcomes, committed: null };
-  const all = [...decided.values()];
+  const { outcomes, decided, audited } = decideItems(
+    items,
+    { runs, planned, others, states },
+    now,
+    deps.draws,
+  );
+  if (decided.length === 0) return { outcomes, committed: null };
   const { topics, tokens, draws } = deps;
   const entry: OutboxEntry = {
     id: draws.id(),
-    messages: all.flatMap(({ locked, effects }) => messagesOf(locked, effects, { topics, tokens, now })),
+    messages: decided.flatMap(({ locked, effects }) => messagesOf(locked, effects, { topics, tokens, now })),
   };
   // Not awaited: they travel with the commit, in one round trip where the driver pipelines, and it fails if they do.
   const routes = loadRoutes(tx, entry);
   const versions = loadPublishedVersions(tx, entry);
   routes.catch(() => {});
   versions.catch(() => {});
-  tx.save(changesOf(all, audited, now), entry).catch(() => {});
+  tx.save(changesOf(decided, audited, now), entry).catch(() => {});
   return { outcomes, committed: { entry, routes, versions } };
 }
 

@@ -1,7 +1,6 @@
 import { limits } from '../config/limits.ts';
 import { type DefinitionProblem, parseWorkflowPlan } from '../definition/parse-definition.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
-import type { JsonObject } from '../engine/json.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { State } from '../engine/state.ts';
 import type { BatchItem, VersionChange } from './batch.ts';
@@ -46,7 +45,7 @@ export async function loadPlans(
     else planned.set(runId, { refusal: refusalOf(parsed.problems) });
   }
   if (inline.size === 0) return planned;
-  const stored = await tx.storeInlinePlans([...inline.values()] as unknown as JsonObject[]);
+  const stored = await tx.storeInlinePlans([...inline.values()]);
   [...inline].forEach(([runId, definition], i) => {
     const versionId = stored[i] as string;
     planned.set(runId, { plan: plans.get(versionId) ?? plans.add(versionId, definition), versionId });
@@ -69,6 +68,15 @@ export interface OtherVersions {
    * @param state with the attempts where it would go on
    */
   incompatibleSteps(item: BatchItem, before: Plan | undefined, state: State): readonly string[];
+}
+
+/** The plan that an item is decided by, where its run has not been decided in this batch. */
+export function plannedFor(
+  { runId, version }: BatchItem,
+  planned: ReadonlyMap<string, Planned>,
+  others: OtherVersions,
+): Planned {
+  return (version ? others.planned(version) : planned.get(runId)) ?? {};
 }
 
 /** Other versions that retries go on with, and what their runs have completed. */

@@ -1,6 +1,8 @@
 import type { Json } from '../engine/json.ts';
 import type { AuditEntry } from './audit.ts';
-import type { Page, PageRequest, Viewer } from './viewer.ts';
+import { codeOf } from './error-code.ts';
+import type { Page, PageRequest } from './page.ts';
+import type { Viewer } from './viewer.ts';
 
 export type AgentKind = 'http' | 'lambda' | 'kafka';
 
@@ -98,7 +100,7 @@ export function createManageAgents(agents: Agents, secrets: AgentSecrets): Manag
         const agent = await agents.insertAgent({ ...settings, owner, name, secretEncrypted }, audit);
         return { ok: true, agent, secret: given === undefined ? secret : null };
       } catch (error) {
-        if (isUniqueViolation(error)) return { ok: false, code: 'NAME_TAKEN' };
+        if (codeOf(error) === 'UNIQUE_VIOLATION') return { ok: false, code: 'NAME_TAKEN' };
         throw error;
       }
     },
@@ -123,8 +125,4 @@ function isKindPermitted(caller: Viewer, { kind }: AgentSettings): boolean {
 /** Lambda lets in whom IAM allows, and a kafka agent's topic whom the cluster does: their calls need no signature. */
 function isSigned({ kind }: AgentSettings): boolean {
   return kind === 'http';
-}
-
-function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'UNIQUE_VIOLATION';
 }

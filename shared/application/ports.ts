@@ -206,8 +206,11 @@ export interface RunTransaction {
   /** The routes of agents in the table, owner's own before everybody's, by `agentKey`. */
   loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>>;
   /** Stores plans that came inline, each once, and returns their versions' ids in the same order. Two statements. */
-  storeInlinePlans(definitions: readonly JsonObject[]): Promise<string[]>;
-  /** One statement. Need not be awaited: the commit fails where it does. @throws StaleDecisionError when a row is not as it was loaded. */
+  storeInlinePlans(definitions: readonly WorkflowDefinition[]): Promise<string[]>;
+  /**
+   * One statement, and another where there are audit records. Need not be awaited: the commit fails where it does.
+   * @throws StaleDecisionError when a row is not as it was loaded.
+   */
   save(changes: Changes, outbox: OutboxEntry): Promise<void>;
 }
 

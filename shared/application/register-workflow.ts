@@ -1,5 +1,6 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { AuditEntry } from './audit.ts';
+import { codeOf } from './error-code.ts';
 import type { Viewer } from './viewer.ts';
 
 export interface Workflow {
@@ -61,13 +62,9 @@ export function createRegisterWorkflow(workflows: WorkflowWriter): RegisterWorkf
         const workflow = await workflows.addVersionById(caller, id, definition, audit);
         return workflow ? { ok: true, workflow } : { ok: false, code: 'UNKNOWN_WORKFLOW' };
       } catch (error) {
-        if (isUniqueViolation(error)) return { ok: false, code: 'NAME_TAKEN' };
+        if (codeOf(error) === 'UNIQUE_VIOLATION') return { ok: false, code: 'NAME_TAKEN' };
         throw error;
       }
     },
   };
-}
-
-function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'UNIQUE_VIOLATION';
 }

@@ -1,5 +1,5 @@
 import type { AuditEntry } from './audit.ts';
-import type { Page, PageRequest } from './viewer.ts';
+import type { Page, PageRequest } from './page.ts';
 
 /** What a user, or every member of a community, may do with somebody else's workflow. */
 export interface WorkflowGrant {

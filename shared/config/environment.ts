@@ -2,49 +2,12 @@ import * as z from 'zod';
 import type { JwtSettings } from '../auth/jwt.ts';
 import { readSecret } from '../aws/secrets-manager.ts';
 import type { PlanDefaults } from '../definition/compile-plan.ts';
+import { count, flag, list, optionalText, optionalUrl, topicText } from './environment-values.ts';
 import { limits } from './limits.ts';
 import { type Tier, tiers } from './rate-limits.ts';
 import { retention } from './retention.ts';
 import { withSecrets } from './secret-variables.ts';
 import { type Topics, topicsFor } from './topics.ts';
-
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
-const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
-const optionalText = z
-  .string()
-  .optional()
-  .transform((text) => (text === undefined || text === '' ? null : text));
-
-/** What Kafka takes as a topic's name, or the beginning of one. */
-const topicText = z
-  .string()
-  .regex(/^[\w.-]{0,200}$/, 'expected letters, digits, ".", "_" and "-", at most 200');
-
-const optionalUrl = optionalText.refine(
-  (text) => text === null || isHttpUrl(text),
-  'expected an http or https URL',
-);
-
-/** A whole number of a range. */
-function count(least: number, most: number) {
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, `expected a whole number from ${least} to ${most}`)
-    .transform(Number)
-    .refine(
-      (number) => number >= least && number <= most,
-      `expected a whole number from ${least} to ${most}`,
-    );
-}
-
-function isHttpUrl(text: string): boolean {
-  return /^https?:/i.test(text) && URL.canParse(text);
-}
 
 const kafkaVariables = z.object({
   KAFKA_BROKERS: list.refine((brokers) => brokers.length > 0, 'expected host:port, or several with commas'),

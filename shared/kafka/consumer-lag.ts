@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { createKafka, type KafkaOptions } from './client.ts';
+import { untilCoordinated } from './until-coordinated.ts';
 
 export interface ConsumerOfTopic {
   readonly groupId: string;
@@ -45,21 +45,6 @@ export async function readConsumerLag(
     clearTimeout(timer);
     // Not waited for either: a broker that is away does not say goodbye.
     admin.disconnect().catch(() => {});
-  }
-}
-
-const ASK_EVERY_MS = 100;
-
-/** A group's coordinator may be starting, or moving; kafkajs asks it once only. */
-async function untilCoordinated<T>(giveUpAt: number, ask: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      const isPassing = error instanceof Error && 'retriable' in error && error.retriable === true;
-      if (!isPassing || performance.now() + ASK_EVERY_MS > giveUpAt) throw error;
-      await sleep(ASK_EVERY_MS);
-    }
   }
 }
 

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createKafka, type KafkaOptions } from './client.ts';
+import { untilCoordinated } from './until-coordinated.ts';
 
 export interface HeldRecord {
   readonly topic: string;
@@ -19,8 +19,7 @@ export interface DrainOptions {
   readonly recover: (text: string) => HeldRecord | null;
 }
 
-const MAX_TRIES = 40;
-const TRY_EVERY_MS = 250;
+const COORDINATOR_TIMEOUT_MS = 30_000;
 
 /**
  * Writes what a topic holds to other topics, up to where it ended when this began. A record counts as drained once what it
@@ -31,7 +30,7 @@ export async function drainTopic(options: DrainOptions): Promise<{ seen: number;
   const kafka = createKafka(options.kafka);
   const admin = kafka.admin();
   await admin.connect();
-  const [ends, [group]] = await onceReady(() =>
+  const [ends, [group]] = await untilCoordinated(performance.now() + COORDINATOR_TIMEOUT_MS, () =>
     Promise.all([
       admin.fetchTopicOffsets(options.from),
       admin.fetchOffsets({ groupId: options.groupId, topics: [options.from] }),
@@ -91,17 +90,5 @@ export async function drainTopic(options: DrainOptions): Promise<{ seen: number;
     return counts;
   } finally {
     await Promise.allSettled([consumer.disconnect(), producer.disconnect()]);
-  }
-}
-
-/** A group that nobody has used for a while has to be loaded first, which kafkajs takes for a failure. */
-async function onceReady<T>(ask: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (tries === MAX_TRIES || !(error as { retriable?: boolean }).retriable) throw error;
-      await sleep(TRY_EVERY_MS);
-    }
   }
 }

@@ -4,7 +4,8 @@ import type { Json } from '../engine/json.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { isBeyond, pageOf } from './page.ts';
-import { canManageAgent, canViewAgent, Parameters } from './visibility.ts';
+import { jsonParameter, Parameters } from './parameters.ts';
+import { canManageAgent, canViewAgent } from './visibility.ts';
 
 interface AgentRow {
   id: string;
@@ -36,7 +37,7 @@ export function createAgents(database: Statements): Agents {
         kind,
         address,
         timeoutSeconds,
-        jsonbOf(exampleOutput),
+        jsonParameter(exampleOutput),
         secretEncrypted,
       ];
       const row = await database.one<AgentDetailsRow>(
@@ -87,7 +88,7 @@ export function createAgents(database: Statements): Agents {
            update agents as a
            set kind = ${parameters.add(kind)}, address = ${parameters.add(address)},
                timeout_seconds = ${parameters.add(timeoutSeconds)},
-                example_output = ${parameters.add(jsonbOf(exampleOutput))}, updated_at = now()
+                example_output = ${parameters.add(jsonParameter(exampleOutput))}, updated_at = now()
                ${secretEncrypted === undefined ? '' : `, secret_encrypted = ${parameters.add(secretEncrypted)}`}
            where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}
            returning ${ALL_COLUMNS}
@@ -126,8 +127,4 @@ function agentOf(row: AgentRow): RegisteredAgent {
 
 function detailsOf(row: AgentDetailsRow): AgentDetails {
   return { ...agentOf(row), exampleOutput: row.example_output };
-}
-
-function jsonbOf(value: Json): string | null {
-  return value === null ? null : JSON.stringify(value);
 }

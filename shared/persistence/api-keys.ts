@@ -7,7 +7,8 @@ import type { Scope } from '../config/scopes.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
-import { canManageApiKey, Parameters } from './visibility.ts';
+import { Parameters } from './parameters.ts';
+import { canManageApiKey } from './visibility.ts';
 
 interface KeyRow {
   id: string;

@@ -8,8 +8,9 @@ import type {
 } from '../application/audit.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
-import { type Parameter, rowSource } from './row-source.ts';
-import { canViewAudit, Parameters } from './visibility.ts';
+import { Parameters } from './parameters.ts';
+import { rowSource } from './row-source.ts';
+import { canViewAudit } from './visibility.ts';
 
 interface AuditRow {
   id: string;
@@ -32,10 +33,15 @@ export function createAuditLog(database: Statements): AuditLog {
     async list(viewer, filter, page) {
       const parameters = new Parameters();
       const key = { key: 'l.at', keyType: 'timestamptz', id: 'l.id' };
+      const conditions = [
+        canViewAudit(viewer, parameters),
+        isBeyond(page.after, key, '<', parameters),
+        ...conditionsOf(filter, parameters),
+      ];
       const rows = await database.many<AuditRow & { position_key: string }>(
         `select ${COLUMNS}, ${exactTime('l.at')} as position_key
          from audit_log l
-         where ${[canViewAudit(viewer, parameters), isBeyond(page.after, key, '<', parameters), ...conditionsOf(filter, parameters)].join(' and ')}
+         where ${conditions.join(' and ')}
          order by l.at desc, l.id desc
          limit ${parameters.add(page.limit + 1)}`,
         parameters.values,
@@ -45,11 +51,10 @@ export function createAuditLog(database: Statements): AuditLog {
   };
 }
 
-/*
- * Records are parts of the statements that make the changes they tell of: one transaction, and no round trip more.
+/**
+ * A part of a `with`: a record for each row that its part `changed` gives, about that row's `resource`. The change and its record
+ * are one statement: one transaction, and no round trip more.
  */
-
-/** A part of a `with`: a record for each row that its part `changed` gives, about that row's `resource`. */
 export function auditPart(
   audit: AuditEntry,
   changed: string,
@@ -75,9 +80,18 @@ const RECORD = {
   source_address: 'text',
 };
 
-export function insertRecords(records: readonly AuditRecord[], parameter: Parameter): string {
+/** In the transaction of the changes that the records tell of. */
+export async function insertAuditRecords(
+  statements: Statements,
+  records: readonly AuditRecord[],
+): Promise<void> {
+  const parameters = new Parameters();
   const columns = Object.keys(RECORD).join(', ');
-  return `insert into audit_log (${columns}) select ${columns} from ${rowSource(RECORD, records.map(rowOf), parameter)}`;
+  const source = rowSource(RECORD, records.map(rowOf), parameters);
+  await statements.execute(
+    `insert into audit_log (${columns}) select ${columns} from ${source}`,
+    parameters.values,
+  );
 }
 
 function rowOf(record: AuditRecord): Record<keyof typeof RECORD, unknown> {

@@ -31,7 +31,7 @@ const lagOf = (table: string) => `(
 
 /** The first row of an index each. */
 export function readBacklog(database: Statements): Promise<Backlog> {
-  return database.one<Backlog & Record<string, unknown>>(
+  return database.one<Backlog>(
     `select tick.ticked_at as last_tick_at, ${ageOf('tick.ticked_at')} as last_tick_age_seconds,
             (select ${ageOf('created_at')} from outbox order by id limit 1) as oldest_outbox_row_age_seconds,
             ${lagOf('workflow_runs')} as run_due_lag_seconds,
@@ -43,7 +43,7 @@ export function readBacklog(database: Statements): Promise<Backlog> {
 }
 
 export function readBacklogSizes(database: Statements): Promise<BacklogSizes> {
-  return database.one<BacklogSizes & Record<string, unknown>>(
+  return database.one<BacklogSizes>(
     `select (select count(*) from (select from outbox order by id limit $1) o)::int as outbox_rows, open.*
        from (select count(*) filter (where execution_status = 'PENDING')::int as pending_runs,
                     count(*) filter (where execution_status = 'RUNNING')::int as running_runs,

@@ -31,7 +31,7 @@ export async function readRunDurations(database: Statements): Promise<RunDuratio
   const { bounds } = await database.one<{ bounds: number[] }>(
     'select run_duration_bounds()::float8[] as bounds',
   );
-  const rows = await database.many<CountRow & Record<string, unknown>>(
+  const rows = await database.many<CountRow>(
     `select c.workflow_definition_id, w.workflow_name, c.status, c.bucket, sum(c.runs)::bigint as runs, sum(c.seconds) as seconds
        from closed_run_counts c left join labelled_workflows w using (workflow_definition_id)
       where c.workflow_definition_id = '' or w.workflow_definition_id is not null

@@ -1,4 +1,5 @@
 import type { Statements } from './database.ts';
+import { Parameters } from './parameters.ts';
 import { rowSource } from './row-source.ts';
 
 /** Where a dead letter came from. */
@@ -20,9 +21,9 @@ const LETTER = { topic: 'text', partition: 'int', place: 'bigint' };
 export function createCountDeadLetters(database: Statements): CountDeadLetters {
   return async (letters) => {
     if (letters.length === 0) return;
-    const values: unknown[] = [];
+    const parameters = new Parameters();
     const rows = letters.map(({ topic, partition, offset: place }) => ({ topic, partition, place }));
-    const source = rowSource(LETTER, rows, (value) => `$${values.push(value)}`);
+    const source = rowSource(LETTER, rows, parameters);
     await database.execute(
       `with letter as (select distinct * from ${source})
        insert into dead_letter_counts as c (topic, partition, letters, last_offset)
@@ -31,7 +32,7 @@ export function createCountDeadLetters(database: Statements): CountDeadLetters {
        set letters = c.letters + (select count(*) from letter l
                                    where l.topic = c.topic and l.partition = c.partition and l.place > c.last_offset),
            last_offset = greatest(c.last_offset, excluded.last_offset)`,
-      values,
+      parameters.values,
     );
   };
 }

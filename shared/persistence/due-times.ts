@@ -49,7 +49,7 @@ export async function claimDueTimes(
   { limit, leaseMs }: DueOptions,
 ): Promise<Claimed> {
   const claim = async (table: Lease['table'], stepExecutionId: string) => {
-    const rows = await statements.many<DueResult & Record<string, unknown>>(
+    const rows = await statements.many<DueResult>(
       `with due as materialized (
          select id, run_id, wake_at from ${table}
           where wake_at is not null and status in ('PENDING', 'RUNNING') and wake_at <= now()

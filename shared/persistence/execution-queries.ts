@@ -1,9 +1,11 @@
 import type { Viewer } from '../application/viewer.ts';
 import type { Statements } from './database.ts';
 import type { ExecutionStatus } from './execution-status.ts';
+import { Parameters } from './parameters.ts';
 import { type ChangeableRun, RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
-import { mentions } from './searched-text.ts';
-import { canViewRun, ownsRun, Parameters } from './visibility.ts';
+import { databaseOf, mentions } from './searched-text.ts';
+import { MAX_STORED_BYTES, storedBytes } from './stored-bytes.ts';
+import { canViewRun, ownsRun } from './visibility.ts';
 
 export interface ExecutionSummary extends RunSummary {
   /** When it started, or was created where it has not; null only where another producer says neither. */
@@ -68,9 +70,6 @@ export interface ExecutionQueries {
 const EXECUTION = `${RUN_SUMMARY}, r.begun_at`;
 const DATA = 'r.input_data, r.output_data, r.variables, r.metadata, r.workflow_version_id';
 
-/** Of the columns as stored. Compression saves a factor of 100 at the most, so that a piece stays below 50 MB of JSON. */
-const MAX_STORED_BYTES = 512 * 1024;
-
 /** An open run has no execution time; as the largest of all it stands at the long end. */
 const orderings = {
   start_time: ['begun_at', 'id'],
@@ -78,10 +77,8 @@ const orderings = {
   execution_time: ['execution_time', 'id'],
 } as const;
 
-/** @param searches what `mentions` asks: its time has a limit, since the words decide how long it takes. */
+/** @param searches where lists are searched for words (`databaseOf`) */
 export function createExecutionQueries(database: Statements, searches = database): ExecutionQueries {
-  const askedOf = ({ mentions }: { readonly mentions?: string | undefined }) =>
-    mentions === undefined ? database : searches;
   return {
     maybeFindExecution(viewer, executionId, reach) {
       const parameters = new Parameters();
@@ -115,7 +112,9 @@ export function createExecutionQueries(database: Statements, searches = database
       const order = (alias: string) =>
         orderings[page.sortBy].map((column) => `${alias}.${column} ${page.sortOrder}`).join(', ');
       // One statement, so one snapshot: the total is that of the pages.
-      const rows = await askedOf(filter).many<ListedExecution & { total: number; id: string | null }>(
+      const rows = await databaseOf(filter, database, searches).many<
+        ListedExecution & { total: number; id: string | null }
+      >(
         `select t.total, p.*,
                 (select count(distinct (s.scope, s.step_id, s.visit))::int from step_executions s
                   where s.run_id = p.run_id and s.started_at is not null) as nodes_executed
@@ -136,12 +135,12 @@ export function createExecutionQueries(database: Statements, searches = database
       const parameters = new Parameters();
       const where = [ownsRun(viewer, parameters), ...conditionsOf(filter, parameters)];
       if (workflowId !== undefined) where.push(`r.workflow_definition_id = ${parameters.add(workflowId)}`);
-      const rows = await askedOf(filter).many<ExecutionDetails & { candidates: number }>(
-        // pg_column_size reads a large value's pointer, not the value.
+      const rows = await databaseOf(filter, database, searches).many<
+        ExecutionDetails & { candidates: number }
+      >(
         `select * from (
            select r.*, count(*) over () as candidates, row_number() over latest_first as place,
-                  sum(coalesce(pg_column_size(r.input_data), 0) + coalesce(pg_column_size(r.output_data), 0)
-                      + coalesce(pg_column_size(r.variables), 0)) over latest_first as stored_bytes
+                  sum(${storedBytes('r.input_data', 'r.output_data', 'r.variables')}) over latest_first as stored_bytes
            from (
              select ${EXECUTION}, ${DATA} from workflow_runs r
              where ${where.join(' and ')}

@@ -41,13 +41,8 @@ export async function loadAttempts(
     withInput,
     others.length === 0 ? null : JSON.stringify(others),
   ]);
-  const byRun = new Map<string, Attempt[]>();
-  for (const row of rows) {
-    const attempts = byRun.get(row.run_id);
-    if (attempts === undefined) byRun.set(row.run_id, [attemptOf(row)]);
-    else attempts.push(attemptOf(row));
-  }
-  return byRun;
+  const byRun = Map.groupBy(rows, ({ run_id }) => run_id);
+  return new Map([...byRun].map(([runId, ofRun]) => [runId, ofRun.map(attemptOf)]));
 }
 
 interface Other {

@@ -19,6 +19,7 @@ interface JoinRow {
   failure_message: string | null;
 }
 
+/** By run (functions/load_joins.sql). One statement, or none where nothing is asked. */
 export async function loadJoins(
   statements: Statements,
   { paths, allOf }: JoinQuery,
@@ -29,13 +30,8 @@ export async function loadJoins(
     paths.map(({ path }) => path),
     allOf,
   ]);
-  const byRun = new Map<string, Join[]>();
-  for (const row of rows) {
-    const joins = byRun.get(row.run_id);
-    if (joins === undefined) byRun.set(row.run_id, [joinOf(row)]);
-    else joins.push(joinOf(row));
-  }
-  return byRun;
+  const byRun = Map.groupBy(rows, ({ run_id }) => run_id);
+  return new Map([...byRun].map(([runId, ofRun]) => [runId, ofRun.map(joinOf)]));
 }
 
 function joinOf(row: JoinRow): Join {

@@ -1,7 +1,7 @@
 import type { EarlierRun, IdempotencyClaim, NewRun, NewRuns } from '../application/start-run.ts';
 import { auditPart } from './audit-log.ts';
 import type { Database } from './database.ts';
-import { Parameters } from './visibility.ts';
+import { jsonParameter, Parameters } from './parameters.ts';
 
 export function createNewRuns(database: Database): NewRuns {
   return {
@@ -108,10 +108,10 @@ function runValues(run: NewRun, parameters: Parameters): string {
     'PENDING',
     run.owner,
     run.triggeredBy,
-    json(run.inputData),
-    json(run.variables),
+    jsonParameter(run.inputData),
+    jsonParameter(run.variables),
     run.communityId,
-    json(run.metadata),
+    jsonParameter(run.metadata),
     run.createdAt,
     run.createdAt,
     run.wakeAt,
@@ -132,9 +132,4 @@ function auditOf({ audit }: NewRun, parameters: Parameters): string {
 
 function outboxValues({ request: { id, messages } }: NewRun, parameters: Parameters): string {
   return [id, JSON.stringify(messages)].map((value) => parameters.add(value)).join(', ');
-}
-
-// A column without a value is null; the JSON value null is null too.
-function json(value: unknown): string | null {
-  return value === undefined || value === null ? null : JSON.stringify(value);
 }

@@ -2,7 +2,8 @@ import type { Json } from '../engine/json.ts';
 import type { AttemptStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import type { OffsetPiece } from './execution-queries.ts';
-import { Parameters } from './visibility.ts';
+import { Parameters } from './parameters.ts';
+import { MAX_STORED_BYTES, storedBytes } from './stored-bytes.ts';
 
 /** One visit of one step, with all its attempts; what it came to is its last attempt's. */
 export interface Node {
@@ -83,12 +84,7 @@ export interface NodeQueries {
   ): Promise<OffsetPiece<LogEntry>>;
 }
 
-/** Of the columns as stored. Compression saves a factor of 100 at the most, so that an answer stays below 50 MB of JSON. */
-const MAX_STORED_BYTES = 512 * 1024;
-// Reads a large value's pointer, not the value.
-const STORED_BYTES = `coalesce(pg_column_size(s.input_data), 0) + coalesce(pg_column_size(s.output_data), 0)
-  + coalesce(pg_column_size(s.logs), 0)`;
-
+const STORED_BYTES = storedBytes('s.input_data', 's.output_data', 's.logs');
 const NODE = 's.scope, s.step_id, s.visit';
 
 export function createNodeQueries(database: Statements): NodeQueries {

@@ -1,5 +1,5 @@
-import type { Page, PageRequest, Position } from '../application/viewer.ts';
-import type { Parameters } from './visibility.ts';
+import type { Page, PageRequest, Position } from '../application/page.ts';
+import type { Parameters } from './parameters.ts';
 
 /** A timestamp to the microsecond: a Date has milliseconds, which would repeat or skip rows at a page's end. */
 export function exactTime(column: string): string {

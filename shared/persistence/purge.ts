@@ -1,12 +1,11 @@
 import type { Statements } from './database.ts';
+import { LAZILY } from './lazy-commit.ts';
 
 /*
  * Removing what is past its time: the oldest, at most `atMost` rows, without those that somebody has, so that two timekeepers do
- * not wait for each other. Where there is nothing to do, each looks at the first entry of an index.
+ * not wait for each other. Where there is nothing to do, each looks at the first entry of an index. A removal that a crash undoes
+ * is done again.
  */
-
-// A removal that a crash undoes is done again.
-const LAZILY = `lazily as materialized (select set_config('synchronous_commit', 'off', true))`;
 
 /** @returns how many there were */
 export function removeOldIdempotencyKeys(

@@ -1,5 +1,6 @@
 import type { RateLimits } from '../auth/rate-limiter.ts';
 import type { Statements } from './database.ts';
+import { LAZILY } from './lazy-commit.ts';
 
 export function createRateLimits(database: Statements): RateLimits {
   return {
@@ -9,7 +10,7 @@ export function createRateLimits(database: Statements): RateLimits {
      */
     async take(bucket, capacity) {
       return database.one<{ tokens: number; admitted: boolean }>(
-        `with lazily as materialized (select set_config('synchronous_commit', 'off', true))
+        `with ${LAZILY}
          insert into rate_limits as b (bucket, tokens, refilled_at, admitted)
          select $1, $2::double precision - 1, clock_timestamp(), true from lazily
          on conflict (bucket) do update set (tokens, refilled_at, admitted) = (
@@ -35,7 +36,7 @@ export function removeFullBuckets(
   { atMost }: { readonly atMost: number },
 ): Promise<number> {
   return database.execute(
-    `with lazily as materialized (select set_config('synchronous_commit', 'off', true)), full_ones as materialized (
+    `with ${LAZILY}, full_ones as materialized (
        select b.bucket from rate_limits b, lazily where b.refilled_at < now() - interval '2 minutes'
         limit $1 for update of b skip locked
      )

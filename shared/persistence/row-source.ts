@@ -1,7 +1,6 @@
-/** Adds a value to a statement's parameters and returns its placeholder. */
-export type Parameter = (value: unknown) => string;
+import type { Parameters } from './parameters.ts';
 
-/** Columns with their SQL types. */
+/** Columns with their SQL types, none of JSON. */
 export type Columns = Readonly<Record<string, string>>;
 
 /**
@@ -11,17 +10,15 @@ export type Columns = Readonly<Record<string, string>>;
 export function rowSource<C extends Columns>(
   columns: C,
   rows: readonly { readonly [K in keyof C]: unknown }[],
-  parameter: Parameter,
+  parameters: Parameters,
 ): string {
   const [row] = rows;
   if (rows.length === 1 && row !== undefined) {
-    const values = Object.entries(columns).map(([name, type]) => {
-      const value = row[name];
-      const json = type === 'jsonb' && value !== null && value !== undefined;
-      return `${parameter(json ? JSON.stringify(value) : (value ?? null))}::${type} as ${name}`;
-    });
+    const values = Object.entries(columns).map(
+      ([name, type]) => `${parameters.add(row[name] ?? null)}::${type} as ${name}`,
+    );
     return `(select ${values.join(', ')}) as v`;
   }
   const types = Object.entries(columns).map(([name, type]) => `${name} ${type}`);
-  return `json_to_recordset(${parameter(JSON.stringify(rows))}::json) as v (${types.join(', ')})`;
+  return `json_to_recordset(${parameters.add(JSON.stringify(rows))}::json) as v (${types.join(', ')})`;
 }

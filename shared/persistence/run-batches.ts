@@ -2,8 +2,11 @@ import { validate as isUuid } from 'uuid';
 import type { OpenRunsOfWorkflows } from '../application/pause-workflow.ts';
 import type { Viewer } from '../application/viewer.ts';
 import type { Statements } from './database.ts';
-import { RUN_SUMMARY, type RunFilter, type RunSummary, runConditions } from './run-queries.ts';
-import { canExecuteRun, canViewRun, Parameters } from './visibility.ts';
+import { Parameters } from './parameters.ts';
+import { type RunFilter, runConditions } from './run-filter.ts';
+import { RUN_SUMMARY, type RunSummary } from './run-queries.ts';
+import { databaseOf } from './searched-text.ts';
+import { canExecuteRun, canViewRun } from './visibility.ts';
 
 export type BulkFilter = Omit<RunFilter, 'statuses'> & {
   readonly statuses?: readonly ('PENDING' | 'RUNNING' | 'PAUSED')[] | undefined;
@@ -20,10 +23,8 @@ export interface RunBatches extends OpenRunsOfWorkflows {
   ): Promise<{ readonly total: number; readonly runIds: readonly string[] }>;
 }
 
-/** @param searches what `mentions` asks: its time has a limit, since the words decide how long it takes. */
+/** @param searches where lists are searched for words (`databaseOf`) */
 export function createRunBatches(database: Statements, searches = database): RunBatches {
-  const askedOf = ({ mentions }: { readonly mentions?: string | undefined }) =>
-    mentions === undefined ? database : searches;
   return {
     findRuns(viewer, ids) {
       const parameters = new Parameters();
@@ -44,7 +45,7 @@ export function createRunBatches(database: Statements, searches = database): Run
         canExecuteRun(viewer, parameters),
         ...runConditions(filter, parameters),
       ];
-      const rows = await askedOf(filter).many<{ run_id: string; total: number }>(
+      const rows = await databaseOf(filter, database, searches).many<{ run_id: string; total: number }>(
         `select r.run_id, count(*) over () as total from workflow_runs r
          where ${conditions.join(' and ')}
          order by r.created_at, r.id limit ${parameters.add(limit)}`,

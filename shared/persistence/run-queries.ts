@@ -1,12 +1,16 @@
 import { validate as isUuid } from 'uuid';
-import type { Page, PageRequest, Position, Viewer } from '../application/viewer.ts';
+import type { Page, PageRequest, Position } from '../application/page.ts';
+import type { Viewer } from '../application/viewer.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 import type { AttemptStatus, Pauser, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import type { ExecutionStatus } from './execution-status.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
-import { mentions } from './searched-text.ts';
-import { canExecuteRun, canViewRun, grantedWorkflows, ownsRun, Parameters } from './visibility.ts';
+import { Parameters } from './parameters.ts';
+import { type RunFilter, runConditions } from './run-filter.ts';
+import { databaseOf } from './searched-text.ts';
+import { MAX_STORED_BYTES, storedBytes } from './stored-bytes.ts';
+import { canExecuteRun, canViewRun, grantedWorkflows, ownsRun } from './visibility.ts';
 
 /** A run without what may be large. Null columns may be another producer's. */
 export interface RunSummary {
@@ -72,24 +76,6 @@ export interface StepDetails {
   readonly child_run_id: string | null;
 }
 
-export interface RunFilter {
-  readonly statuses?: readonly ExecutionStatus[] | undefined;
-  /** The workflow's uuid, or `wf-<name>-<version>`. */
-  readonly workflowId?: string | undefined;
-  readonly workflowName?: string | undefined;
-  readonly triggeredBy?: string | undefined;
-  readonly communityId?: number | undefined;
-  /** ISO 8601; from this moment on. */
-  readonly createdAfter?: string | undefined;
-  /** ISO 8601; up to, and without, this moment. */
-  readonly createdBefore?: string | undefined;
-  /** Of the start, or of the creation where it has not started. */
-  readonly startedAfter?: string | undefined;
-  readonly startedBefore?: string | undefined;
-  /** Words of one error, or of one attempt's log lines. */
-  readonly mentions?: string | undefined;
-}
-
 export interface StepPiece {
   readonly steps: readonly { readonly step: StepDetails; readonly position: Position }[];
   /** False: there are more, up to the asked limit, that would have been too much at once. */
@@ -138,13 +124,8 @@ const STEP = `s.id, s.step_execution_id, s.run_id, s.step_id, s.step_name, s.age
   s.error_message, s.started_at, s.completed_at, s.step_type, s.scope, s.visit, s.attempt, s.error_code, s.logs, s.created_at,
   s.due_at, s.deadline_at, s.heartbeat_due_at, s.signal_name, s.child_run_id`;
 
-/** Of the columns as stored. Compression saves a factor of 100 at the most, so that a piece stays below 50 MB of JSON. */
-const MAX_STORED_BYTES = 512 * 1024;
-
-/** @param searches what `mentions` asks: its time has a limit, since the words decide how long it takes. */
+/** @param searches where lists are searched for words (`databaseOf`) */
 export function createRunQueries(database: Statements, searches = database): RunQueries {
-  const askedOf = ({ mentions }: { readonly mentions?: string | undefined }) =>
-    mentions === undefined ? database : searches;
   return {
     maybeFindRun(viewer, runId) {
       const parameters = new Parameters();
@@ -206,7 +187,7 @@ export function createRunQueries(database: Statements, searches = database): Run
          limit ${limit}`;
       const conditions = [isBeyond(page.after, key, '<', parameters), ...runConditions(filter, parameters)];
       const limit = parameters.add(page.limit + 1);
-      const rows = await askedOf(filter).many<RunSummary & { position_key: string }>(
+      const rows = await databaseOf(filter, database, searches).many<RunSummary & { position_key: string }>(
         viewer.isAdmin
           ? listed('true')
           : // Each workflow by its own index: one condition for all would read every tenant's rows in the order of time.
@@ -231,11 +212,9 @@ export function createRunQueries(database: Statements, searches = database): Run
       const parameters = new Parameters();
       const key = { key: 's.created_at', keyType: 'timestamptz', id: 's.id' };
       const rows = await database.many<StepDetails & { position_key: string; candidates: number }>(
-        // pg_column_size reads a large value's pointer, not the value.
         `select * from (
            select s.*, count(*) over () as candidates, row_number() over oldest_first as place,
-                  sum(coalesce(pg_column_size(s.input_data), 0) + coalesce(pg_column_size(s.output_data), 0)
-                      + coalesce(pg_column_size(s.logs), 0)) over oldest_first as stored_bytes
+                  sum(${storedBytes('s.input_data', 's.output_data', 's.logs')}) over oldest_first as stored_bytes
            from (
              select ${STEP}, ${exactTime('s.created_at')} as position_key
              from step_executions s
@@ -266,37 +245,4 @@ export function createRunQueries(database: Statements, searches = database): Run
       return row !== null;
     },
   };
-}
-
-export function runConditions(filter: RunFilter, parameters: Parameters): string[] {
-  const conditions: string[] = [];
-  const where = (condition: (parameter: string) => string, value: unknown) => {
-    if (value !== undefined) conditions.push(condition(parameters.add(value)));
-  };
-  const isDefinitionId = filter.workflowId !== undefined && isUuid(filter.workflowId);
-  if (filter.statuses !== undefined) conditions.push(...statusConditions(filter.statuses, parameters));
-  if (isDefinitionId)
-    where((value) => `r.workflow_definition_id = ${value}`, filter.workflowId?.toLowerCase());
-  else where((value) => `r.workflow_id = ${value}`, filter.workflowId);
-  where((value) => `r.workflow_name = ${value}`, filter.workflowName);
-  where((value) => `r.triggered_by = ${value}`, filter.triggeredBy);
-  where((value) => `r.community_id = ${value}`, filter.communityId);
-  where((value) => `r.created_at >= ${value}::timestamptz`, filter.createdAfter);
-  where((value) => `r.created_at < ${value}::timestamptz`, filter.createdBefore);
-  where((value) => `r.begun_at >= ${value}::timestamptz`, filter.startedAfter);
-  where((value) => `r.begun_at < ${value}::timestamptz`, filter.startedBefore);
-  if (filter.mentions !== undefined) conditions.push(mentions(filter.mentions, parameters));
-  return conditions;
-}
-
-const OPEN: readonly ExecutionStatus[] = ['PENDING', 'RUNNING'];
-
-/** By the column that the indexes have, and, where only some of the open runs are asked for, by what a pause makes of it. */
-function statusConditions(asked: readonly ExecutionStatus[], parameters: Parameters): string[] {
-  const underneath = new Set(asked.flatMap((status) => (status === 'PAUSED' ? OPEN : [status])));
-  const conditions = [`r.status = any(${parameters.add([...underneath])}::text[])`];
-  const open = new Set(asked.filter((status) => status === 'PAUSED' || OPEN.includes(status)));
-  if (open.size > 0 && open.size <= OPEN.length)
-    conditions.push(`r.execution_status = any(${parameters.add(asked)}::text[])`);
-  return conditions;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { RunStore, RunTransaction } from '../application/ports.ts';
-import type { JsonObject } from '../engine/json.ts';
+import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import { loadAgentRoutes } from './agent-routes.ts';
 import type { Database, Statements } from './database.ts';
 import { loadAttempts } from './load-attempts.ts';
@@ -44,7 +44,7 @@ async function loadCompletedSteps(statements: Statements, runIds: readonly strin
 
 async function storeInlinePlans(
   statements: Statements,
-  definitions: readonly JsonObject[],
+  definitions: readonly WorkflowDefinition[],
 ): Promise<string[]> {
   const plans = definitions.map((definition) => {
     const hash = createHash('sha256').update(JSON.stringify(definition)).digest('hex');

@@ -9,10 +9,9 @@ import type {
 } from '../application/ports.ts';
 import { workflowIdOf } from '../application/publish-entries.ts';
 import type { Attempt } from '../engine/state.ts';
-import { insertRecords } from './audit-log.ts';
+import { insertAuditRecords } from './audit-log.ts';
 import { childKey } from './child-key.ts';
 import type { Statements } from './database.ts';
-import type { Parameter } from './row-source.ts';
 
 /**
  * Writes a batch's decisions and what they publish, by one call of `save_decisions` (functions/save_decisions.sql): every write
@@ -62,8 +61,9 @@ export async function saveChanges(
       JSON.stringify(outbox.messages),
     ],
   );
+  // Only calls of the API are audited: what records cause costs no statement for it.
   const { audited } = changes;
-  await Promise.all([saved, audited.length === 0 ? null : insertAudit(statements, audited)]);
+  await Promise.all([saved, audited.length === 0 ? null : insertAuditRecords(statements, audited)]);
 }
 
 function closedRow({
@@ -219,13 +219,6 @@ function startedRunRow({ workflow, parentRunId, ...run }: RunStarted) {
     created_at: iso(run.createdAt),
     wake_at: iso(run.wakeAt),
   };
-}
-
-/** Only calls of the API are audited: what records cause costs no statement for it. */
-function insertAudit(statements: Statements, audited: Changes['audited']): Promise<number> {
-  const values: unknown[] = [];
-  const parameter: Parameter = (value) => `$${values.push(value)}`;
-  return statements.execute(insertRecords(audited, parameter), values);
 }
 
 /** A JSON array, or null where there is nothing to write. */

@@ -1,4 +1,5 @@
-import type { Parameters } from './visibility.ts';
+import type { Statements } from './database.ts';
+import type { Parameters } from './parameters.ts';
 
 /**
  * Runs `r` with all of the words in one error or one attempt's log lines. `plainto_tsquery` takes any text: it has no operators,
@@ -15,4 +16,13 @@ export function mentions(words: string, parameters: Parameters): string {
     select f.run_id from workflow_runs f
      where f.error_message is not null and searchable_words(f.error_code, f.error_message, null) @@ ${query}
     ) select run_id from found)`;
+}
+
+/** Where a list is asked for: by words, of `searches`, whose statements have a time limit, since the words decide what they take. */
+export function databaseOf(
+  filter: { readonly mentions?: string | undefined },
+  database: Statements,
+  searches: Statements,
+): Statements {
+  return filter.mentions === undefined ? database : searches;
 }

@@ -1,9 +1,10 @@
 import type { Statements } from './database.ts';
+import { LAZILY } from './lazy-commit.ts';
 
 /** The timekeeper is there. Losing a tick in a crash is no loss: the commit does not wait for the disk. */
 export async function recordTick(database: Statements): Promise<void> {
   await database.execute(
-    `with lazily as materialized (select set_config('synchronous_commit', 'off', true))
+    `with ${LAZILY}
      update timekeeper_tick set ticked_at = now() from lazily where only_row`,
   );
 }

@@ -1,12 +1,5 @@
 import type { Viewer } from '../application/viewer.ts';
-
-/** A statement's values, numbered as they are added. */
-export class Parameters {
-  readonly values: unknown[] = [];
-  add(value: unknown): string {
-    return `$${this.values.push(value)}`;
-  }
-}
+import type { Parameters } from './parameters.ts';
 
 /*
  * Who sees what, as conditions for `where`: here and nowhere else. An admin sees everything; a row without an owner is the

@@ -3,7 +3,7 @@ import type { WorkflowGrant, WorkflowGrants } from '../application/workflow-gran
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
-import { Parameters } from './visibility.ts';
+import { Parameters } from './parameters.ts';
 
 interface GrantRow {
   id: string;

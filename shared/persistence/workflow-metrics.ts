@@ -1,6 +1,7 @@
 import type { Viewer } from '../application/viewer.ts';
 import type { Statements } from './database.ts';
-import { canViewRun, Parameters } from './visibility.ts';
+import { Parameters } from './parameters.ts';
+import { canViewRun } from './visibility.ts';
 
 export interface MetricsRange {
   /** The workflow's uuid. */
@@ -59,7 +60,7 @@ export function createWorkflowMetrics(database: Statements): WorkflowMetrics {
     // All its columns are in one index, which is read from the range's end backwards.
     readRunMetrics(viewer, range) {
       const parameters = new Parameters();
-      return database.one<RunMetrics & Record<string, unknown>>(
+      return database.one<RunMetrics>(
         `with run as materialized (
            select r.execution_status, extract(epoch from r.execution_time)::float8 as seconds
              from workflow_runs r where ${isInRange(viewer, range, parameters)}
@@ -74,7 +75,7 @@ export function createWorkflowMetrics(database: Statements): WorkflowMetrics {
     },
     readSlowestSteps(viewer, range) {
       const parameters = new Parameters();
-      return database.many<StepMetrics & Record<string, unknown>>(
+      return database.many<StepMetrics>(
         `with run as materialized (
            select r.run_id from workflow_runs r where ${isInRange(viewer, range, parameters)}
             order by r.begun_at desc limit ${metricsLimits.runsWithSteps}

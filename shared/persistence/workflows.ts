@@ -3,22 +3,18 @@ import { v7 as uuidv7 } from 'uuid';
 import type { AuditEntry } from '../application/audit.ts';
 import type { VersionChange } from '../application/batch.ts';
 import type { ExecutableWorkflow } from '../application/execute-workflow.ts';
+import type { Page, PageRequest } from '../application/page.ts';
 import type { PausableWorkflows } from '../application/pause-workflow.ts';
 import { workflowIdOf } from '../application/publish-entries.ts';
 import type { Workflow, WorkflowWriter } from '../application/register-workflow.ts';
-import type { Page, PageRequest, Viewer } from '../application/viewer.ts';
+import type { Viewer } from '../application/viewer.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { DefinitionCache } from './definition-cache.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
-import {
-  canExecuteWorkflow,
-  canManageWorkflow,
-  canViewWorkflow,
-  grantedWorkflows,
-  Parameters,
-} from './visibility.ts';
+import { Parameters } from './parameters.ts';
+import { canExecuteWorkflow, canManageWorkflow, canViewWorkflow, grantedWorkflows } from './visibility.ts';
 
 export interface WorkflowWithDefinition extends Workflow {
   readonly definition: WorkflowDefinition;

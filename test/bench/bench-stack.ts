@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import { createApiServices } from '../../functions/api/api-services.ts';
 import type { ApiHandler } from '../../functions/api/create-api.ts';
 import { createApi } from '../../functions/api/create-api.ts';
+import { createApiServices } from '../../functions/api/create-api-services.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';

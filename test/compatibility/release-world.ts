@@ -56,7 +56,7 @@ export async function restoreWorld(
 }
 
 async function prepare(servers: Servers) {
-  const database: FreshDatabase = await createEmptyDatabase(servers.databaseUrl);
+  const database: FreshDatabase = await createEmptyDatabase(servers.databaseUrl, 'release');
   const variables = {
     DATABASE_URL: database.url,
     KAFKA_BROKERS: servers.kafkaBrokers,

@@ -24,7 +24,7 @@ const schemas: Record<'previous' | 'current' | 'rolledBack' | 'again', SchemaUse
 const applied: string[][] = [];
 
 beforeAll(async () => {
-  database = await createEmptyDatabase(inject('databaseUrl'));
+  database = await createEmptyDatabase(inject('databaseUrl'), 'test');
   variables = {
     DATABASE_URL: database.url,
     KAFKA_BROKERS: inject('kafkaBrokers'),

@@ -1,10 +1,10 @@
+import { pendingRun } from '../../shared/application/pending-run.ts';
 import { parseDefinition } from '../../shared/definition/parse-definition.ts';
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { AgentOutcome } from '../../shared/engine/event.ts';
 import type { JsonObject } from '../../shared/engine/json.ts';
 import { isOpenRun } from '../../shared/engine/state.ts';
 import type { AgentTask } from '../../shared/messages/messages.ts';
-import { PENDING_RUN } from '../support/memory-tables.ts';
 import type { Agents } from './bridge-model.ts';
 import { topics } from './topics.ts';
 import {
@@ -70,7 +70,7 @@ export class Sequences implements Agents {
     const n = random.int(1_000);
     const runId = `run-${this.#world.id()}`;
     store.runs.set(runId, {
-      run: { ...PENDING_RUN, runId, wakeAt: this.#world.now + LEASE_MS },
+      run: { ...pendingRun(runId), wakeAt: this.#world.now + LEASE_MS },
       versionId: null,
       owner: null,
       workflowId: 'wf-theirs-1',

@@ -2,6 +2,7 @@ import { createStepExecutor } from '../../functions/step-executor/step-executor.
 import type { AuditEntry } from '../../shared/application/audit.ts';
 import { type ChangeRun, createChangeRun } from '../../shared/application/change-run.ts';
 import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
+import { codeOf } from '../../shared/application/error-code.ts';
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
 import { agentKey, type OutboxEntry, type RunStore } from '../../shared/application/ports.ts';
 import { createPublishEntries, type PublishEntries } from '../../shared/application/publish-entries.ts';
@@ -364,7 +365,7 @@ export class World implements TimekeepersWorld {
   /** What an invocation may end with; the caller, or the mapping, comes again. */
   #survive(error: unknown, index: number): void {
     if (error instanceof Crash) this.#environments[index] = this.#coldStart();
-    else if (!(error instanceof Error && 'code' in error) || !PASSING.has(error.code)) throw error;
+    else if (!PASSING.has(codeOf(error))) throw error;
   }
 }
 

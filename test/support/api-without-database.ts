@@ -1,5 +1,5 @@
-import { createApiServices } from '../../functions/api/api-services.ts';
 import { createApi } from '../../functions/api/create-api.ts';
+import { createApiServices } from '../../functions/api/create-api-services.ts';
 import { startApiGateway } from '../../localstack/api-gateway/api-gateway.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
 import { createEngineServices } from '../../shared/composition/engine-services.ts';

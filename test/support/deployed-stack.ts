@@ -10,6 +10,7 @@ import { type RunningStack, startStack } from '../../localstack/stack.ts';
 import { deployedFunctions } from '../../localstack/template/deployed-functions.ts';
 import { deployedMappings } from '../../localstack/template/deployed-mappings.ts';
 import { readTemplate } from '../../localstack/template/template.ts';
+import { createEmptyDatabase } from './fresh-database.ts';
 import { createRunClient, type RunClient } from './run-client.ts';
 import { startTestSecrets, type TestSecrets } from './secrets-manager.ts';
 import { startAgain } from './start-again.ts';
@@ -46,15 +47,15 @@ export function startDeployedStack(options: DeployedStackOptions): Promise<Deplo
 }
 
 async function startOnce(options: DeployedStackOptions): Promise<DeployedStack> {
-  const name = `deployed_${randomBytes(6).toString('hex')}`;
   const folder = mkdtempSync(join(tmpdir(), 'stepline-deployed-'));
-  const [databaseUrl, port] = await Promise.all([createDatabase(options.databaseUrl, name), freePort()]);
+  const [fresh, port] = await Promise.all([createEmptyDatabase(options.databaseUrl, 'deployed'), freePort()]);
+  const databaseUrl = fresh.url;
   const { app } = createDeployment(
     {
       env: 'local',
       databaseUrl,
       kafkaBootstrapBrokers: options.kafkaBrokers,
-      kafkaTopicPrefix: `${name}.`,
+      kafkaTopicPrefix: `${fresh.name}.`,
       kafkaPartitions: 2,
     },
     { outdir: folder },
@@ -109,7 +110,7 @@ async function startOnce(options: DeployedStackOptions): Promise<DeployedStack> 
     async close() {
       await stack.stop();
       await Promise.all([secrets.stop(), database.end()]);
-      await administer(options.databaseUrl, `drop database ${name} with (force)`);
+      await fresh.drop();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -158,22 +159,5 @@ async function invokeOnce(
     return result.payload;
   } finally {
     await processes.stop();
-  }
-}
-
-async function createDatabase(sharedUrl: string, name: string): Promise<string> {
-  await administer(sharedUrl, `create database ${name}`);
-  const url = new URL(sharedUrl);
-  url.pathname = `/${name}`;
-  return url.href;
-}
-
-async function administer(sharedUrl: string, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: sharedUrl });
-  await client.connect();
-  try {
-    await client.query(sql);
-  } finally {
-    await client.end();
   }
 }

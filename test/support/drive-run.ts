@@ -29,7 +29,7 @@ export async function driveRun(engine: EngineHarness, runId: string, answerOf: A
 }
 
 export function openSteps(engine: EngineHarness, runId: string): Promise<OpenStep[]> {
-  return engine.database.many<OpenStep & Record<string, unknown>>(
+  return engine.database.many<OpenStep>(
     `select step_execution_id as id, step_id, scope, status, agent_name, input_data, due_at is null as is_due
        from step_executions where run_id = $1 and status in ('PENDING', 'RUNNING') order by created_at, id`,
     [runId],

@@ -3,24 +3,25 @@ import pg from 'pg';
 import { migrate } from '../../shared/persistence/migrate.ts';
 
 export interface FreshDatabase {
+  readonly name: string;
   readonly url: string;
   drop(): Promise<void>;
 }
 
 /** A migrated database of one's own beside the shared one. */
 export async function createFreshDatabase(sharedUrl: string): Promise<FreshDatabase> {
-  const database = await createEmptyDatabase(sharedUrl);
+  const database = await createEmptyDatabase(sharedUrl, 'test');
   await migrate(database.url);
   return database;
 }
 
-/** One without any schema. */
-export async function createEmptyDatabase(sharedUrl: string): Promise<FreshDatabase> {
-  const name = `test_${randomBytes(6).toString('hex')}`;
+/** @param prefix of its name, lower-case */
+export async function createEmptyDatabase(sharedUrl: string, prefix: string): Promise<FreshDatabase> {
+  const name = `${prefix}_${randomBytes(6).toString('hex')}`;
   await administer(sharedUrl, `create database ${name}`);
   const url = new URL(sharedUrl);
   url.pathname = `/${name}`;
-  return { url: url.href, drop: () => administer(sharedUrl, `drop database ${name} with (force)`) };
+  return { name, url: url.href, drop: () => administer(sharedUrl, `drop database ${name} with (force)`) };
 }
 
 async function administer(url: string, sql: string): Promise<void> {

@@ -1,8 +1,8 @@
+import { pendingRun } from '../../shared/application/pending-run.ts';
 import type { AgentName, AgentRoute, RunStore, RunTransaction } from '../../shared/application/ports.ts';
 import { agentKey } from '../../shared/application/ports.ts';
 import type { NewRun, NewRuns } from '../../shared/application/start-run.ts';
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
-import type { JsonObject } from '../../shared/engine/json.ts';
 import type { Attempt } from '../../shared/engine/state.ts';
 import { readAttempts, readData, readJoins } from './memory-reads.ts';
 import {
@@ -11,7 +11,6 @@ import {
   commit,
   emptyTables,
   failure,
-  PENDING_RUN,
   rollback,
   stored,
   type Written,
@@ -100,7 +99,7 @@ export class MemoryStore implements RunStore, NewRuns {
   #insert(run: NewRun): null {
     if (this.runs.has(run.runId)) throw failure('UNIQUE_VIOLATION');
     this.runs.set(run.runId, {
-      run: { ...PENDING_RUN, runId: run.runId, wakeAt: run.wakeAt.getTime() },
+      run: { ...pendingRun(run.runId), wakeAt: run.wakeAt.getTime() },
       versionId: run.versionId,
       owner: run.owner,
       workflowId: run.workflowId,
@@ -198,11 +197,11 @@ export class MemoryStore implements RunStore, NewRuns {
         );
       },
       loadAgentRoutes: (names) => leave(store.#loadAgentRoutes(names)),
-      async storeInlinePlans(definitions: readonly JsonObject[]) {
+      async storeInlinePlans(definitions) {
         store.#at('storeInlinePlans');
         return definitions.map((definition) => {
           const id = `inline-${JSON.stringify(definition)}`;
-          store.addVersion(id, definition as unknown as WorkflowDefinition);
+          store.addVersion(id, definition);
           return id;
         });
       },

@@ -2,7 +2,7 @@ import type { AttemptOpened, LockedRun, OutboxEntry } from '../../shared/applica
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { Json, JsonObject } from '../../shared/engine/json.ts';
 import { joinOf } from '../../shared/engine/scope-path.ts';
-import type { Attempt, Child, Join, Run, Signal, StartableWorkflow } from '../../shared/engine/state.ts';
+import type { Attempt, Child, Join, Signal, StartableWorkflow } from '../../shared/engine/state.ts';
 
 export interface RunRow extends LockedRun {
   readonly inputData: Json;
@@ -118,27 +118,6 @@ export function commit({ runs, attempts, joins, children, ...others }: MemoryTab
     workflows: workflows.commit(),
   };
 }
-
-export const PENDING_RUN: Run = {
-  runId: '',
-  status: 'PENDING',
-  sequence: 0,
-  startedAt: null,
-  completedAt: null,
-  outputData: null,
-  error: null,
-  cancellation: null,
-  retriedAt: null,
-  pausedAt: null,
-  heldBy: null,
-  isWorkflowPaused: false,
-  stepsStarted: 0,
-  timeoutAt: null,
-  revisits: false,
-  parent: null,
-  depth: 0,
-  wakeAt: null,
-};
 
 export function keyOf(runId: string, name: string): string {
   return JSON.stringify([runId, name]);

@@ -1,7 +1,8 @@
+import { pendingRun } from '../../shared/application/pending-run.ts';
 import type { Changes, OutboxEntry } from '../../shared/application/ports.ts';
 import { workflowIdOf } from '../../shared/application/publish-entries.ts';
 import { type Attempt, isOpenAttempt } from '../../shared/engine/state.ts';
-import { type AttemptRow, failure, keyOf, type MemoryTables, PENDING_RUN, stored } from './memory-tables.ts';
+import { type AttemptRow, failure, keyOf, type MemoryTables, stored } from './memory-tables.ts';
 
 /** As functions/save_decisions.sql, its guards and unique rules too. */
 export function writeChanges(tables: MemoryTables, changes: Changes, outbox: OutboxEntry, now: number): void {
@@ -91,7 +92,7 @@ function writeRuns({ runs }: MemoryTables, { advanced, changed, runsStarted }: C
     const waits =
       parentStepExecutionId === null ? null : { runId: parentRunId, stepExecutionId: parentStepExecutionId };
     runs.set(runId, {
-      run: { ...PENDING_RUN, runId, depth, wakeAt, parent: waits },
+      run: { ...pendingRun(runId), depth, wakeAt, parent: waits },
       versionId: workflow.versionId,
       owner: parent.owner,
       workflowId: workflowIdOf(workflow.name, workflow.version),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createApiServices } from '../../functions/api/api-services.ts';
 import { createApi } from '../../functions/api/create-api.ts';
+import { createApiServices } from '../../functions/api/create-api-services.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
 import { fireDueTimes, publishLeftBehind } from '../../functions/timekeeper/timekeeper.ts';

@@ -2,12 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { functionArn } from '../../localstack/invocation.ts';
 import { freePort } from '../../localstack/ports.ts';
-import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { type Environment, readEnvironment } from '../../shared/config/environment.ts';
 import type { TopicName } from '../../shared/config/topics.ts';
 import { createKafka } from '../../shared/kafka/client.ts';
 import { createTopics } from '../../shared/kafka/create-topics.ts';
-import { insertApiKey } from '../../shared/persistence/api-keys.ts';
 import { type Database, openDatabase } from '../../shared/persistence/database.ts';
 import { type AgentBehaviour, startTestAgents, type TestAgentServer } from './agent-server.ts';
 import { createFreshDatabase, type FreshDatabase } from './fresh-database.ts';
@@ -17,6 +15,7 @@ import {
   startTestLambda,
   type TestLambda,
 } from './lambda-agents.ts';
+import { makeApiKey } from './make-api-key.ts';
 import { createRunClient, type RunClient } from './run-client.ts';
 import { openTopicReader, type TopicReader } from './topic-reader.ts';
 
@@ -82,18 +81,7 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
   const layout = { partitions: options.partitions ?? 1, replicationFactor: 1 };
   await createTopics({ brokers, clientId: 'test' }, topics, layout);
   const database = openDatabase({ url: databaseUrl, maxConnections: 2 });
-  const { key, hash, prefix } = generateApiKey();
-  await insertApiKey(database, {
-    hash,
-    prefix,
-    name: 'test',
-    userId: 'ann',
-    roles: [],
-    communities: [],
-    tier: 'unlimited',
-    scopes: [],
-    expiresAt: null,
-  });
+  const key = await makeApiKey(database, 'ann');
   const producer = createKafka({ brokers, clientId: 'test' }).producer();
   await producer.connect();
   const readers: TopicReader<unknown>[] = [];

@@ -1,3 +1,5 @@
+import { codeOf } from '../../shared/application/error-code.ts';
+
 const ATTEMPTS = 3;
 
 /**
@@ -9,7 +11,7 @@ export async function startAgain<Started>(start: () => Promise<Started>): Promis
     try {
       return await start();
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : null;
+      const code = codeOf(error);
       if (attempt === ATTEMPTS || (code !== 'PORT_IN_USE' && code !== 'EADDRINUSE')) throw error;
     }
   }

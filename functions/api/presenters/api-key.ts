@@ -3,7 +3,7 @@ import type { ManagedApiKey } from '../../../shared/application/manage-api-keys.
 import { tiers } from '../../../shared/config/rate-limits.ts';
 import { scopes } from '../../../shared/config/scopes.ts';
 import { timestamp, uuid } from '../response-fields.ts';
-import { isoOf } from './run.ts';
+import { isoOf } from './times.ts';
 
 const fields = {
   id: uuid,

@@ -2,9 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
 import type { Node } from '../../../shared/persistence/node-queries.ts';
-import { count, seconds, textOrNull } from '../response-fields.ts';
+import { attemptStatus, count, seconds, textOrNull } from '../response-fields.ts';
 import { identityFields, identityOf, timeFields, timesOf } from './execution.ts';
 import { nodeKeys } from './place.ts';
+import { roundedSeconds, secondsBetween } from './times.ts';
 
 const side = z
   .strictObject({
@@ -18,9 +19,7 @@ const side = z
 
 const comparedNode = z
   .strictObject({
-    status: z
-      .enum(['pending', 'running', 'completed', 'failed', 'cancelled'])
-      .meta({ examples: ['completed'] }),
+    status: attemptStatus,
     duration_seconds: seconds.nullable(),
     retry_count: count.meta({ examples: [0] }),
     error: textOrNull,
@@ -138,11 +137,9 @@ function presentPair(nodeKey: string, left: Node | undefined, right: Node | unde
 }
 
 function presentNode(node: Node): z.infer<typeof comparedNode> {
-  const { started_at, completed_at } = node;
   return {
     status: node.status.toLowerCase() as Lowercase<Node['status']>,
-    duration_seconds:
-      started_at && completed_at ? (completed_at.getTime() - started_at.getTime()) / 1_000 : null,
+    duration_seconds: secondsBetween(node.started_at, node.completed_at),
     retry_count: node.attempts - 1,
     error: node.error_message,
     error_type: node.error_code,
@@ -179,5 +176,5 @@ function identify({ scope, step_id, visit }: Node): string {
 
 function difference(left: number | null | undefined, right: number | null | undefined): number | null {
   if (typeof left !== 'number' || typeof right !== 'number') return null;
-  return Math.round((right - left) * 1_000) / 1_000;
+  return roundedSeconds(right - left);
 }

@@ -2,13 +2,9 @@ import * as z from 'zod';
 import type { DryRunReport } from '../../../shared/application/dry-run/dry-run.ts';
 import type { TracedNode } from '../../../shared/application/dry-run/trace.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
-import { count, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
-import { MAX_NODES } from './node.ts';
+import { attemptStatus, count, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
+import { MAX_NODES, MAX_NODES_BYTES } from './node.ts';
 import { nodeKeys, placeFields, presentPlace } from './place.ts';
-
-const attemptStatus = z
-  .enum(['pending', 'running', 'completed', 'failed', 'cancelled'])
-  .meta({ examples: ['completed'] });
 
 const timeFields = {
   started_at: timestamp.nullable(),
@@ -101,8 +97,6 @@ export const workflowTestMeta = z.strictObject({
   limit: count.optional(),
 });
 
-/** JSON text of the trace, in bytes: an answer of a Lambda is at most 6 MB, and escaping can double a body. */
-const MAX_TRACE_BYTES = 2_000_000;
 const MAX_SHORT_MESSAGE_LENGTH = 200;
 
 /** A test's report as workflow-execution-api-keys has it, and beside that what `getExecution` says of a run. All times are virtual. */
@@ -153,7 +147,7 @@ function presentTrace(nodes: readonly TracedNode[], plan: Plan) {
     const key = keys[place] as string;
     const presented = presentNode(node, key, plan);
     bytes += Buffer.byteLength(JSON.stringify(presented));
-    return bytes <= MAX_TRACE_BYTES ? presented : presentNode(withoutData(node), key, plan, true);
+    return bytes <= MAX_NODES_BYTES ? presented : presentNode(withoutData(node), key, plan, true);
   });
 }
 

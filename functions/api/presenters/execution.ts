@@ -8,7 +8,8 @@ import type { ExecutionStatus } from '../../../shared/persistence/execution-stat
 import type { NodeMetrics } from '../../../shared/persistence/node-queries.ts';
 import { count, executionStatus, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
 import { nodeFields } from './node.ts';
-import { executionIdOf, isoOf } from './run.ts';
+import { executionIdOf } from './run.ts';
+import { isoOf, roundedSeconds, secondsBetween } from './times.ts';
 
 export const identityFields = {
   execution_id: uuid,
@@ -105,7 +106,7 @@ export function timesOf(run: ExecutionSummary) {
   return {
     start_time: isoOf(begun_at),
     end_time: isoOf(endedAt),
-    execution_time_seconds: begun_at && endedAt && (endedAt.getTime() - begun_at.getTime()) / 1_000,
+    execution_time_seconds: secondsBetween(begun_at, endedAt),
   };
 }
 
@@ -167,7 +168,6 @@ export function presentMetrics(
   };
 }
 
-/** To the millisecond, as the times are. */
 function rounded(seconds: number | null): number | null {
-  return seconds === null ? null : Math.round(seconds * 1_000) / 1_000;
+  return seconds === null ? null : roundedSeconds(seconds);
 }

@@ -4,13 +4,13 @@ import type { ExecutionStatus } from '../../../shared/persistence/execution-stat
 import type { Node } from '../../../shared/persistence/node-queries.ts';
 import { count, json, jsonRecord, textOrNull, timestamp } from '../response-fields.ts';
 import { nodeKeys, presentPlace } from './place.ts';
-import { isoOf } from './run.ts';
+import { isoOf } from './times.ts';
 
 /** One answer shows no more nodes than these, and says so. */
 export const MAX_NODES = 1_000;
 
 /** JSON text of all nodes, in bytes: an answer of a Lambda is at most 6 MB, and escaping can double a body. */
-const MAX_NODES_BYTES = 2_000_000;
+export const MAX_NODES_BYTES = 2_000_000;
 
 const nodeStatus = z
   .enum(['pending', 'ready', 'running', 'completed', 'failed', 'skipped', 'cancelled', 'paused'])

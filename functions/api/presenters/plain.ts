@@ -1,10 +1,18 @@
 import * as z from 'zod';
 import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
 import type { LogEntry } from '../../../shared/persistence/node-queries.ts';
-import { count, executionStatus, json, textOrNull, timestamp, uuid } from '../response-fields.ts';
+import {
+  attemptStatus,
+  count,
+  executionStatus,
+  json,
+  textOrNull,
+  timestamp,
+  uuid,
+} from '../response-fields.ts';
 import { endOf, identityOf } from './execution.ts';
 import { withScope } from './place.ts';
-import { isoOf } from './run.ts';
+import { isoOf, millisecondsBetween } from './times.ts';
 
 export const plainExecution = z
   .strictObject({
@@ -45,9 +53,7 @@ export const logEntry = z
     error_message: textOrNull,
     timestamp,
     step_id: z.string().meta({ examples: ['extract'] }),
-    status: z
-      .enum(['pending', 'running', 'completed', 'failed', 'cancelled'])
-      .meta({ examples: ['completed'] }),
+    status: attemptStatus,
     attempt: count.describe('From 1.').meta({ examples: [1] }),
     error_code: textOrNull,
     logs: z.array(z.string()).meta({ examples: [['Node execution started']] }),
@@ -91,7 +97,7 @@ export function presentLogEntry(entry: LogEntry): z.infer<typeof logEntry> {
     step_type: entry.step_type,
     input_data: entry.input_data,
     output_data: entry.output_data,
-    duration_ms: started_at && completed_at ? completed_at.getTime() - started_at.getTime() : null,
+    duration_ms: millisecondsBetween(started_at, completed_at),
     error_message: entry.error_message,
     timestamp: (started_at ?? created_at).toISOString(),
     step_id: entry.step_id,

@@ -10,6 +10,7 @@ import {
   timestamp,
   uuid,
 } from '../response-fields.ts';
+import { isoOf } from './times.ts';
 
 const OUR_RUN_ID = /^run-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;
 
@@ -112,8 +113,4 @@ export function presentRun(details: RunDetails): z.infer<typeof run> {
 /** Another producer's run has any text for a run_id; its row's id is as unique. */
 export function executionIdOf({ run_id, id }: Pick<RunSummary, 'run_id' | 'id'>): string {
   return OUR_RUN_ID.exec(run_id)?.[1] ?? id;
-}
-
-export function isoOf(date: Date | null): string | null {
-  return date === null ? null : date.toISOString();
 }

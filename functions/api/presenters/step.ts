@@ -3,7 +3,7 @@ import type { Plan } from '../../../shared/engine/plan.ts';
 import type { StepDetails } from '../../../shared/persistence/run-queries.ts';
 import { count, json, runId, stepStatus, textOrNull, timestamp } from '../response-fields.ts';
 import { placeFields, presentPlace } from './place.ts';
-import { isoOf } from './run.ts';
+import { isoOf, millisecondsBetween } from './times.ts';
 
 export const step = z
   .strictObject({
@@ -79,7 +79,7 @@ export function presentStep(details: StepDetails, plan: Plan | null): z.infer<ty
     created_at: details.created_at.toISOString(),
     started_at: isoOf(started_at),
     completed_at: isoOf(completed_at),
-    duration_ms: started_at && completed_at ? completed_at.getTime() - started_at.getTime() : null,
+    duration_ms: millisecondsBetween(started_at, completed_at),
     due_at: isoOf(details.due_at),
     deadline_at: isoOf(details.deadline_at),
     heartbeat_due_at: isoOf(details.heartbeat_due_at),

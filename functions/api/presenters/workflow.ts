@@ -2,8 +2,9 @@ import * as z from 'zod';
 import type { Workflow } from '../../../shared/application/register-workflow.ts';
 import { retry } from '../../../shared/definition/retry.ts';
 import { storedStep, type WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
+import { definitionExamples } from '../examples.ts';
 import { count, textOrNull, timestamp, uuid } from '../response-fields.ts';
-import { isoOf } from './run.ts';
+import { isoOf } from './times.ts';
 
 const fields = {
   id: uuid.meta({ examples: ['550e8400-e29b-41d4-a716-446655440001'] }),
@@ -25,24 +26,7 @@ export const workflow = z
   .strictObject({
     ...fields,
     start_step: z.string().meta({ examples: ['extract'] }),
-    steps: z.record(z.string(), storedStep).meta({
-      examples: [
-        {
-          extract: {
-            id: 'extract',
-            agent_name: 'data-extractor',
-            next_step: 'transform',
-            input_mapping: { source: '$.workflow_input.source_url' },
-          },
-          transform: {
-            id: 'transform',
-            agent_name: 'data-transformer',
-            next_step: null,
-            input_mapping: { data: '$.extract.output_data' },
-          },
-        },
-      ],
-    }),
+    steps: z.record(z.string(), storedStep).meta({ examples: [definitionExamples.pipeline.steps] }),
     retry: retry.optional(),
     timeout_seconds: z.number().optional().describe('How long a run may take.'),
   })

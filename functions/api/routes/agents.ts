@@ -4,12 +4,13 @@ import type { Caller } from '../../../shared/auth/caller.ts';
 import { agentBody, agentRequestOf, newAgentBody } from '../agent-body.ts';
 import type { Answer } from '../answer.ts';
 import { ApiError, badRequest, notFound } from '../api-error.ts';
-import { encodeCursor, nameCursor } from '../cursor.ts';
+import { nameCursor } from '../cursor.ts';
 import { envelope, pageOf } from '../operation.ts';
+import { pageAnswer } from '../page-answer.ts';
 import { agent, listedAgent, managedAgent, presentAgent, presentListedAgent } from '../presenters/agent.ts';
+import { pageLimit, parameterText } from '../request-fields.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { pageLimit, parameterText } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 /** An agent's id or its name. */
@@ -73,12 +74,7 @@ export const agentRoutes = [
     }),
     async handle({ caller, query: { kind, cursor, limit } }, { agents }) {
       const page = await agents.listAgents(caller, { kind }, { after: cursor ?? null, limit });
-      return {
-        status: 200,
-        message: 'Agents retrieved',
-        data: page.items.map(presentListedAgent),
-        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
-      };
+      return pageAnswer('Agents retrieved', page, limit, presentListedAgent);
     },
   }),
   defineRoute({

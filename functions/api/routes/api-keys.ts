@@ -5,12 +5,13 @@ import { limits } from '../../../shared/config/limits.ts';
 import { tiers } from '../../../shared/config/rate-limits.ts';
 import { scopes } from '../../../shared/config/scopes.ts';
 import { ApiError, notFound } from '../api-error.ts';
-import { encodeCursor, timeCursor } from '../cursor.ts';
+import { timeCursor } from '../cursor.ts';
 import { envelope, pageOf } from '../operation.ts';
+import { pageAnswer } from '../page-answer.ts';
 import { madeApiKey, presentApiKey, shownApiKey } from '../presenters/api-key.ts';
+import { communityId, idParam, isMoment, name, pageLimit, parameterText, userId } from '../request-fields.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { communityId, idParam, isMoment, name, pageLimit, parameterText, userId } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const EXPIRY = 'expected a date and time with a zone: 2030-01-15T10:30:00Z';
@@ -124,12 +125,7 @@ export const apiKeyRoutes = [
         throw new ApiError('PERMISSION_DENIED', refusals.USER_NOT_PERMITTED);
       }
       const page = await apiKeys.listApiKeys(whose, { after: cursor ?? null, limit });
-      return {
-        status: 200,
-        message: 'API keys retrieved',
-        data: page.items.map((apiKey) => presentApiKey(apiKey)),
-        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
-      };
+      return pageAnswer('API keys retrieved', page, limit, presentApiKey);
     },
   }),
   defineRoute({

@@ -1,9 +1,10 @@
 import * as z from 'zod';
-import { encodeCursor, timeCursor } from '../cursor.ts';
+import { timeCursor } from '../cursor.ts';
 import { pageOf } from '../operation.ts';
+import { pageAnswer } from '../page-answer.ts';
 import { auditRecord, presentAuditRecord } from '../presenters/audit.ts';
+import { communityIdParameter, moment, pageLimit, parameterText } from '../request-fields.ts';
 import { defineRoute } from '../route.ts';
-import { communityIdParameter, moment, pageLimit, parameterText } from '../schemas.ts';
 
 export const auditRoutes = [
   defineRoute({
@@ -29,12 +30,7 @@ export const auditRoutes = [
         { ...filter, userId: user_id, communityId: community_id },
         { after: cursor ?? null, limit },
       );
-      return {
-        status: 200,
-        message: 'Audit records retrieved',
-        data: page.items.map(presentAuditRecord),
-        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
-      };
+      return pageAnswer('Audit records retrieved', page, limit, presentAuditRecord);
     },
   }),
 ];

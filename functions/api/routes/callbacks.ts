@@ -6,9 +6,9 @@ import type { AttemptStatus } from '../../../shared/engine/state.ts';
 import type { Answer } from '../answer.ts';
 import { ApiError } from '../api-error.ts';
 import { envelope } from '../operation.ts';
-import { refusalError } from '../refusals.ts';
+import { refusalError } from '../refusal-error.ts';
+import { parameterText } from '../request-fields.ts';
 import { defineRoute } from '../route.ts';
-import { parameterText } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const callbackParams = z.strictObject({ step_execution_id: parameterText, token: parameterText });

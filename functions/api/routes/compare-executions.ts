@@ -4,9 +4,9 @@ import { envelope } from '../operation.ts';
 import { comparison, presentComparison } from '../presenters/comparison.ts';
 import { isClosed } from '../presenters/execution.ts';
 import { MAX_NODES } from '../presenters/node.ts';
+import { uuidParameter } from '../request-fields.ts';
 import { count } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { uuidParameter } from '../schemas.ts';
 
 const comparisonMeta = z.strictObject({
   nodes_truncated: z.literal(true).optional().describe('One of them has more nodes than are looked at.'),

@@ -3,12 +3,12 @@ import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { Problem } from '../api-error.ts';
 import { executeExamples, startedExample } from '../examples.ts';
+import { findExecutable } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
-import { findExecutable } from '../permissions.ts';
 import { startedExecution } from '../presenters/execution.ts';
+import { communityId, idParam, isGiven, jsonObject, oversizedFields } from '../request-fields.ts';
 import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { communityId, idParam, jsonObject, oversizedFields } from '../schemas.ts';
 
 /** What a run starts with, for real or as a test. */
 export const runInput = {
@@ -84,13 +84,12 @@ export const executeRoutes = [
 /** The two forms of the body: `input_data`, or `variables` with the community that they are for. */
 export function findFormProblems(json: unknown): Problem[] {
   if (!isJsonObject(json)) return [];
-  const isThere = (field: string) => json[field] !== undefined && json[field] !== null;
-  if (!isThere('variables')) return [];
+  if (!isGiven(json, 'variables')) return [];
   const problems: Problem[] = [];
-  if (isThere('input_data')) {
+  if (isGiven(json, 'input_data')) {
     problems.push({ path: 'variables', message: 'expected either input_data or variables, not both' });
   }
-  if (!isThere('community_id')) {
+  if (!isGiven(json, 'community_id')) {
     problems.push({ path: 'community_id', message: 'expected a whole number, since variables are given' });
   }
   return problems;

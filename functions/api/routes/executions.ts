@@ -3,8 +3,8 @@ import { limits } from '../../../shared/config/limits.ts';
 import { type NumberedPage, sortKeys } from '../../../shared/persistence/execution-queries.ts';
 import { notFound } from '../api-error.ts';
 import { cancelExamples, cancelledExample, executionExample, listedExecutionsExample } from '../examples.ts';
+import { findChangeableRun } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
-import { findChangeableRun } from '../permissions.ts';
 import {
   cancelledExecution,
   execution,
@@ -16,10 +16,8 @@ import {
   presentMetrics,
 } from '../presenters/execution.ts';
 import { MAX_NODES, presentNodes } from '../presenters/node.ts';
-import { isoOf } from '../presenters/run.ts';
-import { refusalError } from '../refusals.ts';
-import { count } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
+import { isoOf } from '../presenters/times.ts';
+import { refusalError } from '../refusal-error.ts';
 import {
   communityIdParameter,
   executionIdParam,
@@ -30,7 +28,9 @@ import {
   moment,
   pageLimit,
   searchedWords,
-} from '../schemas.ts';
+} from '../request-fields.ts';
+import { count } from '../response-fields.ts';
+import { defineRoute } from '../route.ts';
 import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_PAGE = 999_999_999;

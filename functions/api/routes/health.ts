@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { unavailable } from '../api-error.ts';
 import { type DeepHealth, deepHealthFields, deepHealthOf, excessesOf } from '../deep-health.ts';
+import { requireAdmin } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
-import { requireAdmin } from '../permissions.ts';
+import { flag } from '../request-fields.ts';
 import { defineRoute } from '../route.ts';
-import { flag } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const CHECK_TIMEOUT_MS = 1_500;

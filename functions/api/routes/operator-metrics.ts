@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { requireAdmin } from '../permissions.ts';
+import { requireAdmin } from '../find-permitted.ts';
 import { EXPOSITION_TYPE, expositionOf, type MetricFamily } from '../presenters/exposition.ts';
 import { metricFamiliesOf } from '../presenters/operator-metrics.ts';
 import { defineRoute } from '../route.ts';

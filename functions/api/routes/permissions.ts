@@ -5,13 +5,14 @@ import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { Answer } from '../answer.ts';
 import { notFound, type Problem } from '../api-error.ts';
-import { encodeCursor, timeCursor } from '../cursor.ts';
+import { timeCursor } from '../cursor.ts';
+import { findManageable } from '../find-permitted.ts';
 import { envelope, pageOf } from '../operation.ts';
-import { findManageable } from '../permissions.ts';
+import { pageAnswer } from '../page-answer.ts';
 import { permission, presentPermission } from '../presenters/permission.ts';
+import { communityId, idParam, isGiven, pageLimit, userId, uuidParameter } from '../request-fields.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { communityId, idParam, pageLimit, userId, uuidParameter } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const flag = z.boolean({ error: 'expected true or false' });
@@ -113,12 +114,7 @@ export const permissionRoutes = [
     query: z.strictObject({ cursor: timeCursor.optional(), limit: pageLimit(100, 1_000) }),
     async handle({ subject, query: { cursor, limit } }, { grants }) {
       const page = await grants.listGrants(subject.id, { after: cursor ?? null, limit });
-      return {
-        status: 200,
-        message: 'Permissions retrieved',
-        data: page.items.map(presentPermission),
-        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
-      };
+      return pageAnswer('Permissions retrieved', page, limit, presentPermission);
     },
   }),
   defineRoute({
@@ -144,8 +140,7 @@ export const permissionRoutes = [
 function findWhoAndWhatProblems(json: unknown): Problem[] {
   if (!isJsonObject(json)) return [];
   const problems: Problem[] = [];
-  const isThere = (field: string) => json[field] !== undefined && json[field] !== null;
-  if (isThere('user_id') === isThere('community_id')) {
+  if (isGiven(json, 'user_id') === isGiven(json, 'community_id')) {
     problems.push({ path: 'user_id', message: 'expected either user_id or community_id' });
   }
   if (json.can_execute === true && json.can_view === false) {

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { notFound } from '../api-error.ts';
-import { fittingItems, nextPageLink } from '../next-page-link.ts';
+import { fittingItems } from '../fitting-items.ts';
+import { nextPageLink } from '../next-page-link.ts';
 import { bare } from '../operation.ts';
 import { isClosed } from '../presenters/execution.ts';
 import {
@@ -12,8 +13,7 @@ import {
   presentPlainExecution,
   presentPlainResult,
 } from '../presenters/plain.ts';
-import { refusalError } from '../refusals.ts';
-import { defineRoute } from '../route.ts';
+import { refusalError } from '../refusal-error.ts';
 import {
   executionIdParam,
   executionStatusFilter,
@@ -27,7 +27,8 @@ import {
   parameterText,
   searchedWords,
   uuidParameter,
-} from '../schemas.ts';
+} from '../request-fields.ts';
+import { defineRoute } from '../route.ts';
 
 /*
  * The plain face: bare objects, errors as `{detail, error_code}`, and of everything one's own only, an admin's too. An id that

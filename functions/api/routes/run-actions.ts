@@ -3,27 +3,22 @@ import type { Cancellation } from '../../../shared/application/change-run.ts';
 import type { Viewer } from '../../../shared/application/viewer.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { cancelExamples } from '../examples.ts';
+import { findChangeableRun } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
-import { findChangeableRun } from '../permissions.ts';
 import { run } from '../presenters/run.ts';
-import { refusalError } from '../refusals.ts';
+import { refusalError } from '../refusal-error.ts';
+import { boundedText, runIdParam } from '../request-fields.ts';
 import { runId, runStatus } from '../response-fields.ts';
 import { retryBody, retryGivenOf, retryRefusal } from '../retry-body.ts';
 import { defineRoute } from '../route.ts';
 import { runAnswer } from '../run-answer.ts';
-import { runIdParam } from '../schemas.ts';
 
 export const cancelBody = z.strictObject({
   reason: z
     .string({ error: 'expected text' })
     .max(limits.maxErrorMessageLength, `expected at most ${limits.maxErrorMessageLength} characters`)
     .nullish(),
-  cancelled_by: z
-    .string({ error: 'expected text' })
-    .min(1, 'expected at least one character')
-    .max(255, 'expected at most 255 characters')
-    .nullish()
-    .describe('Default: who asks.'),
+  cancelled_by: boundedText(255).nullish().describe('Default: who asks.'),
 });
 
 export function cancellationOf(

@@ -3,10 +3,10 @@ import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import { envelope } from '../operation.ts';
 import { executionIdOf, presentRunSummary, runSummary } from '../presenters/run.ts';
+import { communityId, parameterText } from '../request-fields.ts';
 import { count } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { runFilterFields } from '../run-filter-fields.ts';
-import { communityId, parameterText } from '../schemas.ts';
+import { runFilterFields, runFilterOf } from '../run-filter-fields.ts';
 import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_IDS = 1_000;
@@ -118,15 +118,7 @@ export const runBatchRoutes = [
         caller,
         {
           statuses: filter.status === undefined ? undefined : [filter.status].flat(),
-          workflowId: filter.workflow_id,
-          workflowName: filter.workflow_name,
-          triggeredBy: filter.triggered_by,
-          communityId: filter.community_id,
-          createdAfter: filter.created_after,
-          createdBefore: filter.created_before,
-          startedAfter: filter.started_after,
-          startedBefore: filter.started_before,
-          mentions: filter.q,
+          ...runFilterOf(filter),
         },
         MAX_CANCELLED,
       );

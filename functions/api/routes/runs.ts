@@ -1,41 +1,20 @@
 import * as z from 'zod';
-import { shownAs } from '../../../shared/documents/json-schema.ts';
-import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
-import { encodeCursor, timeCursor } from '../cursor.ts';
+import { timeCursor } from '../cursor.ts';
 import { envelope, pageOf } from '../operation.ts';
+import { pageAnswer } from '../page-answer.ts';
 import { isClosed } from '../presenters/execution.ts';
 import { presentRun, presentRunSummary, run, runSummary } from '../presenters/run.ts';
 import { step } from '../presenters/step.ts';
+import { communityIdParameter, pageLimit, runIdParam, runStatusFilter } from '../request-fields.ts';
 import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { runFilterFields } from '../run-filter-fields.ts';
-import { communityIdParameter, pageLimit, runIdParam } from '../schemas.ts';
+import { runFilterFields, runFilterOf } from '../run-filter-fields.ts';
 import { readStepPage } from '../step-page.ts';
 
-const statuses: readonly string[] = [
-  'PENDING',
-  'RUNNING',
-  'PAUSED',
-  'COMPLETED',
-  'FAILED',
-  'CANCELLED',
-] satisfies ExecutionStatus[];
-
-const statusFilter = shownAs(
-  z
-    .union([z.string(), z.array(z.string())])
-    .transform(
-      (given) => [given].flat().flatMap((text) => text.toUpperCase().split(',')) as ExecutionStatus[],
-    )
-    .refine(
-      (given) => given.every((one) => statuses.includes(one)),
-      `expected one of ${statuses.join(', ')}`,
-    ),
-  { type: 'array', items: { type: 'string', enum: [...statuses] } },
-);
-
 const runFilters = {
-  status: statusFilter.optional().describe('One status, or several: with commas, or the parameter repeated.'),
+  status: runStatusFilter
+    .optional()
+    .describe('One status, or several: with commas, or the parameter repeated.'),
   ...runFilterFields,
   community_id: communityIdParameter.optional(),
 };
@@ -56,26 +35,10 @@ export const runRoutes = [
     async handle({ caller, query: { cursor, limit, ...filter } }, { runs }) {
       const page = await runs.listRuns(
         caller,
-        {
-          statuses: filter.status,
-          workflowId: filter.workflow_id,
-          workflowName: filter.workflow_name,
-          triggeredBy: filter.triggered_by,
-          communityId: filter.community_id,
-          createdAfter: filter.created_after,
-          createdBefore: filter.created_before,
-          startedAfter: filter.started_after,
-          startedBefore: filter.started_before,
-          mentions: filter.q,
-        },
+        { statuses: filter.status, ...runFilterOf(filter) },
         { after: cursor ?? null, limit },
       );
-      return {
-        status: 200,
-        message: 'Runs retrieved',
-        data: page.items.map(presentRunSummary),
-        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
-      };
+      return pageAnswer('Runs retrieved', page, limit, presentRunSummary);
     },
   }),
   defineRoute({
@@ -118,10 +81,7 @@ export const runRoutes = [
     async handle({ subject, query: { cursor, limit } }, services) {
       const page = await readStepPage(services, subject, { after: cursor ?? null, limit });
       return {
-        status: 200,
-        message: 'Steps retrieved',
-        data: page.items,
-        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
+        ...pageAnswer('Steps retrieved', page, limit, (presented) => presented),
         isFinal: isClosed(subject),
       };
     },

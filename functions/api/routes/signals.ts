@@ -2,12 +2,12 @@ import { v7 as uuidv7 } from 'uuid';
 import * as z from 'zod';
 import type { RunRefusal } from '../../../shared/application/change-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
+import { findChangeableRun } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
-import { findChangeableRun } from '../permissions.ts';
-import { refusalError } from '../refusals.ts';
+import { refusalError } from '../refusal-error.ts';
+import { boundedText, json, oversizedFields, parameterText } from '../request-fields.ts';
 import { runId } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { json, oversizedFields, parameterText } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const received = z.strictObject({
@@ -42,12 +42,7 @@ export const signalRoutes = [
     body: {
       schema: z.strictObject({
         payload: json.optional().describe("The step's output. Default: null."),
-        id: z
-          .string({ error: 'expected text' })
-          .min(1, 'expected at least one character')
-          .max(255, 'expected at most 255 characters')
-          .nullish()
-          .describe('Default: a new one, so that a repeat counts again.'),
+        id: boundedText(255).nullish().describe('Default: a new one, so that a repeat counts again.'),
       }),
       // The payload, and room for the rest.
       maxBytes: 2 * limits.maxPayloadBytes,

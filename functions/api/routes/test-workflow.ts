@@ -3,11 +3,11 @@ import { limits } from '../../../shared/config/limits.ts';
 import { accountForTest } from '../accounting.ts';
 import { ApiError, badRequest } from '../api-error.ts';
 import { dryRunBody, mocksOf } from '../dry-run-body.ts';
+import { findExecutable } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
-import { findExecutable } from '../permissions.ts';
 import { presentDryRun, workflowTest, workflowTestMeta } from '../presenters/dry-run.ts';
+import { idParam } from '../request-fields.ts';
 import { defineRoute } from '../route.ts';
-import { idParam } from '../schemas.ts';
 
 export const testWorkflowRoutes = [
   defineRoute({

@@ -8,8 +8,8 @@ import {
   workflowMetrics,
   workflowMetricsMeta,
 } from '../presenters/workflow-metrics.ts';
+import { idParam, integerParameter, moment } from '../request-fields.ts';
 import { defineRoute } from '../route.ts';
-import { idParam, integerParameter, moment } from '../schemas.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_DAYS = 31;

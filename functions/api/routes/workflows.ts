@@ -4,11 +4,12 @@ import { findWarnings } from '../../../shared/definition/warnings/find-warnings.
 import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import type { Answer } from '../answer.ts';
 import { ApiError, notFound } from '../api-error.ts';
-import { encodeCursor, timeCursor } from '../cursor.ts';
+import { timeCursor } from '../cursor.ts';
 import { definitionBody } from '../definition-body.ts';
 import { definitionExamples } from '../examples.ts';
+import { findManageable } from '../find-permitted.ts';
 import { envelope, pageOf } from '../operation.ts';
-import { findManageable } from '../permissions.ts';
+import { pageAnswer } from '../page-answer.ts';
 import { warnings } from '../presenters/warnings.ts';
 import {
   archivedWorkflow,
@@ -17,9 +18,9 @@ import {
   workflow,
   workflowSummary,
 } from '../presenters/workflow.ts';
+import { idParam, pageLimit, parameterText } from '../request-fields.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import { idParam, pageLimit, parameterText } from '../schemas.ts';
 import type { ApiServices } from '../services.ts';
 
 const registeredEnvelope = envelope(workflow, {
@@ -62,12 +63,7 @@ export const workflowRoutes = [
     }),
     async handle({ caller, query: { name, cursor, limit } }, { workflows }) {
       const page = await workflows.listWorkflows(caller, { name }, { after: cursor ?? null, limit });
-      return {
-        status: 200,
-        message: 'Workflows retrieved',
-        data: page.items.map(presentWorkflowSummary),
-        meta: { limit, next_cursor: page.next && encodeCursor(page.next) },
-      };
+      return pageAnswer('Workflows retrieved', page, limit, presentWorkflowSummary);
     },
   }),
   defineRoute({

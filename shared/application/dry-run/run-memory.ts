@@ -16,6 +16,7 @@ import {
   stepKey,
   workflowKey,
 } from '../../engine/state.ts';
+import { pendingRun } from '../pending-run.ts';
 
 /** What a dry run begins with. Null stands for absent. */
 export interface RunStart {
@@ -55,7 +56,7 @@ export class RunMemory {
   /** Input and variables stand for each other, as where a run's data are loaded (design §5). */
   constructor(plan: Plan, { runId, inputData, variables }: RunStart) {
     this.#plan = plan;
-    this.#run = newRun(runId);
+    this.#run = pendingRun(runId);
     this.#workflowInput = inputData ?? variables;
     this.#variables = new Map([['', variables ?? inputData]]);
   }
@@ -215,27 +216,4 @@ function chosen<Row>(rows: ReadonlyMap<string, Row>, keys: readonly string[] = [
 /** No other workflow is looked up: its run is stood for by the step's mock. */
 function startable({ name, version }: Needs['workflows'][number]): StartableWorkflow {
   return { workflowId: '', versionId: '', name, version: version ?? 1 };
-}
-
-function newRun(runId: string): Run {
-  return {
-    runId,
-    status: 'PENDING',
-    sequence: 0,
-    startedAt: null,
-    completedAt: null,
-    outputData: null,
-    error: null,
-    cancellation: null,
-    retriedAt: null,
-    pausedAt: null,
-    heldBy: null,
-    isWorkflowPaused: false,
-    stepsStarted: 0,
-    timeoutAt: null,
-    revisits: false,
-    parent: null,
-    depth: 0,
-    wakeAt: null,
-  };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { createApiServices } from '../../../functions/api/api-services.ts';
 import { createApi } from '../../../functions/api/create-api.ts';
+import { createApiServices } from '../../../functions/api/create-api-services.ts';
 import type { ApiServices } from '../../../functions/api/services.ts';
 import type { ApiKeyRecord } from '../../../shared/application/manage-api-keys.ts';
 import { generateApiKey } from '../../../shared/auth/api-key.ts';

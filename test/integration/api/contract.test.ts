@@ -5,15 +5,10 @@ import type { OpenApiDocument } from '../../../functions/api/documents/openapi-t
 import { type AnyRoute, scopeOf } from '../../../functions/api/route.ts';
 import { allRoutes } from '../../../functions/api/routes/all-routes.ts';
 import { recordTick } from '../../../shared/persistence/timekeeper-tick.ts';
-import {
-  type ApiThings,
-  addSlowAgent,
-  COMMUNITY,
-  makeApiKey,
-  makeApiThings,
-} from '../../support/api-things.ts';
+import { type ApiThings, addSlowAgent, COMMUNITY, makeApiThings } from '../../support/api-things.ts';
 import { startApiWithoutDatabase } from '../../support/api-without-database.ts';
 import { type Contract, type ContractRequest, openContract } from '../../support/contract.ts';
+import { makeApiKey } from '../../support/make-api-key.ts';
 import { type RunStack, startRunStack } from '../../support/run-stack.ts';
 import { requests } from './contract-requests.ts';
 

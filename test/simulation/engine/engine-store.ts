@@ -1,3 +1,4 @@
+import { pendingRun } from '../../../shared/application/pending-run.ts';
 import { joinsOf, needsOf } from '../../../shared/engine/decide.ts';
 import type { StartChild } from '../../../shared/engine/decision.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
@@ -48,27 +49,7 @@ export class EngineStore {
 
   insert(runId: string, workflowName: string, input: Json, wakeAt: number, given: Partial<Run> = {}): void {
     if (this.runs.has(runId)) throw new Error(`There is a run ${runId} already`);
-    const run: Run = {
-      runId,
-      status: 'PENDING',
-      sequence: 0,
-      startedAt: null,
-      completedAt: null,
-      outputData: null,
-      error: null,
-      cancellation: null,
-      retriedAt: null,
-      pausedAt: null,
-      heldBy: null,
-      isWorkflowPaused: false,
-      stepsStarted: 0,
-      timeoutAt: null,
-      revisits: false,
-      parent: null,
-      depth: 0,
-      wakeAt,
-      ...given,
-    };
+    const run = { ...pendingRun(runId), wakeAt, ...given };
     const plan = this.#plans.get(workflowName);
     if (plan === undefined) throw new Error(`There is no workflow ${workflowName}`);
     this.runs.set(runId, {

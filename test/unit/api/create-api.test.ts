@@ -5,7 +5,7 @@ import * as z from 'zod';
 import type { Answer } from '../../../functions/api/answer.ts';
 import { ApiError } from '../../../functions/api/api-error.ts';
 import { createApi } from '../../../functions/api/create-api.ts';
-import { refusalError } from '../../../functions/api/refusals.ts';
+import { refusalError } from '../../../functions/api/refusal-error.ts';
 import { defineRoute } from '../../../functions/api/route.ts';
 import type { ApiServices } from '../../../functions/api/services.ts';
 import type { Authentication } from '../../../shared/auth/authenticate.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BatchItem, Outcome } from '../../../shared/application/batch.ts';
 import { createDecideBatch } from '../../../shared/application/decide-batch.ts';
+import { pendingRun } from '../../../shared/application/pending-run.ts';
 import { PlanCache } from '../../../shared/application/plan-cache.ts';
 import { type AgentRoute, agentKey, type OutboxEntry } from '../../../shared/application/ports.ts';
 import { planDefaults } from '../../../shared/config/plan-defaults.ts';
@@ -9,7 +10,7 @@ import { parseDefinition } from '../../../shared/definition/parse-definition.ts'
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json, JsonObject } from '../../../shared/engine/json.ts';
 import { MemoryStore, type StorePoint } from '../../support/memory-store.ts';
-import { PENDING_RUN, type RunRow } from '../../support/memory-tables.ts';
+import type { RunRow } from '../../support/memory-tables.ts';
 
 const T0 = Date.parse('2026-01-15T10:30:00.000Z');
 const topics = topicsFor({ prefix: '', executionTopic: 'requests', cancellationTopic: 'cancellations' });
@@ -53,7 +54,7 @@ function setUp() {
   });
   const addRun = (runId: string, given: Partial<RunRow> = {}) =>
     store.runs.set(runId, {
-      run: { ...PENDING_RUN, runId, wakeAt: T0 + 60_000 },
+      run: { ...pendingRun(runId), wakeAt: T0 + 60_000 },
       versionId: 'v-1',
       owner: 'ann',
       workflowId: 'wf-two-1',

@@ -1,3 +1,4 @@
+import { codeOf } from '../../shared/application/error-code.ts';
 import { ApiError, badRequest, unavailable } from './api-error.ts';
 
 /** What went wrong, as an answer. Errors are known by their `code`; what is unknown tells the client nothing. */
@@ -34,8 +35,4 @@ export function apiErrorOf(error: unknown): ApiError {
         cause: error,
       });
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : null;
 }

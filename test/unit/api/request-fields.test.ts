@@ -7,7 +7,7 @@ import {
   oversizedFields,
   pageLimit,
   parameterText,
-} from '../../../functions/api/schemas.ts';
+} from '../../../functions/api/request-fields.ts';
 import { limits } from '../../../shared/config/limits.ts';
 
 const id = '01933cf0-0000-7000-8000-000000000000';

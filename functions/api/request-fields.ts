@@ -18,19 +18,19 @@ export const jsonObject = z.looseObject(
 /** Any value: what is no JSON was refused with the body. */
 export const json = z.unknown() as unknown as z.ZodType<Json>;
 
-export const name = z
-  .string({ error: 'expected text' })
-  .min(1, 'expected at least one character')
-  .max(limits.maxNameLength, `expected at most ${limits.maxNameLength} characters`)
+/** Text of a body, of one character at least. */
+export const boundedText = (maxLength: number) =>
+  z
+    .string({ error: 'expected text' })
+    .min(1, 'expected at least one character')
+    .max(maxLength, `expected at most ${maxLength} characters`);
+
+export const name = boundedText(limits.maxNameLength)
   .regex(/^[^\p{C}]*$/u, 'expected no control characters')
   .refine((text) => text.trim() === text, 'expected no space at either end');
 
 /** Who somebody is, in keys, tokens and grants. */
-export const userId = z
-  .string({ error: 'expected text' })
-  .min(1, 'expected at least one character')
-  .max(255, 'expected at most 255 characters')
-  .refine((text) => text.trim() !== '', 'expected more than spaces');
+export const userId = boundedText(255).refine((text) => text.trim() !== '', 'expected more than spaces');
 
 /** Of a parameter that is missing, what it should be is told; in a query one that is repeated is a list. */
 const parameter = (expected: string) =>
@@ -90,20 +90,28 @@ export const communityIdParameter = shownAs(
   { type: 'integer', examples: [123] },
 );
 
-const executionStatuses = ['pending', 'running', 'paused', 'completed', 'failed', 'cancelled'] as const;
+const statuses = [
+  'PENDING',
+  'RUNNING',
+  'PAUSED',
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+] as const satisfies readonly ExecutionStatus[];
 
-/** One status, or several: with commas, or the parameter repeated; in whatever case. */
-export const executionStatusFilter = shownAs(
-  z
+/** One status, or several: with commas, or the parameter repeated; in whatever case. @param shown as the face writes them */
+function statusFilter(shown: readonly string[]) {
+  const known = new Set<string>(statuses);
+  const schema = z
     .union([z.string(), z.array(z.string())])
-    .transform((given) => [given].flat().flatMap((text) => text.toLowerCase().split(',')))
-    .refine(
-      (given) => given.every((one) => (executionStatuses as readonly string[]).includes(one)),
-      `expected one of ${executionStatuses.join(', ')}`,
-    )
-    .transform((given) => given.map((one) => one.toUpperCase() as ExecutionStatus)),
-  { type: 'array', items: { type: 'string', enum: [...executionStatuses] } },
-);
+    .transform((given) => [given].flat().flatMap((text) => text.toUpperCase().split(',')))
+    .refine((given) => given.every((one) => known.has(one)), `expected one of ${shown.join(', ')}`)
+    .transform((given) => given as ExecutionStatus[]);
+  return shownAs(schema, { type: 'array', items: { type: 'string', enum: [...shown] } });
+}
+
+export const runStatusFilter = statusFilter(statuses);
+export const executionStatusFilter = statusFilter(statuses.map((status) => status.toLowerCase()));
 
 const MOMENT = 'expected a date, or a date and time with a zone: 2024-01-15T10:30:00Z';
 
@@ -130,6 +138,11 @@ export const moment = shownAs(
     ],
   },
 );
+
+/** Whether a field of a body is there: null stands for absent. */
+export function isGiven(body: JsonObject, field: string): boolean {
+  return body[field] !== undefined && body[field] !== null;
+}
 
 /** What of a body is larger than a payload may be, measured as its JSON text. */
 export function oversizedFields(fields: Readonly<Record<string, unknown>>): Problem[] {

@@ -1,0 +1,19 @@
+export function isoOf(date: Date | null): string | null {
+  return date === null ? null : date.toISOString();
+}
+
+/** Null where one of them has not come. */
+export function millisecondsBetween(from: Date | null, to: Date | null): number | null {
+  return from === null || to === null ? null : to.getTime() - from.getTime();
+}
+
+/** As `millisecondsBetween`. */
+export function secondsBetween(from: Date | null, to: Date | null): number | null {
+  const milliseconds = millisecondsBetween(from, to);
+  return milliseconds === null ? null : milliseconds / 1_000;
+}
+
+/** To the millisecond, as the times are. */
+export function roundedSeconds(seconds: number): number {
+  return Math.round(seconds * 1_000) / 1_000;
+}
