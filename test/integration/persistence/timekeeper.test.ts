@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { fireDueTimes, publishLeftBehind } from '../../../functions/timekeeper/timekeeper.ts';
 import type { AgentRegistry } from '../../../shared/application/ports.ts';
@@ -379,6 +380,22 @@ describe('what invocations left behind', () => {
     await unpublishedRuns(1);
     await age(3);
     expect(await publishLeftBehind(timekeeper().deps)).toBe(0);
+    expect(await outboxRows()).toBe(1);
+  });
+
+  it('is left to the invocation that is about to publish it also where that waited for its run', async () => {
+    const runId = await pendingRun();
+    const waiting = await other.database.transaction(async (statements) => {
+      await statements.one('select 1 as one from workflow_runs where run_id = $1 for update', [runId]);
+      engine.broker.isAway = true;
+      const decided = engine.decide(runId, { type: 'execution_requested' });
+      await sleep(1_500);
+      return { decided };
+    });
+    await waiting.decided;
+    engine.broker.isAway = false;
+    const options = { olderThanMs: 1_000, limit: 3, maxBytes: 1_000_000, leaseMs: 60_000 };
+    expect(await claimLeftBehind(engine.database, options)).toHaveLength(0);
     expect(await outboxRows()).toBe(1);
   });
 
