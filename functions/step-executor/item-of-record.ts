@@ -47,13 +47,12 @@ function eventOf(message: ExecutorMessage): EngineEvent {
       return { type: 'execution_requested' };
     case 'cancellation_request': {
       const { cancelled_by, reason } = message;
-      const requestedAt = Date.parse(message.timestamp);
       return {
         type: 'cancellation_requested',
         by: cancelled_by ?? null,
         reason: reason ?? null,
         announced: true,
-        ...(Number.isNaN(requestedAt) ? {} : { requestedAt }),
+        ...requestedAt(message),
       };
     }
     case 'step_request':
@@ -63,6 +62,7 @@ function eventOf(message: ExecutorMessage): EngineEvent {
         type: 'retry_requested',
         parentStepExecutionId: message.step_execution_id,
         previousParentStepExecutionId: message.previous_step_execution_id ?? null,
+        ...requestedAt(message),
       };
     case 'wake': {
       const at = Date.parse(message.timestamp);
@@ -77,6 +77,12 @@ function eventOf(message: ExecutorMessage): EngineEvent {
         logs: message.logs ? message.logs.slice(0, limits.maxLogLines).map((line) => storable(line)) : null,
       };
   }
+}
+
+/** Where the sender's clock said something that is a time. */
+function requestedAt({ timestamp }: { readonly timestamp: string }): { requestedAt?: number } {
+  const at = Date.parse(timestamp);
+  return Number.isNaN(at) ? {} : { requestedAt: at };
 }
 
 type AgentOutcome = Extract<EngineEvent, { type: 'agent_answered' }>['outcome'];

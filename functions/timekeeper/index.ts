@@ -18,7 +18,13 @@ const log = createLogger({ service: 'timekeeper', level: settings.logLevel });
 const database = connectDatabase(settings);
 const producer = connectProducer(settings, 'timekeeper');
 const routeTasks = createRouteTasks({ registry: connectAgentRegistry(settings, Date.now), topics });
-const deps: TimekeeperDeps = { database, producer, routeTasks, stepRequestsTopic: topics.stepRequests };
+const deps: TimekeeperDeps = {
+  database,
+  producer,
+  routeTasks,
+  stepRequestsTopic: topics.stepRequests,
+  clock: () => performance.now(),
+};
 
 /** EventBridge fires once a minute, timers to the second: an invocation looks again and again until the next one comes. */
 const LOOK_FOR_MS = 60_000;
@@ -42,7 +48,7 @@ export async function handler(
     write: (line) => void process.stdout.write(`${line}\n`),
     clock: Date.now,
   }).catch((error: Error) => log.warn('The gauges were not read', error));
-  const tick = createTicker({ record: () => recordTick(database), clock: () => performance.now() });
+  const tick = createTicker({ record: () => recordTick(database), clock: deps.clock });
   let hasMoreToPurge = true;
   do {
     await tick().catch((error: Error) => log.warn('This tick is not recorded', error));

@@ -19,6 +19,8 @@ export interface TimekeeperDeps {
   readonly producer: Pick<RecordProducer, 'publish' | 'check'>;
   readonly routeTasks: RouteTasks;
   readonly stepRequestsTopic: string;
+  /** Milliseconds since whenever. */
+  readonly clock: () => number;
 }
 
 /*
@@ -33,9 +35,13 @@ const LEFT_BEHIND_MS = 4_000;
 const BATCH = 500;
 /** Messages carry whole inputs: what is published at once stays small enough to hold. */
 const OUTBOX_BATCH = 50;
+const OUTBOX_BATCH_BYTES = 16 * 1024 * 1024;
+/** A look at the outbox ends then, however much is left: timers fire in between. */
+const LOOK_FOR_MS = 10_000;
+/** How long a look waits for refusals, each of which may take the publishing's whole second, before it leaves such topics alone. */
+const REFUSALS_FOR_MS = 5_000;
 /** A broker that is just coming back may let a message wait for too long and yet answer: soon, then. */
-const RETRY_REFUSED_MS = 10_000;
-const MAX_REFUSED_AT_ONCE = 5;
+const RETRY_REFUSED = { atLeastMs: 10_000, atMostMs: 60_000 };
 
 /** Fires what is due. @throws PublishError when wakes could not be published: their rows are due still. */
 export async function fireDueTimes({
@@ -66,13 +72,15 @@ export async function fireDueTimes({
  * @throws PublishError when the broker is away, or at the end when a message was refused
  */
 export async function publishLeftBehind(deps: TimekeeperDeps): Promise<number> {
-  const { database } = deps;
+  const { database, clock } = deps;
+  const end = clock() + LOOK_FOR_MS;
+  const refusals = new Refusals(clock);
   let published = 0;
-  const refusals: Error[] = [];
-  for (;;) {
+  do {
     const entries = await claimLeftBehind(database, {
       olderThanMs: LEFT_BEHIND_MS,
       limit: OUTBOX_BATCH,
+      maxBytes: OUTBOX_BATCH_BYTES,
       leaseMs: LEASE_MS,
     });
     if (entries.length === 0) break;
@@ -82,36 +90,68 @@ export async function publishLeftBehind(deps: TimekeeperDeps): Promise<number> {
       await giveBackLeftBehind(database, entries).catch(() => {});
       throw error;
     }
-    if (entries.length < OUTBOX_BATCH) break;
-  }
-  if (refusals.length > 0) throw refusals[0];
+  } while (clock() < end);
+  if (refusals.first !== null) throw refusals.first;
   return published;
+}
+
+/** What Kafka refused in one look. */
+class Refusals {
+  first: Error | null = null;
+  readonly #clock: () => number;
+  readonly #topics = new Set<string>();
+  #tookMs = 0;
+
+  constructor(clock: () => number) {
+    this.#clock = clock;
+  }
+
+  /** Enough time has gone into such topics: what else goes there is left without a try. */
+  isLeftAlone(topic: string): boolean {
+    return this.#tookMs >= REFUSALS_FOR_MS && this.#topics.has(topic);
+  }
+
+  /** @returns whether it was published */
+  async try(topic: string, publish: () => Promise<void>): Promise<boolean> {
+    const begunAt = this.#clock();
+    try {
+      await publish();
+      return true;
+    } catch (error) {
+      this.first ??= error as Error;
+      this.#topics.add(topic);
+      this.#tookMs += this.#clock() - begunAt;
+      return false;
+    }
+  }
 }
 
 /** @returns how many were published whole. @throws PublishError when the broker is away */
 async function publishClaimed(
   { database, producer, routeTasks }: TimekeeperDeps,
   entries: readonly OutboxEntry[],
-  refusals: Error[],
+  refusals: Refusals,
 ): Promise<number> {
   const definitions = await definitionsFor(database, entries);
   const agents = agentsOf(entries);
   const routes = agents.length === 0 ? new Map() : await loadAgentRoutes(database, agents);
   const routed = await routeTasks(entries, routes);
   const recordsOf = (entry: OutboxEntry) => withPlans(entry, definitions).messages;
-  const outbox = createOutbox(database);
+  const isSent = ({ topic }: OutgoingMessage) => !refusals.isLeftAlone(topic);
+  let left: readonly OutboxEntry[];
   try {
-    await producer.publish(routed.flatMap(recordsOf));
+    const sent = routed.map((entry) => ({ ...entry, messages: entry.messages.filter(isSent) }));
+    await producer.publish(sent.flatMap(recordsOf));
+    left = entries.map((entry, i) => withMessages(entry, (_, j) => !isSent(routed[i]!.messages[j]!)));
   } catch {
     await producer.check();
-    const apart = await publishApart(producer, { entries, routed, recordsOf }, refusals);
-    await outbox.remove(apart.whole.map(({ id }) => id));
-    for (const entry of apart.partial) await postponeOutbox(database, entry, RETRY_REFUSED_MS);
-    await giveBackLeftBehind(database, apart.untried);
-    return apart.whole.length;
+    left = await publishApart(producer, { entries, routed, recordsOf }, refusals);
   }
-  await outbox.remove(entries.map(({ id }) => id));
-  return entries.length;
+  const whole = left.filter(({ messages }) => messages.length === 0);
+  await createOutbox(database).remove(whole.map(({ id }) => id));
+  for (const entry of left)
+    if (entry.messages.length > 0) await postponeOutbox(database, entry, RETRY_REFUSED);
+  return whole.length;
 }
 
 interface LeftBehind {
@@ -122,35 +162,34 @@ interface LeftBehind {
 }
 
 /**
- * Message by message, so that what is refused is alone. Few refusals at a time: each may take the publishing's whole second.
- * What is refused is left as it was: where it goes may be put right until the next time.
+ * Message by message, so that what is refused is alone. What is refused is left as it was: where it goes may be put right until the
+ * next time.
+ * @returns the entries with what is left of their messages
  */
 async function publishApart(
   producer: Pick<RecordProducer, 'publish'>,
   { entries, routed, recordsOf }: LeftBehind,
-  refusals: Error[],
-): Promise<{ whole: OutboxEntry[]; partial: OutboxEntry[]; untried: readonly OutboxEntry[] }> {
-  const whole: OutboxEntry[] = [];
-  const partial: OutboxEntry[] = [];
-  let refused = 0;
+  refusals: Refusals,
+): Promise<OutboxEntry[]> {
+  const left: OutboxEntry[] = [];
   for (const [i, entry] of entries.entries()) {
-    if (refused >= MAX_REFUSED_AT_ONCE) return { whole, partial, untried: entries.slice(i) };
-    const left: OutgoingMessage[] = [];
-    for (const [j, message] of entry.messages.entries()) {
-      try {
-        if (refused < MAX_REFUSED_AT_ONCE)
-          await producer.publish(recordsOf({ ...entry, messages: routed[i]!.messages.slice(j, j + 1) }));
-        else left.push(message);
-      } catch (error) {
-        refused++;
-        refusals.push(error as Error);
-        left.push(message);
-      }
+    const gone = new Set<number>();
+    for (const [j, message] of routed[i]!.messages.entries()) {
+      const records = recordsOf({ ...entry, messages: [message] });
+      const { topic } = message;
+      if (!refusals.isLeftAlone(topic) && (await refusals.try(topic, () => producer.publish(records))))
+        gone.add(j);
     }
-    if (left.length === 0) whole.push(entry);
-    else partial.push({ ...entry, messages: left });
+    left.push(withMessages(entry, (_, j) => !gone.has(j)));
   }
-  return { whole, partial, untried: [] };
+  return left;
+}
+
+function withMessages(
+  entry: OutboxEntry,
+  isLeft: (message: OutgoingMessage, index: number) => boolean,
+): OutboxEntry {
+  return { ...entry, messages: entry.messages.filter(isLeft) };
 }
 
 async function definitionsFor(statements: Statements, entries: readonly OutboxEntry[]) {

@@ -52,6 +52,8 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
         break;
       case 'retry_requested': {
         lastOf.add(runId);
+        // The parent's, by its key: whether it waits still.
+        if (event.parentStepExecutionId) ids.add(event.parentStepExecutionId);
         const { fromStep: stepId = null, fromScope: scope = null } = event;
         if (stepId !== null) steps.set(JSON.stringify([runId, scope, stepId]), { runId, scope, stepId });
         break;

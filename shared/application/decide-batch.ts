@@ -84,10 +84,11 @@ const MAX_CONFLICTS = 5;
 
 /** In one transaction. `committed` is what is to be published after it; null where nothing was decided. */
 async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: readonly BatchItem[]) {
-  const now = deps.clock.now();
   const runIds = [...new Set(items.map(({ runId }) => runId))];
   // Issued together: one round trip where the driver pipelines.
   const [locked, attempts] = await Promise.all([tx.lockRuns(runIds), loadAttemptsAbout(tx, items)]);
+  // Not before: what another transaction decided while this one waited for its runs comes earlier.
+  const now = deps.clock.now();
   const runs = new Map(locked.map((run) => [run.run.runId, run]));
   const planned = await loadPlans(deps.plans, tx, runs, items);
   const others = await loadOtherVersions(deps.plans, tx, runs, items);

@@ -32,6 +32,14 @@ export async function loadStates(
   const states = new Map<string, State>();
   for (const { runId, locked } of items)
     if (!states.has(runId)) states.set(runId, initialState(locked, about.get(runId)));
+  for (const { runId, locked, event } of items) {
+    if (event.type !== 'retry_requested' || !event.parentStepExecutionId) continue;
+    const ofParent = about.get(locked.run.parent?.runId ?? '') ?? [];
+    const parentAttempt = ofParent.find(
+      ({ stepExecutionId }) => stepExecutionId === event.parentStepExecutionId,
+    );
+    states.set(runId, { ...(states.get(runId) as State), parentAttempt });
+  }
   const stateOf = (runId: string) => states.get(runId) as State;
 
   const joins = joinQueryOf(items, stateOf);

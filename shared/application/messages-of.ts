@@ -92,7 +92,7 @@ function messageOf(
         run_id: effect.childRunId,
         cancelled_by: null,
         reason: effect.reason,
-        timestamp,
+        timestamp: new Date(effect.requestedAt).toISOString(),
         message_type: 'cancellation_request',
       } satisfies CancellationRequest;
       return { topic: topics.cancellationRequests, key: effect.childRunId, value };

@@ -2,7 +2,7 @@
 export const healthThresholds = {
   /** It is invoked every minute and looks until the next one; it says so every 20 s. */
   timekeeperTickAgeSeconds: 120,
-  /** The timekeeper publishes what is older than 4 s; what Kafka refused, it tries again every 10 s. */
+  /** The timekeeper publishes what is older than 4 s; what Kafka refused, it tries again after 10 s and up to a minute. */
   oldestOutboxRowAgeSeconds: 60,
   /** Timers fire to the second. */
   dueLagSeconds: 30,

@@ -13,6 +13,8 @@ export type RefusalCode =
   | 'RUN_OPEN'
   /** A completed run has nothing to retry, unless a step to go back to is named. */
   | 'RUN_COMPLETED'
+  /** The parent's attempt that the retry was asked for is closed: the parent was cancelled, or its time was up, meanwhile. */
+  | 'PARENT_NOT_WAITING'
   /** The run has begun already: a repeat of its execution request. */
   | 'ALREADY_STARTED'
   /** No such attempt of this run. */
@@ -52,7 +54,13 @@ export type Effect =
   | { readonly type: 'request_step'; readonly stepExecutionId: string }
   | { readonly type: 'announce_cancellation'; readonly by: string | null; readonly reason: string | null }
   | StartChild
-  | { readonly type: 'cancel_child'; readonly childRunId: string; readonly reason: string }
+  | {
+      readonly type: 'cancel_child';
+      readonly childRunId: string;
+      readonly reason: string;
+      /** Later than what the attempt that it waited in asked of it, whatever the clocks of the environments. */
+      readonly requestedAt: number;
+    }
   /** A child that failed is to go on, for the attempt that waits for it now. */
   | {
       readonly type: 'retry_child';

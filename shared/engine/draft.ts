@@ -69,7 +69,7 @@ export class Draft {
     return this.#table('visits');
   }
 
-  get loaded(): Pick<State, 'workflowInput' | 'workflows' | 'gathered'> {
+  get loaded(): Pick<State, 'workflowInput' | 'workflows' | 'gathered' | 'parentAttempt'> {
     return this.#before;
   }
 

@@ -67,4 +67,6 @@ export interface RetryRequested {
   readonly parentStepExecutionId?: string | null;
   /** The one that waited before it, where the record says so: a late record of an earlier retry names another. */
   readonly previousParentStepExecutionId?: string | null;
+  /** When the parent asked, where the record says so: what it asks for after that comes after, however late this is read. */
+  readonly requestedAt?: number;
 }

@@ -6,7 +6,7 @@ import { jsonBytes } from './json-size.ts';
 import { holdAsWorkflow } from './pause.ts';
 import { answerParent } from './run-end.ts';
 import { childOf, joinOf, scopeOf } from './scope-path.ts';
-import { type Attempt, type Child, isOpenRun, type Join, stepKey } from './state.ts';
+import { type Attempt, type Child, isOpenAttempt, isOpenRun, type Join, stepKey } from './state.ts';
 
 /*
  * A closed run goes on: from where it ended, or from a step that it came by.
@@ -26,6 +26,8 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
     const isRepeated = parent.stepExecutionId === asking;
     const isOutdated = previous !== null && parent.stepExecutionId !== previous;
     if (isRepeated || isOutdated) return isOpen ? 'RUN_OPEN' : 'RUN_CLOSED';
+    // Its cancellation may have been read before, and refused by a run that was closed still: it would run for nobody.
+    if (!isWaiting(draft.loaded.parentAttempt)) return 'PARENT_NOT_WAITING';
     draft.run = { ...draft.run, parent: { ...parent, stepExecutionId: asking } };
     if (isOpen || status === 'COMPLETED') return answerAnother(flow);
   }
@@ -34,7 +36,7 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
   if (target === null && (status === 'COMPLETED' || isAtEnd(flow))) return 'RUN_COMPLETED';
   if (target === undefined || (target && !flow.plan.steps.has(target.stepId))) return 'STEP_NOT_REACHED';
   if (event.inputData !== undefined && !takesInput(flow, target)) return 'INPUT_NOT_TAKEN';
-  reopen(flow, target !== null);
+  reopen(flow, target !== null, event.requestedAt);
   const given = event.inputData === undefined ? {} : { inputData: event.inputData };
   if (target !== null) goBack(flow, target, given);
   else resumeScope(flow, '', given);
@@ -54,8 +56,14 @@ function answerAnother(flow: Flow): null {
   return null;
 }
 
-function reopen({ draft, plan }: Flow, goesBack: boolean): void {
+function isWaiting(parentAttempt: Attempt | undefined): boolean {
+  return parentAttempt !== undefined && isOpenAttempt(parentAttempt);
+}
+
+function reopen({ draft, plan }: Flow, goesBack: boolean, requestedAt: number | undefined): void {
   const { run, now } = draft;
+  // A parent may have been cancelled before this was read: that is no cancellation that this undoes.
+  const askedAt = Math.min(now, requestedAt ?? now);
   const timeoutAt = plan.timeoutMs === null ? null : now + plan.timeoutMs;
   draft.run = {
     ...run,
@@ -66,7 +74,7 @@ function reopen({ draft, plan }: Flow, goesBack: boolean): void {
     error: null,
     cancellation: null,
     // Not before a cancellation or another retry, whatever the clocks of the environments that decided those.
-    retriedAt: Math.max(now, run.cancellation?.at ?? now, run.retriedAt ?? now),
+    retriedAt: Math.max(askedAt, run.cancellation?.at ?? askedAt, run.retriedAt ?? askedAt),
     revisits: run.revisits || goesBack,
     timeoutAt,
     wakeAt: timeoutAt,

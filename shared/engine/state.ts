@@ -148,6 +148,8 @@ export interface StartableWorkflow {
 export interface State {
   readonly run: Run;
   readonly attempts: ReadonlyMap<string, Attempt>;
+  /** Of the parent run: the one that a retry was asked for; absent: none was, or it is gone. */
+  readonly parentAttempt?: Attempt | undefined;
   /** By path. */
   readonly joins: ReadonlyMap<string, Join>;
   /** By scope. */

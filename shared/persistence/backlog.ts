@@ -9,6 +9,7 @@ export interface Backlog {
   /** For how long the row that is due the longest has been: of a run, and of an attempt. */
   readonly run_due_lag_seconds: number | null;
   readonly step_due_lag_seconds: number | null;
+  /** Of those that no pause holds. */
   readonly oldest_pending_run_age_seconds: number | null;
 }
 
@@ -36,7 +37,8 @@ export function readBacklog(database: Statements): Promise<Backlog> {
             (select ${ageOf('created_at')} from outbox order by id limit 1) as oldest_outbox_row_age_seconds,
             ${lagOf('workflow_runs')} as run_due_lag_seconds,
             ${lagOf('step_executions')} as step_due_lag_seconds,
-            (select ${ageOf('created_at')} from workflow_runs where status = 'PENDING' and created_at is not null
+            (select ${ageOf('created_at')} from workflow_runs
+              where status = 'PENDING' and paused_at is null and created_at is not null
               order by created_at limit 1) as oldest_pending_run_age_seconds
        from timekeeper_tick tick where tick.only_row`,
   );

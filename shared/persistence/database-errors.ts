@@ -25,7 +25,7 @@ export class StatementTimeoutError extends Error {
   readonly code = 'STATEMENT_TIMEOUT';
 }
 
-/** The database cannot be reached, or is starting or stopping. */
+/** The database cannot be reached, is starting or stopping, or only reads. */
 export class DatabaseUnavailableError extends Error {
   readonly code = 'DATABASE_UNAVAILABLE';
 }
@@ -45,6 +45,11 @@ const UNREACHABLE = new Set([
   'EAI_AGAIN',
 ]);
 
+/** Connection, resources, shutdown; and a server that only reads, as the writer of before a failover. */
+function isUnavailable(state: string): boolean {
+  return ['08', '53', '57P', '25006'].some((start) => state.startsWith(start));
+}
+
 /** SQLSTATEs and socket errors become our errors here and nowhere else. Anything unknown passes through as it came. */
 export function translateDatabaseError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
@@ -60,7 +65,7 @@ export function translateDatabaseError(error: unknown): unknown {
     }
     if (state === '57014')
       return new StatementTimeoutError(`The statement was cancelled: ${error.message}`, cause);
-    if (state.startsWith('08') || state.startsWith('57P') || state.startsWith('53')) {
+    if (isUnavailable(state)) {
       return new DatabaseUnavailableError(`The database is not available: ${error.message}`, cause);
     }
     // Raised by our own functions (functions/save_decisions.sql).

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { translateDatabaseError } from './database-errors.ts';
+import { DatabaseUnavailableError, translateDatabaseError } from './database-errors.ts';
 
 /** Statements on one connection. The verbs promise a row count, and throw RowCountError where the promise breaks. */
 export interface Statements {
@@ -87,7 +87,10 @@ export function openDatabase(options: DatabaseOptions): Database {
         await run('rollback').catch((rollbackError: Error) => {
           broken = rollbackError;
         });
-        throw translateDatabaseError(error);
+        const translated = translateDatabaseError(error);
+        // The server may be alive and of no use, as one that only reads since a failover: this connection stays with it for good.
+        if (translated instanceof DatabaseUnavailableError) broken ??= translated;
+        throw translated;
       } finally {
         client.off('error', ignore);
         client.release(broken);

@@ -79,13 +79,19 @@ export class CommitRules {
   /** I4 */
   #checkClosedBefore(was: Run, run: Run, { attempts, reopened }: Omit<Commit, 'runs' | 'runIds'>): void {
     const { runId } = run;
-    const { cancellable, retried } = this.#world;
+    const { cancellable, retried, store } = this.#world;
     if (reopened.has(runId)) {
       // Each request opens it once.
-      const askedAt = retried.take(`${runId} for ${run.parent?.stepExecutionId}`) ?? retried.take(runId);
+      const forParent = retried.take(`${runId} for ${run.parent?.stepExecutionId}`);
+      const askedAt = forParent ?? retried.take(runId);
       if (askedAt === null)
         throw new Error(`I4: ${runId} was ${was.status} and goes on, and nobody asked for it`);
       cancellable.dropBefore(runId, askedAt);
+      if (forParent !== null)
+        hold(
+          isOpenAttempt(store.attempts.get(run.parent?.stepExecutionId ?? '')!.attempt),
+          `${runId} goes on, and nobody waits for it`,
+        );
       return;
     }
     const { sequence: _, parent, outputData: __, ...now } = run;

@@ -117,7 +117,13 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
   await startConsumers();
   const timekeepers = Array.from({ length: options.timekeepers ?? 1 }, () => {
     const { database, producer, routeTasks } = servicesOf('timekeeper');
-    return startTimekeeper({ database, producer, routeTasks, stepRequestsTopic: topics.stepRequests });
+    return startTimekeeper({
+      database,
+      producer,
+      routeTasks,
+      stepRequestsTopic: topics.stepRequests,
+      clock: () => performance.now(),
+    });
   });
 
   const indexOfTopic = (topic: TopicName) =>

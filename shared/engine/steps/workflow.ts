@@ -1,6 +1,6 @@
-import type { StepBehaviour } from '../flow.ts';
+import type { Flow, StepBehaviour } from '../flow.ts';
 import type { ChildWorkflowStep } from '../plan.ts';
-import { workflowKey } from '../state.ts';
+import { type Attempt, workflowKey } from '../state.ts';
 
 /*
  *   start      --> a child run inserted, RUNNING until it ends    | WORKFLOW_NOT_FOUND, NESTING_LIMIT, EXPRESSION_ERROR, DATA_LIMIT
@@ -62,15 +62,13 @@ export const workflow: StepBehaviour<ChildWorkflowStep> = {
     const { deadlineAt, childRunId } = attempt;
     if (deadlineAt === null || deadlineAt > at) return 'NOT_DUE';
     const message = `The run ${childRunId} did not end by ${new Date(deadlineAt).toISOString()}`;
-    if (childRunId !== null) flow.draft.effects.push({ type: 'cancel_child', childRunId, reason: message });
+    cancelChild(flow, attempt, message);
     flow.fail(attempt, { code: 'TIMEOUT', message, retryable: true });
     return null;
   },
 
-  cancelled(flow, _step, { childRunId }) {
-    if (childRunId === null) return;
-    const reason = `The run ${flow.draft.run.runId}, which started it, went on without it`;
-    flow.draft.effects.push({ type: 'cancel_child', childRunId, reason });
+  cancelled(flow, _step, attempt) {
+    cancelChild(flow, attempt, `The run ${flow.draft.run.runId}, which started it, went on without it`);
   },
 
   resumed(flow, _step, failed) {
@@ -98,3 +96,13 @@ export const workflow: StepBehaviour<ChildWorkflowStep> = {
 
   needsToStart: ({ workflow }) => ({ workflows: [workflow] }),
 };
+
+function cancelChild({ draft }: Flow, { childRunId, createdAt }: Attempt, reason: string): void {
+  if (childRunId === null) return;
+  draft.effects.push({
+    type: 'cancel_child',
+    childRunId,
+    reason,
+    requestedAt: Math.max(draft.now, createdAt + 1),
+  });
+}

@@ -20,6 +20,7 @@ declare
     counted_before counted_run[];
 begin
     if closed is not null then
+        -- By the id that other producers' attempts have too, which need not be a uuid.
         update step_executions as s
            set status = v.status, output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
                logs = v.logs, completed_at = v.completed_at,
@@ -28,10 +29,10 @@ begin
                child_run_id = coalesce(v.child_run_id, s.child_run_id),
                due_at = null, heartbeat_due_at = null, wake_at = null
           from json_to_recordset(closed) as v (
-            id uuid, status text, input_data jsonb, output_data jsonb, error_message text, error_code text, logs jsonb,
+            id text, status text, input_data jsonb, output_data jsonb, error_message text, error_code text, logs jsonb,
             started_at timestamptz, completed_at timestamptz, child_run_id text
           )
-         where s.id = any(array[v.id]) and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+         where s.step_execution_id = any(array[v.id]) and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
         get diagnostics written = row_count;
         if written < json_array_length(closed) then perform refuse_stale_attempts(closed); end if;
     end if;
@@ -41,11 +42,11 @@ begin
                deadline_at = v.deadline_at, heartbeat_ms = v.heartbeat_ms, heartbeat_due_at = v.heartbeat_due_at,
                republished_at = v.republished_at, signal_name = v.signal_name, child_run_id = v.child_run_id, wake_at = v.wake_at
           from json_to_recordset(continued) as v (
-            id uuid, status text, input_data jsonb, started_at timestamptz, due_at timestamptz, deadline_at timestamptz,
+            id text, status text, input_data jsonb, started_at timestamptz, due_at timestamptz, deadline_at timestamptz,
             heartbeat_ms bigint, heartbeat_due_at timestamptz, republished_at timestamptz, signal_name text, child_run_id text,
             wake_at timestamptz
           )
-         where s.id = any(array[v.id]) and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+         where s.step_execution_id = any(array[v.id]) and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
         get diagnostics written = row_count;
         if written < json_array_length(continued) then perform refuse_stale_attempts(continued); end if;
     end if;
@@ -216,8 +217,8 @@ $$;
 create or replace function refuse_stale_attempts(attempts json) returns void language plpgsql as $$
 begin
     perform refuse_stale('step execution', (
-        select v.id::text from json_to_recordset(attempts) as v (id uuid)
-          left join step_executions s on s.id = v.id and s.xmin = pg_current_xact_id()::xid where s.id is null limit 1));
+        select v.id from json_to_recordset(attempts) as v (id text)
+          left join step_executions s on s.step_execution_id = v.id and s.xmin = pg_current_xact_id()::xid where s.id is null limit 1));
 end
 $$;
 create or replace function refuse_stale_runs(runs json) returns void language plpgsql as $$

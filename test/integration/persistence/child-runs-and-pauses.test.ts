@@ -129,6 +129,67 @@ describe('a child run', () => {
     expect(cancellation?.value).toMatchObject({ message_type: 'cancellation_request', run_id: childRunId });
   });
 
+  describe('whose parent is retried and cancelled at once', () => {
+    const messageTo = (key: string, type: string) =>
+      engine.broker.published.findLast(({ key: of, value }) => of === key && value.message_type === type)!
+        .value;
+    /** As functions/step-executor/item-of-record.ts reads them. */
+    async function askedAndCancelled() {
+      const child = sequence(['a'], { retry: [] });
+      await engine.registerWorkflow(child);
+      const parent = await runOf(parentOf({ workflow_name: child.name }));
+      const [{ child_run_id } = {}] = await engine.attemptRows(parent);
+      const childRunId = child_run_id as string;
+      await engine.decide(childRunId, requested);
+      await engine.answer(childRunId, failed);
+      await engine.answer(parent, failed);
+      await engine.decide(parent, { type: 'retry_requested' });
+      const { step_execution_id, previous_step_execution_id, ...asked } = messageTo(
+        childRunId,
+        'retry_request',
+      );
+      const retry = {
+        type: 'retry_requested',
+        parentStepExecutionId: step_execution_id as string,
+        previousParentStepExecutionId: previous_step_execution_id as string,
+        requestedAt: Date.parse(asked.timestamp as string),
+      } as const;
+      const cancelParent = async () => {
+        await engine.decide(parent, { type: 'cancellation_requested', by: 'bob', reason: null });
+        const requestedAt = Date.parse(messageTo(childRunId, 'cancellation_request').timestamp as string);
+        return {
+          type: 'cancellation_requested',
+          by: null,
+          reason: null,
+          announced: true,
+          requestedAt,
+        } as const;
+      };
+      return { childRunId, retry, cancelParent };
+    }
+
+    it('stays closed where it reads of the cancellation first', async () => {
+      const { childRunId, retry, cancelParent } = await askedAndCancelled();
+      expect(await engine.decide(childRunId, await cancelParent())).toMatchObject({ code: 'RUN_CLOSED' });
+      expect(await engine.decide(childRunId, retry)).toEqual({
+        outcome: 'refused',
+        code: 'PARENT_NOT_WAITING',
+      });
+      expect(await engine.runRow(childRunId)).toMatchObject({ status: 'FAILED' });
+    });
+
+    it('is cancelled where it goes on before the cancellation is committed, and later than it was asked for', async () => {
+      const { childRunId, retry, cancelParent } = await askedAndCancelled();
+      engine.clockOffsetMs = 5_000;
+      expect(await engine.decide(childRunId, retry)).toEqual(running);
+      engine.clockOffsetMs = 0;
+      expect(await engine.decide(childRunId, await cancelParent())).toEqual({
+        outcome: 'decided',
+        status: 'CANCELLED',
+      });
+    });
+  });
+
   it.each<[string, object, (name: string) => Promise<unknown>]>([
     ['that nobody has', {}, async () => {}],
     ['of another owner', {}, (name) => engine.registerWorkflow({ ...sequence(['a']), name }, 'bob')],

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { type Database, openDatabase } from '../../../shared/persistence/database.ts';
+import { type Database, openDatabase, type Statements } from '../../../shared/persistence/database.ts';
 import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts';
 
 let fresh: FreshDatabase;
@@ -115,4 +116,38 @@ describe('a database that is away', () => {
     expect(await database.one('select 1 as one')).toEqual({ one: 1 });
     await Promise.all([database.close(), killer.close()]);
   });
+
+  const pidOf = async (statements: Statements) =>
+    (await statements.one<{ pid: number }>('select pg_backend_pid() as pid')).pid;
+
+  it.each([false, true])(
+    'since it only reads after a failover: the next transaction has a new connection (pipelined: %s)',
+    async (pipeline) => {
+      const database = openDatabase({ url: fresh.url, pipeline });
+      let first = 0;
+      const work = database.transaction(async (statements) => {
+        first = await pidOf(statements);
+        await statements.execute('set local transaction_read_only = on');
+        await statements.execute('create table written (n integer)');
+      });
+      await expect(work).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+      expect(await database.transaction(pidOf)).not.toBe(first);
+      await database.close();
+    },
+  );
+
+  it.each([false, true])(
+    'since the transaction stood still for too long, as of a frozen Lambda (pipelined: %s)',
+    async (pipeline) => {
+      const database = openDatabase({ url: fresh.url, pipeline });
+      const work = database.transaction(async (statements) => {
+        await statements.execute(`set local idle_in_transaction_session_timeout = '50ms'`);
+        await sleep(300);
+        await statements.execute('select 1');
+      });
+      await expect(work).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+      expect(await database.one('select 1 as one')).toEqual({ one: 1 });
+      await database.close();
+    },
+  );
 });

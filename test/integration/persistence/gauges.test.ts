@@ -83,6 +83,14 @@ test('an idle system has nothing to tell', async () => {
   });
 });
 
+test('runs that a pause holds do not wait for anybody', async () => {
+  await database.execute(
+    `insert into workflow_runs (run_id, workflow_id, workflow_name, status, created_at, paused_at)
+     values ('run-held', 'wf-a-1', 'a', 'PENDING', now() - interval '1 day', now() - interval '1 day')`,
+  );
+  expect(await gauges()).toMatchObject({ OldestPendingRun: 0 });
+});
+
 test('what waits is told by how long, and what was given up by how many', async () => {
   await database.execute(
     `insert into workflow_runs (run_id, workflow_id, workflow_name, status, created_at, wake_at)

@@ -94,6 +94,19 @@ describe("another producer's run", () => {
     });
   });
 
+  it('is cancelled with the open steps that they wrote, whatever they call them', async () => {
+    const runId = await insertRun();
+    const stepExecutionId = `step-exec-${randomUUID()}`;
+    await engine.database.execute(`update workflow_runs set status = 'RUNNING' where run_id = $1`, [runId]);
+    await engine.database.execute(
+      `insert into step_executions (step_execution_id, run_id, step_id, step_name, agent_name, status)
+       values ($1, $2, 'extract', 'extract', 'data-extractor', 'RUNNING')`,
+      [stepExecutionId, runId],
+    );
+    expect(await engine.decide(runId, cancellation)).toEqual({ outcome: 'decided', status: 'CANCELLED' });
+    expect(await engine.attemptRows(runId)).toMatchObject([{ status: 'CANCELLED' }]);
+  });
+
   it('fails with the reason where its plan is not valid', async () => {
     const runId = await insertRun();
     expect(await engine.decide(runId, requested, workflowPlan({ steps: {} }))).toEqual({

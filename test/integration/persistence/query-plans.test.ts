@@ -266,6 +266,7 @@ describe('no statement reads a whole table', () => {
       producer,
       routeTasks: engine.routeTasks,
       stepRequestsTopic: topics.stepRequests,
+      clock: Date.now,
     };
     const away = () => Promise.reject(new Error('Kafka did not answer'));
     const giving = { ...deps, producer: { publish: away, check: away } };

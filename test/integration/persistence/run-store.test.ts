@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
@@ -176,6 +177,22 @@ describe('a run, from its request to its end', () => {
       status: 'RUNNING',
     });
     expect(await engine.attemptRows(runId)).toMatchObject([{ timeout_ms: 31_536_000_000 }]);
+  });
+});
+
+describe('a decision that waits for its run', () => {
+  it('is made when it has it: what came before is not after it', async () => {
+    const runId = await startedRun(['a']);
+    const other = engine.environment();
+    const { cancelled, letGoAt } = await other.database.transaction(async (statements) => {
+      await statements.one('select 1 as one from workflow_runs where run_id = $1 for update', [runId]);
+      const cancelled = engine.decide(runId, { type: 'cancellation_requested', by: 'bob', reason: null });
+      await sleep(300);
+      return { cancelled, letGoAt: Date.now() };
+    });
+    await cancelled;
+    const { cancelled_at } = await engine.runRow(runId);
+    expect((cancelled_at as Date).getTime()).toBeGreaterThanOrEqual(letGoAt);
   });
 });
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { fireDueTimes, publishLeftBehind } from '../../../functions/timekeeper/timekeeper.ts';
 import type { AgentRegistry } from '../../../shared/application/ports.ts';
@@ -33,8 +34,10 @@ function timekeeper(
   { database, routeTasks } = engine as Environment,
 ) {
   const published: Published[] = [];
+  const time = { now: 0, refusalMs: 0 };
   const producer = {
     async publish(messages: readonly Published[]) {
+      if (messages.some(refuses)) time.now += time.refusalMs;
       if (messages.some(refuses)) throw new Error('Kafka refused: UNKNOWN_TOPIC_OR_PARTITION');
       published.push(...messages);
     },
@@ -42,7 +45,9 @@ function timekeeper(
       if (engine.broker.isAway) throw new Error('Kafka did not answer within 1000 ms');
     },
   };
-  return { deps: { database, producer, routeTasks, stepRequestsTopic: topics.stepRequests }, published };
+  const clock = () => time.now;
+  const deps = { database, producer, routeTasks, stepRequestsTopic: topics.stepRequests, clock };
+  return { deps, published, time };
 }
 
 /** A timekeeper whose broker does not answer until it is told to, and how. */
@@ -56,7 +61,8 @@ function hangingTimekeeper({ database, routeTasks } = engine as Environment) {
     return answer.promise;
   };
   const producer = { publish, check: () => answer.promise };
-  const deps = { database, producer, routeTasks, stepRequestsTopic: topics.stepRequests };
+  const clock = () => 0;
+  const deps = { database, producer, routeTasks, stepRequestsTopic: topics.stepRequests, clock };
   return { deps, isPublishing: reached.promise, answer };
 }
 
@@ -469,10 +475,26 @@ describe('what invocations left behind', () => {
     expect(await outboxRows()).toBe(1);
   });
 
+  it('is left to the invocation that is about to publish it also where that waited for its run', async () => {
+    const runId = await pendingRun();
+    const waiting = await other.database.transaction(async (statements) => {
+      await statements.one('select 1 as one from workflow_runs where run_id = $1 for update', [runId]);
+      engine.broker.isAway = true;
+      const decided = engine.decide(runId, { type: 'execution_requested' });
+      await sleep(1_500);
+      return { decided };
+    });
+    await waiting.decided;
+    engine.broker.isAway = false;
+    const options = { olderThanMs: 1_000, limit: 3, maxBytes: 1_000_000, leaseMs: 60_000 };
+    expect(await claimLeftBehind(engine.database, options)).toHaveLength(0);
+    expect(await outboxRows()).toBe(1);
+  });
+
   it('is claimed once by two timekeepers at once: neither waits for the other', async () => {
     await unpublishedRuns(5);
     await age();
-    const options = { olderThanMs: 3_000, limit: 3, leaseMs: 60_000 };
+    const options = { olderThanMs: 3_000, limit: 3, maxBytes: 1_000_000, leaseMs: 60_000 };
     await engine.database.transaction(async (mine) => {
       const first = await claimLeftBehind(mine, options);
       const second = await other.database.transaction((theirs) => claimLeftBehind(theirs, options));
@@ -507,7 +529,7 @@ describe('what invocations left behind', () => {
     answer.reject(new Error('Kafka did not answer'));
     await expect(publishing).rejects.toThrow('Kafka did not answer');
 
-    const options = { olderThanMs: 3_000, limit: 10, leaseMs: 60_000 };
+    const options = { olderThanMs: 3_000, limit: 10, maxBytes: 1_000_000, leaseMs: 60_000 };
     expect(await claimLeftBehind(engine.database, options)).toHaveLength(2);
     expect(await publishLeftBehind(timekeeper().deps)).toBe(0);
     await engine.database.execute(`update outbox set retry_at = retry_at - interval '1 minute'`);
@@ -539,7 +561,7 @@ describe('what invocations left behind', () => {
 
     const { deps, published } = timekeeper();
     expect(await publishLeftBehind(deps)).toBe(0);
-    await engine.database.execute(`update outbox set retry_at = retry_at - interval '1 minute'`);
+    await engine.database.execute(`update outbox set retry_at = retry_at - interval '2 minutes'`);
     expect(await publishLeftBehind(deps)).toBe(1);
     expect(published).toMatchObject([{ key: one, value: { workflow_plan: { start_step: 'a' } } }]);
   });
@@ -552,5 +574,54 @@ describe('what invocations left behind', () => {
     await expect(publishLeftBehind(deps)).rejects.toThrow('Kafka refused: UNKNOWN_TOPIC_OR_PARTITION');
     expect(published.map(({ key }) => key)).toEqual(runIds.slice(70));
     expect(await outboxRows()).toBe(70);
+  });
+
+  it('neither keeps timers waiting nor what is behind it, where Kafka is slow to refuse a topic', async () => {
+    const [healthy] = (await unpublishedRuns(1)) as [string];
+    await engine.database.execute(`update outbox set id = 'ffffffff-ffff-7fff-bfff-ffffffffffff'`);
+    await engine.database.execute(
+      `insert into outbox (id, messages) select gen_random_uuid(), $1 from generate_series(1, 300)`,
+      [JSON.stringify([{ topic: 'agent.gone', key: 'k', value: {} }])],
+    );
+    await age();
+    const { deps, published, time } = timekeeper(({ topic }) => topic === 'agent.gone');
+    time.refusalMs = 1_000;
+    await expect(publishLeftBehind(deps)).rejects.toThrow('Kafka refused');
+    expect(published.map(({ key }) => key)).toEqual([healthy]);
+    expect(time.now).toBeLessThan(10_000);
+    expect(await outboxRows()).toBe(300);
+  });
+
+  it('is asked of Kafka the less often the longer it is refused', async () => {
+    await unpublishedRuns(3);
+    const seconds = [1, 32, 86_400];
+    for (const [i, each] of seconds.entries())
+      await engine.database.execute(
+        `update outbox set created_at = now() - $2 * interval '1 second'
+          where id = (select id from outbox order by id offset $1 limit 1)`,
+        [i, each + 4],
+      );
+    await expect(publishLeftBehind(timekeeper(() => true).deps)).rejects.toThrow('Kafka refused');
+    const rows = await engine.database.many<{ s: number }>(
+      'select round(extract(epoch from retry_at - now()))::int as s from outbox order by id',
+    );
+    const [soon, later, late] = rows.map(({ s }) => s);
+    const within = (seconds: number | undefined, most: number) => seconds! > most - 5 && seconds! <= most;
+    expect([within(soon, 10), within(later, 40), within(late, 60)]).toEqual([true, true, true]);
+  });
+
+  it('is claimed so much at once as can be held, one row at least', async () => {
+    await unpublishedRuns(1);
+    await engine.database.execute('delete from outbox');
+    await engine.database.execute(
+      `insert into outbox (id, messages) select gen_random_uuid(), json_build_array(repeat('x', 1000)) from generate_series(1, 5)`,
+    );
+    await age();
+    const claim = (maxBytes: number) =>
+      claimLeftBehind(engine.database, { olderThanMs: 3_000, limit: 10, maxBytes, leaseMs: 60_000 });
+    expect(await claim(2_500)).toHaveLength(3);
+    expect(await claim(1)).toHaveLength(1);
+    expect(await claim(1)).toHaveLength(1);
+    expect(await claim(1)).toHaveLength(0);
   });
 });

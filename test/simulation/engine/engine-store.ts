@@ -91,6 +91,7 @@ export class EngineStore {
       run: { ...this.#seen(stored), outputData: null },
       attempts,
       joins: new Map(),
+      parentAttempt: this.#parentAttempt(events),
     };
     const joins = this.#joins(stored, begun, events);
     for (const { stepExecutionId } of joins.values()) {
@@ -106,8 +107,16 @@ export class EngineStore {
     return { ...state, ...data };
   }
 
+  /** The attempt that asks for a retry. */
+  #parentAttempt(events: readonly EngineEvent[]): Attempt | undefined {
+    const asking = events.flatMap((event) =>
+      event.type === 'retry_requested' ? (event.parentStepExecutionId ?? []) : [],
+    );
+    return [...this.runs.values()].flatMap(({ attempts }) => attempts.get(asking[0] ?? '') ?? [])[0];
+  }
+
   /** Everything that there is of the run. */
-  loadAll(runId: string): State {
+  loadAll(runId: string, events: readonly EngineEvent[]): State {
     const stored = this.get(runId);
     const visits = new Map<string, number>();
     for (const { scope, stepId } of stored.attempts.values())
@@ -126,6 +135,7 @@ export class EngineStore {
       visits,
       workflows: new Map([...this.#plans.keys()].map((name) => [workflowKey(name, null), startable(name)])),
       gathered: new Map(paths.map((path) => [path, gather(stored, path)])),
+      parentAttempt: this.#parentAttempt(events),
     };
   }
 

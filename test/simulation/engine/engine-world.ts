@@ -148,7 +148,7 @@ export class EngineWorld {
       if (events.length === 1 && this.#random.chance(COMPARED)) {
         const used = this.#ids;
         this.#ids = ids;
-        const all = this.store.loadAll(runId);
+        const all = this.store.loadAll(runId, events);
         checkSame(before, decision, all, decide(plan, all, event, now, draws()));
         this.#ids = used;
       }
@@ -160,11 +160,11 @@ export class EngineWorld {
     }
     if (state === before) return;
     this.store.commit(runId, before, state);
-    for (const effect of effects) this.#carryOut(runId, effect);
+    for (const effect of effects) this.#carryOut(runId, effect, now);
     checkRun(this.store.get(runId), this.store);
   }
 
-  #carryOut(runId: string, effect: Effect): void {
+  #carryOut(runId: string, effect: Effect, now: number): void {
     switch (effect.type) {
       case 'dispatch_task':
         if (this.#mayLose() && !this.#lost.has(effect.stepExecutionId))
@@ -191,8 +191,7 @@ export class EngineWorld {
         if (!this.#mayLose()) this.#publish(effect.childRunId, { type: 'execution_requested' });
         break;
       case 'cancel_child': {
-        const { childRunId, reason } = effect;
-        const requestedAt = this.now;
+        const { childRunId, reason, requestedAt } = effect;
         this.#publish(childRunId, {
           type: 'cancellation_requested',
           by: null,
@@ -209,6 +208,7 @@ export class EngineWorld {
           type: 'retry_requested',
           parentStepExecutionId,
           previousParentStepExecutionId,
+          requestedAt: now,
         } as const;
         this.#publish(childRunId, event);
         break;

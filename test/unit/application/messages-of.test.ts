@@ -72,7 +72,7 @@ describe('an effect is a message', () => {
     ],
     [
       'to cancel a child',
-      { type: 'cancel_child', childRunId: 'run-2', reason: 'enough' },
+      { type: 'cancel_child', childRunId: 'run-2', reason: 'enough', requestedAt: T0 + 1 },
       {
         topic: 'cancellations',
         key: 'run-2',
@@ -80,7 +80,7 @@ describe('an effect is a message', () => {
           run_id: 'run-2',
           cancelled_by: null,
           reason: 'enough',
-          timestamp,
+          timestamp: new Date(T0 + 1).toISOString(),
           message_type: 'cancellation_request',
         },
       },

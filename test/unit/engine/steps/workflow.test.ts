@@ -198,21 +198,24 @@ describe('a child that is asked to go on', () => {
   const plan = planOf([step]);
   const failed = [settled('FAILED')];
   const answersNow = { runId: 'run-parent', stepExecutionId: 'p-2' };
+  const parentAttempt = running({ ...child, stepExecutionId: 'p-2' });
+  const waiting = { parentAttempt };
 
   it('goes on for the attempt that waits now', () => {
-    const state = decided(decide(plan, stateOf({ ...failedRun, parent }, failed), asked, T0, draws()));
+    const before = stateOf({ ...failedRun, parent }, failed, waiting);
+    const state = decided(decide(plan, before, asked, T0, draws()));
     expect(state.run).toMatchObject({ status: 'RUNNING', parent: answersNow });
   });
 
   it('that is going on already answers the attempt that waits now', () => {
-    const decision = decide(plan, stateOf(run({ parent }), [running(child)]), asked, T0, draws());
+    const decision = decide(plan, stateOf(run({ parent }), [running(child)], waiting), asked, T0, draws());
     expect(tell(decision)).toBe('RUNNING | it#1 RUNNING | update RUNNING');
     expect(decided(decision).run.parent).toEqual(answersNow);
   });
 
   it('that has completed answers again', () => {
     const completed = { ...failedRun, status: 'COMPLETED', error: null, parent } as const;
-    const state = stateOf(completed, [settled('COMPLETED')], { outputs: { it: { n: 1 } } });
+    const state = stateOf(completed, [settled('COMPLETED')], { ...waiting, outputs: { it: { n: 1 } } });
     const decision = decide(plan, state, asked, T0, draws());
     expect(decision).toMatchObject({
       effects: [
@@ -221,6 +224,35 @@ describe('a child that is asked to go on', () => {
       ],
     });
     expect(decided(decision).run).toMatchObject({ status: 'COMPLETED', outputData: { n: 1 } });
+  });
+
+  it.each<[string, object]>([
+    ['was cancelled meanwhile', { parentAttempt: { ...parentAttempt, status: 'CANCELLED' } }],
+    ['had its time meanwhile', { parentAttempt: { ...parentAttempt, status: 'FAILED' } }],
+    ['is not there', {}],
+  ])('stays closed where the attempt that asked %s: it would run for nobody', (_, data) => {
+    expect(decide(plan, stateOf({ ...failedRun, parent }, failed, data), asked, T0, draws())).toEqual({
+      ok: false,
+      code: 'PARENT_NOT_WAITING',
+    });
+  });
+
+  it('is cancelled by what its parent asked for after that, however late it went on', () => {
+    const before = stateOf({ ...failedRun, parent }, failed, waiting);
+    const retried = decided(decide(plan, before, { ...asked, requestedAt: T0 - 500 }, T0, draws()));
+    expect(retried.run.retriedAt).toBe(T0 - 500);
+    const cancel = { type: 'cancellation_requested', by: null, reason: null, announced: true } as const;
+    const at = (requestedAt: number) => tell(decide(plan, retried, { ...cancel, requestedAt }, T0, draws()));
+    expect(at(T0 - 499)).toMatch(/^CANCELLED/);
+    expect(at(T0 - 500)).toBe('CANCELLATION_OUTDATED');
+  });
+
+  it('is told so later than its parent asked it to go on, whatever the clocks', () => {
+    const attempt = running({ ...child, createdAt: T0 + 700 });
+    const cancel = { type: 'cancellation_requested', by: 'ann', reason: null } as const;
+    expect(decide(plan, stateOf(run(), [attempt]), cancel, T0, draws())).toMatchObject({
+      effects: [{}, { type: 'cancel_child', requestedAt: T0 + 701 }, {}, {}],
+    });
   });
 
   it('I4: stays closed where the same attempt asked before', () => {
@@ -235,7 +267,7 @@ describe('a child that is asked to go on', () => {
 
   it('I4: stays closed where the record is of a retry before the last', () => {
     const late = { ...asked, previousParentStepExecutionId: 'p-0' };
-    const state = stateOf({ ...failedRun, parent }, failed);
+    const state = stateOf({ ...failedRun, parent }, failed, waiting);
     expect(decide(plan, state, late, T0, draws())).toEqual({ ok: false, code: 'RUN_CLOSED' });
     const open = stateOf(run({ parent }));
     expect(decide(plan, open, late, T0, draws())).toEqual({ ok: false, code: 'RUN_OPEN' });
