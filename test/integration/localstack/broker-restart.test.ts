@@ -63,7 +63,7 @@ test('a second broker on the same folder or port is refused with what to do', as
   await expect(startKafka({ dir: folder })).rejects.toMatchObject({
     code: 'KAFKA_UNAVAILABLE',
     message: expect.stringMatching(
-      /^Another Kafka broker \(process \d+\) is running on .*\n {2}- stop .*kill \d+\n {2}- or set KAFKA_BROKERS/,
+      /^Another Kafka broker \(process \d+\) is running on .*\n {2}- stop .*kill \d+\n {2}- or start another .*\n {2}- or set KAFKA_BROKERS/,
     ),
   });
   await expect(startKafka({ dir: join(folder, 'other'), port: kafka.port })).rejects.toMatchObject({

@@ -89,6 +89,7 @@ describe('a record means', () => {
           type: 'retry_requested',
           parentStepExecutionId: 'a-1',
           previousParentStepExecutionId: 'a-0',
+          requestedAt: T0 - 1_000,
         },
       },
     ],
