@@ -1,5 +1,6 @@
-/** 6 MB as Lambda counts it: the limit of a synchronous invocation's event, and of its answer, as JSON bytes. */
-export const largestPayload = 6_291_556;
+/** 6 MB as Lambda counts them, in bytes of JSON: of a synchronous invocation's event, and of its answer. */
+export const largestEvent = 6_291_456;
+export const largestAnswer = 6_291_556;
 
 export interface FunctionError {
   errorType: string;

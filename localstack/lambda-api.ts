@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { forwardRequest } from './forward-request.ts';
 import { readBody } from './http-body.ts';
 import { type RunningServer, startServer } from './http-server.ts';
-import { functionArn, type InvocationResult, type Invoker } from './invocation.ts';
+import { functionArn, type InvocationResult, type Invoker, largestEvent } from './invocation.ts';
 
 export interface LambdaApiOptions {
   functions: ReadonlyMap<string, Invoker>;
@@ -20,7 +20,6 @@ export interface RunningLambdaApi extends RunningServer {
   invokeLater(functionName: string, event: unknown): void;
 }
 
-const synchronousLimit = 6_291_456;
 const asynchronousLimit = 1_048_576;
 const invocationPath = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/;
 
@@ -45,7 +44,7 @@ export async function startLambdaApi(options: LambdaApiOptions): Promise<Running
     const name = functionNameOf(decodeURIComponent(named));
     const invoker = functions.get(name);
     const type = request.headers['x-amz-invocation-type'] ?? 'RequestResponse';
-    const limit = type === 'Event' ? asynchronousLimit : synchronousLimit;
+    const limit = type === 'Event' ? asynchronousLimit : largestEvent;
     const body = await readBody(request, limit);
 
     if (invoker === undefined && elsewhere !== undefined && body !== 'too-large')

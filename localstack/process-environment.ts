@@ -11,7 +11,8 @@ import {
   type FunctionError,
   failed,
   type InvocationResult,
-  largestPayload,
+  largestAnswer,
+  largestEvent,
   timedOut,
 } from './invocation.ts';
 
@@ -86,8 +87,8 @@ export class ProcessEnvironment implements ExecutionEnvironment {
 
   invoke(event: unknown, requestId: string, timeoutMs: number): Promise<InvocationResult> {
     const json = JSON.stringify(event) ?? 'null';
-    if (Buffer.byteLength(json) > largestPayload) {
-      const problem = `Request must be smaller than ${largestPayload} bytes for the InvokeFunction operation`;
+    if (Buffer.byteLength(json) > largestEvent) {
+      const problem = `Request must be smaller than ${largestEvent} bytes for the InvokeFunction operation`;
       return Promise.resolve(failed('RequestTooLargeException', problem));
     }
     const { promise, resolve } = Promise.withResolvers<InvocationResult>();
@@ -127,8 +128,8 @@ export class ProcessEnvironment implements ExecutionEnvironment {
   #receive(message: RuntimeMessage): void {
     if (message.type === 'threw') this.#settle?.({ ok: false, error: message.error });
     if (message.type !== 'answered') return;
-    if (Buffer.byteLength(message.payload) > largestPayload) {
-      const problem = `Response payload size exceeded maximum allowed payload size (${largestPayload} bytes).`;
+    if (Buffer.byteLength(message.payload) > largestAnswer) {
+      const problem = `Response payload size exceeded maximum allowed payload size (${largestAnswer} bytes).`;
       this.#settle?.(failed('Function.ResponseSizeTooLarge', problem));
     } else this.#settle?.({ ok: true, payload: JSON.parse(message.payload) });
   }

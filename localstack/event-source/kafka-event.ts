@@ -1,5 +1,5 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs';
-import { emulatedAccount, emulatedRegion, largestPayload } from '../invocation.ts';
+import { emulatedAccount, emulatedRegion, largestEvent } from '../invocation.ts';
 
 /** A record as it waits in a mapping, with what its place in an event will cost. */
 export interface SourceRecord {
@@ -31,7 +31,7 @@ export interface KafkaEvent {
 export const clusterArn = `arn:aws:kafka:${emulatedRegion}:${emulatedAccount}:cluster/stepline/00000000-0000-0000-0000-000000000000-1`;
 
 /** What the envelope around the records may take, generously. */
-export const roomForRecords = largestPayload - 2_048;
+export const roomForRecords = largestEvent - 2_048;
 
 const fieldsBytes = 200;
 

@@ -479,7 +479,8 @@ AS $function$
 begin
     perform refuse_stale('step execution', (
         select v.id from json_to_recordset(attempts) as v (id text)
-          left join step_executions s on s.step_execution_id = v.id and s.xmin = pg_current_xact_id()::xid where s.id is null limit 1));
+          left join step_executions s on s.step_execution_id = v.id and s.xmin = pg_current_xact_id()::xid
+         where s.id is null limit 1));
 end
 $function$
 ;
@@ -543,7 +544,8 @@ begin
             id text, status text, input_data jsonb, output_data jsonb, error_message text, error_code text, logs jsonb,
             started_at timestamptz, completed_at timestamptz, child_run_id text
           )
-         where s.step_execution_id = any(array[v.id]) and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+         where s.step_execution_id = any(array[v.id])
+           and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
         get diagnostics written = row_count;
         if written < json_array_length(closed) then perform refuse_stale_attempts(closed); end if;
     end if;
@@ -557,7 +559,8 @@ begin
             heartbeat_ms bigint, heartbeat_due_at timestamptz, republished_at timestamptz, signal_name text, child_run_id text,
             wake_at timestamptz
           )
-         where s.step_execution_id = any(array[v.id]) and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+         where s.step_execution_id = any(array[v.id])
+           and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
         get diagnostics written = row_count;
         if written < json_array_length(continued) then perform refuse_stale_attempts(continued); end if;
     end if;

@@ -68,7 +68,7 @@ describe('the event', () => {
     });
     await mapping.start();
     await until(() => records === 7);
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(6_291_556);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(6_291_456);
     expect(sizes.length).toBeGreaterThanOrEqual(2);
   });
 });

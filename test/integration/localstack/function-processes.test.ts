@@ -124,7 +124,7 @@ test('the context is Lambda’s', async () => {
 
 test('events and answers are limited to 6 MB', async () => {
   const processes = probe();
-  expect(await processes.invoke('x'.repeat(6_291_556))).toMatchObject({
+  expect(await processes.invoke('x'.repeat(6_291_456))).toMatchObject({
     ok: false,
     error: { errorType: 'RequestTooLargeException' },
   });
