@@ -7,10 +7,11 @@ import { loadTimekeeperSettings } from '../../shared/config/environment.ts';
 import { countRecords } from '../../shared/kafka/count-records.ts';
 import { recordTick } from '../../shared/persistence/timekeeper-tick.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
+import { type FireDueTimesDeps, fireDueTimes } from './fire-due-times.ts';
 import { reportGauges } from './gauges.ts';
+import { type PublishLeftBehindDeps, publishLeftBehind } from './publish-left-behind.ts';
 import { purge } from './purge.ts';
 import { createTicker } from './ticker.ts';
-import { fireDueTimes, publishLeftBehind, type TimekeeperDeps } from './timekeeper.ts';
 
 const settings = await loadTimekeeperSettings();
 const { topics, auditRetentionDays } = settings;
@@ -18,7 +19,7 @@ const log = createLogger({ service: 'timekeeper', level: settings.logLevel });
 const database = connectDatabase(settings);
 const producer = connectProducer(settings, 'timekeeper');
 const routeTasks = createRouteTasks({ registry: connectAgentRegistry(settings, Date.now), topics });
-const deps: TimekeeperDeps = {
+const deps: FireDueTimesDeps & PublishLeftBehindDeps = {
   database,
   producer,
   routeTasks,

@@ -3,7 +3,11 @@ import { createApi } from '../../functions/api/create-api.ts';
 import { createApiServices } from '../../functions/api/create-api-services.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
-import { fireDueTimes, publishLeftBehind } from '../../functions/timekeeper/timekeeper.ts';
+import { type FireDueTimesDeps, fireDueTimes } from '../../functions/timekeeper/fire-due-times.ts';
+import {
+  type PublishLeftBehindDeps,
+  publishLeftBehind,
+} from '../../functions/timekeeper/publish-left-behind.ts';
 import { startApiGateway } from '../../localstack/api-gateway/api-gateway.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
@@ -151,7 +155,7 @@ function handlerOf(bridge: AgentBridge): LambdaHandler {
 }
 
 /** The timekeeper's looks, more often than it is deployed with. */
-function startTimekeeper(deps: Parameters<typeof fireDueTimes>[0]): () => Promise<void> {
+function startTimekeeper(deps: FireDueTimesDeps & PublishLeftBehindDeps): () => Promise<void> {
   let stopped = false;
   const looking = (async () => {
     while (!stopped) {

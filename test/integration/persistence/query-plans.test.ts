@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { fireDueTimes, publishLeftBehind } from '../../../functions/timekeeper/timekeeper.ts';
+import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
+import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { fireDueTimes, publishLeftBehind } from '../../../functions/timekeeper/timekeeper.ts';
+import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
+import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
 import type { AgentRegistry } from '../../../shared/application/ports.ts';
 import { claimDueTimes } from '../../../shared/persistence/due-times.ts';
 import { claimLeftBehind } from '../../../shared/persistence/outbox.ts';

@@ -2,10 +2,8 @@ import type { OutboxEntry, OutgoingMessage } from '../../shared/application/port
 import { versionsOf, withPlans } from '../../shared/application/publish-entries.ts';
 import { agentsOf, type RouteTasks } from '../../shared/application/route-tasks.ts';
 import type { OutgoingRecord, RecordProducer } from '../../shared/kafka/producer.ts';
-import type { Wake } from '../../shared/messages/messages.ts';
 import { loadAgentRoutes } from '../../shared/persistence/agent-routes.ts';
 import type { Database, Statements } from '../../shared/persistence/database.ts';
-import { claimDueTimes, type DueRow, giveBackDueTimes } from '../../shared/persistence/due-times.ts';
 import { loadVersions } from '../../shared/persistence/load-versions.ts';
 import {
   claimLeftBehind,
@@ -13,26 +11,18 @@ import {
   giveBackLeftBehind,
   postponeOutbox,
 } from '../../shared/persistence/outbox.ts';
+import { LEASE_MS } from './lease.ts';
 
-export interface TimekeeperDeps {
+export interface PublishLeftBehindDeps {
   readonly database: Database;
   readonly producer: Pick<RecordProducer, 'publish' | 'check'>;
   readonly routeTasks: RouteTasks;
-  readonly stepRequestsTopic: string;
   /** Milliseconds since whenever. */
   readonly clock: () => number;
 }
 
-/*
- * Nothing is locked while it is published, which takes a second where the broker hangs: what is claimed is leased, by a commit of its
- * own. What could not be published is given back at once; what a timekeeper that died had is due again when its lease ends.
- */
-
-/** Until a lost wake fires again, and what was left behind is published by another timekeeper. */
-const LEASE_MS = 60_000;
 /** An invocation has asked the registry and published its own messages in about three seconds; what is older, nobody is publishing. */
 const LEFT_BEHIND_MS = 4_000;
-const BATCH = 500;
 /** Messages carry whole inputs: what is published at once stays small enough to hold. */
 const OUTBOX_BATCH = 50;
 const OUTBOX_BATCH_BYTES = 16 * 1024 * 1024;
@@ -43,35 +33,12 @@ const REFUSALS_FOR_MS = 5_000;
 /** A broker that is just coming back may let a message wait for too long and yet answer: soon, then. */
 const RETRY_REFUSED = { atLeastMs: 10_000, atMostMs: 60_000 };
 
-/** Fires what is due. @throws PublishError when wakes could not be published: their rows are due still. */
-export async function fireDueTimes({
-  database,
-  producer,
-  stepRequestsTopic,
-}: TimekeeperDeps): Promise<number> {
-  let fired = 0;
-  for (;;) {
-    const { due, taken } = await database.transaction((statements) =>
-      claimDueTimes(statements, { limit: BATCH, leaseMs: LEASE_MS }),
-    );
-    try {
-      await producer.publish(due.map((row) => wakeRecord(row, stepRequestsTopic)));
-    } catch (error) {
-      // Where the database is away too, their leases end by themselves.
-      await database.transaction((statements) => giveBackDueTimes(statements, due)).catch(() => {});
-      throw error;
-    }
-    fired += due.length;
-    if (taken < BATCH) return fired;
-  }
-}
-
 /**
  * Publishes what invocations left behind: those that died after their commit, or found the broker away. What Kafka refuses
  * while it is there, as a message to a topic that does not exist, is tried again later, and the rest does not wait for it.
  * @throws PublishError when the broker is away, or at the end when a message was refused
  */
-export async function publishLeftBehind(deps: TimekeeperDeps): Promise<number> {
+export async function publishLeftBehind(deps: PublishLeftBehindDeps): Promise<number> {
   const { database, clock } = deps;
   const end = clock() + LOOK_FOR_MS;
   const refusals = new Refusals(clock);
@@ -128,7 +95,7 @@ class Refusals {
 
 /** @returns how many were published whole. @throws PublishError when the broker is away */
 async function publishClaimed(
-  { database, producer, routeTasks }: TimekeeperDeps,
+  { database, producer, routeTasks }: PublishLeftBehindDeps,
   entries: readonly OutboxEntry[],
   refusals: Refusals,
 ): Promise<number> {
@@ -195,14 +162,4 @@ function withMessages(
 async function definitionsFor(statements: Statements, entries: readonly OutboxEntry[]) {
   const versionIds = versionsOf(entries);
   return versionIds.length === 0 ? new Map<string, never>() : loadVersions(statements, versionIds);
-}
-
-function wakeRecord({ runId, stepExecutionId, firedAt }: DueRow, topic: string): OutgoingRecord {
-  const value = {
-    message_type: 'wake',
-    run_id: runId,
-    step_execution_id: stepExecutionId,
-    timestamp: firedAt.toISOString(),
-  } satisfies Wake;
-  return { topic, key: runId, value };
 }
