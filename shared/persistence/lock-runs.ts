@@ -31,7 +31,7 @@ interface RunRow {
   workflow_version_id: string | null;
 }
 
-/** In the order of their ids; those that do not exist are absent (functions/lock_runs.sql). */
+/** In the order of their ids; those that do not exist are absent (functions/lock_runs_with_pauses.sql). */
 export async function lockRuns(statements: Statements, runIds: readonly string[]): Promise<LockedRun[]> {
   const rows = await statements.many<RunRow>('select * from lock_runs_with_pauses($1)', [runIds]);
   return rows.map((row) => ({
