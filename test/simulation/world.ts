@@ -35,7 +35,10 @@ const CRASH_POINTS = [
 ] as const;
 type CrashPoint = (typeof CRASH_POINTS)[number];
 
-class Crash extends Error {}
+/** Its invocation ends with it: nothing that it would be to any one record. */
+class Crash extends Error {
+  readonly code = 'DATABASE_UNAVAILABLE';
+}
 
 interface Environment {
   readonly decideBatch: DecideBatch;

@@ -44,7 +44,7 @@ export const map: StepBehaviour<MapStep> = {
     const join = flow.draft.joins.get(path);
     if (join === undefined || join.started >= join.total) return;
     flow.draft.putJoin({ ...join, started: join.started + 1 });
-    flow.request(step.startStep, childScope(path, join.started));
+    flow.requestFirst(step.startStep, childScope(path, join.started));
   },
 
   opens: ({ startStep }) => [startStep],

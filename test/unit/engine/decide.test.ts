@@ -652,7 +652,7 @@ describe('needsOf', () => {
       'a retry: the branches and items that it goes on with',
       stateOf(failedRun, [attempt({ status: 'COMPLETED' })]),
       { type: 'retry_requested' },
-      { unfinishedChildren: true },
+      { unfinishedChildren: true, visits: [{ scope: '', stepId: 'transform' }] },
     ],
     [
       'a cancellation: nothing',
