@@ -2,6 +2,7 @@ import type { BatchItem } from '../../shared/application/batch.ts';
 import { limits } from '../../shared/config/limits.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
 import type { Json } from '../../shared/engine/json.ts';
+import { MAX_CODE_LENGTH, storableText } from '../../shared/engine/storable-text.ts';
 import type { MskRecord } from '../../shared/kafka/msk-event.ts';
 import { parseRecord } from '../../shared/kafka/parse-record.ts';
 import { type AgentResult, type ExecutorMessage, executorMessage } from '../../shared/messages/messages.ts';
@@ -74,7 +75,7 @@ function eventOf(message: ExecutorMessage): EngineEvent {
         stepExecutionId: message.step_execution_id,
         attempt: message.attempt ?? null,
         outcome: outcomeOf(message),
-        logs: message.logs ? message.logs.slice(0, limits.maxLogLines).map((line) => storable(line)) : null,
+        logs: message.logs ? message.logs.slice(0, limits.maxLogLines).map(logLine) : null,
       };
   }
 }
@@ -95,8 +96,11 @@ function outcomeOf({ status, output_data: output = null, error }: AgentResult): 
   return {
     status: 'failed',
     error: {
-      code: storable(error?.code ?? 'AGENT_ERROR').slice(0, 255),
-      message: storable(error?.message ?? 'The agent failed and said no more', limits.maxErrorMessageLength),
+      code: storableText(error?.code ?? 'AGENT_ERROR', MAX_CODE_LENGTH),
+      message: storableText(
+        error?.message ?? 'The agent failed and said no more',
+        limits.maxErrorMessageLength,
+      ),
       retryable: error?.retryable ?? true,
       retryAfterMs: error?.retry_after_ms,
     },
@@ -116,7 +120,6 @@ function refusalOf(output: Json) {
   return { code: 'DATA_LIMIT', message, retryable: false };
 }
 
-/** Text that Postgres stores: well-formed, without U+0000, cut to a length. */
-function storable(text: string, maxLength: number = limits.maxLogLineLength): string {
-  return text.slice(0, maxLength).replaceAll('\u0000', '\ufffd').toWellFormed();
+function logLine(text: string): string {
+  return storableText(text, limits.maxLogLineLength);
 }

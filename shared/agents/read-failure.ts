@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { isJsonObject, type Json } from '../engine/json.ts';
+import { storableText } from '../engine/storable-text.ts';
 import { type FailedCall, failedCall } from './call-outcome.ts';
 import { cleanCode, cleanMessage, jsonText, NO_CODE, scalarText, textOf } from './error-text.ts';
 import { retryAfterMs } from './retry-after.ts';
@@ -18,7 +19,7 @@ export interface FailedAnswer {
 export function readFailure(answer: FailedAnswer, nowMs: number): FailedCall {
   const { status } = answer;
   if (status >= 300 && status < 400) {
-    const target = answer.location === null ? '' : ` to ${answer.location.slice(0, 500)}`;
+    const target = answer.location === null ? '' : ` to ${storableText(answer.location, 500)}`;
     const message = `The agent answered ${status}, a redirect${target}. Redirects are not followed: register the address that answers.`;
     return failedCall('AGENT_REDIRECTED', cleanMessage(message), { retryable: false });
   }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { limits } from '../config/limits.ts';
+import { storableText } from '../engine/storable-text.ts';
 import { type PayloadProblemCode, parsePayload } from '../messages/payload.ts';
 import { type CallOutcome, type FailedCall, failedCall } from './call-outcome.ts';
 
@@ -28,6 +29,9 @@ export function outputTooLarge(): FailedCall {
 }
 
 function refused(code: PayloadProblemCode, expectation: string): FailedCall {
-  const message = `The agent's answer cannot be used: ${expectation}`.slice(0, limits.maxErrorMessageLength);
+  const message = storableText(
+    `The agent's answer cannot be used: ${expectation}`,
+    limits.maxErrorMessageLength,
+  );
   return failedCall(CODES[code], message.toWellFormed(), { retryable: false });
 }

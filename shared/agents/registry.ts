@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { limits } from '../config/limits.ts';
+import { storableText } from '../engine/storable-text.ts';
 import type { Agent } from './agent.ts';
 
 export type RegistryLookup =
@@ -132,6 +133,9 @@ function readAnswer(answer: unknown, agentName: string): RegistryLookup {
 }
 
 function unavailable(reason: string): RegistryLookup {
-  const message = `The agent registry could not be asked: ${reason}`.slice(0, limits.maxErrorMessageLength);
+  const message = storableText(
+    `The agent registry could not be asked: ${reason}`,
+    limits.maxErrorMessageLength,
+  );
   return { status: 'unavailable', message };
 }

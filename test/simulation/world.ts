@@ -301,6 +301,7 @@ export class World implements TimekeepersWorld {
           this.say(`refused ${event}: ${code}`, [`${run_id}`]);
         },
         warn() {},
+        error() {},
       },
     });
     const heartbeats = { beat: async (_runId: string, id: string) => this.#beat(id) };

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { DryRunReport } from '../../../shared/application/dry-run/dry-run.ts';
 import type { TracedNode } from '../../../shared/application/dry-run/trace.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
+import { storableText } from '../../../shared/engine/storable-text.ts';
 import { attemptStatus, count, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
 import { MAX_NODES, MAX_NODES_BYTES } from './node.ts';
 import { nodeKeys, placeFields, presentPlace } from './place.ts';
@@ -204,7 +205,7 @@ function presentAttempt({
 
 function withoutData(node: TracedNode): TracedNode {
   const { error } = node;
-  const message = error?.message.slice(0, MAX_SHORT_MESSAGE_LENGTH).toWellFormed();
+  const message = error && storableText(error.message, MAX_SHORT_MESSAGE_LENGTH);
   return {
     ...node,
     inputData: null,

@@ -3,6 +3,7 @@ import type { RunChanged } from '../../../shared/application/change-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { AttemptStatus } from '../../../shared/engine/state.ts';
+import { storableText } from '../../../shared/engine/storable-text.ts';
 import type { Answer } from '../answer.ts';
 import { ApiError } from '../api-error.ts';
 import { envelope } from '../operation.ts';
@@ -84,7 +85,7 @@ export const callbackRoutes = [
     async handle({ params, subject, body, audit }, { changeRun }) {
       const { step_execution_id } = params;
       const { code, retryable, retry_after_ms } = body;
-      const message = body.message.slice(0, limits.maxErrorMessageLength).toWellFormed();
+      const message = storableText(body.message, limits.maxErrorMessageLength);
       const error = { code, message, retryable, retryAfterMs: retry_after_ms };
       return settledAnswer(
         step_execution_id,

@@ -279,6 +279,7 @@ describe('the step-executor', () => {
     const deadLetters: OutgoingRecord[] = [];
     const counted: number[] = [];
     const logged: unknown[] = [];
+    const failed: unknown[] = [];
     const handler = createStepExecutor({
       async decideBatch(items) {
         decidedOf.push(...items.map(({ runId }) => runId));
@@ -290,9 +291,13 @@ describe('the step-executor', () => {
       deadLetterTopic: 'dead',
       countDeadLetters: async (letters) => void counted.push(...letters.map(({ offset }) => offset)),
       clock: { now: () => T0 },
-      log: { debug: (message, fields) => logged.push([message, fields]), warn() {} },
+      log: {
+        debug: (message, fields) => logged.push([message, fields]),
+        warn() {},
+        error: (message, { run_id }) => failed.push([message, run_id]),
+      },
     });
-    return { handler, decidedOf, deadLetters, counted, logged };
+    return { handler, decidedOf, deadLetters, counted, logged, failed };
   }
 
   const eventWith = (...values: unknown[]): MskEvent => ({
@@ -300,6 +305,18 @@ describe('the step-executor', () => {
     records: { 'results.topic-0': values.map((value, offset) => record(value, { offset })) },
   });
   const decided: Outcome = { outcome: 'decided', status: 'RUNNING' };
+
+  it('tells of a defect that ended a run as a dead letter and an error, of a value that did as neither', async () => {
+    const ended = (kind: 'value' | 'defect'): Outcome => ({
+      outcome: 'decided',
+      status: 'FAILED',
+      fault: { class: kind, reason: `a ${kind}` },
+    });
+    const { handler, deadLetters, failed } = setUp([ended('value'), ended('defect')]);
+    await handler(eventWith(request('r1'), request('r2')));
+    expect(deadLetters.map(({ value }) => value.reason)).toEqual(['a defect']);
+    expect(failed).toEqual([['A record met a defect', 'r2']]);
+  });
 
   it('decides what it can read, and answers for the rest', async () => {
     const { handler, decidedOf, deadLetters, counted, logged } = setUp([
