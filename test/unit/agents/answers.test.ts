@@ -153,7 +153,7 @@ describe('a failed answer', () => {
       400,
       JSON.stringify({ code: 'c'.repeat(300), message: `${'m'.repeat(3_999)}🔑` }),
     );
-    expect([code.length, message.length]).toEqual([255, 4_000]);
+    expect([code.length, message.length]).toEqual([255, 3_999]);
     expect(message.isWellFormed()).toBe(true);
   });
 
