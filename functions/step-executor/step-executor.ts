@@ -1,6 +1,6 @@
 import type { BatchItem, Outcome } from '../../shared/application/batch.ts';
 import type { DecideBatch } from '../../shared/application/decide-batch.ts';
-import type { Fault } from '../../shared/application/error-policy.ts';
+import { classOf, type Fault, faultOf } from '../../shared/application/error-policy.ts';
 import type { Clock } from '../../shared/application/ports.ts';
 import { deadLetterOf } from '../../shared/kafka/dead-letter-of.ts';
 import {
@@ -11,7 +11,7 @@ import {
 } from '../../shared/kafka/msk-event.ts';
 import type { RecordProducer } from '../../shared/kafka/producer.ts';
 import type { CountDeadLetters } from '../../shared/persistence/dead-letter-counts.ts';
-import { itemOfRecord, type VerifyResultToken } from './item-of-record.ts';
+import { itemOfRecord, type TranslatedRecord, type VerifyResultToken } from './item-of-record.ts';
 
 export interface StepExecutorDeps {
   readonly decideBatch: DecideBatch;
@@ -39,7 +39,7 @@ export function createStepExecutor(deps: StepExecutorDeps): (event: MskEvent) =>
     const work: { record: MskRecord; item: BatchItem }[] = [];
     const deadLetters: { record: MskRecord; reason: string }[] = [];
     for (const record of recordsOf(event)) {
-      const translated = itemOfRecord(record, deps.verifyResultToken);
+      const translated = translate(record, deps.verifyResultToken);
       if (translated.ok) work.push({ record, item: translated.item });
       else deadLetters.push({ record, reason: translated.reason });
     }
@@ -55,12 +55,21 @@ export function createStepExecutor(deps: StepExecutorDeps): (event: MskEvent) =>
   };
 }
 
+/** What one record does to its reading is nobody else's. */
+function translate(record: MskRecord, verifyResultToken: VerifyResultToken): TranslatedRecord {
+  try {
+    return itemOfRecord(record, verifyResultToken);
+  } catch (error) {
+    return { ok: false, reason: faultOf(error).reason };
+  }
+}
+
 function logOutcome(log: StepExecutorLog, { runId, event }: BatchItem, outcome: Outcome): void {
   const fields = { run_id: runId, event: event.type };
   if (outcome.outcome === 'refused') log.debug('Event refused', { ...fields, code: outcome.code });
   if (outcome.outcome === 'decided' && outcome.fault === undefined)
     log.debug('Event decided', { ...fields, status: outcome.status });
-  const fault = faultOf(outcome);
+  const fault = faultIn(outcome);
   if (fault === null) return;
   const hasEnded = outcome.outcome === 'decided';
   const told = { ...fields, class: fault.class, reason: fault.reason, ended: hasEnded };
@@ -71,13 +80,13 @@ function logOutcome(log: StepExecutorLog, { runId, event }: BatchItem, outcome: 
 /** Null: the record has been dealt with. */
 function deadLetterReason(outcome: Outcome, { runId }: BatchItem): string | null {
   if (outcome.outcome === 'unknown_run') return `run_id: expected a run that exists, got "${runId}"`;
-  const fault = faultOf(outcome);
+  const fault = faultIn(outcome);
   // A value failed its attempt or run with a code, and that is all there is to do; a defect is to be looked at, whatever it ended.
   return fault !== null && (fault.class === 'defect' || outcome.outcome !== 'decided') ? fault.reason : null;
 }
 
 /** What kept the record from being decided as it came. */
-function faultOf(outcome: Outcome): Fault | null {
+function faultIn(outcome: Outcome): Fault | null {
   if (outcome.outcome === 'decided') return outcome.fault ?? null;
   if (outcome.outcome === 'value_refused') return { class: 'value', reason: outcome.reason };
   return outcome.outcome === 'defect' ? { class: 'defect', reason: outcome.reason } : null;
@@ -95,5 +104,11 @@ async function publishDeadLetters(
     letters.map(({ record, reason }) => deadLetterOf(record, reason, deadLetterTopic, clock.now())),
     { timeoutMs: 10_000 },
   );
-  await countDeadLetters(letters.map(({ record }) => record));
+  try {
+    await countDeadLetters(letters.map(({ record }) => record));
+  } catch (error) {
+    // They are published: what keeps them from being counted for good must not bring them again for ever.
+    if (classOf(error) === 'transient') throw error;
+    log.error('Dead letters could not be counted', { reason: faultOf(error).reason });
+  }
 }

@@ -50,7 +50,7 @@ export function classOf(error: unknown): ErrorClass {
 export async function apart<Item, Result>(
   items: readonly Item[],
   work: (items: readonly Item[]) => Promise<readonly Result[]>,
-  alone: (item: Item, fault: Fault) => Promise<readonly Result[]> | readonly Result[],
+  alone: (item: Item, fault: Fault, error: unknown) => Promise<readonly Result[]> | readonly Result[],
 ): Promise<Result[]> {
   for (let timeouts = 1; ; timeouts++) {
     try {
@@ -65,7 +65,7 @@ export async function apart<Item, Result>(
       }
       if (isTimeout && timeouts < TIMEOUTS_ALONE) continue;
       const [item] = items;
-      return item === undefined ? [] : [...(await alone(item, faultOf(error)))];
+      return item === undefined ? [] : [...(await alone(item, faultOf(error), error))];
     }
   }
 }

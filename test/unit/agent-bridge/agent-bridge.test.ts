@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createAgentBridge } from '../../../shared/agent-bridge/agent-bridge.ts';
 import { failedCall } from '../../../shared/agents/call-outcome.ts';
+import { PublishError } from '../../../shared/kafka/producer.ts';
 import { agentResult, deadLetter } from '../../../shared/messages/messages.ts';
 import type { AttemptCall } from '../../../shared/persistence/agent-calls.ts';
+import { DatabaseUnavailableError } from '../../../shared/persistence/database-errors.ts';
 import { eventOf, FakePorts, plenty, T0, tokens } from './fake-ports.ts';
 
 const storedAgent = {
@@ -444,7 +446,7 @@ describe('trouble', () => {
   it('in publishing is tried again, and the agent is not called again', async () => {
     const ports = new FakePorts();
     let failures = 1;
-    ports.publishError = () => (failures-- > 0 ? new Error('no broker') : null);
+    ports.publishError = () => (failures-- > 0 ? new PublishError('no broker') : null);
     await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), plenty);
     expect(ports.called).toHaveLength(1);
     expect(ports.messages('results.topic')).toHaveLength(1);
@@ -460,8 +462,8 @@ describe('trouble', () => {
         remainingMs = 1_000;
         return status === 'accepted' ? { status } : { status, output: null, logs: null };
       };
-      ports.publishError = () => new Error('no broker');
-      ports.extendError = () => new Error('no database');
+      ports.publishError = () => new PublishError('no broker');
+      ports.extendError = () => new DatabaseUnavailableError('no database');
       const handling = createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), {
         remainingMs: () => remainingMs,
       });
