@@ -106,7 +106,15 @@ export function translateDatabaseError(error: unknown): unknown {
 /** What fails before anything was asked, a password that could not be fetched for one, is nobody's record's fault. */
 export function connectionError(error: unknown): unknown {
   const translated = translateDatabaseError(error);
-  if (translated instanceof DatabaseUnfitError || translated instanceof DatabaseUnavailableError) return translated;
+  if (translated instanceof DatabaseUnfitError || translated instanceof DatabaseUnavailableError)
+    return translated;
   const reason = error instanceof Error ? error.message : String(error);
   return new DatabaseUnavailableError(`No connection to the database: ${reason}`, { cause: error });
+}
+
+/** What the driver throws for a statement and the server did not say is about the connection, or of a kind that JavaScript has. */
+export function driverError(error: unknown): unknown {
+  const translated = translateDatabaseError(error);
+  const isPlain = translated === error && error instanceof Error && error.constructor === Error;
+  return isPlain ? connectionError(error) : translated;
 }

@@ -1,5 +1,10 @@
 import pg from 'pg';
-import { connectionError, DatabaseUnavailableError, translateDatabaseError } from './database-errors.ts';
+import {
+  connectionError,
+  DatabaseUnavailableError,
+  driverError,
+  translateDatabaseError,
+} from './database-errors.ts';
 
 /** Statements on one connection. The verbs promise a row count, and throw RowCountError where the promise breaks. */
 export interface Statements {
@@ -171,7 +176,7 @@ function statementsOn(run: RunQuery): Statements {
     try {
       return (await run(sql, values as unknown[])) as pg.QueryResult<Row>;
     } catch (error) {
-      throw translateDatabaseError(error);
+      throw driverError(error);
     }
   }
   const rowsOf = async <Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]) =>

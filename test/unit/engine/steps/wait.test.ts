@@ -108,3 +108,15 @@ describe('a wait step', () => {
     expect(state.attempts.get('a-1')).toMatchObject({ status: 'RUNNING', wakeAt: T0 });
   });
 });
+
+it.each<[WaitStep['of']]>([['seconds'], ['until']])(
+  'tells of %s what it got, never half a character of it',
+  (of) => {
+    const state = decided(
+      decideStep([waitFor(`${'a'.repeat(198)}😀`, of)], { attempt: requested() }, events.requested),
+    );
+    const message = state.run.error?.message ?? '';
+    expect(message.isWellFormed()).toBe(true);
+    expect(message.endsWith(`got "${'a'.repeat(198)}`)).toBe(true);
+  },
+);
