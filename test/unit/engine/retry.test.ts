@@ -292,11 +292,11 @@ describe('a retry with another version', () => {
   ])('whose order may be another (%s) counts the visits of what follows', (changesVersion, visit) => {
     const again = decided(retry(state, { changesVersion }, steps));
     expect(again.run.revisits).toBe(changesVersion);
-    const [opened] = news(again);
+    const opened = again.attempts.get('n-1')!;
     expect(opened).toMatchObject({ stepId: 'c', visit: 1, attempt: 2 });
     const started = {
       ...again,
-      attempts: new Map([['n-1', { ...opened!, status: 'RUNNING' as const }]]),
+      attempts: new Map([['n-1', { ...opened, status: 'RUNNING' as const }]]),
       visits: new Map(changesVersion ? [[stepKey('', 'b'), 1]] : []),
     };
     const answer = {

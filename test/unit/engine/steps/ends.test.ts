@@ -122,7 +122,7 @@ describe('a fail step', () => {
 });
 
 it.each([
-  ['its code', { code: `${'x'.repeat(254)}😀`, message: 'm' }, 'x'.repeat(254), 'm'],
+  ['its code', { code: 'X\ude00', message: 'm' }, 'X\ufffd', 'm'],
   ['its message', { code: 'X', message: 'a\ud83d\u0000' }, 'X', 'a\ufffd\ufffd'],
 ])('a fail step never fails with what cannot be stored: %s', (_, failure, code, message) => {
   const state = decided(decideStep([fail(failure)], requestedCase, events.requested));
