@@ -116,9 +116,7 @@ function joinQueryOf(items: readonly PlannedItem[], stateOf: (runId: string) => 
     if (joins === 'all') allOf.add(runId);
     else for (const path of joins) paths.set(JSON.stringify([runId, path]), { runId, path });
   }
-  return paths.size + allOf.size === 0
-    ? null
-    : { paths: [...paths.values()], allOf: [...allOf], byRun };
+  return paths.size + allOf.size === 0 ? null : { paths: [...paths.values()], allOf: [...allOf], byRun };
 }
 
 function needsByRun(items: readonly PlannedItem[], stateOf: (runId: string) => State): Map<string, Needs> {

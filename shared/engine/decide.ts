@@ -1,8 +1,8 @@
 import type { Decision, RefusalCode } from './decision.ts';
 import { Draft, type Draws } from './draft.ts';
 import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
-import { giveUp } from './give-up.ts';
 import { Flow } from './flow.ts';
+import { giveUp } from './give-up.ts';
 import { holdAsWorkflow, pause, resume } from './pause.ts';
 import type { Plan } from './plan.ts';
 import { decideRetry } from './retry.ts';
@@ -179,9 +179,7 @@ function receive(flow: Flow, { name, signalId, payload }: SignalReceived): Refus
   if (draft.signals.has(signalId)) return 'SIGNAL_REPEATED';
   const came = { id: signalId, name, payload, receivedAt: draft.now, takenBy: null };
   draft.putSignal(came);
-  const waiting = draft
-    .waitingFor(name)
-    .sort((a, b) => a.createdAt - b.createdAt)[0];
+  const waiting = draft.waitingFor(name).sort((a, b) => a.createdAt - b.createdAt)[0];
   const step = waiting && flow.stepOf(waiting.stepId);
   const signalled = step && flow.behaviourOf(step).signalled;
   if (waiting && step && signalled) flow.settling(() => signalled(flow, step, waiting, came));

@@ -199,12 +199,7 @@ export class Flow {
   /** Evaluates what a step says of itself; null: it failed, which is settled. */
   evaluate(attempt: Attempt, expression: Expression, what: string): { readonly value: Json } | null {
     const step = this.stepOf(attempt.stepId);
-    const made = this.#evaluate(
-      expression,
-      viewOf(this.plan, this.draft, step, attempt.scope),
-      step,
-      what,
-    );
+    const made = this.#evaluate(expression, viewOf(this.plan, this.draft, step, attempt.scope), step, what);
     if (made.ok) return { value: made.value };
     this.fail(attempt, made.failure);
     return null;

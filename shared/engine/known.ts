@@ -70,7 +70,10 @@ export function knownOf(
   const known = new Asked();
   for (const { attempts, joins, needs } of asked) {
     if (attempts) {
-      known.add('attempts', [attempts.id, attempts.parentId].filter((id) => id !== null));
+      known.add(
+        'attempts',
+        [attempts.id, attempts.parentId].filter((id) => id !== null),
+      );
       if (attempts.open) known.add('openAttempts', ['']);
       if (attempts.last) known.add('lastAttempts', ['']);
       if (attempts.waitingFor !== null) known.add('waitingAttempts', [attempts.waitingFor]);
