@@ -30,7 +30,10 @@ const retryPolicy = z.strictObject({
     .describe('The error codes it is for; absent, or with `ALL`: every one.'),
 });
 
-export const retry = z.union([retryPolicy, z.array(retryPolicy)], {
+/** Of a list: an attempt keeps a count for each. */
+const MAX_POLICIES = 100;
+
+export const retry = z.union([retryPolicy, z.array(retryPolicy).max(MAX_POLICIES)], {
   error: 'expected a retry policy, or a list of them',
 });
 
@@ -39,7 +42,7 @@ export type RetryDefinition = z.infer<typeof retry>;
 /** `retry` of a step. */
 export const retryField = retry
   .optional()
-  .describe('A policy, or a list of which the first that is for the error counts; `[]`: never.');
+  .describe('A policy, or a list of which the first that is for the error grants the next attempt, each counting for itself; `[]`: never.');
 
 export function compileRetry(definition: RetryDefinition): RetryPolicy[] {
   return (Array.isArray(definition) ? definition : [definition]).map((policy) => ({

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { limits } from '../config/limits.ts';
+import { secondsToMs } from '../engine/decimal.ts';
 import type { Json } from '../engine/json.ts';
 import { isPath } from './path.ts';
 
@@ -74,5 +75,5 @@ export const inputMapping = mapping
   .describe("What is handed over; a string that starts `$.` or `$[` is a JSONPath over the run's data.");
 
 export function millisecondsOf(durationSeconds: number | undefined): number | null {
-  return durationSeconds === undefined ? null : Math.ceil(durationSeconds * 1_000);
+  return durationSeconds === undefined ? null : secondsToMs(durationSeconds);
 }
