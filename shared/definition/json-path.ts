@@ -1,6 +1,8 @@
 import { JSONPathEnvironment, JSONPathError, type JSONPathQuery, jsonpath } from 'json-p3';
+import { limits } from '../config/limits.ts';
 import { isJsonObject, type Json } from '../engine/json.ts';
 import type { Scope } from '../engine/plan.ts';
+import { compareByValue, lengthFunction, queriesIn } from './path-filters.ts';
 import type { Source } from './reads.ts';
 
 /*
@@ -11,9 +13,12 @@ import type { Source } from './reads.ts';
  * each segment), and steps with very many paths that each walk all of the data.
  */
 const { expressions } = jsonpath;
-const environment = new JSONPathEnvironment();
+/** `..` goes down all of what may be stored, and the names above it. The library's own limit is less. */
+const MAX_DEPTH = limits.maxJsonDepth + 10;
+const environment = new JSONPathEnvironment({ maxRecursionDepth: MAX_DEPTH });
 environment.functionRegister.delete('match');
 environment.functionRegister.delete('search');
+environment.functionRegister.set('length', lengthFunction);
 
 /** In characters. The parser recurses: a longer path could nest past the stack. */
 const MAX_PATH_LENGTH = 2_000;
@@ -61,7 +66,9 @@ function parse(text: string): JSONPathQuery {
     );
   }
   try {
-    return environment.compile(text);
+    const query = environment.compile(text);
+    compareByValue(query);
+    return query;
   } catch (error) {
     if (!(error instanceof JSONPathError)) throw error;
     const hint = "names with characters other than letters, digits and _ are written $['my-step']";
@@ -160,30 +167,4 @@ const DescendantSegment = environment.compile('$..a').segments[0]?.constructor;
 
 function isDescendant(segment: JSONPathQuery['segments'][number]): boolean {
   return segment.constructor === DescendantSegment;
-}
-
-type QueryKind = typeof expressions.FilterQuery | typeof expressions.RootQuery;
-
-/** The paths of one kind inside a query's filters, at any depth. */
-function queriesIn(query: JSONPathQuery, kind: QueryKind): JSONPathQuery[] {
-  return query.segments.flatMap((segment) =>
-    segment.selectors.flatMap((selector) =>
-      selector instanceof jsonpath.selectors.FilterSelector ? queriesOf(selector.expression, kind) : [],
-    ),
-  );
-}
-
-function queriesOf(expression: jsonpath.expressions.FilterExpression, kind: QueryKind): JSONPathQuery[] {
-  if (expression instanceof expressions.FilterQuery) {
-    return [...(expression instanceof kind ? [expression.path] : []), ...queriesIn(expression.path, kind)];
-  }
-  if (expression instanceof expressions.LogicalExpression) return queriesOf(expression.expression, kind);
-  if (expression instanceof expressions.PrefixExpression) return queriesOf(expression.right, kind);
-  if (expression instanceof expressions.InfixExpression) {
-    return [...queriesOf(expression.left, kind), ...queriesOf(expression.right, kind)];
-  }
-  if (expression instanceof expressions.FunctionExtension) {
-    return expression.args.flatMap((argument) => queriesOf(argument, kind));
-  }
-  return [];
 }

@@ -42,7 +42,9 @@ export type RetryDefinition = z.infer<typeof retry>;
 /** `retry` of a step. */
 export const retryField = retry
   .optional()
-  .describe('A policy, or a list of which the first that is for the error grants the next attempt, each counting for itself; `[]`: never.');
+  .describe(
+    'A policy, or a list of which the first that is for the error grants the next attempt, each counting for itself; `[]`: never.',
+  );
 
 export function compileRetry(definition: RetryDefinition): RetryPolicy[] {
   return (Array.isArray(definition) ? definition : [definition]).map((policy) => ({
