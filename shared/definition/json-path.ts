@@ -31,6 +31,9 @@ export class ExpressionError extends Error {
   readonly code = 'EXPRESSION_ERROR';
 }
 
+/** It is no path that could be meant here, so that it may be text. */
+export class NoPathError extends ExpressionError {}
+
 export interface CompiledPath {
   readonly sources: readonly Source[];
   /** Whether it may select several values. */
@@ -61,9 +64,7 @@ export function compilePath(text: string, isStep: (id: string) => boolean): Comp
 
 function parse(text: string): JSONPathQuery {
   if (text.length > MAX_PATH_LENGTH) {
-    throw new ExpressionError(
-      `expected a JSONPath of at most ${MAX_PATH_LENGTH} characters, got ${text.length}`,
-    );
+    throw new NoPathError(`expected a JSONPath of at most ${MAX_PATH_LENGTH} characters, got ${text.length}`);
   }
   try {
     const query = environment.compile(text);
@@ -72,7 +73,7 @@ function parse(text: string): JSONPathQuery {
   } catch (error) {
     if (!(error instanceof JSONPathError)) throw error;
     const hint = "names with characters other than letters, digits and _ are written $['my-step']";
-    throw new ExpressionError(`expected a JSONPath (RFC 9535; ${hint}), got "${text}": ${error.message}`, {
+    throw new NoPathError(`expected a JSONPath (RFC 9535; ${hint}), got "${text}": ${error.message}`, {
       cause: error,
     });
   }
@@ -90,7 +91,7 @@ function sourceOf(query: JSONPathQuery, isStep: (id: string) => boolean): Source
   }
   if (isRoot(first)) return first === 'variables' ? { from: first, name: second } : { from: first };
   const expected = [...roots.slice(0, -1).map((root) => `$.${root}…`), '$.<step_id>.output_data…'];
-  throw new ExpressionError(
+  throw new NoPathError(
     `expected a path that begins ${expected.slice(0, -1).join(', ')} or ${expected.at(-1)}, got "${query.toString()}"`,
   );
 }

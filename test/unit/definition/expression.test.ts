@@ -54,6 +54,34 @@ describe('literals', () => {
     });
   });
 
+  it.each([
+    ['\\$.50', '$.50'],
+    ['\\$.workflow_input', '$.workflow_input'],
+    ['\\$[0]', '$[0]'],
+    ['\\\\$.50', '\\$.50'],
+    ['\\\\\\$[', '\\\\$['],
+    ['\\$.', '$.'],
+    ['\\$5.00', '\\$5.00'],
+    ['\\', '\\'],
+    ['\\\\', '\\\\'],
+    ['a\\$.b', 'a\\$.b'],
+    ['\\n', '\\n'],
+  ])('%s is the text %s: a backslash before what would be a path', (written, text) => {
+    expect(evaluate({ x: [written] }, { workflowInput: 1 })).toEqual({ x: [text] });
+    expect(evaluate(written, { workflowInput: 1 })).toBe(text);
+    expect(compileMapping(written).reads).toMatchObject({ workflowInput: false, steps: [] });
+  });
+
+  it('what was probably meant as text is told how to be written', () => {
+    const hint = /; text that begins so has a backslash before it: "\\\\\$\.50" in JSON is \$\.50$/;
+    for (const text of ['$.50', '$.', '$.price', '$[draft] to do']) expect(refusal(text)).toMatch(hint);
+    expect(refusal('$.workflow_input..a..b')).not.toMatch(hint);
+    const problems: string[] = [];
+    createExpressionCompiler({ onProblem: (_, message) => problems.push(message) }).selection('$.50');
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).not.toMatch(hint);
+  });
+
   it('and paths mix at any depth', () => {
     const mapping = {
       a: ['$.workflow_input.n', { b: '$5.00', c: '$.variables.v' }],
@@ -342,7 +370,9 @@ describe('refused, with the place in the mapping', () => {
 
   it('a path of over 2,000 characters; and what nests as deep as 2,000 allow is evaluated', () => {
     const parentheses = (count: number) => `$.workflow_input[?${'('.repeat(count)}@.a${')'.repeat(count)}]`;
-    expect(refusal(parentheses(990))).toBe('x: expected a JSONPath of at most 2000 characters, got 2002');
+    expect(refusal(parentheses(990))).toBe(
+      'x: expected a JSONPath of at most 2000 characters, got 2002; text that begins so has a backslash before it: "\\\\$.50" in JSON is $.50',
+    );
     expect(evaluate(parentheses(989), { workflowInput: [{ a: 1 }, {}] })).toEqual([{ a: 1 }]);
   });
 });
