@@ -6,7 +6,7 @@ import { isJsonObject } from '../../shared/engine/json.ts';
 import type { PlanStep } from '../../shared/engine/plan.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
 import type { Problem } from './api-error.ts';
-import { boundedText, json, oversizedFields } from './request-fields.ts';
+import { boundedText, goesIn, json, oversizedFields } from './request-fields.ts';
 import type { BodySpec } from './route.ts';
 import { findFormProblems, runInput } from './routes/execute.ts';
 import type { ApiServices } from './services.ts';
@@ -65,6 +65,7 @@ export const dryRunBody: BodySpec<DryRunBody, ExecutableWorkflow> = {
   // The mocks, one of input_data and variables, metadata, and room for the rest.
   maxBytes: limits.maxMocksBytes + 3 * limits.maxPayloadBytes,
   isOptional: true,
+  whereTo: goesIn('input_data'),
   findProblems: (given, services, workflow) => [
     ...findFormProblems(given),
     ...findMockProblems(given, services, workflow),

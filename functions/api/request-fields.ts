@@ -144,6 +144,11 @@ export function isGiven(body: JsonObject, field: string): boolean {
   return body[field] !== undefined && body[field] !== null;
 }
 
+/** Who sends their data itself as the body is told which field it goes in. */
+export function goesIn(container: string): (field: string) => string {
+  return (field) => `your own data goes in ${container}, this as ${container}.${field}`;
+}
+
 /** What of a body is larger than a payload may be, measured as its JSON text. */
 export function oversizedFields(fields: Readonly<Record<string, unknown>>): Problem[] {
   return Object.entries(fields).flatMap(([path, value]) => {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { limits } from '../config/limits.ts';
 import { valueAt } from '../validation/known-fields.ts';
-import { nearestFirst } from '../validation/nearest-name.ts';
+import { nearestName } from '../validation/nearest-name.ts';
 import { type RetryDefinition, retry } from './retry.ts';
 import { name, seconds } from './step-fields.ts';
 import type { ExpressionFinder } from './step-type.ts';
@@ -69,8 +69,8 @@ const step = z
   .meta({ id: 'WorkflowStep' });
 
 function unknownType(type: unknown): string {
-  const known = typeof type === 'string' ? nearestFirst(type, typeNames) : typeNames;
-  return `expected one of the types ${known.join(', ')}`;
+  const nearest = typeof type === 'string' ? nearestName(type, typeNames) : null;
+  return `expected one of the types ${typeNames.join(', ')}${nearest === null ? '' : `, did you mean "${nearest}"?`}`;
 }
 
 const steps = z

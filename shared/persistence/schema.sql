@@ -776,6 +776,8 @@ create table agents (
     constraint agents_name_owner_key UNIQUE NULLS NOT DISTINCT (name, owner)
 );
 
+CREATE INDEX agents_of_owner ON public.agents USING btree (owner, name);
+
 create table api_keys (
     id uuid not null,
     key_hash bytea not null,
