@@ -1,4 +1,5 @@
 import { isJsonObject, type Json } from '../engine/json.ts';
+import { isHighSurrogate, isLowSurrogate } from '../validation/characters.ts';
 
 /*
  * How JSON values compare, in paths and in choices (RFC 9535 §2.3.5.2.2): text by Unicode scalar values, objects by their own
@@ -13,17 +14,6 @@ export function compareText(a: string, b: string): number {
   if (at === end) return a.length - b.length;
   // Halves of a pair are below U+E000, and what they stand for is above U+FFFF.
   return scalarOrder(a.charCodeAt(at)) - scalarOrder(b.charCodeAt(at));
-}
-
-/** In Unicode scalar values (RFC 9535 §2.4.4). */
-export function lengthOfText(text: string): number {
-  let length = text.length;
-  for (let at = 0; at < text.length - 1; at++)
-    if (isHigh(text.charCodeAt(at)) && isLow(text.charCodeAt(at + 1))) {
-      length--;
-      at++;
-    }
-  return length;
 }
 
 /** They nest no deeper than what may be stored. */
@@ -42,13 +32,5 @@ export function equalJson(a: Json, b: Json): boolean {
 }
 
 function scalarOrder(unit: number): number {
-  return isHigh(unit) || isLow(unit) ? unit + 0x10000 : unit;
-}
-
-function isHigh(unit: number): boolean {
-  return unit >= 0xd800 && unit < 0xdc00;
-}
-
-function isLow(unit: number): boolean {
-  return unit >= 0xdc00 && unit < 0xe000;
+  return isHighSurrogate(unit) || isLowSurrogate(unit) ? unit + 0x10000 : unit;
 }

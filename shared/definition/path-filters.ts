@@ -1,6 +1,7 @@
 import { FunctionExpressionType, JSONPathNodeList, type JSONPathQuery, jsonpath, Nothing } from 'json-p3';
 import type { Json } from '../engine/json.ts';
-import { compareText, equalJson, lengthOfText } from './json-comparison.ts';
+import { countCharacters } from '../validation/characters.ts';
+import { compareText, equalJson } from './json-comparison.ts';
 
 /* What stands in the filters of a path, and how it is judged where the library does not do it as RFC 9535 says. */
 
@@ -32,7 +33,7 @@ export const lengthFunction: jsonpath.FilterFunction = {
   argTypes: [FunctionExpressionType.ValueType],
   returnType: FunctionExpressionType.ValueType,
   call(value: unknown) {
-    if (typeof value === 'string') return lengthOfText(value);
+    if (typeof value === 'string') return countCharacters(value);
     if (Array.isArray(value)) return value.length;
     return typeof value === 'object' && value !== null ? Object.keys(value).length : Nothing;
   },

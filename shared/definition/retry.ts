@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { RetryPolicy } from '../engine/plan.ts';
 import { compileCodes } from './catch.ts';
+import { errorCode } from './step-fields.ts';
 
 const MAX_INTERVAL_MS = 86_400_000;
 
@@ -24,7 +25,7 @@ const retryPolicy = z.strictObject({
     .default('full')
     .describe('`full` draws evenly between 0 and the interval.'),
   codes: z
-    .array(z.string().min(1).max(255))
+    .array(errorCode)
     .min(1)
     .optional()
     .describe('The error codes it is for; absent, or with `ALL`: every one.'),

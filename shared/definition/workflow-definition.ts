@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { limits } from '../config/limits.ts';
+import { atMostCharacters } from '../validation/characters.ts';
 import { valueAt } from '../validation/known-fields.ts';
 import { nearestName } from '../validation/nearest-name.ts';
 import { type RetryDefinition, retry } from './retry.ts';
@@ -110,7 +111,7 @@ export const workflowDefinition = z.strictObject({
   name: name.describe('Unique per owner: registering it again adds a version.'),
   description: z
     .string({ error: 'expected text' })
-    .max(4_000, 'expected at most 4000 characters')
+    .check(atMostCharacters(4_000))
     .nullish()
     .describe('For people.'),
   start_step: name.describe('The id of the first step.'),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createExpressionCompiler } from '../../../shared/definition/expression.ts';
-import { compareText, lengthOfText } from '../../../shared/definition/json-comparison.ts';
+import { compareText } from '../../../shared/definition/json-comparison.ts';
 import { ExpressionError } from '../../../shared/definition/json-path.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { Expression, Reads, Scope } from '../../../shared/engine/plan.ts';
@@ -232,20 +232,6 @@ describe('filters compare by value, as RFC 9535 has it', () => {
         expect(Math.sign(compareText(a, b)), JSON.stringify([a, b])).toBe(
           Buffer.compare(Buffer.from(a), Buffer.from(b)),
         );
-  });
-
-  it('counts characters as an iterator does, halves of pairs too', () => {
-    for (const text of [
-      '',
-      'a',
-      '😀',
-      '\ud83d',
-      '\ude00\ud83d',
-      '\ud83d\ud83d\ude00',
-      'a😀\ude00',
-      '😀'.repeat(1_000),
-    ])
-      expect(lengthOfText(text)).toBe([...text].length);
   });
 });
 
