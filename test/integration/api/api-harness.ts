@@ -53,6 +53,8 @@ export interface HarnessOptions {
   readonly authMode?: 'required' | 'anonymous';
   /** False where nothing is published. */
   readonly withTopics?: boolean;
+  /** Who is asked for agents that are not registered. */
+  readonly agentRegistryUrl?: string;
   /** Nobody listens where the database should be. */
   readonly unreachableDatabase?: boolean;
 }
@@ -75,6 +77,7 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     AUTH_MODE: options.authMode ?? 'required',
     JWT_SECRET,
     AGENT_ALLOWED_CIDRS: '127.0.0.0/8',
+    ...(options.agentRegistryUrl !== undefined && { AGENT_REGISTRY_URL: options.agentRegistryUrl }),
   });
   if (options.withTopics ?? false) {
     const layout = { partitions: 1, replicationFactor: 1 };
