@@ -138,7 +138,9 @@ const CALL_OF: Record<string, Call> = {
   'load_attempts_with_retries: a container': attempts((n) => ({
     containers: [{ runId: `run-${n}`, path: pathOf(n) }],
   })),
-  'load_attempts_with_retries: all containers': attempts((n) => ({ containers: [{ runId: `run-${n}`, path: null }] })),
+  'load_attempts_with_retries: all containers': attempts((n) => ({
+    containers: [{ runId: `run-${n}`, path: null }],
+  })),
   'load_attempts_with_retries: who waits for a signal': attempts((n) => ({
     waiting: [{ runId: `run-${n}`, name: 'go', count: 1 }],
   })),

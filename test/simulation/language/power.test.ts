@@ -9,7 +9,7 @@ import type { Liberties } from './families.ts';
 
 type Fault = (transaction: RunTransaction) => Partial<RunTransaction>;
 
-const FAULTS: readonly (readonly [what: string, fault: Fault, found: RegExp, liberties?: Liberties])[] = [
+const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: Liberties][] = [
   [
     'loses what is to be published',
     (tx) => ({
@@ -100,7 +100,7 @@ const FAULTS: readonly (readonly [what: string, fault: Fault, found: RegExp, lib
 ];
 
 describe('a store that', () => {
-  it.each(FAULTS)(
+  it.each<(typeof FAULTS)[number]>(FAULTS)(
     '%s is found out',
     async (_what, fault, found, liberties = { mayCommand: true, mayRace: false }) => {
       const disguise = (store: RunStore): RunStore => ({
