@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { checkAgentUrl } from '../../shared/agents/check-agent-url.ts';
 import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/agents/secrets.ts';
 import { createChangeRun } from '../../shared/application/change-run.ts';
 import { createDryRun } from '../../shared/application/dry-run/dry-run.ts';
 import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
+import { createFindMissingNames } from '../../shared/application/find-missing-names.ts';
 import { createFindPlan } from '../../shared/application/find-plan.ts';
 import { createManageAgents } from '../../shared/application/manage-agents.ts';
 import { createCreateApiKey } from '../../shared/application/manage-api-keys.ts';
@@ -14,6 +16,7 @@ import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createAuthenticate } from '../../shared/auth/authenticate.ts';
 import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
+import { connectAgentRegistry } from '../../shared/composition/agent-registry.ts';
 import { kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
@@ -29,6 +32,7 @@ import { readBacklog, readBacklogSizes } from '../../shared/persistence/backlog.
 import { readRunDurations } from '../../shared/persistence/closed-run-counts.ts';
 import { readDeadLetterCounts } from '../../shared/persistence/dead-letter-counts.ts';
 import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
+import { createKnownNames } from '../../shared/persistence/known-names.ts';
 import { limitTime } from '../../shared/persistence/limit-time.ts';
 import { loadVersions } from '../../shared/persistence/load-versions.ts';
 import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
@@ -54,6 +58,7 @@ type Settings = Pick<
   | 'jwtRateLimit'
   | 'corsAllowedOrigins'
   | 'secretKey'
+  | 'agentRegistryUrl'
   | 'agentAllowedCidrs'
   | 'publicUrl'
   | 'kafkaBrokers'
@@ -114,6 +119,13 @@ export function createApiServices(
     executions: createExecutionQueries(database, searches),
     nodes: createNodeQueries(database),
     findPlan: createFindPlan(plans, { loadVersions: (ids) => loadVersions(database, ids) }),
+    findMissingNames: createFindMissingNames({
+      names: createKnownNames(database),
+      registry: connectAgentRegistry(settings, clock.now),
+      clock,
+      sleep: (ms) => sleep(ms, undefined, { ref: false }),
+      onError: (error) => log.error('Names of agents and workflows were not looked up', { error }),
+    }),
     setWorkflowPaused: createSetWorkflowPaused({ workflows, runs: runBatches, changeRun }),
     runLimits: settings.runLimits,
     runBatches,

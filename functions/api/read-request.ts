@@ -5,7 +5,7 @@ import type { Json } from '../../shared/engine/json.ts';
 import { findParsingLosses } from '../../shared/messages/parsing-losses.ts';
 import { findPayloadProblems, parseJson } from '../../shared/messages/payload.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
-import { problemsOf } from '../../shared/validation/problems-of.ts';
+import { type ProblemWords, problemsOf } from '../../shared/validation/problems-of.ts';
 import { type Problem, tooLarge } from './api-error.ts';
 import { bodyText, refuseOtherMediaTypes } from './body-text.ts';
 import { headerOf } from './header-of.ts';
@@ -40,7 +40,7 @@ export function readRequest(
 ): Read<RequestInput> {
   const isAgents = route.authentication === 'none';
   const querySchema = route.query ?? (isAgents ? z.unknown() : noParameters);
-  const query = validate<unknown>(querySchema, queryOf(event), 'unknown parameter');
+  const query = validate<unknown>(querySchema, queryOf(event), { unknown: 'unknown parameter' });
   const key = route.takesIdempotencyKey ? readIdempotencyKey(event) : valid(null);
   const body = route.body ? readBody(event, route.body, { services, isAgents, subject }) : valid(undefined);
   const problems = [query, key, body].flatMap((part) => (part.ok ? [] : part.problems));
@@ -113,7 +113,7 @@ function readJson<Body>(
   // What an agent answers is taken the same way, whether it answers a call or calls back.
   if (!isAgents) refused.push(...findParsingLosses(text));
   const told = new Set(refused.map(({ path }) => path));
-  const parsed = validate(spec.schema, json);
+  const parsed = validate(spec.schema, json, { whereTo: spec.whereTo });
   const found = [
     ...(parsed.ok ? [] : parsed.problems),
     ...(subject === null ? [] : (spec.findProblems?.(json, services, subject) ?? [])),
@@ -125,11 +125,15 @@ function readJson<Body>(
   return parsed;
 }
 
-function validate<T>(schema: z.ZodType<T>, input: unknown, unknown?: string): Read<T> {
+function validate<T>(
+  schema: z.ZodType<T>,
+  input: unknown,
+  words: Omit<ProblemWords, 'hintOf'> = {},
+): Read<T> {
   const parsed = schema.safeParse(input);
   return parsed.success
     ? valid(parsed.data)
-    : { ok: false, problems: problemsOf(schema, input, parsed.error, { hintOf: createHints(), unknown }) };
+    : { ok: false, problems: problemsOf(schema, input, parsed.error, { ...words, hintOf: createHints() }) };
 }
 
 function valid<T>(value: T): Read<T> {

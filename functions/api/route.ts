@@ -23,6 +23,8 @@ export interface BodySpec<Body, Subject = unknown> {
    * the path is about.
    */
   readonly findProblems?: (json: unknown, services: ApiServices, subject: Subject) => readonly Problem[];
+  /** Said of an unknown field of the body that is like no known one: where it may belong. */
+  readonly whereTo?: (field: string) => string;
   /** Parts that are too large by themselves. */
   readonly findOversized?: (body: Body) => readonly Problem[];
 }

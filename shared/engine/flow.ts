@@ -1,4 +1,4 @@
-import { backoffMs } from './backoff.ts';
+import { nextTry } from './backoff.ts';
 import type { RefusalCode } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { AgentAnswered, AgentFailure } from './event.ts';
@@ -230,6 +230,7 @@ export class Flow {
       visit: given.visit ?? draft.countVisit(scope, stepId, !isRepeat && !mayComeAgain(step, draft.run)),
       attempt: 1,
       policyAttempt: 1,
+      policyRetries: null,
       status: 'PENDING',
       inputData: null,
       outputData: null,
@@ -264,16 +265,16 @@ export class Flow {
   /** Opens the attempt that a retry policy grants. */
   #retry(step: PlanStep, failed: Attempt, failure: AgentFailure): boolean {
     const { draft } = this;
-    const delayMs = backoffMs(step.retry, failure, failed.policyAttempt, draft.draws.jitter);
-    if (delayMs === null) return false;
+    const granted = nextTry(step.retry, failure, failed, draft.draws.jitter);
+    if (granted === null) return false;
+    const { delayMs, ...tries } = granted;
     const dueAt = draft.now + delayMs;
     // A container begins anew, with scopes of its own: another visit. An agent's task stays the same visit's.
     const { opensScopes = false } = this.behaviourOf(step);
     const again = opensScopes
       ? {}
       : { visit: failed.visit, attempt: failed.attempt + 1, inputData: failed.inputData };
-    const policyAttempt = failed.policyAttempt + 1;
-    const given = { policyAttempt, dueAt, wakeAt: dueAt, ...again };
+    const given = { ...tries, dueAt, wakeAt: dueAt, ...again };
     const next = this.#open(step.id, failed.scope, given, opensScopes);
     draft.put(next);
     draft.announce(next);

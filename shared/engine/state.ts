@@ -60,6 +60,8 @@ export interface Attempt {
   readonly attempt: number;
   /** Like `attempt`, but counted from the last explicit retry: what retry policies count. */
   readonly policyAttempt: number;
+  /** How many of those after the first each policy of a list granted, in its order; null: the step has no list, or nothing failed yet. */
+  readonly policyRetries: readonly number[] | null;
   readonly status: AttemptStatus;
   /** Null until it is made, when the step starts. */
   readonly inputData: Json;

@@ -182,6 +182,7 @@ export function attempt(given: Partial<Attempt> = {}): Attempt {
     visit: 1,
     attempt: 1,
     policyAttempt: 1,
+    policyRetries: null,
     status: 'RUNNING',
     inputData: { given: 'in' },
     outputData: null,

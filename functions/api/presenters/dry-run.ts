@@ -6,6 +6,7 @@ import { storableText } from '../../../shared/engine/storable-text.ts';
 import { attemptStatus, count, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
 import { MAX_NODES, MAX_NODES_BYTES } from './node.ts';
 import { nodeKeys, placeFields, presentPlace } from './place.ts';
+import { warningsMeta } from './warnings.ts';
 
 const timeFields = {
   started_at: timestamp.nullable(),
@@ -93,7 +94,7 @@ export const workflowTest = z
   })
   .meta({ id: 'WorkflowTest' });
 
-export const workflowTestMeta = z.strictObject({
+export const workflowTestMeta = warningsMeta.extend({
   truncated: z.array(z.string()).optional().describe('The lists that are longer than they are shown.'),
   limit: count.optional(),
 });

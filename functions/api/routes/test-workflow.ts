@@ -2,6 +2,7 @@ import type { DryRunResult } from '../../../shared/application/dry-run/dry-run.t
 import { limits } from '../../../shared/config/limits.ts';
 import { accountForTest } from '../accounting.ts';
 import { ApiError, badRequest } from '../api-error.ts';
+import { REGISTRY_PATIENCE_MS } from '../definition-warnings.ts';
 import { dryRunBody, mocksOf } from '../dry-run-body.ts';
 import { findExecutable } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
@@ -40,16 +41,18 @@ export const testWorkflowRoutes = [
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     // It changes nothing, so there is no audit record; the line with its result is written here.
     audited: 'never',
-    async handle({ subject, body, audit }, services) {
-      const result = await services.dryRun.run(subject, {
+    async handle({ caller, subject, body, audit }, services) {
+      const testing = services.dryRun.run(subject, {
         inputData: body.input_data ?? null,
         variables: body.variables ?? null,
         mocks: mocksOf(body),
       });
+      const naming = services.findMissingNames(caller, { ...subject, patienceMs: REGISTRY_PATIENCE_MS });
+      const [result, warnings] = await Promise.all([testing, naming]);
       if (!result.ok) throw refusalOf(result.reason);
       const { data, meta } = presentDryRun(subject.id, result.report);
       accountForTest(audit, data.summary.passed, services);
-      return { status: 200, message: 'Workflow test completed', data, meta };
+      return { status: 200, message: 'Workflow test completed', data, meta: { ...meta, warnings } };
     },
   }),
 ];

@@ -1,3 +1,4 @@
+import { secondsToMs } from '../decimal.ts';
 import type { StepBehaviour } from '../flow.ts';
 import type { Json } from '../json.ts';
 import type { WaitStep } from '../plan.ts';
@@ -37,7 +38,7 @@ export const wait: StepBehaviour<WaitStep> = {
 };
 
 function afterSeconds(value: Json, now: number): number | null {
-  return typeof value === 'number' && value >= 0 ? Math.ceil(now + value * 1_000) : null;
+  return typeof value === 'number' && value >= 0 ? now + secondsToMs(value) : null;
 }
 
 function timestamp(value: Json): number | null {

@@ -7,6 +7,7 @@ import { createKafka } from '../../../shared/kafka/client.ts';
 import { createAgentExamples } from '../../../shared/persistence/agent-examples.ts';
 import { apiContext, apiEvent, responseOf } from '../../support/api-event.ts';
 import { eventually } from '../../support/eventually.ts';
+import { unregisteredAgents } from './api-harness.ts';
 import { codeOf, openRunHarness, type RunHarness } from './run-harness.ts';
 
 let api: RunHarness;
@@ -145,7 +146,7 @@ describe('a test', () => {
         error_node_id: null,
         summary: { nodes_executed: 2, nodes_failed: 0, nodes_skipped: 0, total_duration: 0, passed: true },
       },
-      meta: {},
+      meta: { warnings: unregisteredAgents },
     });
   });
 

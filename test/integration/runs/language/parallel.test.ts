@@ -164,6 +164,35 @@ test('a branch that fails fails the step and cancels the others; that can be cau
   ]);
 });
 
+test.each([
+  ['any', 'any', {}],
+  ['two', 2, { good: branch('good', { type: 'pass', result: 1 }) }],
+] as const)(
+  'of branches that wait for %s, it fails as the one that was one too many',
+  async (name, wait_for, good) => {
+    const run = await stack.run(`too-few-${name}`, {
+      start_step: 'race',
+      steps: {
+        race: {
+          type: 'parallel',
+          wait_for,
+          branches: {
+            ...good,
+            one: branch('one', agentStep('failing')),
+            other: branch('other', agentStep('failing')),
+          },
+          catch: [{ codes: ['NO_DISK'], next_step: 'caught' }],
+        },
+        caught: { type: 'pass', result: '$.error' },
+      },
+    });
+    expect(run).toMatchObject({
+      status: 'COMPLETED',
+      output_data: { code: 'NO_DISK', message: 'Full', step: 'race' },
+    });
+  },
+);
+
 test('an error that a branch catches itself is not the step’s', async () => {
   const run = await stack.run('caught-inside', {
     start_step: 'both',
