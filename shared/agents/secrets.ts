@@ -66,22 +66,22 @@ const MAX_KEY_BYTES = 64;
  * The bytes that sign: what the secret's base64 says, with `whsec_` before it or without, as the libraries of Standard Webhooks
  * take it. They differ in everything else: of letters that base64 does not have, some raise and some read past them, and only a few
  * take a text as the key. So nothing else is taken here: every library makes the same key of the same secret.
- * @returns null where it is not the one standard spelling, padding included, of 24 to 64 bytes.
+ * @returns null where it is not the one standard spelling, padding included, of one to 64 bytes.
  */
 export function signingKeyOf(secret: string): Buffer | null {
   const encoded = secret.startsWith(WHSEC) ? secret.slice(WHSEC.length) : secret;
   // Longer than any; the rest is not worth decoding.
   if (encoded.length > 2 * MAX_KEY_BYTES) return null;
   const key = Buffer.from(encoded, 'base64');
-  if (key.length < MIN_KEY_BYTES || key.length > MAX_KEY_BYTES) return null;
-  return key.toString('base64') === encoded ? key : null;
+  const isOne = key.length > 0 && key.length <= MAX_KEY_BYTES && key.toString('base64') === encoded;
+  return isOne ? key : null;
 }
 
 export const SECRET_FORM = `whsec_ and ${MIN_KEY_BYTES} to ${MAX_KEY_BYTES} bytes in base64 (A-Z, a-z, 0-9, +, / and the padding =)`;
 
 /** What is wrong with a secret that somebody wants to register, or null. */
 export function checkAgentSecret(secret: string): string | null {
-  return signingKeyOf(secret)
+  return (signingKeyOf(secret)?.length ?? 0) >= MIN_KEY_BYTES
     ? null
     : `expected ${SECRET_FORM}, which libraries of Standard Webhooks read alike`;
 }

@@ -135,13 +135,16 @@ function secretPart({ secretEncrypted, overlapSeconds }: SecretChange, parameter
   if (secretEncrypted === null) {
     return ', secret_encrypted = null, previous_secret_encrypted = null, previous_secret_until = null';
   }
-  const until = `now() + ${parameters.add(overlapSeconds ?? 0)} * interval '1 second'`;
+  const inSeconds = (seconds: number) => `now() + ${parameters.add(seconds)} * interval '1 second'`;
   if (secretEncrypted !== undefined) {
-    const untilOfFormer = `case when a.secret_encrypted is not null then ${until} end`;
+    const untilOfFormer = `case when a.secret_encrypted is not null then ${inSeconds(overlapSeconds ?? 0)} end`;
     return `, secret_encrypted = ${parameters.add(secretEncrypted)} ${set('a.secret_encrypted', untilOfFormer)}`;
   }
   if (overlapSeconds === undefined) return set('a.previous_secret_encrypted', 'a.previous_secret_until');
-  return set('a.previous_secret_encrypted', `case when a.previous_secret_until > now() then ${until} end`);
+  return set(
+    'a.previous_secret_encrypted',
+    `case when a.previous_secret_until > now() then ${inSeconds(overlapSeconds)} end`,
+  );
 }
 
 function agentOf(row: AgentRow): RegisteredAgent {
