@@ -18,14 +18,21 @@ export function resolveAgent(call: AttemptCall, ports: ResolvePorts): ResolvedAg
   if (agent === null)
     return lookupRegistry === null ? unknown(name) : askRegistry(name, ports, lookupRegistry);
   const { secretEncrypted, previousSecretEncrypted } = agent;
+  const { kind, address, owner, timeoutSeconds } = agent;
   let secrets: string[];
   try {
     secrets = secretEncrypted === null ? [] : [readSecret(secretEncrypted)];
-    if (previousSecretEncrypted !== null) secrets.push(readSecret(previousSecretEncrypted));
   } catch (error) {
-    return failed('AGENT_SECRET_UNUSABLE', (error as Error).message, false);
+    const failure = failedCall('AGENT_SECRET_UNUSABLE', (error as Error).message, { retryable: false });
+    return { ok: false, failure: nameTheCall(failure, { name, address }) };
   }
-  const { kind, address, owner, timeoutSeconds } = agent;
+  if (previousSecretEncrypted !== null) {
+    try {
+      secrets.push(readSecret(previousSecretEncrypted));
+    } catch {
+      // Replaced because it could not be read any more: the new one is enough.
+    }
+  }
   return callable({ name, kind, address, owner, timeoutSeconds, secrets }, ports);
 }
 
@@ -37,7 +44,7 @@ async function askRegistry(
   const answer = await lookup(name);
   if (answer.status === 'found') return callable(answer.agent, ports);
   if (answer.status === 'unknown') return unknown(name);
-  return failed('AGENT_REGISTRY_UNAVAILABLE', answer.message, true);
+  return failed('AGENT_REGISTRY_UNAVAILABLE', `${answer.message} (agent "${name}")`, true);
 }
 
 function callable(agent: Agent, { kind: bridged, checkAddress }: ResolvePorts): ResolvedAgent {

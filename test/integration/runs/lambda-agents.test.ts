@@ -141,7 +141,9 @@ describe('a function that does not answer', () => {
     const [late, ...others] = await stack.client.findSteps(runId);
     expect(late).toMatchObject({
       error_code: 'TIMEOUT',
-      error_message: expect.stringMatching(/^The agent did not answer within 1500 ms \(agent "sleeper" at \S+\)$/),
+      error_message: expect.stringMatching(
+        /^The agent did not answer within 1500 ms \(agent "sleeper" at \S+\)$/,
+      ),
     });
     expect(summary(others)).toEqual([['s1', 2, 'COMPLETED', null]]);
   });

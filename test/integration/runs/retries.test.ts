@@ -109,7 +109,9 @@ describe('a failed attempt', () => {
     expect(late).toMatchObject({
       status: 'FAILED',
       error_code: 'TIMEOUT',
-      error_message: expect.stringMatching(/^The agent did not answer within 1500 ms \(agent "\S+" at \S+\)$/),
+      error_message: expect.stringMatching(
+        /^The agent did not answer within 1500 ms \(agent "\S+" at \S+\)$/,
+      ),
     });
   });
 

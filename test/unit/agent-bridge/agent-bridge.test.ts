@@ -149,7 +149,13 @@ describe('an agent', () => {
     const agent = { ...storedAgent, secretEncrypted: Buffer.from('x') };
     await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent })), plenty);
     expect(ports.messages('results.topic')).toMatchObject([
-      { error: { code: 'AGENT_SECRET_UNUSABLE', message: 'other key', retryable: false } },
+      {
+        error: {
+          code: 'AGENT_SECRET_UNUSABLE',
+          message: 'other key (agent "echo" at http://agent.test/echo)',
+          retryable: false,
+        },
+      },
     ]);
   });
 
@@ -159,6 +165,19 @@ describe('an agent', () => {
     const task = ports.task('a', { agent: { ...storedAgent, ...secrets } });
     await createAgentBridge(ports).handleRecords(eventOf(task), plenty);
     expect(ports.called).toMatchObject([{ agent: { secrets: ['new', 'old'] } }]);
+  });
+
+  it('is called with its new secret where the one before cannot be decrypted any more', async () => {
+    const ports = Object.assign(new FakePorts(), {
+      readSecret: (encrypted: Buffer) => {
+        if (encrypted.toString() === 'old') throw new Error('other key');
+        return encrypted.toString();
+      },
+    });
+    const secrets = { secretEncrypted: Buffer.from('new'), previousSecretEncrypted: Buffer.from('old') };
+    const task = ports.task('a', { agent: { ...storedAgent, ...secrets } });
+    await createAgentBridge(ports).handleRecords(eventOf(task), plenty);
+    expect(ports.called).toMatchObject([{ agent: { secrets: ['new'] } }]);
   });
 
   it.each(['of the table', 'of the registry'])('%s is called only where agents may be', async (where) => {
