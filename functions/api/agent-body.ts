@@ -125,11 +125,10 @@ function findAgentProblems(json: unknown, { agentRules }: ApiServices, { owner }
   }
   const secretProblem = typeof secret === 'string' ? agentRules.checkSecret(secret) : null;
   if (secretProblem !== null) problems.push({ path: 'secret', message: secretProblem });
-  if ((kind === 'lambda' || kind === 'kafka') && secret !== undefined) {
-    problems.push({
-      path: 'secret',
-      message: `expected to be absent: calls of ${kind} agents are not signed`,
-    });
+  if (kind === 'lambda' || kind === 'kafka') {
+    for (const path of ['secret', 'secret_overlap_seconds'].filter((name) => json[name] !== undefined)) {
+      problems.push({ path, message: `expected to be absent: calls of ${kind} agents are not signed` });
+    }
   }
   if ((json.timeout ?? null) !== null && (json.timeout_seconds ?? null) !== null) {
     problems.push({ path: 'timeout', message: 'expected either timeout or timeout_seconds, not both' });

@@ -401,6 +401,19 @@ describe('replacing a secret', () => {
     expect(await secretsOf(id)).toEqual({ now: second, before: null, seconds: null });
   });
 
+  it('is nothing for agents whose calls are not signed', async () => {
+    const { id, put } = await agentOf('wim');
+    await put({ secret: second });
+    const topic = { kind: 'kafka', topic: 'agent.rotates' };
+    const path = `${agents}/${id}`;
+    expect(
+      await asAdmin({ method: 'PUT', path, body: { ...topic, secret_overlap_seconds: 60 } }),
+    ).toMatchObject({ status: 400, body: { details: [{ path: 'secret_overlap_seconds' }] } });
+    expect((await asAdmin({ method: 'PUT', path, body: topic })).status).toBe(200);
+    const { now, before } = await secretsOf(id);
+    expect([now, before]).toEqual([null, null]);
+  });
+
   it.each([-1, 2_592_001, 0.5, '60', null])('refuses an overlap of %j', async (secret_overlap_seconds) => {
     const { put } = await agentOf(`vic-${secret_overlap_seconds}`);
     expect(await put({ secret: second, secret_overlap_seconds })).toMatchObject({
