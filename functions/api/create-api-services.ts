@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
-import { checkAgentUrl } from '../../shared/agents/check-agent-url.ts';
-import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/agents/secrets.ts';
+import {
+  checkAgentSecret,
+  encryptSecret,
+  generateSecret,
+  isSameSecret,
+} from '../../shared/agents/secrets.ts';
 import { createChangeRun } from '../../shared/application/change-run.ts';
 import { createDryRun } from '../../shared/application/dry-run/dry-run.ts';
 import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
@@ -16,6 +20,7 @@ import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createAuthenticate } from '../../shared/auth/authenticate.ts';
 import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
+import { checkAddressOf } from '../../shared/composition/agent-addresses.ts';
 import { connectAgentRegistry } from '../../shared/composition/agent-registry.ts';
 import { kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
@@ -60,6 +65,8 @@ type Settings = Pick<
   | 'secretKey'
   | 'agentRegistryUrl'
   | 'agentAllowedCidrs'
+  | 'userAgentAllowedCidrs'
+  | 'functionName'
   | 'publicUrl'
   | 'kafkaBrokers'
   | 'kafkaAuth'
@@ -79,8 +86,7 @@ export function createApiServices(
   aaa: AaaLog,
 ): ApiServices {
   const { database, producer, tokens, clock, plans, decideBatch, startRun } = engine;
-  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs, publicUrl } =
-    settings;
+  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, publicUrl } = settings;
   const kafka = kafkaOptionsOf(settings, 'stepline-api');
   const consumers = eventSourcesOf(settings.topics, settings.kafkaGroupId).map(
     ({ consumerGroupId: groupId, topic }) => ({ groupId, topic }),
@@ -134,11 +140,12 @@ export function createApiServices(
     manageAgents: createManageAgents(agents, {
       generate: generateSecret,
       encrypt: (secret) => encryptSecret(secretKey, secret),
+      isSame: (encrypted, secret) => isSameSecret(secretKey, encrypted, secret),
     }),
     apiKeys,
     createApiKey: createCreateApiKey(apiKeys, generateApiKey),
     agentRules: {
-      checkUrl: (url) => checkAgentUrl(url, agentAllowedCidrs),
+      checkAddress: checkAddressOf(settings),
       checkSecret: checkAgentSecret,
     },
     verifyCallbackToken: (stepExecutionId, token) => tokens.verifyCallbackToken(stepExecutionId, token),

@@ -148,6 +148,37 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.load_attempts_with_retries(ids text[], with_input text[], others json)
  RETURNS TABLE(run_id character varying, step_execution_id character varying, step_id character varying, scope text, visit integer, attempt integer, policy_attempt integer, policy_retries integer[], status character varying, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, heartbeat_ms bigint, heartbeat_due_at timestamp with time zone, republished_at timestamp with time zone, signal_name character varying, child_run_id character varying, wake_at timestamp with time zone, error_code character varying, input_data jsonb)
+CREATE OR REPLACE FUNCTION public.load_attempt_calls(ids text[])
+ RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, kind character varying, address character varying, agent_owner character varying, timeout_seconds integer, secret_encrypted bytea, previous_secret_encrypted bytea)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+    asked text;
+begin
+    foreach asked in array ids loop
+        return query
+        select s.step_execution_id, s.run_id, r.status, s.status, s.accepted_at is not null, s.timeout_ms,
+               s.agent_name, a.kind, a.address, a.owner, a.timeout_seconds, a.secret_encrypted,
+               case when a.previous_secret_until > now() then a.previous_secret_encrypted end
+          from step_executions s
+          join workflow_runs r on r.run_id = s.run_id
+          left join lateral (
+            select own.* from agents own where own.name = s.agent_name and own.owner = r.owner
+            union all
+            select everybodys.* from agents everybodys where everybodys.name = s.agent_name and everybodys.owner is null
+            order by owner nulls last limit 1
+          ) as a on true
+         where s.step_execution_id = asked;
+    end loop;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_attempts(ids text[], with_input text[], others json)
+ RETURNS TABLE(run_id character varying, step_execution_id character varying, step_id character varying, scope text, visit integer, attempt integer, policy_attempt integer, status character varying, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, heartbeat_ms bigint, heartbeat_due_at timestamp with time zone, republished_at timestamp with time zone, signal_name character varying, child_run_id character varying, wake_at timestamp with time zone, error_code character varying, input_data jsonb)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
@@ -770,6 +801,8 @@ create table agents (
     updated_at timestamp with time zone default now() not null,
     example_output jsonb,
     example_output_bytes integer default octet_length((example_output)::text),
+    previous_secret_encrypted bytea,
+    previous_secret_until timestamp with time zone,
     constraint agents_kind_check CHECK (((kind)::text = ANY ((ARRAY['http'::character varying, 'lambda'::character varying, 'kafka'::character varying])::text[]))),
     constraint agents_timeout_seconds_check CHECK ((timeout_seconds > 0)),
     constraint agents_pkey PRIMARY KEY (id),

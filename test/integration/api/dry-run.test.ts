@@ -222,7 +222,7 @@ describe('agents’ answers', () => {
     )({
       method: 'POST',
       path: '/api/v1/agents',
-      body: { name, url: 'http://127.0.0.1:9/', example_output },
+      body: { name, url: 'https://agents.example.com/', example_output },
     });
 
   it('are the mocks, else the examples of agents that the owner sees, their own first, else echoes', async () => {
@@ -444,7 +444,11 @@ describe('a test that does not end in time', () => {
   });
 
   it('is 400 where the agents’ examples are more than are held at once', async () => {
-    const agent = { name: 'data-extractor', url: 'http://127.0.0.1:9/', example_output: 'x'.repeat(100) };
+    const agent = {
+      name: 'data-extractor',
+      url: 'https://agents.example.com/',
+      example_output: 'x'.repeat(100),
+    };
     await api.as('ann')({ method: 'POST', path: '/api/v1/agents', body: agent });
     const answer = await testWithin({ maxExamplesBytes: 101 });
     expect(codeOf(answer)).toEqual([400, 'BAD_REQUEST']);

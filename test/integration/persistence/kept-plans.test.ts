@@ -174,7 +174,10 @@ const CALL_OF: Record<string, Call> = {
     loadAgentRoutes(statements, [{ owner: `user${n % 50}`, name: `agent${n}` }]),
   'load_agent_routes: everybody’s': (statements, n) =>
     loadAgentRoutes(statements, [{ owner: null, name: `agent${n + 1}` }]),
-  'load_agent_calls: a call': (statements, n) => createAgentCalls(statements).loadCalls([idOf(n, 1)]),
+  // The release before calls it, while both serve.
+  'load_agent_calls: a call': (statements, n) =>
+    statements.many('select * from load_agent_calls($1)', [[idOf(n, 1)]]),
+  'load_attempt_calls: a call': (statements, n) => createAgentCalls(statements).loadCalls([idOf(n, 1)]),
   'save_decisions: closed': save((n) => ({ closed: [attemptOf(idOf(n, 1), { status: 'COMPLETED' })] })),
   'save_decisions: continued': save((n) => ({ continued: [attemptOf(idOf(n + 2, 1))] })),
   'save_decisions: opened': save((n) => ({

@@ -83,7 +83,10 @@ test('the first clause that is for the code catches, and the error is in $.error
       tell: { agent_name: 'echo', input_mapping: { error: '$.error', code: '$.error.code' } },
     },
   });
-  const error = { code: 'NO_DISK', message: 'Full in a', step: 'a', attempt: 1 };
+  const message = expect.stringMatching(
+    /^Full in a \(agent "failing" at http:\S+\/agents\/failing, HTTP 400\)$/,
+  );
+  const error = { code: 'NO_DISK', message, step: 'a', attempt: 1 };
   expect(run).toMatchObject({
     status: 'COMPLETED',
     output_data: { error, code: 'NO_DISK' },
@@ -102,7 +105,9 @@ test('an error that nothing catches fails the run with its code, step and attemp
   });
   expect(run).toMatchObject({
     status: 'FAILED',
-    error_message: 'Step "a" failed with NO_DISK on attempt 1: Full in a',
+    error_message: expect.stringMatching(
+      /^Step "a" failed with NO_DISK on attempt 1: Full in a \(agent "failing" at \S+, HTTP 400\)$/,
+    ),
     error_code: 'NO_DISK',
     error_step_id: 'a',
     error_attempt: 1,

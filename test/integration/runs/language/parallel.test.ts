@@ -154,7 +154,12 @@ test('a branch that fails fails the step and cancels the others; that can be cau
   });
   expect(run).toMatchObject({
     status: 'COMPLETED',
-    output_data: { code: 'NO_DISK', message: 'Full', step: 'both', attempt: 1 },
+    output_data: {
+      code: 'NO_DISK',
+      message: expect.stringMatching(/^Full \(agent "failing" at /),
+      step: 'both',
+      attempt: 1,
+    },
   });
   expect((await attemptsOf(stack, runId)).toSorted()).toEqual([
     'both FAILED NO_DISK',
