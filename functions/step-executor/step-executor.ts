@@ -10,7 +10,8 @@ import {
 } from '../../shared/kafka/msk-event.ts';
 import type { RecordProducer } from '../../shared/kafka/producer.ts';
 import type { CountDeadLetters } from '../../shared/persistence/dead-letter-counts.ts';
-import { itemOfRecord, type VerifyResultToken } from './item-of-record.ts';
+import type { VerifyResultToken } from './item-of-answer.ts';
+import { itemOfRecord } from './item-of-record.ts';
 
 export interface StepExecutorDeps {
   readonly decideBatch: DecideBatch;
@@ -37,7 +38,7 @@ export function createStepExecutor(deps: StepExecutorDeps): (event: MskEvent) =>
     const work: { record: MskRecord; item: BatchItem }[] = [];
     const deadLetters: { record: MskRecord; reason: string }[] = [];
     for (const record of recordsOf(event)) {
-      const translated = itemOfRecord(record, deps.verifyResultToken);
+      const translated = itemOfRecord(record, deps.verifyResultToken, deps.clock.now());
       if (translated.ok) work.push({ record, item: translated.item });
       else deadLetters.push({ record, reason: translated.reason });
     }
@@ -62,6 +63,8 @@ function logOutcome(log: StepExecutorLog, { runId, event }: BatchItem, outcome: 
 /** Null: the record has been dealt with. */
 function deadLetterReason(outcome: Outcome, { runId }: BatchItem): string | null {
   if (outcome.outcome === 'unknown_run') return `run_id: expected a run that exists, got "${runId}"`;
+  if (outcome.outcome === 'unauthorised')
+    return 'cancellation_token: expected one, since the run has an owner';
   return outcome.outcome === 'value_refused' || outcome.outcome === 'defect' ? outcome.reason : null;
 }
 

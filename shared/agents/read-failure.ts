@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http';
-import { isJsonObject, type Json } from '../engine/json.ts';
+import type { Json } from '../engine/json.ts';
 import { type FailedCall, failedCall } from './call-outcome.ts';
-import { cleanCode, cleanMessage, jsonText, NO_CODE, scalarText, textOf } from './error-text.ts';
+import { cleanCode, cleanMessage, NO_CODE } from './error-text.ts';
+import { describeError } from './read-error.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export interface FailedAnswer {
@@ -54,14 +55,5 @@ function describe({ body, contentType, status }: FailedAnswer): {
     const helps = plain !== '' && !plain.startsWith('<') && !contentType?.includes('html');
     return { code: null, message: helps ? `${statusMessage(status)}: ${plain}` : null };
   }
-  if (value === null) return { code: null, message: null };
-  if (!isJsonObject(value)) return { code: null, message: scalarText(value) ?? jsonText(value) };
-  const nested = isJsonObject(value.error) ? value.error : {};
-  const detail = textOf(value.detail) ?? scalarText(value.title);
-  const isProblem = detail !== null || contentType?.includes('problem+json') === true;
-  const type = isProblem && value.type !== 'about:blank' ? scalarText(value.type) : null;
-  return {
-    code: scalarText(value.code) ?? scalarText(nested.code) ?? type,
-    message: textOf(value.message) ?? scalarText(value.error) ?? textOf(nested.message) ?? detail,
-  };
+  return describeError(value, contentType?.includes('problem+json') === true);
 }

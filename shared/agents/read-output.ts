@@ -3,7 +3,8 @@ import { limits } from '../config/limits.ts';
 import { type PayloadProblemCode, parsePayload } from '../messages/payload.ts';
 import { type CallOutcome, type FailedCall, failedCall } from './call-outcome.ts';
 
-const CODES: Record<PayloadProblemCode, string> = {
+/** What a step fails with whose agent's answer is no payload. */
+export const codeOfProblem: Readonly<Record<PayloadProblemCode, string>> = {
   NOT_JSON: 'AGENT_ANSWER_NOT_JSON',
   TOO_LARGE: 'DATA_LIMIT',
   TOO_DEEP: 'TOO_DEEP',
@@ -29,5 +30,5 @@ export function outputTooLarge(): FailedCall {
 
 function refused(code: PayloadProblemCode, expectation: string): FailedCall {
   const message = `The agent's answer cannot be used: ${expectation}`.slice(0, limits.maxErrorMessageLength);
-  return failedCall(CODES[code], message.toWellFormed(), { retryable: false });
+  return failedCall(codeOfProblem[code], message.toWellFormed(), { retryable: false });
 }
