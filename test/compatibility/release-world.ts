@@ -52,6 +52,8 @@ export async function restoreWorld(
   await migrateAs(next, variables);
   const world = await openRunWorld({ ...servers, database, variables });
   await moveAgents(world);
+  // Its key is of before runs were only taken for communities of whoever asks.
+  await world.database.execute('update api_keys set communities = array[$1::bigint]', [COMMUNITY]);
   return { ...world, kept, client: createRunClient(world.url, { 'x-api-key': kept.apiKey }) };
 }
 

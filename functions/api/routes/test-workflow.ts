@@ -3,7 +3,7 @@ import { limits } from '../../../shared/config/limits.ts';
 import { accountForTest } from '../accounting.ts';
 import { ApiError, badRequest } from '../api-error.ts';
 import { dryRunBody, mocksOf } from '../dry-run-body.ts';
-import { findExecutable } from '../find-permitted.ts';
+import { findExecutable, requireMembership } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
 import { presentDryRun, workflowTest, workflowTestMeta } from '../presenters/dry-run.ts';
 import { idParam } from '../request-fields.ts';
@@ -21,7 +21,7 @@ export const testWorkflowRoutes = [
         'Agents answer with their mocks, else with their registered `example_output`, else with their input. Retries and waits take no time: the trace has the times at which they would have been.',
       answers: { 200: envelope(workflowTest, { meta: workflowTestMeta }) },
       refusals: {
-        PERMISSION_DENIED: '`can_execute` on this workflow is needed.',
+        PERMISSION_DENIED: '`can_execute` on this workflow is needed, and membership of the community.',
         EXECUTION_TIMEOUT: 'It did not end within the limits of steps, time or data, or by itself.',
       },
       bodyExamples: {
@@ -40,7 +40,8 @@ export const testWorkflowRoutes = [
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     // It changes nothing, so there is no audit record; the line with its result is written here.
     audited: 'never',
-    async handle({ subject, body, audit }, services) {
+    async handle({ caller, subject, body, audit }, services) {
+      requireMembership(caller, body.community_id);
       const result = await services.dryRun.run(subject, {
         inputData: body.input_data ?? null,
         variables: body.variables ?? null,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type * as z from 'zod';
 import { executorMessages } from '../../../shared/messages/messages.ts';
 
 const executionRequest = {
@@ -33,7 +34,8 @@ const wake = { message_type: 'wake', run_id: 'run-1', timestamp: '2026-01-15T10:
 
 type Message = { readonly message_type: string; readonly [field: string]: unknown };
 
-const schemaOf = ({ message_type: type }: Message) => executorMessages[type as keyof typeof executorMessages];
+const schemaOf = ({ message_type: type }: Message): z.ZodType =>
+  executorMessages[type as keyof typeof executorMessages];
 
 describe('executorMessages take', () => {
   it.each<[string, Message]>([
