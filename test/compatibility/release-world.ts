@@ -7,7 +7,7 @@ import { writeTopics } from './kafka-log.ts';
 import { type KeptWorld, readWorld } from './kept-release.ts';
 import type { Release } from './release.ts';
 import { migrateAs } from './release-stack.ts';
-import { agentTopicOf, registerAgents } from './stage.ts';
+import { agentTopicOf, COMMUNITY, registerAgents } from './stage.ts';
 import { writeTables } from './table-rows.ts';
 
 export interface Servers {
