@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Caller } from '../../shared/auth/caller.ts';
 import { limits } from '../../shared/config/limits.ts';
 import type { Json } from '../../shared/engine/json.ts';
-import { findParsingLosses } from '../../shared/messages/parsing-losses.ts';
+import { findChangedNumbers, findParsingLosses } from '../../shared/messages/parsing-losses.ts';
 import { findPayloadProblems, parseJson } from '../../shared/messages/payload.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
 import { type ProblemWords, problemsOf } from '../../shared/validation/problems-of.ts';
@@ -112,12 +112,13 @@ function readJson<Body>(
   spec: BodySpec<Body, unknown>,
   { services, isAgents, subject, caller }: Reader,
 ): Read<Body> {
+  if (spec.takesAnyJson) return validate(spec.schema, json);
   const unstorable = findPayloadProblems(json, limits).map(({ code, ...problem }) => ({ code, problem }));
   const refused = unstorable.map(({ problem }) => problem);
   // Nothing recurses into what is too deep or too much.
   if (unstorable.some(({ code }) => code !== 'UNSTORABLE')) return { ok: false, problems: refused };
   // What an agent answers is taken the same way, whether it answers a call or calls back.
-  if (!isAgents) refused.push(...findParsingLosses(text));
+  refused.push(...(isAgents ? findChangedNumbers(text) : findParsingLosses(text)));
   const told = new Set(refused.map(({ path }) => path));
   const parsed = validate(spec.schema, json, { whereTo: spec.whereTo });
   const found = [

@@ -18,6 +18,8 @@ export interface BodySpec<Body, Subject = unknown> {
   readonly maxBytes: number;
   /** Without a body the schema gets `{}`. */
   readonly isOptional?: boolean;
+  /** Whatever JSON it is, the schema makes of it what can be stored: nothing in it is a reason to refuse it. */
+  readonly takesAnyJson?: boolean;
   /**
    * What a schema cannot say of the JSON as it came, valid or not: rules between fields, rules that need the settings, what
    * the path is about, or who asks.

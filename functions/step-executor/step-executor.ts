@@ -11,7 +11,8 @@ import {
 } from '../../shared/kafka/msk-event.ts';
 import type { RecordProducer } from '../../shared/kafka/producer.ts';
 import type { CountDeadLetters } from '../../shared/persistence/dead-letter-counts.ts';
-import { itemOfRecord, type TranslatedRecord, type VerifyResultToken } from './item-of-record.ts';
+import type { VerifyResultToken } from './item-of-answer.ts';
+import { itemOfRecord, type TranslatedRecord } from './item-of-record.ts';
 
 export interface StepExecutorDeps {
   readonly decideBatch: DecideBatch;
@@ -31,15 +32,16 @@ export interface StepExecutorLog {
 
 /**
  * Settles what each record reports on and enters one step: the next. A record that is not ours, names a run that does not
- * exist or meets a defect of ours becomes a dead letter, and its neighbours go on (shared/application/error-policy.ts). Throws when the database or the dead-letter topic is away: the whole
- * batch comes again, and what was decided already is refused as a repeat.
+ * exist or meets a defect of ours becomes a dead letter, and its neighbours go on (shared/application/error-policy.ts). Throws
+ * when the database or the dead-letter topic is away: the whole batch comes again, and what was decided already is refused as a
+ * repeat.
  */
 export function createStepExecutor(deps: StepExecutorDeps): (event: MskEvent) => Promise<MskBatchResponse> {
   return async (event) => {
     const work: { record: MskRecord; item: BatchItem }[] = [];
     const deadLetters: { record: MskRecord; reason: string }[] = [];
     for (const record of recordsOf(event)) {
-      const translated = translate(record, deps.verifyResultToken);
+      const translated = translate(record, deps.verifyResultToken, deps.clock.now());
       if (translated.ok) work.push({ record, item: translated.item });
       else deadLetters.push({ record, reason: translated.reason });
     }
@@ -56,9 +58,9 @@ export function createStepExecutor(deps: StepExecutorDeps): (event: MskEvent) =>
 }
 
 /** What one record does to its reading is nobody else's. */
-function translate(record: MskRecord, verifyResultToken: VerifyResultToken): TranslatedRecord {
+function translate(record: MskRecord, verify: VerifyResultToken, now: number): TranslatedRecord {
   try {
-    return itemOfRecord(record, verifyResultToken);
+    return itemOfRecord(record, verify, now);
   } catch (error) {
     return { ok: false, reason: faultOf(error).reason };
   }
@@ -80,6 +82,8 @@ function logOutcome(log: StepExecutorLog, { runId, event }: BatchItem, outcome: 
 /** Null: the record has been dealt with. */
 function deadLetterReason(outcome: Outcome, { runId }: BatchItem): string | null {
   if (outcome.outcome === 'unknown_run') return `run_id: expected a run that exists, got "${runId}"`;
+  if (outcome.outcome === 'unauthorised')
+    return 'cancellation_token: expected one, since the run has an owner';
   const fault = faultIn(outcome);
   // A value failed its attempt or run with a code, and that is all there is to do; a defect is to be looked at, whatever it ended.
   return fault !== null && (fault.class === 'defect' || outcome.outcome !== 'decided') ? fault.reason : null;

@@ -15,7 +15,8 @@ export function nameTheCall<Outcome extends CallOutcome>(
 ): Outcome {
   if (outcome.status !== 'failed') return outcome;
   const { message } = outcome.error;
-  const answered = status === 0 || message.startsWith(`The agent answered ${status}`) ? '' : `, HTTP ${status}`;
+  const answered =
+    status === 0 || message.startsWith(`The agent answered ${status}`) ? '' : `, HTTP ${status}`;
   const where = cleanMessage(` (agent "${name}" at ${withoutQuery(address)}${answered})`);
   const kept = message.slice(0, limits.maxErrorMessageLength - where.length).toWellFormed();
   return { ...outcome, error: { ...outcome.error, message: kept + where } };

@@ -1,10 +1,11 @@
 import { STATUS_CODES } from 'node:http';
-import { isJsonObject, type Json } from '../engine/json.ts';
+import type { Json } from '../engine/json.ts';
 import { storableText } from '../engine/storable-text.ts';
 import { type FailedCall, failedCall } from './call-outcome.ts';
 import { decodeBody } from './content-encoding.ts';
-import { cleanCode, cleanMessage, jsonText, NO_CODE, scalarText, textOf } from './error-text.ts';
+import { cleanCode, cleanMessage, NO_CODE } from './error-text.ts';
 import { withoutQuery } from './name-the-call.ts';
+import { describeError } from './read-error.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 /** Of an error's body only a code and a message are kept. */
@@ -58,7 +59,7 @@ function describe({ body: encoded, contentType, contentEncoding, status }: Faile
     const { coding } = decoded;
     return {
       code: null,
-      message: `${statusMessage(status)}, and its body cannot be read: Content-Encoding ${coding.slice(0, 100)}`,
+      message: `${statusMessage(status)}, and its body cannot be read: Content-Encoding ${storableText(coding, 100)}`,
     };
   }
   const { body } = decoded;
@@ -72,14 +73,5 @@ function describe({ body: encoded, contentType, contentEncoding, status }: Faile
     const helps = plain !== '' && !plain.startsWith('<') && !contentType?.includes('html');
     return { code: null, message: helps ? `${statusMessage(status)}: ${plain}` : null };
   }
-  if (value === null) return { code: null, message: null };
-  if (!isJsonObject(value)) return { code: null, message: scalarText(value) ?? jsonText(value) };
-  const nested = isJsonObject(value.error) ? value.error : {};
-  const detail = textOf(value.detail) ?? scalarText(value.title);
-  const isProblem = detail !== null || contentType?.includes('problem+json') === true;
-  const type = isProblem && value.type !== 'about:blank' ? scalarText(value.type) : null;
-  return {
-    code: scalarText(value.code) ?? scalarText(nested.code) ?? type,
-    message: textOf(value.message) ?? scalarText(value.error) ?? textOf(nested.message) ?? detail,
-  };
+  return describeError(value, contentType?.includes('problem+json') === true);
 }

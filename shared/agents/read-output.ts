@@ -5,7 +5,8 @@ import { type PayloadProblemCode, parsePayload } from '../messages/payload.ts';
 import { type CallOutcome, type FailedCall, failedCall } from './call-outcome.ts';
 import { ACCEPTED_ENCODINGS, decodeBody } from './content-encoding.ts';
 
-const CODES: Record<PayloadProblemCode, string> = {
+/** What a step fails with whose agent's answer is no payload. */
+export const codeOfProblem: Readonly<Record<PayloadProblemCode, string>> = {
   NOT_JSON: 'AGENT_ANSWER_NOT_JSON',
   TOO_LARGE: 'DATA_LIMIT',
   TOO_DEEP: 'TOO_DEEP',
@@ -68,7 +69,7 @@ function charsetOf(contentType: string | null): string | null {
 }
 
 function nameOf(given: string): string {
-  return given.slice(0, 100);
+  return storableText(given, 100);
 }
 
 function refused(code: PayloadProblemCode, expectation: string): FailedCall {
@@ -76,5 +77,5 @@ function refused(code: PayloadProblemCode, expectation: string): FailedCall {
     `The agent's answer cannot be used: ${expectation}`,
     limits.maxErrorMessageLength,
   );
-  return failedCall(CODES[code], message.toWellFormed(), { retryable: false });
+  return failedCall(codeOfProblem[code], message, { retryable: false });
 }

@@ -1,6 +1,7 @@
+import type { DefinitionProblem } from '../definition/parse-definition.ts';
 import type { RefusalCode } from '../engine/decision.ts';
 import type { EngineEvent } from '../engine/event.ts';
-import type { JsonObject } from '../engine/json.ts';
+import type { Json } from '../engine/json.ts';
 import type { RunStatus } from '../engine/state.ts';
 import type { AuditEntry } from './audit.ts';
 import type { Fault } from './error-policy.ts';
@@ -10,7 +11,11 @@ export interface BatchItem {
   readonly runId: string;
   readonly event: EngineEvent;
   /** The plan that an execution request carries: for a run that another producer inserted without one. */
-  readonly inlinePlan?: JsonObject;
+  readonly inlinePlan?: Json;
+  /** What reading that plan has changed of it: then it is not taken. */
+  readonly inlinePlanLosses?: readonly DefinitionProblem[];
+  /** Whoever sent it has shown nothing: it is for a run that has no owner, such as another producer inserts, and for no other. */
+  readonly onlyOfNobody?: true;
   /** Decided by this version of the run's workflow from then on, where what it did is compatible: for a retry. */
   readonly version?: VersionChange;
   /** Who asked for it by a call: stored with what is decided, and not where it is refused. */
@@ -34,6 +39,8 @@ export type Outcome =
     }
   | { readonly outcome: 'refused'; readonly code: RefusalCode | 'NO_PLAN' }
   | { readonly outcome: 'unknown_run' }
+  /** It asks for what only the run's owner may, and comes from nobody. */
+  | { readonly outcome: 'unauthorised' }
   /** Steps that completed are not the same in the other version, or not in it. */
   | { readonly outcome: 'incompatible'; readonly stepIds: readonly string[] }
   /** The database refuses a value of this item: a call's, or one of which nothing else could be made. */

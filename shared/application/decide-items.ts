@@ -95,6 +95,7 @@ export function decideItems(
       return { outcome: 'defect', reason: (error as Error).message };
     }
     if (!decision.ok) return { outcome: 'refused', code: decision.code };
+    if (item.onlyOfNobody && run.owner !== null) return { outcome: 'unauthorised' };
     decided.set(runId, {
       locked: run,
       plan: plan ?? EMPTY_PLAN,

@@ -44,9 +44,10 @@ export async function loadPlans(
     else if (defect !== undefined) planned.set(runId, { defect, versionId });
   }
   const inline = new Map<string, WorkflowDefinition>();
-  for (const { runId, inlinePlan } of items) {
+  for (const { runId, inlinePlan, inlinePlanLosses: losses = [] } of items) {
     if (inlinePlan === undefined || !runs.has(runId) || planned.has(runId) || inline.has(runId)) continue;
-    const parsed = parseWorkflowPlan(inlinePlan);
+    const parsed =
+      losses.length > 0 ? { ok: false as const, problems: losses } : parseWorkflowPlan(inlinePlan);
     if (parsed.ok) inline.set(runId, parsed.definition);
     else planned.set(runId, { refusal: refusalOf(parsed.problems) });
   }

@@ -43,7 +43,7 @@ const allVariables = connectionVariables.extend({
   JWT_ISSUER: optionalText,
   JWT_AUDIENCE: list.default([]),
   /** The tier of callers by JWT: requests a minute of each user. */
-  JWT_RATE_LIMIT: z.enum(tiers).default('unlimited'),
+  JWT_RATE_LIMIT: z.enum(tiers).default('standard'),
   /** Origins whose pages may call; `*` is any. */
   CORS_ALLOWED_ORIGINS: list.default([]),
   AGENT_REGISTRY_URL: optionalUrl,

@@ -25,10 +25,11 @@ async function begin(random: Random) {
     faults: 160,
     longestMs: 10_000_000,
     command: async () => {
-      const drawn = random.int(8);
+      const drawn = random.int(9);
       if (drawn < 2) await (random.chance(0.7) ? sequences.start() : sequences.startForeign());
       else if (drawn < 3) await sequences.cancel();
       else if (drawn < 4) await sequences.cancelByRecord();
+      else if (drawn < 5) await sequences.forgeWake();
       else await sequences.retryOne();
     },
     goOn: async () => false,

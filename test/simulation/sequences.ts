@@ -3,7 +3,7 @@ import { parseDefinition } from '../../shared/definition/parse-definition.ts';
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { AgentOutcome } from '../../shared/engine/event.ts';
 import type { JsonObject } from '../../shared/engine/json.ts';
-import { isOpenRun, type Run } from '../../shared/engine/state.ts';
+import { isOpenAttempt, isOpenRun, type Run } from '../../shared/engine/state.ts';
 import type { AgentTask } from '../../shared/messages/messages.ts';
 import type { Agents } from './bridge-model.ts';
 import { POISONS } from './poisons.ts';
@@ -114,9 +114,10 @@ export class Sequences implements Agents {
     this.#world.say(`cancelled: ${JSON.stringify(changed)}`, [runId]);
   }
 
-  /** By another producer's record. */
+  /** By another producer's record, which has no token: of a run of theirs, or of one that they have no business with. */
   async cancelByRecord(): Promise<void> {
     const run = this.anyRun();
+    const isTheirs = this.#world.store.runs.get(run.runId)!.owner === null;
     const value = {
       message_type: 'cancellation_request',
       run_id: run.runId,
@@ -126,11 +127,25 @@ export class Sequences implements Agents {
     };
     try {
       // Their clock is not ours: whether it was asked for before a retry cannot always be told.
-      run.lastCommand = 'cancel by record';
-      this.#world.cancelledElsewhere.add(run.runId);
+      if (isTheirs) run.lastCommand = 'cancel by record';
+      if (isTheirs) this.#world.cancelledElsewhere.add(run.runId);
       this.#world.broker.publish([{ topic: topics.cancellationRequests, key: run.runId, value }]);
     } catch {
       // They may ask again.
+    }
+  }
+
+  /** Somebody who may write to the topic says that it is later than it is. */
+  async forgeWake(): Promise<void> {
+    const { runId } = this.anyRun();
+    const open = this.#world.store.attemptsOf(runId).filter(isOpenAttempt);
+    const step_execution_id = this.#world.random.pick([null, ...open.map(({ stepExecutionId: id }) => id)]);
+    const timestamp = new Date(this.#world.now + 86_400_000).toISOString();
+    const value = { message_type: 'wake', run_id: runId, step_execution_id, timestamp };
+    try {
+      this.#world.broker.publish([{ topic: topics.stepRequests, key: runId, value }]);
+    } catch {
+      // They may try again.
     }
   }
 

@@ -3,7 +3,7 @@ import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { Problem } from '../api-error.ts';
 import { executeExamples, startedExample } from '../examples.ts';
-import { findExecutable } from '../find-permitted.ts';
+import { findExecutable, requireMembership } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
 import { startedExecution } from '../presenters/execution.ts';
 import { warningsMeta } from '../presenters/warnings.ts';
@@ -15,7 +15,9 @@ import { defineRoute } from '../route.ts';
 export const runInput = {
   input_data: jsonObject.nullish().describe('What mappings read as `$.workflow_input`.'),
   variables: jsonObject.nullish().describe('Instead of `input_data`, with `community_id`.'),
-  community_id: communityId.nullish(),
+  community_id: communityId
+    .nullish()
+    .describe('One of the communities of the key or token, unless an admin asks.'),
   metadata: jsonObject.nullish().describe('Kept with the run as it is.'),
 };
 
@@ -37,7 +39,9 @@ export const executeRoutes = [
           example: startedExample,
         }),
       },
-      refusals: { PERMISSION_DENIED: '`can_execute` on this workflow is needed.' },
+      refusals: {
+        PERMISSION_DENIED: '`can_execute` on this workflow is needed, and membership of the community.',
+      },
       bodyExamples: executeExamples,
     },
     authentication: 'caller',
@@ -57,6 +61,7 @@ export const executeRoutes = [
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     takesIdempotencyKey: true,
     async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow, findMissingNames }) {
+      requireMembership(caller, body.community_id);
       const starting = executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: body.variables ?? undefined,

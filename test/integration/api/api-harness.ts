@@ -76,6 +76,7 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     STEPLINE_SECRET_KEY: randomBytes(32).toString('base64'),
     AUTH_MODE: options.authMode ?? 'required',
     JWT_SECRET,
+    JWT_RATE_LIMIT: 'unlimited',
     AGENT_ALLOWED_CIDRS: '127.0.0.0/8',
     ...(options.agentRegistryUrl !== undefined && { AGENT_REGISTRY_URL: options.agentRegistryUrl }),
   });
@@ -99,7 +100,7 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     const send = async (request: ApiRequest) => responseOf(await api(apiEvent(request), apiContext));
     return {
       send,
-      as: (userId, claims = {}) => {
+      as: (userId, claims = userId === 'ann' ? { communities: COMMUNITIES_OF_ANN } : {}) => {
         const token = signToken(userId, claims);
         return async (request) =>
           send({ ...request, headers: { Authorization: `Bearer ${await token}`, ...request.headers } });
@@ -142,6 +143,9 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     },
   };
 }
+
+/** The owner's, whose runs are of one or the other. */
+const COMMUNITIES_OF_ANN = [1, 2, 3, 5, 7, 8, 9, 42, 123];
 
 function signToken(userId: string, claims: Record<string, unknown>): Promise<string> {
   return new SignJWT(claims)

@@ -96,7 +96,7 @@ describe('a call', () => {
 
   it('about a run is of the run’s community', async () => {
     const variables = { variables: {}, community_id: 42 };
-    const asAnn = api.as('ann', { communities: [1] });
+    const asAnn = api.as('ann', { communities: [42] });
     for (const path of [
       (id: string) => `/api/v1/runs/run-${id}/cancel`,
       (id: string) => `/api/v1/workflows/executions/${id}/cancel`,

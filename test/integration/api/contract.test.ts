@@ -24,7 +24,7 @@ const keys: Record<string, string> = {};
 beforeAll(async () => {
   stack = await startRunStack({ databaseUrl: inject('databaseUrl'), kafkaBrokers: inject('kafkaBrokers') });
   await addSlowAgent(stack);
-  keys.owner = await makeApiKey(stack.database, 'ann');
+  keys.owner = await makeApiKey(stack.database, 'ann', { communities: [COMMUNITY] });
   keys.reader = await makeApiKey(stack.database, 'ann', { scopes: ['read'] });
   keys.executor = await makeApiKey(stack.database, 'ann', { scopes: ['execute'] });
   keys.admin = await makeApiKey(stack.database, 'root', { roles: ['admin'] });

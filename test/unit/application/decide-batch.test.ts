@@ -200,12 +200,45 @@ describe('a run without a plan', () => {
     expect(store.asked).not.toContain('storeInlinePlans');
   });
 
+  it('fails where reading the record changed the plan', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1', { versionId: null });
+    const inlinePlanLosses = [{ path: 'steps.a.input_mapping.id', message: 'another number' }];
+    const item = { runId: 'r1', event: requested, inlinePlan: plan, inlinePlanLosses };
+    expect(await decideBatch([item])).toEqual([decided('FAILED')]);
+    expect(store.runs.get('r1')?.run.error?.message).toBe(
+      'The workflow_plan of the execution request is not valid: steps.a.input_mapping.id: another number',
+    );
+  });
+
   it('that has one already does not look at what a record carries', async () => {
     const { store, decideBatch, addRun } = setUp();
     addRun('r1');
     const outcomes = await decideBatch([{ runId: 'r1', event: requested, inlinePlan: { start_step: 'z' } }]);
     expect(outcomes).toEqual([decided('RUNNING')]);
     expect(store.runs.get('r1')?.versionId).toBe('v-1');
+  });
+});
+
+describe('an event from nobody in particular', () => {
+  const forged = { event: cancelled, onlyOfNobody: true } as const;
+
+  it("changes a run without an owner, and no owner's", async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1');
+    addRun('r2', { owner: null });
+    expect(await decideBatch(['r1', 'r2'].map((runId) => ({ runId, ...forged })))).toEqual([
+      { outcome: 'unauthorised' },
+      decided('CANCELLED'),
+    ]);
+    expect(store.runs.get('r1')?.run.status).toBe('PENDING');
+  });
+
+  it('is of no account where nothing would change', async () => {
+    const { decideBatch, addRun } = setUp();
+    addRun('r1');
+    await decideBatch([{ runId: 'r1', event: cancelled }]);
+    expect(await decideBatch([{ runId: 'r1', ...forged }])).toEqual([refusedWith('RUN_CLOSED')]);
   });
 });
 
