@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Consumer, type EachBatchPayload, Kafka, logLevel } from 'kafkajs';
+import { registerCodecs } from '../../shared/kafka/compression/codecs.ts';
 import { socketWithoutDelay } from '../../shared/kafka/socket-without-delay.ts';
 import type { Invoker } from '../invocation.ts';
 import type { Discard } from './failure-record.ts';
@@ -16,6 +17,8 @@ export interface MappingOptions {
   log?: (line: string) => void;
   tuning?: MappingTuning;
 }
+
+registerCodecs();
 
 /**
  * Polls one topic for one function, by the rules of an MSK event source mapping. Fetching and invoking are decoupled: the
