@@ -49,7 +49,7 @@ export async function drainTopic(options: DrainOptions): Promise<Drained> {
   const counts = { seen: 0, written: 0 };
   if (stretches.length === 0) return { ...counts, complete: true };
 
-  const consumer = kafka.consumer({ groupId, sessionTimeout: 30_000 });
+  const consumer = kafka.consumer({ groupId, sessionTimeout: 30_000, maxWaitTimeInMs: 500 });
   const producer = kafka.producer({ allowAutoTopicCreation: false });
   let complete = false;
   try {

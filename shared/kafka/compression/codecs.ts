@@ -10,7 +10,7 @@ const MAX_DECODED_BYTES = 128 * 1024 * 1024;
 /** @throws CorruptBatch when it cannot be decoded, or is more than `maxBytes` decoded */
 type Decode = (input: Buffer, maxBytes: number) => Buffer | Promise<Buffer>;
 
-const decoders: readonly (readonly [CompressionTypes, Decode])[] = [
+const decoders: readonly (readonly [Exclude<CompressionTypes, CompressionTypes.None>, Decode])[] = [
   [CompressionTypes.GZIP, decodeWith('gzip', unzip)],
   [CompressionTypes.Snappy, decodeSnappy],
   [CompressionTypes.LZ4, decodeLz4],
