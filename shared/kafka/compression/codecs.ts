@@ -1,5 +1,5 @@
 import { unzip, zstdDecompress } from 'node:zlib';
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs, { CompressionTypes } from 'kafkajs';
 import { CorruptBatch } from './corrupt-batch.ts';
 import { decodeLz4 } from './lz4.ts';
 import { decodeSnappy } from './snappy.ts';
@@ -24,7 +24,7 @@ const decoders: readonly (readonly [Exclude<CompressionTypes, CompressionTypes.N
  */
 export function registerCodecs(maxBytes = MAX_DECODED_BYTES): void {
   for (const [type, decode] of decoders) {
-    CompressionCodecs[type] = () => ({
+    kafkajs.CompressionCodecs[type] = () => ({
       compress: () => {
         throw new Error('Records are not compressed here: a topic does that by its compression.type');
       },
