@@ -46,7 +46,11 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
   const decideAll = (items: readonly PendingItem[]): Promise<Outcome[]> => apart(items, decideOnce, giveUp);
 
   const decideOnce = async (items: readonly PendingItem[]): Promise<Outcome[]> => {
-    const outcomes = await commitTogether(deps, items);
+    const outcomes = await commitTogether(deps, items).catch((error: unknown) => {
+      const isCall = items.some(({ audit }) => audit !== undefined);
+      // Who calls has no time for more than one try, and may ask again.
+      throw isCall && codeOf(error) === 'STATEMENT_TIMEOUT' ? new CallTooLongError(error) : error;
+    });
     const lacking = items.flatMap((item, i) => {
       const outcome = outcomes[i] as ItemOutcome;
       return outcome.outcome === 'lacking' ? [withNeeds(item, outcome)] : [];
@@ -81,6 +85,14 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
     for (const round of roundsOf(items)) outcomes.push(...(await decideAll(round)));
     return outcomes;
   };
+}
+
+/** What somebody called for was not decided before a statement's time was over. */
+class CallTooLongError extends Error {
+  readonly code = 'OUT_OF_TIME';
+  constructor(cause: unknown) {
+    super('The database took too long for this; try again', { cause });
+  }
 }
 
 /** What its decision was found to read beside: that is loaded too, in a transaction in which it comes first of its run. */

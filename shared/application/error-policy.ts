@@ -33,8 +33,10 @@ const CLASSES: ReadonlyMap<unknown, ErrorClass> = new Map<string, ErrorClass>([
   ['VALUE_REFUSED', 'value'],
 ]);
 
-/** A record that takes too long alone is tried so often; an invocation has time for that and a little more. */
-const TIMEOUTS_ALONE = 2;
+/** Those that may be over at the next try: the database was slow, or somebody wrote without the lock. */
+const MAY_BE_OVER = new Set<unknown>(['STATEMENT_TIMEOUT', 'STALE_DECISION']);
+/** A record alone is tried so often for these; an invocation has time for that and a little more. */
+const TRIES_ALONE = 2;
 
 /** What nobody knows is a defect. */
 export function classOf(error: unknown): ErrorClass {
@@ -52,18 +54,18 @@ export async function apart<Item, Result>(
   work: (items: readonly Item[]) => Promise<readonly Result[]>,
   alone: (item: Item, fault: Fault, error: unknown) => Promise<readonly Result[]> | readonly Result[],
 ): Promise<Result[]> {
-  for (let timeouts = 1; ; timeouts++) {
+  for (let tries = 1; ; tries++) {
     try {
       return [...(await work(items))];
     } catch (error) {
-      const isTimeout = codeOf(error) === 'STATEMENT_TIMEOUT';
-      if (!isTimeout && classOf(error) === 'transient') throw error;
+      const mayBeOver = MAY_BE_OVER.has(codeOf(error));
+      if (!mayBeOver && classOf(error) === 'transient') throw error;
       if (items.length > 1) {
         const middle = items.length >> 1;
         const first = await apart(items.slice(0, middle), work, alone);
         return [...first, ...(await apart(items.slice(middle), work, alone))];
       }
-      if (isTimeout && timeouts < TIMEOUTS_ALONE) continue;
+      if (mayBeOver && tries < TRIES_ALONE) continue;
       const [item] = items;
       return item === undefined ? [] : [...(await alone(item, faultOf(error), error))];
     }

@@ -60,11 +60,14 @@ describe('apart', () => {
     ]);
   });
 
-  it('takes a record that is too slow alone, twice, for a defect', async () => {
-    const { worked, work } = working([1], 'STATEMENT_TIMEOUT');
-    expect(await apart<number, unknown>([1, 2], work, alone)).toEqual(['1: defect', 4]);
-    expect(worked).toEqual([[1, 2], [1], [1], [2]]);
-  });
+  it.each(['STATEMENT_TIMEOUT', 'STALE_DECISION'])(
+    '%s, of a record alone, twice, is a defect',
+    async (code) => {
+      const { worked, work } = working([1], code);
+      expect(await apart<number, unknown>([1, 2], work, alone)).toEqual(['1: defect', 4]);
+      expect(worked).toEqual([[1, 2], [1], [1], [2]]);
+    },
+  );
 
   it('does not where it is not too slow again', async () => {
     const { work } = working([1], 'STATEMENT_TIMEOUT', 2);

@@ -110,6 +110,19 @@ describe('a record whose decision cannot be saved', () => {
     expect(world.statuses()).toEqual(RUNS.map(() => 'RUNNING'));
   });
 
+  it('of a call because it takes too long is told at once: who called may ask again', async () => {
+    const world = await underWay();
+    let tries = 0;
+    world.store.onSave = () => {
+      tries++;
+      throw failure('STATEMENT_TIMEOUT');
+    };
+    const event = { type: 'pause_requested' } as const;
+    const pausing = RUNS.map((runId) => ({ runId, event, audit: auditEntry }));
+    await expect(world.decideBatch(pausing)).rejects.toMatchObject({ code: 'OUT_OF_TIME' });
+    expect(tries).toBe(1);
+  });
+
   it('that asks a closed run to go on tells the parent that waits for it', async () => {
     const { store, decideBatch, addRun } = setUp();
     addRun('parent');
