@@ -114,7 +114,7 @@ describe('a record means', () => {
         runId: 'r1',
         event: {
           type: 'cancellation_requested',
-          by: `${'x'.repeat(254)}\ufffd`,
+          by: 'x'.repeat(254),
           reason: `\ufffd${'x'.repeat(3_999)}`,
           announced: true,
           requestedAt: T0,
@@ -327,7 +327,7 @@ describe('an answer with the right token settles its attempt', () => {
     ['a number for a code', { code: 500, message: 'x' }, { code: '500', message: 'x', retryable: true }],
     ['no code', { code: '', message: 'x' }, { code: noCode, message: 'x', retryable: true }],
     ['a code of 300 characters', { code: 'c'.repeat(300) }, { code: 'c'.repeat(255), message: noMessage }],
-    ['a code that is cut in a pair', { code: `${'c'.repeat(254)}😀` }, { code: `${'c'.repeat(254)}\ufffd` }],
+    ['a code that is cut in a pair', { code: `${'c'.repeat(254)}😀` }, { code: 'c'.repeat(254) }],
     ['a code of lines', { code: 'a\nb' }, { code: 'a b' }],
     [
       'null for what is absent',
