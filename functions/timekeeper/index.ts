@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
+import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import { createRouteTasks } from '../../shared/application/route-tasks.ts';
 import { connectAgentRegistry } from '../../shared/composition/agent-registry.ts';
 import { connectDatabase, connectProducer, kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import { loadTimekeeperSettings } from '../../shared/config/environment.ts';
 import { countRecords } from '../../shared/kafka/count-records.ts';
+import { createAgentClocks } from '../../shared/persistence/agent-calls.ts';
 import { recordTick } from '../../shared/persistence/timekeeper-tick.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { type FireDueTimesDeps, fireDueTimes } from './fire-due-times.ts';
@@ -17,7 +19,11 @@ const settings = await loadTimekeeperSettings();
 const { topics, auditRetentionDays } = settings;
 const log = createLogger({ service: 'timekeeper', level: settings.logLevel });
 const database = connectDatabase(settings);
-const producer = connectProducer(settings, 'timekeeper');
+const producer = withAgentClocks({
+  publisher: connectProducer(settings, 'timekeeper'),
+  agentClocks: createAgentClocks(database),
+  clock: { now: Date.now },
+});
 const routeTasks = createRouteTasks({ registry: connectAgentRegistry(settings, Date.now), topics });
 const deps: FireDueTimesDeps & PublishLeftBehindDeps = {
   database,

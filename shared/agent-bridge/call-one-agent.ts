@@ -1,4 +1,5 @@
 import type { Agent } from '../agents/agent.ts';
+import { planDefaults } from '../config/plan-defaults.ts';
 import type { AgentTask } from '../messages/messages.ts';
 import type { AttemptCall } from '../persistence/agent-calls.ts';
 import type { Outbound } from './outbound.ts';
@@ -12,8 +13,6 @@ export interface ReadyTask {
   readonly timeoutMs: number;
 }
 
-/** Where neither the step nor the agent says. */
-const DEFAULT_TIMEOUT_MS = 60_000;
 /** Kept of an invocation's time to publish what the last call answered. */
 export const PUBLISH_RESERVE_MS = 3_000;
 
@@ -24,7 +23,7 @@ export class OutOfTimeError extends Error {
 
 /** The step's own timeout comes first, then its agent's. */
 export function timeoutMsOf({ timeoutMs }: AttemptCall, { timeoutSeconds }: Agent): number {
-  return timeoutMs ?? (timeoutSeconds === null ? DEFAULT_TIMEOUT_MS : timeoutSeconds * 1000);
+  return timeoutMs ?? (timeoutSeconds === null ? planDefaults.defaultTimeoutMs : timeoutSeconds * 1000);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Heartbeats } from '../application/change-run.ts';
+import type { AgentClocks } from '../application/ports.ts';
 import type { Statements } from './database.ts';
 
 /** What a bridge needs to know of an attempt before it calls the agent. */
@@ -29,6 +30,8 @@ export interface DeadlineExtension {
   readonly deadlineInMs: number;
   /** The agent answered 202. */
   readonly accepted: boolean;
+  /** Its task is in the agent's own topic, and is published no more. */
+  readonly isPublished?: boolean;
 }
 
 export interface AgentCalls extends Heartbeats {
@@ -69,13 +72,14 @@ export function createAgentCalls(statements: Statements): AgentCalls {
          update step_executions as s
             set accepted_at = case when e.accepted then coalesce(s.accepted_at, now()) else s.accepted_at end,
                 deadline_at = now() + e.deadline_in_ms * interval '1 millisecond',
+                republished_at = case when e.is_published then coalesce(s.republished_at, now()) else s.republished_at end,
                 heartbeat_due_at = case when e.accepted then now() + s.heartbeat_ms * interval '1 millisecond' else s.heartbeat_due_at end,
                 wake_at = least(
                     now() + e.deadline_in_ms * interval '1 millisecond',
                     case when e.accepted then now() + s.heartbeat_ms * interval '1 millisecond' else s.heartbeat_due_at end
                 )
-           from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[])
-                as e (step_execution_id, run_id, deadline_in_ms, accepted)
+           from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::boolean[])
+                as e (step_execution_id, run_id, deadline_in_ms, accepted, is_published)
            join locked on locked.run_id = e.run_id
           where s.step_execution_id = e.step_execution_id and s.run_id = e.run_id and s.status = 'RUNNING'`,
         [
@@ -83,6 +87,7 @@ export function createAgentCalls(statements: Statements): AgentCalls {
           extensions.map(({ runId }) => runId),
           extensions.map(({ deadlineInMs }) => Math.round(deadlineInMs)),
           extensions.map(({ accepted }) => accepted),
+          extensions.map(({ isPublished = false }) => isPublished),
         ],
       ),
 
@@ -121,5 +126,21 @@ function callOf(row: CallRow): AttemptCall {
             timeoutSeconds: row.timeout_seconds,
             secretEncrypted: row.secret_encrypted,
           },
+  };
+}
+
+/** The times of agents that read their own topics, whose tasks were published just now. */
+export function createAgentClocks(statements: Statements): AgentClocks {
+  const { extendDeadlines } = createAgentCalls(statements);
+  return {
+    start: (clocks) =>
+      extendDeadlines(
+        clocks.map(({ timeoutMs: deadlineInMs, ...attempt }) => ({
+          ...attempt,
+          deadlineInMs,
+          accepted: false,
+          isPublished: true,
+        })),
+      ),
   };
 }

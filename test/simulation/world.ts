@@ -92,7 +92,11 @@ export class World implements TimekeepersWorld {
     this.broker = new BrokerModel(random);
     this.store = new MemoryStore(() => this.now);
     this.store.onPoint = (point) => this.#reach(point);
-    this.store.routes.set(agentKey({ owner: null, name: 'agent' }), { kind: 'kafka', address: AGENT_TOPIC });
+    this.store.routes.set(agentKey({ owner: null, name: 'agent' }), {
+      kind: 'kafka',
+      address: AGENT_TOPIC,
+      timeoutSeconds: null,
+    });
     this.broker.isLost = (message) => this.#loses(message);
     this.#timekeeper = new TimekeeperModel(this);
     this.#environments = Array.from({ length: ENVIRONMENTS }, () => this.#coldStart());

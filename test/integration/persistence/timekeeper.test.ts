@@ -393,7 +393,7 @@ describe('what invocations left behind', () => {
   });
 
   describe('of tasks', () => {
-    const KAFKA = { kind: 'kafka', address: 'agent.theirs' } as const;
+    const KAFKA = { kind: 'kafka', address: 'agent.theirs', timeoutSeconds: null } as const;
     const tasksOf = (published: readonly Published[]) =>
       published.flatMap(({ topic, value }) =>
         value.message_type === 'agent_task' ? [[topic, value.agent_name]] : [],
