@@ -1,8 +1,8 @@
 import { type FireDueTimesDeps, fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
 import { planDefaults } from '../../../shared/config/plan-defaults.ts';
 import type { ClaimOptions, DueRow } from '../../../shared/persistence/due-times.ts';
-import { topics } from '../topics.ts';
 import { leasedOf } from '../lease-model.ts';
+import { topics } from '../topics.ts';
 
 const { pickUpMs } = planDefaults;
 const LOOK_EVERY_MS = 500;
@@ -53,7 +53,12 @@ export interface Drained {
 }
 
 /** The real timekeeper's policy over rows and topics in memory, in virtual time: records are counted, no clock is measured. */
-export async function drain({ runs: count, stoppedMs, recordsPerSecond, without = {} }: Backlog): Promise<Drained> {
+export async function drain({
+  runs: count,
+  stoppedMs,
+  recordsPerSecond,
+  without = {},
+}: Backlog): Promise<Drained> {
   let now = 0;
   const execution = new Topic();
   const steps = new Topic();
@@ -125,7 +130,14 @@ export async function drain({ runs: count, stoppedMs, recordsPerSecond, without 
 
   for (let i = 0; i < count; i++) {
     const id = `run-${i}`;
-    const run: ModelRun = { id, status: 'PENDING', createdAt: 0, wakeAt: 0, leasedUntil: null, leaseMs: null };
+    const run: ModelRun = {
+      id,
+      status: 'PENDING',
+      createdAt: 0,
+      wakeAt: 0,
+      leasedUntil: null,
+      leaseMs: null,
+    };
     runs.set(id, run);
     wakeAt(run, pickUpMs);
     execution.sent.push({ runId: id, at: 0 });
