@@ -2,14 +2,15 @@ import type { Agent } from '../agents/agent.ts';
 import { planDefaults } from '../config/plan-defaults.ts';
 import type { AgentTask } from '../messages/messages.ts';
 import type { AttemptCall } from '../persistence/agent-calls.ts';
+import type { AgentIdentity } from './agent-speeds.ts';
 import type { Outbound } from './outbound.ts';
 import type { AgentBridgePorts, Invocation } from './ports.ts';
-import type { SlowAgents } from './slow-agents.ts';
 
 /** A task with the agent that is to be called for it. */
 export interface ReadyTask {
   readonly task: AgentTask;
   readonly agent: Agent;
+  readonly identity: AgentIdentity;
   readonly timeoutMs: number;
 }
 
@@ -41,7 +42,7 @@ export async function callOneAgent(
     publicUrl,
     clock,
   }: Pick<AgentBridgePorts, 'callAgent' | 'tokens' | 'publicUrl' | 'clock'>,
-  slowAgents: SlowAgents,
+  measured: (durationMs: number, isGivenUp: boolean) => void,
   patienceMs?: number,
 ): Promise<boolean> {
   const { step_execution_id } = task;
@@ -71,7 +72,7 @@ export async function callOneAgent(
     },
   });
   const elapsedMs = clock() - startedAt;
-  slowAgents.record(agent.address, elapsedMs);
+  measured(elapsedMs, outcome.status === 'given_up');
   if (outcome.status === 'given_up') return false;
   if (outcome.status === 'accepted') outbound.accepted(task, Math.max(timeoutMs - elapsedMs, 0));
   else outbound.answer(task, outcome);

@@ -14,13 +14,30 @@ export interface AttemptCall {
   readonly agentName: string;
   /** Null: not in the table. */
   readonly agent: StoredAgent | null;
+  /** How quick that one, or the registry's of that name, was when somebody called it last; null: nobody has. */
+  readonly speed: StoredSpeed | null;
 }
 
 export interface StoredAgent {
+  /** Null: everybody's. */
+  readonly owner: string | null;
   readonly kind: 'http' | 'lambda' | 'kafka';
   readonly address: string;
   readonly timeoutSeconds: number | null;
   readonly secretEncrypted: Buffer | null;
+}
+
+/** How quick an agent is, as the database keeps it for every environment. */
+export interface AgentSpeed {
+  readonly name: string;
+  readonly owner: string | null;
+  /** What was measured there says nothing of another address. */
+  readonly addressHash: Buffer;
+  readonly averageMs: number;
+}
+
+export interface StoredSpeed extends Pick<AgentSpeed, 'addressHash' | 'averageMs'> {
+  readonly ageMs: number;
 }
 
 export interface DeadlineExtension {
@@ -37,6 +54,8 @@ export interface DeadlineExtension {
 export interface AgentCalls extends Heartbeats {
   /** One statement. Attempts that do not exist are absent. */
   loadCalls(stepExecutionIds: readonly string[]): Promise<ReadonlyMap<string, AttemptCall>>;
+  /** One statement. */
+  saveSpeeds(speeds: readonly AgentSpeed[]): Promise<unknown>;
   /** One statement. Attempts that are not RUNNING any more stay as they are. @returns how many were extended. */
   extendDeadlines(extensions: readonly DeadlineExtension[]): Promise<number>;
 }
@@ -49,17 +68,42 @@ interface CallRow {
   accepted: boolean;
   timeout_ms: number | null;
   agent_name: string;
+  owner: string | null;
   kind: StoredAgent['kind'] | null;
   address: string | null;
   timeout_seconds: number | null;
   secret_encrypted: Buffer | null;
+  speed_address_hash: Buffer | null;
+  average_ms: number | null;
+  speed_age_ms: number | null;
 }
 
 export function createAgentCalls(statements: Statements): AgentCalls {
   return {
     async loadCalls(stepExecutionIds) {
-      const rows = await statements.many<CallRow>('select * from load_agent_calls($1)', [stepExecutionIds]);
+      const rows = await statements.many<CallRow>('select * from load_agent_calls_with_speeds($1)', [
+        stepExecutionIds,
+      ]);
       return new Map(rows.map((row) => [row.step_execution_id, callOf(row)]));
+    },
+
+    // In one order, so that two environments that have measured the same agents wait for each other instead of deadlocking.
+    saveSpeeds(speeds) {
+      const sorted = [...new Map(speeds.map((speed) => [speedKey(speed), speed]))]
+        .sort(([one], [other]) => (one < other ? -1 : 1))
+        .map(([, speed]) => speed);
+      return statements.execute(
+        `insert into agent_speeds (name, owner, address_hash, average_ms)
+         select * from unnest($1::text[], $2::text[], $3::bytea[], $4::integer[])
+         on conflict (name, owner) do update
+            set address_hash = excluded.address_hash, average_ms = excluded.average_ms, measured_at = now()`,
+        [
+          sorted.map(({ name }) => name),
+          sorted.map(({ owner }) => owner ?? ''),
+          sorted.map(({ addressHash }) => addressHash),
+          sorted.map(({ averageMs }) => averageMs),
+        ],
+      );
     },
 
     // Under the runs' locks, taken in the order that every batch takes them: a decision that is being made on these attempts
@@ -121,12 +165,21 @@ function callOf(row: CallRow): AttemptCall {
       row.kind === null
         ? null
         : {
+            owner: row.owner,
             kind: row.kind,
             address: row.address!,
             timeoutSeconds: row.timeout_seconds,
             secretEncrypted: row.secret_encrypted,
           },
+    speed:
+      row.average_ms === null
+        ? null
+        : { addressHash: row.speed_address_hash!, averageMs: row.average_ms, ageMs: row.speed_age_ms! },
   };
+}
+
+function speedKey({ name, owner }: AgentSpeed): string {
+  return JSON.stringify([name, owner ?? '']);
 }
 
 /** The times of agents that read their own topics, whose tasks were published just now. */
