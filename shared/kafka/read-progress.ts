@@ -6,7 +6,8 @@ import { untilCoordinated } from './until-coordinated.ts';
 
 /**
  * Until when a topic is read, where records of that key are: all that was published before is read, and what was published at or after
- * it may wait still. Epoch milliseconds; infinite where nothing waits, or where all may. A topic that was not asked about counts as read.
+ * it may wait still. Epoch milliseconds: when it was asked, where nothing waited then; negative infinity where all may wait. A topic that
+ * was not asked about counts as read, to infinity.
  */
 export type ReadUntil = (topic: string, key: string) => number;
 
@@ -31,7 +32,7 @@ export async function readProgress(
   const found = await askAdmin(options, timeoutMs, (admin, giveUpAt) =>
     Promise.all(
       consumers.map(async (consumer) => {
-        const until = await untilCoordinated(giveUpAt, () => untilOf(admin, consumer, times));
+        const until = await untilCoordinated(giveUpAt, () => untilOf(admin, consumer, now, times));
         return [consumer.topic, until] as const;
       }),
     ),
@@ -50,6 +51,7 @@ export async function readProgress(
 async function untilOf(
   admin: Admin,
   { groupId, topic }: ConsumerOfTopic,
+  now: number,
   times: readonly number[],
 ): Promise<number[]> {
   const [ends, [committed]] = await Promise.all([
@@ -65,7 +67,7 @@ async function untilOf(
   }));
   const until: number[] = [];
   const behind = partitions.filter(({ read, high }) => read < high - MARKER);
-  for (const { partition } of partitions) until[partition] = Number.POSITIVE_INFINITY;
+  for (const { partition } of partitions) until[partition] = now;
   for (const { partition } of behind) until[partition] = Number.NEGATIVE_INFINITY;
   if (behind.length === 0) return until;
   // Of each time, the first record that is not older; the latest of them whose record the group has come to.

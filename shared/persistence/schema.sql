@@ -132,6 +132,37 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.load_agent_calls_with_speeds(ids text[])
+ RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, owner character varying, kind character varying, address character varying, timeout_seconds integer, secret_encrypted bytea, speed_address_hash bytea, average_ms integer, speed_age_ms double precision)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+    asked text;
+begin
+    foreach asked in array ids loop
+        return query
+        select s.step_execution_id, s.run_id, r.status, s.status, s.accepted_at is not null,
+               s.timeout_ms, s.agent_name, a.owner, a.kind, a.address, a.timeout_seconds,
+               a.secret_encrypted, v.address_hash, v.average_ms,
+               (extract(epoch from now() - v.measured_at) * 1000)::double precision
+          from step_executions s
+          join workflow_runs r on r.run_id = s.run_id
+          left join lateral (
+            select own.* from agents own where own.name = s.agent_name and own.owner = r.owner
+            union all
+            select everybodys.* from agents everybodys where everybodys.name = s.agent_name and everybodys.owner is null
+            order by owner nulls last limit 1
+          ) as a on true
+          left join agent_speeds v on v.name = s.agent_name and v.owner = coalesce(a.owner, '')
+         where s.step_execution_id = asked;
+    end loop;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.load_agent_routes(names text[], owners text[])
  RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying)
  LANGUAGE plpgsql
@@ -142,6 +173,22 @@ AS $function$
 begin
     return query select a.owner, a.name, a.kind, a.address from agents a where a.name = any(names) and a.owner = any(owners);
     return query select a.owner, a.name, a.kind, a.address from agents a where a.name = any(names) and a.owner is null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_agent_routes_with_timeouts(names text[], owners text[])
+ RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying, timeout_seconds integer)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    return query
+    select a.owner, a.name, a.kind, a.address, a.timeout_seconds from agents a where a.name = any(names) and a.owner = any(owners);
+    return query
+    select a.owner, a.name, a.kind, a.address, a.timeout_seconds from agents a where a.name = any(names) and a.owner is null;
 end
 $function$
 ;
@@ -758,6 +805,15 @@ end
 $function$
 ;
 
+create table agent_speeds (
+    name character varying(255) not null,
+    owner character varying(255) not null,
+    address_hash bytea not null,
+    average_ms integer not null,
+    measured_at timestamp with time zone default now() not null,
+    constraint agent_speeds_pkey PRIMARY KEY (name, owner)
+);
+
 create table agents (
     id uuid not null,
     owner character varying(255),
@@ -969,6 +1025,8 @@ create table step_executions (
     heartbeat_due_at timestamp with time zone,
     signal_name character varying(255),
     child_run_id character varying(255),
+    leased_until timestamp with time zone,
+    lease_ms bigint,
     constraint step_executions_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint step_executions_pkey PRIMARY KEY (id),
     constraint step_executions_run_id_scope_step_id_visit_attempt_key UNIQUE (run_id, scope, step_id, visit, attempt),
@@ -1056,6 +1114,8 @@ END not null,
     parent_step_execution_id character varying(255),
     depth integer default 0 not null,
     held_by character varying(20),
+    leased_until timestamp with time zone,
+    lease_ms bigint,
     constraint workflow_runs_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint workflow_runs_workflow_version_id_fkey FOREIGN KEY (workflow_version_id) REFERENCES workflow_versions(id),
     constraint workflow_runs_pkey PRIMARY KEY (id),
