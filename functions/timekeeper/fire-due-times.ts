@@ -1,3 +1,4 @@
+import { apart } from '../../shared/application/error-policy.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { Topics } from '../../shared/config/topics.ts';
 import type { OutgoingRecord, RecordProducer } from '../../shared/kafka/producer.ts';
@@ -24,7 +25,8 @@ const LOOK_FOR_MS = 10_000;
  * Fires what is due. What was asked for and still waits in its topic is not asked for again: behind a backlog that would be a record
  * more for each that is in it, again and again. Only its lease goes on, and grows.
  * @returns how many wakes were published
- * @throws PublishError when they may not have been: their rows are due again sooner than by their leases
+ * @throws PublishError when they may not have been: their rows are due again sooner than by their leases; at the end, what kept one
+ * row from being fired
  */
 export async function fireDueTimes({
   dueTimes,
@@ -36,20 +38,34 @@ export async function fireDueTimes({
   const end = clock() + LOOK_FOR_MS;
   const { pickUpMs } = planDefaults;
   let fired = 0;
+  let failure: unknown;
   for (;;) {
     const { due, taken } = await dueTimes.claim({ limit: BATCH, lease: WAKE_LEASE, pickUpMs });
     const readUntil = due.some(wasAskedFor) ? await readProgress() : null;
     const woken = readUntil === null ? due : due.filter((row) => !waits(row, topics, readUntil));
     try {
-      await producer.publish(woken.map((row) => wakeRecord(row, topics.stepRequests)));
+      await apart(
+        woken,
+        async (rows): Promise<[]> => {
+          await producer.publish(rows.map((row) => wakeRecord(row, topics.stepRequests)));
+          return [];
+        },
+        // One that cannot be fired is due again when its lease ends, and the others are fired.
+        (_row, _fault, error) => {
+          failure ??= error;
+          return [];
+        },
+      );
     } catch (error) {
       // Where the database is away too, their leases end by themselves.
       await dueTimes.giveBack(woken).catch(() => {});
       throw error;
     }
     fired += woken.length;
-    if (taken < BATCH || clock() >= end) return fired;
+    if (taken < BATCH || clock() >= end) break;
   }
+  if (failure !== undefined) throw failure;
+  return fired;
 }
 
 function wasAskedFor({ askedAt, requestedAt }: DueRow): boolean {

@@ -7,6 +7,7 @@ import { forEachAtOnce } from './for-each-at-once.ts';
 import { handOver } from './hand-over.ts';
 import { MicroBatcher } from './micro-batcher.ts';
 import type { Outbound } from './outbound.ts';
+import { giveUpTask, loadCallsApart } from './poisoned-tasks.ts';
 import type { AgentBridgePorts, Invocation } from './ports.ts';
 import { type ResolvedAgent, resolveAgent } from './resolve-agent.ts';
 
@@ -45,20 +46,29 @@ export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => 
   return async (batch) => {
     const { tasks, outbound, onMissing } = batch;
     if (tasks.length === 0) return;
-    const calls = await ports.loadCalls(tasks.map((task) => task.step_execution_id));
+    const giveUp = (task: AgentTask, error: unknown) =>
+      giveUpTask(task, error, { outbound, warn: ports.warn });
+    const calls = await loadCallsApart(tasks, ports, giveUp);
     const ready: ReadyTask[] = [];
     const lookedUp: Promise<ReadyTask | null>[] = [];
-    for (const task of tasks) {
-      const call = calls.get(task.step_execution_id);
-      if (call?.runId !== task.run_id) onMissing(task);
-      else if (isOpen(call)) {
-        const resolved = resolveAgent(call, ports);
-        if (resolved instanceof Promise)
-          lookedUp.push(resolved.then((agent) => readyTask(task, call, agent, outbound)));
-        else {
-          const one = readyTask(task, call, resolved, outbound);
-          if (one) ready.push(one);
+    for (const [task, call] of calls) {
+      try {
+        if (call?.runId !== task.run_id) onMissing(task);
+        else if (isOpen(call)) {
+          const resolved = resolveAgent(call, ports);
+          if (resolved instanceof Promise)
+            lookedUp.push(
+              resolved
+                .then((agent) => readyTask(task, call, agent, outbound))
+                .catch((error) => giveUp(task, error)),
+            );
+          else {
+            const one = readyTask(task, call, resolved, outbound);
+            if (one) ready.push(one);
+          }
         }
+      } catch (error) {
+        giveUp(task, error);
       }
     }
     // Agents that are known do not wait for the registry's answer about others.
@@ -72,18 +82,18 @@ export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => 
 
   async function work(tasks: readonly ReadyTask[], batch: TaskBatch): Promise<void> {
     if (!batch.mayHandOver || invokeSelf === null) return callHere(tasks, batch);
-    const isInline = ({ identity, timeoutMs }: ReadyTask) =>
-      timeoutMs <= MAX_INLINE_TIMEOUT_MS && speeds.isQuick(identity);
+    const isInline = ({ agent, timeoutMs }: ReadyTask) =>
+      timeoutMs <= MAX_INLINE_TIMEOUT_MS && speeds.isQuick(agent);
     const { inline = [], handed = [] } = Object.groupBy(tasks, (task) =>
       isInline(task) ? 'inline' : 'handed',
     );
     const hand = async (some: readonly ReadyTask[]) =>
       callHere(await handOver(some, { ...ports, invokeSelf }), batch);
     const callInline = forEachAtOnce(MAX_CALLS_AT_ONCE, inline, async (task) => {
-      const patienceMs = speeds.patienceMs(task.identity);
+      const patienceMs = speeds.patienceMs(task.agent);
       // Whether there is time enough is known when its turn comes, and so is whether its agent has begun to hang.
       const mayWait =
-        speeds.isQuick(task.identity) && patienceMs <= batch.invocation.remainingMs() - PUBLISH_RESERVE_MS;
+        speeds.isQuick(task.agent) && patienceMs <= batch.invocation.remainingMs() - PUBLISH_RESERVE_MS;
       const isDone = mayWait && (await call(task, batch, patienceMs));
       if (!isDone) await hand([task]);
     });
@@ -96,12 +106,18 @@ export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => 
     });
   }
 
-  function call(task: ReadyTask, batch: TaskBatch, patienceMs?: number): Promise<boolean> {
+  /** @returns whether the task is dealt with. @throws OutOfTimeError */
+  async function call(ready: ReadyTask, batch: TaskBatch, patienceMs?: number): Promise<boolean> {
     const measured = (durationMs: number, isGivenUp: boolean) => {
-      const news = speeds.record(task.identity, durationMs, { isGivenUp });
+      const news = speeds.record(ready.agent, durationMs, { isGivenUp });
       if (news !== null) told.add(news);
     };
-    return callOneAgent(task, batch, ports, measured, patienceMs);
+    try {
+      return await callOneAgent(ready, batch, ports, measured, patienceMs);
+    } catch (error) {
+      giveUpTask(ready.task, error, { outbound: batch.outbound, warn: ports.warn });
+      return true;
+    }
   }
 
   function readyTask(
@@ -115,9 +131,8 @@ export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => 
       return null;
     }
     const { agent } = resolved;
-    const identity = { name: agent.name, owner: attempt.agent?.owner ?? null, address: agent.address };
-    if (attempt.speed !== null) speeds.learn(identity, attempt.speed);
-    return { task, agent, identity, timeoutMs: timeoutMsOf(attempt, agent) };
+    if (attempt.speed !== null) speeds.learn(agent, attempt.speed);
+    return { task, agent, timeoutMs: timeoutMsOf(attempt, agent) };
   }
 }
 

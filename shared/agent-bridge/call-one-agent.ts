@@ -2,7 +2,6 @@ import type { Agent } from '../agents/agent.ts';
 import { planDefaults } from '../config/plan-defaults.ts';
 import type { AgentTask } from '../messages/messages.ts';
 import type { AttemptCall } from '../persistence/agent-calls.ts';
-import type { AgentIdentity } from './agent-speeds.ts';
 import type { Outbound } from './outbound.ts';
 import type { AgentBridgePorts, Invocation } from './ports.ts';
 
@@ -10,7 +9,6 @@ import type { AgentBridgePorts, Invocation } from './ports.ts';
 export interface ReadyTask {
   readonly task: AgentTask;
   readonly agent: Agent;
-  readonly identity: AgentIdentity;
   readonly timeoutMs: number;
 }
 
@@ -56,8 +54,7 @@ export async function callOneAgent(
   const path = `${encodeURIComponent(step_execution_id)}/${tokens.callbackToken(step_execution_id)}`;
   const startedAt = clock();
   const outcome = await callAgent({
-    address: agent.address,
-    secret: agent.secret,
+    agent,
     timeoutMs: isCutShort ? availableMs : timeoutMs,
     patienceMs,
     timeoutMessage: isCutShort ? cutShortMessage(timeoutMs, availableMs) : undefined,

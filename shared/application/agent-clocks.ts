@@ -8,8 +8,8 @@ interface AgentClockDeps<Publisher> {
 
 /**
  * A publisher that keeps the time of agents that read their own topic (design §3, two clocks). It runs from the publication of their
- * task, which says when it is over; from when that is acknowledged, here, so that an answer in that time is never late. What cannot be started fails the publication, so that
- * the outbox keeps the task and it comes again: no crash between the two forgets a clock.
+ * task, which says when it is over; here from when that is acknowledged, so that an answer in that time is never late. What cannot be
+ * started fails the publication, so that the outbox keeps the task and it comes again: no crash between the two forgets a clock.
  */
 export function withAgentClocks<Publisher extends MessagePublisher>({
   publisher,

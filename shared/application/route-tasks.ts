@@ -1,5 +1,5 @@
 import { planDefaults } from '../config/plan-defaults.ts';
-import type { Topics } from '../config/topics.ts';
+import { agentTopicProblem, type Topics } from '../config/topics.ts';
 import {
   type AgentRegistry,
   type AgentRoute,
@@ -23,12 +23,14 @@ export function createRouteTasks({
   topics,
 }: {
   readonly registry: AgentRegistry | null;
-  readonly topics: Pick<Topics, 'httpTasks' | 'lambdaTasks'>;
+  readonly topics: Topics;
 }): RouteTasks {
   const routed = (message: OutgoingMessage, task: TaskAgent, route: AgentRoute): OutgoingMessage => {
-    if (route.kind === 'kafka')
-      return { ...message, topic: route.address, agentTimeoutMs: timeoutMsOf(task, route) };
-    return { ...message, topic: route.kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks };
+    const { kind, address } = route;
+    // Into no topic but an agent's is anything published for it, whoever named the topic: the bridge says what is wrong with it.
+    if (kind === 'kafka' && agentTopicProblem(address, topics) === null)
+      return { ...message, topic: address, agentTimeoutMs: timeoutMsOf(task, route) };
+    return { ...message, topic: kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks };
   };
   return async (entries, routes) => {
     if (registry !== null) {

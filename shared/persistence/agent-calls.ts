@@ -19,12 +19,14 @@ export interface AttemptCall {
 }
 
 export interface StoredAgent {
-  /** Null: everybody's. */
-  readonly owner: string | null;
   readonly kind: 'http' | 'lambda' | 'kafka';
   readonly address: string;
+  /** Null: it is everybody's. */
+  readonly owner: string | null;
   readonly timeoutSeconds: number | null;
   readonly secretEncrypted: Buffer | null;
+  /** That it was before, while both sign. */
+  readonly previousSecretEncrypted: Buffer | null;
 }
 
 /** How quick an agent is, as the database keeps it for every environment. */
@@ -68,11 +70,12 @@ interface CallRow {
   accepted: boolean;
   timeout_ms: number | null;
   agent_name: string;
-  owner: string | null;
   kind: StoredAgent['kind'] | null;
   address: string | null;
+  agent_owner: string | null;
   timeout_seconds: number | null;
   secret_encrypted: Buffer | null;
+  previous_secret_encrypted: Buffer | null;
   speed_address_hash: Buffer | null;
   average_ms: number | null;
   speed_age_ms: number | null;
@@ -81,9 +84,7 @@ interface CallRow {
 export function createAgentCalls(statements: Statements): AgentCalls {
   return {
     async loadCalls(stepExecutionIds) {
-      const rows = await statements.many<CallRow>('select * from load_agent_calls_with_speeds($1)', [
-        stepExecutionIds,
-      ]);
+      const rows = await statements.many<CallRow>('select * from load_attempt_calls($1)', [stepExecutionIds]);
       return new Map(rows.map((row) => [row.step_execution_id, callOf(row)]));
     },
 
@@ -165,11 +166,12 @@ function callOf(row: CallRow): AttemptCall {
       row.kind === null
         ? null
         : {
-            owner: row.owner,
             kind: row.kind,
             address: row.address!,
+            owner: row.agent_owner,
             timeoutSeconds: row.timeout_seconds,
             secretEncrypted: row.secret_encrypted,
+            previousSecretEncrypted: row.previous_secret_encrypted,
           },
     speed:
       row.average_ms === null

@@ -22,6 +22,7 @@ import { failure } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
 import { Asked } from './asked.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
+import { Poisons } from './poisons.ts';
 import { LEFT_BEHIND_MS, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
 import { AGENT_TOPIC, EXECUTOR_TOPICS, KAFKA_AGENT, routeTasks, TASK_TOPICS, topics } from './topics.ts';
 
@@ -41,7 +42,10 @@ const CRASH_POINTS = [
 ] as const;
 type CrashPoint = (typeof CRASH_POINTS)[number];
 
-class Crash extends Error {}
+/** Its invocation ends with it: nothing that it would be to any one record. */
+class Crash extends Error {
+  readonly code = 'DATABASE_UNAVAILABLE';
+}
 
 interface Environment {
   readonly decideBatch: DecideBatch;
@@ -67,6 +71,7 @@ export interface WorldParts {
  */
 export class World implements TimekeepersWorld {
   readonly store: MemoryStore;
+  readonly poisons: Poisons;
   readonly broker: BrokerModel;
   readonly random: Random;
   readonly deadLetters: Message[] = [];
@@ -103,6 +108,7 @@ export class World implements TimekeepersWorld {
     this.#parts = parts;
     this.broker = new BrokerModel(random, () => this.now);
     this.store = new MemoryStore(() => this.now);
+    this.poisons = new Poisons(this.store);
     this.store.onPoint = (point) => this.#reach(point);
     const route = { address: AGENT_TOPIC, timeoutSeconds: null };
     this.store.routes.set(agentKey({ owner: null, name: 'agent' }), { ...route, kind: 'http' });
@@ -312,6 +318,7 @@ export class World implements TimekeepersWorld {
           this.say(`refused ${event}: ${code}`, [`${run_id}`]);
         },
         warn() {},
+        error() {},
       },
     });
     const heartbeats = { beat: async (_runId: string, id: string) => this.#beat(id) };

@@ -1,4 +1,6 @@
--- The release before calls it: load_agent_calls_with_speeds, without the speeds.
+-- Of the release before, which knows nothing of owners and of secrets that overlap (load_attempt_calls.sql).
+-- What a bridge needs to know of attempts before it calls their agents: the run owner's own agent comes before everybody's. Each is
+-- found by the keys, one after the other: a plan that Postgres keeps was made when tables had other sizes.
 create or replace function load_agent_calls(ids text[]) returns table (
     step_execution_id varchar, run_id varchar, run_status varchar, attempt_status varchar, accepted boolean,
     timeout_ms bigint, agent_name varchar, kind varchar, address varchar, timeout_seconds integer, secret_encrypted bytea

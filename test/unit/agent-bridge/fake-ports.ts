@@ -12,6 +12,7 @@ import type {
   AgentSpeed,
   AttemptCall,
   DeadlineExtension,
+  StoredAgent,
   StoredSpeed,
 } from '../../../shared/persistence/agent-calls.ts';
 import type { DeadLetterSource } from '../../../shared/persistence/dead-letter-counts.ts';
@@ -26,6 +27,15 @@ export const ECHO_URL = 'http://agent.test/echo';
 export function speedOf(address: string, averageMs = 100): StoredSpeed {
   return { addressHash: hashOf(address), averageMs, ageMs: 60_000 };
 }
+
+export const storedAgent: StoredAgent = {
+  kind: 'http',
+  address: ECHO_URL,
+  owner: null,
+  timeoutSeconds: null,
+  secretEncrypted: null,
+  previousSecretEncrypted: null,
+};
 
 /** Everything around the bridge, in memory. A test sets what differs. */
 export class FakePorts implements AgentBridgePorts {
@@ -57,6 +67,8 @@ export class FakePorts implements AgentBridgePorts {
     if (error) throw error;
     this.handed.push(handed);
   };
+
+  checkAddress: AgentBridgePorts['checkAddress'] = () => null;
 
   readonly clock = () => this.now;
   readonly readSecret = (encrypted: Buffer) => encrypted.toString();
@@ -101,7 +113,7 @@ export class FakePorts implements AgentBridgePorts {
       accepted: false,
       timeoutMs: null,
       agentName: 'echo',
-      agent: { owner: null, kind: 'http', address: ECHO_URL, timeoutSeconds: null, secretEncrypted: null },
+      agent: storedAgent,
       speed: speedOf(attempt.agent?.address ?? ECHO_URL),
       ...attempt,
     });
