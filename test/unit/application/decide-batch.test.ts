@@ -243,7 +243,7 @@ describe('an event from nobody in particular', () => {
 });
 
 describe('tasks', () => {
-  const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x' };
+  const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x', timeoutSeconds: null };
 
   it('name their agent as the run’s owner sees it, and are published with the routes of the table', async () => {
     const { store, decideBatch, published, routes, addRun } = setUp();
@@ -253,8 +253,8 @@ describe('tasks', () => {
     await decideBatch(['r1', 'r2'].map((runId) => ({ runId, event: requested })));
     const tasks = published[0]!.messages.filter(({ taskOf }) => taskOf);
     expect(tasks.map(({ topic, taskOf }) => [topic, taskOf])).toEqual([
-      ['orchestrator.tasks.http', { owner: 'ann', name: 'x' }],
-      ['orchestrator.tasks.http', { owner: null, name: 'x' }],
+      ['orchestrator.tasks.http', { owner: 'ann', name: 'x', timeoutMs: null }],
+      ['orchestrator.tasks.http', { owner: null, name: 'x', timeoutMs: null }],
     ]);
     expect(routes).toEqual([
       new Map([

@@ -61,6 +61,7 @@ describe('starting', () => {
         attempt: 1,
         inputData: { given: 'in' },
         idempotencyKey: 'run-1:extract:1',
+        timeoutMs: null,
         deadlineAt: T0 + 60_000 + HOUR,
       },
     ]);
@@ -367,6 +368,7 @@ describe('a wake', () => {
         attempt: 1,
         inputData: { given: 'in' },
         idempotencyKey: 'run-1:extract:1',
+        timeoutMs: null,
         deadlineAt: again,
       },
     ]);
