@@ -5,6 +5,7 @@ import type { BatchItem, Outcome } from './batch.ts';
 import { changesOf } from './changes-of.ts';
 import { decideItems } from './decide-items.ts';
 import { codeOf } from './error-code.ts';
+import { loadOrphans } from './load-orphans.ts';
 import { loadOtherVersions, loadPlans, plannedFor } from './load-plans.ts';
 import { loadAttemptsAbout, loadStates } from './load-states.ts';
 import { messagesOf } from './messages-of.ts';
@@ -92,6 +93,7 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
   const runs = new Map(locked.map((run) => [run.run.runId, run]));
   const planned = await loadPlans(deps.plans, tx, runs, items);
   const others = await loadOtherVersions(deps.plans, tx, runs, items);
+  const orphans = await loadOrphans(tx, runs, items);
   const states = await loadStates(
     tx,
     items.flatMap((item) => {
@@ -103,7 +105,7 @@ async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: re
 
   const { outcomes, decided, audited } = decideItems(
     items,
-    { runs, planned, others, states },
+    { runs, planned, others, states, orphans },
     now,
     deps.draws,
   );

@@ -17,6 +17,7 @@ export interface LoadedBatch {
   readonly planned: ReadonlyMap<string, Planned>;
   readonly others: OtherVersions;
   readonly states: ReadonlyMap<string, State>;
+  readonly orphans: ReadonlySet<string>;
 }
 
 export interface DecidedBatch {
@@ -33,7 +34,7 @@ export interface DecidedBatch {
  */
 export function decideItems(
   items: readonly BatchItem[],
-  { runs, planned, others, states }: LoadedBatch,
+  { runs, planned, others, states, orphans }: LoadedBatch,
   now: number,
   draws: Draws,
 ): DecidedBatch {
@@ -64,7 +65,7 @@ export function decideItems(
       return { outcome: 'defect', reason: (error as Error).message };
     }
     if (!decision.ok) return { outcome: 'refused', code: decision.code };
-    if (item.onlyOfNobody && run.owner !== null) return { outcome: 'unauthorised' };
+    if (item.onlyOfNobody && run.owner !== null && !orphans.has(runId)) return { outcome: 'unauthorised' };
     decided.set(runId, {
       locked: run,
       plan: plan ?? EMPTY_PLAN,
