@@ -5,6 +5,7 @@ import type { BatchItem } from '../../shared/application/batch.ts';
 import { limits } from '../../shared/config/limits.ts';
 import type { AgentFailure, AgentOutcome } from '../../shared/engine/event.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../shared/engine/json.ts';
+import { storableText } from '../../shared/engine/storable-text.ts';
 import { parseMessage } from '../../shared/kafka/parse-record.ts';
 import { agentResult, executorMessages } from '../../shared/messages/messages.ts';
 import { findChangedNumber, findPayloadProblem } from '../../shared/messages/payload.ts';
@@ -105,10 +106,6 @@ function logsOf(value: Json | undefined): readonly string[] | null {
   const list: readonly Json[] = Array.isArray(lines) ? lines : [value];
   return list
     .slice(0, limits.maxLogLines)
-    .map((line) => storable(typeof line === 'string' ? line : (jsonText(line) ?? '')));
-}
-
-/** Text that Postgres stores: well-formed, without U+0000, cut to a length. */
-function storable(line: string): string {
-  return line.slice(0, limits.maxLogLineLength).replaceAll('\u0000', '\ufffd').toWellFormed();
+    .map((line) => (typeof line === 'string' ? line : (jsonText(line) ?? '')))
+    .map((line) => storableText(line, limits.maxLogLineLength));
 }

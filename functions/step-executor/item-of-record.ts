@@ -2,6 +2,7 @@ import { cleanMessage, textOf } from '../../shared/agents/error-text.ts';
 import type { BatchItem } from '../../shared/application/batch.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
 import { isJsonObject, type Json } from '../../shared/engine/json.ts';
+import { storableText } from '../../shared/engine/storable-text.ts';
 import { type MskRecord, textOf as recordText } from '../../shared/kafka/msk-event.ts';
 import { type Parsed, parseMessage, readRecord } from '../../shared/kafka/parse-record.ts';
 import { executorMessages } from '../../shared/messages/messages.ts';
@@ -83,7 +84,7 @@ const readers: Readonly<Record<OtherType, (value: Json, reading: Reading) => Tra
     }
     const event: EngineEvent = {
       type: 'cancellation_requested',
-      by: storable(cancelled_by)?.slice(0, MAX_USER_ID_LENGTH).toWellFormed() ?? null,
+      by: storable(cancelled_by, MAX_USER_ID_LENGTH),
       reason: storable(reason),
       announced: true,
       ...requestedAt(timestamp),
@@ -126,8 +127,8 @@ function translated<T>(read: Parsed<T>, itemOf: (message: T) => BatchItem): Tran
   return read.ok ? { ok: true, item: itemOf(read.message) } : read;
 }
 
-function storable(value: Json | undefined): string | null {
-  const text = cleanMessage(textOf(value) ?? '');
+function storable(value: Json | undefined, maxLength?: number): string | null {
+  const text = storableText(cleanMessage(textOf(value) ?? ''), maxLength);
   return text === '' ? null : text;
 }
 

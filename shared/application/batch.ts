@@ -4,6 +4,7 @@ import type { EngineEvent } from '../engine/event.ts';
 import type { Json } from '../engine/json.ts';
 import type { RunStatus } from '../engine/state.ts';
 import type { AuditEntry } from './audit.ts';
+import type { Fault } from './error-policy.ts';
 
 /** An event about one run. */
 export interface BatchItem {
@@ -30,14 +31,19 @@ export interface VersionChange {
 
 /** What became of an item. Refusals are normal: records come more than once, and late. */
 export type Outcome =
-  | { readonly outcome: 'decided'; readonly status: RunStatus }
+  | {
+      readonly outcome: 'decided';
+      readonly status: RunStatus;
+      /** The item could not be decided, or what it led to not be saved: its attempt failed for it, or its run. */
+      readonly fault?: Fault;
+    }
   | { readonly outcome: 'refused'; readonly code: RefusalCode | 'NO_PLAN' }
   | { readonly outcome: 'unknown_run' }
   /** It asks for what only the run's owner may, and comes from nobody. */
   | { readonly outcome: 'unauthorised' }
   /** Steps that completed are not the same in the other version, or not in it. */
   | { readonly outcome: 'incompatible'; readonly stepIds: readonly string[] }
-  /** The database refuses a value of this item, and nothing else could be made of it. */
+  /** The database refuses a value of this item: a call's, or one of which nothing else could be made. */
   | { readonly outcome: 'value_refused'; readonly reason: string }
-  /** A defect of ours, kept to the one item. */
+  /** A defect of ours, kept to the one item; and its run could not be ended for it. */
   | { readonly outcome: 'defect'; readonly reason: string };

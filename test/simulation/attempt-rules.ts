@@ -23,6 +23,7 @@ export class AttemptRules {
     if (step === undefined) return;
     this.#checkWork(change, commit, step);
     this.#checkGathered(change, step);
+    this.#checkFailure(change, step);
   }
 
   #checkRow({ before, after: { runId, attempt } }: Change<AttemptRow>, { messages, runs }: Commit): void {
@@ -133,6 +134,22 @@ export class AttemptRules {
     hold(
       JSON.stringify(expected) === JSON.stringify(outputData),
       `${path} of ${runId} gathers ${JSON.stringify(outputData)} of ${JSON.stringify(byName(completed))}`,
+    );
+  }
+
+  /** A parallel step tolerates nothing: it fails as itself, or with what one of its branches failed with. */
+  #checkFailure({ before, after: { runId, attempt } }: Change<AttemptRow>, step: PlanStep): void {
+    const isFailed = attempt.status === 'FAILED' && before?.attempt.status === 'RUNNING';
+    if (!isFailed || step.type !== 'parallel') return;
+    const path = joinPathOf(attempt);
+    const codes = [...this.#world.store.children.values()]
+      .filter((row) => row.runId === runId && joinOf(row.child.scope) === path)
+      .map(({ child }) => child.error?.code);
+    const code = attempt.error?.code ?? '';
+    const own = ['DATA_LIMIT', 'EXPRESSION_ERROR', 'STEP_LIMIT', 'TIMEOUT'];
+    hold(
+      own.includes(code) || codes.includes(code),
+      `${path} of ${runId} fails with ${code}, and its branches with ${codes.join(', ')}`,
     );
   }
 

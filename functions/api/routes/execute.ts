@@ -6,7 +6,8 @@ import { executeExamples, startedExample } from '../examples.ts';
 import { findExecutable, requireMembership } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
 import { startedExecution } from '../presenters/execution.ts';
-import { communityId, idParam, isGiven, jsonObject, oversizedFields } from '../request-fields.ts';
+import { warningsMeta } from '../presenters/warnings.ts';
+import { communityId, goesIn, idParam, isGiven, jsonObject, oversizedFields } from '../request-fields.ts';
 import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 
@@ -29,9 +30,10 @@ export const executeRoutes = [
     operation: {
       tags: ['runs', 'executions'],
       description:
-        'Answers at once. `input_data`, or `variables` with `community_id`; either stands for the other where mappings read it.',
+        'Answers at once. `input_data`, or `variables` with `community_id`; either stands for the other where mappings read it. `meta.warnings` tells of agents and workflows that its steps name and that are not registered: the run would fail at those steps.',
       answers: {
         202: envelope(startedExecution, {
+          meta: warningsMeta,
           beside: { run_id: runId, status: runStatus },
           headers: ['Location'],
           example: startedExample,
@@ -50,6 +52,7 @@ export const executeRoutes = [
       // One of input_data and variables, metadata, and room for the rest.
       maxBytes: 3 * limits.maxPayloadBytes,
       isOptional: true,
+      whereTo: goesIn('input_data'),
       findProblems: findFormProblems,
       findOversized: ({ input_data, variables, metadata }) =>
         oversizedFields({ input_data, variables, metadata }),
@@ -57,9 +60,9 @@ export const executeRoutes = [
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     takesIdempotencyKey: true,
-    async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
+    async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow, findMissingNames }) {
       requireMembership(caller, body.community_id);
-      const started = await executeWorkflow(caller, subject, {
+      const starting = executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: body.variables ?? undefined,
         communityId: body.community_id ?? null,
@@ -67,6 +70,10 @@ export const executeRoutes = [
         idempotencyKey,
         audit,
       });
+      const [started, warnings] = await Promise.all([
+        starting,
+        findMissingNames(caller, { ...subject, patienceMs: 0 }),
+      ]);
       return {
         status: 202,
         message: 'Workflow execution started',
@@ -78,6 +85,7 @@ export const executeRoutes = [
           start_time: started.createdAt.toISOString(),
           execution_path: [],
         },
+        meta: { warnings },
         beside: { run_id: started.runId, status: 'PENDING' },
         headers: { Location: `/api/v1/runs/${started.runId}` },
         changesNothing: started.isRepeat,

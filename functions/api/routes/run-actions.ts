@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Cancellation } from '../../../shared/application/change-run.ts';
 import type { Viewer } from '../../../shared/application/viewer.ts';
 import { limits } from '../../../shared/config/limits.ts';
+import { atMostCharacters } from '../../../shared/validation/characters.ts';
 import { ApiError } from '../api-error.ts';
 import { cancelExamples } from '../examples.ts';
 import { findChangeableRun } from '../find-permitted.ts';
@@ -17,7 +18,7 @@ import { runAnswer } from '../run-answer.ts';
 export const cancelBody = z.strictObject({
   reason: z
     .string({ error: 'expected text' })
-    .max(limits.maxErrorMessageLength, `expected at most ${limits.maxErrorMessageLength} characters`)
+    .check(atMostCharacters(limits.maxErrorMessageLength))
     .nullish(),
   cancelled_by: boundedText(255)
     .nullish()

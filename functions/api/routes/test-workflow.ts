@@ -2,6 +2,7 @@ import type { DryRunResult } from '../../../shared/application/dry-run/dry-run.t
 import { limits } from '../../../shared/config/limits.ts';
 import { accountForTest } from '../accounting.ts';
 import { ApiError, badRequest } from '../api-error.ts';
+import { REGISTRY_PATIENCE_MS } from '../definition-warnings.ts';
 import { dryRunBody, mocksOf } from '../dry-run-body.ts';
 import { findExecutable, requireMembership } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
@@ -42,15 +43,17 @@ export const testWorkflowRoutes = [
     audited: 'never',
     async handle({ caller, subject, body, audit }, services) {
       requireMembership(caller, body.community_id);
-      const result = await services.dryRun.run(subject, {
+      const testing = services.dryRun.run(subject, {
         inputData: body.input_data ?? null,
         variables: body.variables ?? null,
         mocks: mocksOf(body),
       });
+      const naming = services.findMissingNames(caller, { ...subject, patienceMs: REGISTRY_PATIENCE_MS });
+      const [result, warnings] = await Promise.all([testing, naming]);
       if (!result.ok) throw refusalOf(result.reason);
       const { data, meta } = presentDryRun(subject.id, result.report);
       accountForTest(audit, data.summary.passed, services);
-      return { status: 200, message: 'Workflow test completed', data, meta };
+      return { status: 200, message: 'Workflow test completed', data, meta: { ...meta, warnings } };
     },
   }),
 ];

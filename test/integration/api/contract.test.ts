@@ -272,7 +272,7 @@ describe('409', () => {
   it('of what is not in a state for it, or has its name already', async () => {
     const my = await makeApiThings(stack);
     await contract.call('retryRun', as('owner', { params: { run_id: my.runId } }), 409);
-    const agent = { body: { name: my.agentName, url: 'http://127.0.0.1:9/' } };
+    const agent = { body: { name: my.agentName, url: 'https://agents.example.com/' } };
     await contract.call('registerAgent', as('owner', agent), 409);
     const other = await contract.call('registerWorkflow', as('owner', requests.registerWorkflow!(my)), 201);
     const { name, start_step, steps } = JSON.parse(other.text).data;

@@ -49,7 +49,7 @@ describe('monitoring updates', () => {
       '8 RUNNING s2 COMPLETED 2',
       '9 COMPLETED',
     ]);
-    expect(told[4]?.error_message).toBe('Not now');
+    expect(told[4]?.error_message).toMatch(/^Not now \(agent "\S+" at \S+, HTTP 503\)$/);
     expect(told[8]).toEqual({
       message_type: 'monitoring_update',
       run_id: runId,

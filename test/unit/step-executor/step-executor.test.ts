@@ -114,7 +114,7 @@ describe('a record means', () => {
         runId: 'r1',
         event: {
           type: 'cancellation_requested',
-          by: `${'x'.repeat(254)}\ufffd`,
+          by: 'x'.repeat(254),
           reason: `\ufffd${'x'.repeat(3_999)}`,
           announced: true,
           requestedAt: T0,
@@ -327,7 +327,7 @@ describe('an answer with the right token settles its attempt', () => {
     ['a number for a code', { code: 500, message: 'x' }, { code: '500', message: 'x', retryable: true }],
     ['no code', { code: '', message: 'x' }, { code: noCode, message: 'x', retryable: true }],
     ['a code of 300 characters', { code: 'c'.repeat(300) }, { code: 'c'.repeat(255), message: noMessage }],
-    ['a code that is cut in a pair', { code: `${'c'.repeat(254)}😀` }, { code: `${'c'.repeat(254)}\ufffd` }],
+    ['a code that is cut in a pair', { code: `${'c'.repeat(254)}😀` }, { code: 'c'.repeat(254) }],
     ['a code of lines', { code: 'a\nb' }, { code: 'a b' }],
     [
       'null for what is absent',
@@ -537,6 +537,7 @@ describe('the step-executor', () => {
     const deadLetters: OutgoingRecord[] = [];
     const counted: number[] = [];
     const logged: unknown[] = [];
+    const failed: unknown[] = [];
     const handler = createStepExecutor({
       async decideBatch(items) {
         decidedOf.push(...items.map(({ runId }) => runId));
@@ -548,9 +549,13 @@ describe('the step-executor', () => {
       deadLetterTopic: 'dead',
       countDeadLetters: async (letters) => void counted.push(...letters.map(({ offset }) => offset)),
       clock: { now: () => T0 },
-      log: { debug: (message, fields) => logged.push([message, fields]), warn() {} },
+      log: {
+        debug: (message, fields) => logged.push([message, fields]),
+        warn() {},
+        error: (message, { run_id }) => failed.push([message, run_id]),
+      },
     });
-    return { handler, decidedOf, deadLetters, counted, logged };
+    return { handler, decidedOf, deadLetters, counted, logged, failed };
   }
 
   const eventWith = (...values: unknown[]): MskEvent => ({
@@ -558,6 +563,18 @@ describe('the step-executor', () => {
     records: { 'results.topic-0': values.map((value, offset) => record(value, { offset })) },
   });
   const decided: Outcome = { outcome: 'decided', status: 'RUNNING' };
+
+  it('tells of a defect that ended a run as a dead letter and an error, of a value that did as neither', async () => {
+    const ended = (kind: 'value' | 'defect'): Outcome => ({
+      outcome: 'decided',
+      status: 'FAILED',
+      fault: { class: kind, reason: `a ${kind}` },
+    });
+    const { handler, deadLetters, failed } = setUp([ended('value'), ended('defect')]);
+    await handler(eventWith(request('r1'), request('r2')));
+    expect(deadLetters.map(({ value }) => value.reason)).toEqual(['a defect']);
+    expect(failed).toEqual([['A record met a defect', 'r2']]);
+  });
 
   it('decides what it can read, and answers for the rest', async () => {
     const { handler, decidedOf, deadLetters, counted, logged } = setUp([
