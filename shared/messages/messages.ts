@@ -49,7 +49,7 @@ export const agentTask = z.object({
     .min(1)
     .max(4_096)
     .describe(
-      'Stable over the attempts of one visit of a step: an agent that keeps it answers a repeat without doing the work twice.',
+      'Stable over the attempts of one visit of a step with one input: an agent that keeps it answers a repeat without doing the work twice.',
     ),
   deadline: timestamp.describe('ISO 8601. After it the attempt is closed and an answer changes nothing.'),
   result_token: z

@@ -22,6 +22,8 @@ export interface SimulatedRun {
   readonly runId: string;
   readonly workflow: WorkflowModel;
   readonly faultFree: FaultFreeRun;
+  /** By step. */
+  readonly keys: Map<string, string>;
   /** The agent of its broken step works from now on. */
   isHealed: boolean;
   /** What a user last asked for, and was granted or may yet be. */
@@ -149,7 +151,11 @@ export class Sequences implements Agents {
     const expected = run.faultFree.inputs.get(stepId);
     if (JSON.stringify(input) !== JSON.stringify(expected))
       throw new Error(`I3: ${runId} asks ${stepId} for ${JSON.stringify(input)}`);
-    if (key !== `${runId}:${stepId}:1`) throw new Error(`I6: the key is ${key}`);
+    // The input is what it always is, and so is the key.
+    const expectedKey = run.keys.get(stepId) ?? key;
+    run.keys.set(stepId, expectedKey);
+    if (key !== expectedKey || !key.startsWith(`${runId}:${stepId}:1:`))
+      throw new Error(`I6: the key is ${key}`);
     if (stepId === run.workflow.brokenStep && !run.isHealed)
       return { status: 'failed', error: { code: 'BROKEN', message: 'never', retryable: false } };
     if (this.#world.chance(0.15)) {
@@ -185,7 +191,14 @@ export class Sequences implements Agents {
   }
 
   #add(runId: string, workflow: WorkflowModel, n: number): void {
-    const run = { runId, workflow, faultFree: faultFree(workflow, n), isHealed: false, lastCommand: null };
+    const run = {
+      runId,
+      workflow,
+      faultFree: faultFree(workflow, n),
+      keys: new Map<string, string>(),
+      isHealed: false,
+      lastCommand: null,
+    };
     this.#runs.set(runId, run);
     this.#world.say(`started: ${workflow.stepIds.length} steps, broken: ${workflow.brokenStep}`, [runId]);
   }

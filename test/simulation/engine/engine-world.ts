@@ -54,6 +54,8 @@ export class EngineWorld {
   #commands = 0;
   /** Tasks that nobody is to carry out before they are published again. */
   readonly #lost = new Set<string>();
+  /** What was asked with each idempotency key, and with which key each visit asked it. */
+  readonly #asked = new Map<string, string>();
 
   constructor(
     workflows: ReadonlyMap<string, WorkflowModel>,
@@ -167,6 +169,7 @@ export class EngineWorld {
   #carryOut(runId: string, effect: Effect, now: number): void {
     switch (effect.type) {
       case 'dispatch_task':
+        this.#checkKey(runId, effect);
         if (this.#mayLose() && !this.#lost.has(effect.stepExecutionId))
           this.#lost.add(effect.stepExecutionId);
         else {
@@ -223,6 +226,17 @@ export class EngineWorld {
         break;
       }
     }
+  }
+
+  /** One key for one input of a visit, and no other. */
+  #checkKey(runId: string, { stepExecutionId, idempotencyKey, inputData }: Task): void {
+    const { scope, stepId, visit } = this.store.get(runId).attempts.get(stepExecutionId)!;
+    const asked = JSON.stringify([runId, scope, stepId, visit, inputData]);
+    const before = this.#asked.get(idempotencyKey) ?? asked;
+    if (before !== asked) throw new Error(`I6: ${idempotencyKey} is of ${before}, and of ${asked}`);
+    const key = this.#asked.get(asked) ?? idempotencyKey;
+    if (key !== idempotencyKey) throw new Error(`I6: ${asked} has ${key}, and ${idempotencyKey}`);
+    this.#asked.set(idempotencyKey, asked).set(asked, key);
   }
 
   #publish(runId: string, event: Message['event']): void {
@@ -351,7 +365,11 @@ export class EngineWorld {
     const { run } = this.#faults.mayGoBack ? this.#anyRun() : this.store.get(TOP_RUN);
     if (isOpenRun(run))
       this.#decide(run.runId, [{ type: 'cancellation_requested', by: 'ann', reason: null }]);
-    else this.#decide(run.runId, [{ type: 'retry_requested' }]);
+    else {
+      const edits = this.#faults.mayGoBack && this.#random.chance(0.3);
+      const edited = edits ? { inputData: { edited: this.#random.int(100) } } : {};
+      this.#decide(run.runId, [{ type: 'retry_requested', ...edited }]);
+    }
   }
 
   /** A cancelled run has not come to its outcome. */
