@@ -58,6 +58,9 @@ function eventOf(message: ExecutorMessage): EngineEvent {
     case 'step_request':
       return { type: 'step_requested', stepExecutionId: message.step_execution_id };
     case 'retry_request':
+      if (message.is_reminder) {
+        return { type: 'answer_requested', parentStepExecutionId: message.step_execution_id };
+      }
       return {
         type: 'retry_requested',
         parentStepExecutionId: message.step_execution_id,

@@ -9,6 +9,7 @@ export const NO_ATTEMPTS: AttemptQuery = {
   containers: [],
   waiting: [],
   lastOf: [],
+  lastAtTopOf: [],
   steps: [],
 };
 
@@ -18,6 +19,7 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
   const withInput = new Set<string>();
   const openOf = new Set<string>();
   const lastOf = new Set<string>();
+  const lastAtTopOf = new Set<string>();
   const waiting = new Map<string, { runId: string; name: string; count: number }>();
   const steps = new Map<string, { runId: string; scope: string | null; stepId: string }>();
   for (const { runId, event } of items) {
@@ -50,6 +52,10 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
       case 'resume_requested':
         openOf.add(runId);
         break;
+      case 'answer_requested':
+        ids.add(event.parentStepExecutionId);
+        lastAtTopOf.add(runId);
+        break;
       case 'retry_requested': {
         lastOf.add(runId);
         // The parent's, by its key: whether it waits still.
@@ -67,6 +73,7 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
     openOf: [...openOf],
     waiting: [...waiting.values()],
     lastOf: [...lastOf],
+    lastAtTopOf: [...lastAtTopOf],
     steps: [...steps.values()],
   };
 }

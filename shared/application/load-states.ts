@@ -33,7 +33,8 @@ export async function loadStates(
   for (const { runId, locked } of items)
     if (!states.has(runId)) states.set(runId, initialState(locked, about.get(runId)));
   for (const { runId, locked, event } of items) {
-    if (event.type !== 'retry_requested' || !event.parentStepExecutionId) continue;
+    const asksForParent = event.type === 'retry_requested' || event.type === 'answer_requested';
+    if (!asksForParent || !event.parentStepExecutionId) continue;
     const ofParent = about.get(locked.run.parent?.runId ?? '') ?? [];
     const parentAttempt = ofParent.find(
       ({ stepExecutionId }) => stepExecutionId === event.parentStepExecutionId,

@@ -64,6 +64,8 @@ export interface AttemptQuery {
   readonly waiting: readonly { readonly runId: string; readonly name: string; readonly count: number }[];
   /** Runs of which the last attempt at the top is needed, and that of each branch and item that began and did not complete. */
   readonly lastOf: readonly string[];
+  /** Runs of which the last attempt at the top is needed, and no other. */
+  readonly lastAtTopOf: readonly string[];
   /** Steps of which the last attempt is needed: in a scope and those within, or, where that is null, in any. */
   readonly steps: readonly {
     readonly runId: string;

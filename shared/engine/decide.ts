@@ -4,7 +4,7 @@ import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
 import { Flow } from './flow.ts';
 import { holdAsWorkflow, pause, resume } from './pause.ts';
 import type { Plan } from './plan.ts';
-import { decideRetry } from './retry.ts';
+import { decideAnswer, decideRetry } from './retry.ts';
 import { cancelRun, failRun } from './run-end.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type Run, type State } from './state.ts';
 import { behaviourOf } from './steps/all.ts';
@@ -24,6 +24,7 @@ import { behaviourOf } from './steps/all.ts';
  *   pause_requested         pause                pause                   RUN_CLOSED
  *   resume_requested        resume               resume                  RUN_CLOSED
  *   retry_requested         RUN_OPEN             RUN_OPEN                go on, or back to a step | RUN_COMPLETED
+ *   answer_requested        RUN_OPEN             RUN_OPEN                answer the parent again
  *
  * A paused run is PENDING or RUNNING: what was asked for settles, but nothing starts and no clock counts (RUN_PAUSED) until it is
  * resumed (pause.ts). What an attempt does is its step type's to say (steps/); what follows from it is flow.ts.
@@ -54,6 +55,7 @@ export function decide(plan: Plan, state: State, event: EngineEvent, now: number
 function apply(flow: Flow, event: EngineEvent): RefusalCode | null {
   const { draft } = flow;
   if (event.type === 'retry_requested') return decideRetry(flow, event);
+  if (event.type === 'answer_requested') return decideAnswer(flow, event);
   if (!isOpenRun(draft.run)) return 'RUN_CLOSED'; // I4
   switch (event.type) {
     case 'execution_requested':

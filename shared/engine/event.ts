@@ -23,7 +23,8 @@ export type EngineEvent =
   /** Of the run itself, where it does not say. */
   | { readonly type: 'pause_requested'; readonly by?: Pauser }
   | { readonly type: 'resume_requested'; readonly by?: Pauser }
-  | RetryRequested;
+  | RetryRequested
+  | AnswerRequested;
 
 export interface AgentAnswered {
   readonly type: 'agent_answered';
@@ -52,6 +53,13 @@ export interface SignalReceived {
   /** The same id counts once in a run. */
   readonly signalId: string;
   readonly payload: Json;
+}
+
+/** The parent run waits still: what this run came to may have been lost on its way. */
+export interface AnswerRequested {
+  readonly type: 'answer_requested';
+  /** The attempt of the parent run that waits. */
+  readonly parentStepExecutionId: string;
 }
 
 /** Somebody asks for a closed run to go on. */

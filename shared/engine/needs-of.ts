@@ -31,6 +31,7 @@ export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | r
 
 export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
   if (event.type === 'retry_requested') return retryNeeds(state, event);
+  if (event.type === 'answer_requested') return { ...NO_NEEDS, outputs: outputToAnswer(state) };
   if (!isOpenRun(state.run)) return NO_NEEDS;
   const needs = new NeedsCollector(plan, state);
   switch (event.type) {
@@ -86,7 +87,10 @@ function isContainer(plan: Plan, { stepId }: Attempt): boolean {
 
 function retryNeeds(state: State, event: RetryRequested): Needs {
   const target = stepToRetry(state.attempts.values(), event);
-  if (!target) return { ...NO_NEEDS, outputs: outputToAnswer(state, event), unfinishedChildren: true };
+  if (!target) {
+    const outputs = event.parentStepExecutionId ? outputToAnswer(state) : [];
+    return { ...NO_NEEDS, outputs, unfinishedChildren: true };
+  }
   const { scope, stepId } = target;
   // The scopes that it goes back into, which may have completed.
   const children = scopesAround(scope).filter((each) => each !== '');
@@ -96,8 +100,8 @@ function retryNeeds(state: State, event: RetryRequested): Needs {
 }
 
 /** The output of a run that has completed is that of its last step. */
-function outputToAnswer({ attempts, run }: State, { parentStepExecutionId }: RetryRequested): StepInScope[] {
-  if (run.status !== 'COMPLETED' || !parentStepExecutionId) return [];
+function outputToAnswer({ attempts, run }: State): StepInScope[] {
+  if (run.status !== 'COMPLETED') return [];
   const last = latest([...attempts.values()].filter(({ scope }) => scope === ''));
   return last === undefined ? [] : [{ scope: '', stepId: last.stepId }];
 }

@@ -1,7 +1,8 @@
 import { joinPathOf } from './container.ts';
 import type { RefusalCode } from './decision.ts';
-import type { RetryRequested } from './event.ts';
+import type { AnswerRequested, RetryRequested } from './event.ts';
 import type { Flow } from './flow.ts';
+import type { Json } from './json.ts';
 import { jsonBytes } from './json-size.ts';
 import { holdAsWorkflow } from './pause.ts';
 import { answerParent } from './run-end.ts';
@@ -46,14 +47,42 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
 /** Another attempt of the parent waits for it now: it goes on already, or has come to its output. */
 function answerAnother(flow: Flow): null {
   const { draft } = flow;
-  const last = lastIn(flow, '');
   if (draft.run.status === 'COMPLETED') {
-    const output = draft.outputs.get(stepKey('', last?.stepId ?? '')) ?? null;
-    draft.run = { ...draft.run, outputData: output };
-    answerParent(draft, { output });
+    draft.run = { ...draft.run, outputData: lastOutput(flow) };
+    answerParent(draft);
   }
   draft.announce(null);
   return null;
+}
+
+/**
+ * The parent waits and asks, since an answer may be lost. A run that has ended answers again, and is as it was (I4). Where it
+ * knows of another attempt that waited, the request to go on for this one was lost: it asks that of itself, by a record.
+ */
+export function decideAnswer(
+  flow: Flow,
+  { parentStepExecutionId: asking }: AnswerRequested,
+): RefusalCode | null {
+  const { draft } = flow;
+  const { parent, runId, status } = draft.run;
+  if (parent === null || !isWaiting(draft.loaded.parentAttempt)) return 'PARENT_NOT_WAITING';
+  if (parent.stepExecutionId !== asking) {
+    draft.effects.push({
+      type: 'retry_child',
+      childRunId: runId,
+      stepExecutionId: asking,
+      previousStepExecutionId: null,
+    });
+    return null;
+  }
+  if (isOpenRun(draft.run)) return 'RUN_OPEN';
+  answerParent(draft, status === 'COMPLETED' ? { ...draft.run, outputData: lastOutput(flow) } : draft.run);
+  return null;
+}
+
+/** That of its last step: what a run came to is not loaded with it. */
+function lastOutput(flow: Flow): Json {
+  return flow.draft.outputs.get(stepKey('', lastIn(flow, '')?.stepId ?? '')) ?? null;
 }
 
 function isWaiting(parentAttempt: Attempt | undefined): boolean {

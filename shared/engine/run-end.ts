@@ -13,7 +13,6 @@ import type { Attempt, Failure, Run } from './state.ts';
 
 export function completeRun(draft: Draft, output: Json): void {
   close(draft, { status: 'COMPLETED', outputData: output });
-  answerParent(draft, { output });
 }
 
 /** @param attempt the one that failed for good; null where no step is to blame. */
@@ -26,22 +25,36 @@ export function failRun(draft: Draft, attempt: Attempt | null, { code, message }
     status: 'FAILED',
     error: { code, message: text, stepId: attempt?.stepId ?? null, attempt: attempt?.attempt ?? null },
   });
-  answerParent(draft, { error: { code, message: text, retryable: true } });
 }
 
 export function cancelRun(draft: Draft, by: string | null, reason: string | null): void {
   close(draft, { status: 'CANCELLED', cancellation: { by, reason, at: draft.now } });
-  const message = reason === null ? 'The run was cancelled' : `The run was cancelled: ${reason}`;
-  // Somebody wants it to end, and no other in its place.
-  answerParent(draft, { error: { code: 'CANCELLED', message, retryable: false } });
 }
 
 function close(draft: Draft, end: Partial<Run>): void {
   draft.run = { ...draft.run, ...end, completedAt: draft.now, pausedAt: null, heldBy: null, wakeAt: null };
   draft.announce(null, end.error?.message);
+  answerParent(draft);
 }
 
-export function answerParent(draft: Draft, outcome: RunOutcome): void {
-  const { parent } = draft.run;
-  if (parent !== null) draft.effects.push({ type: 'answer_parent', ...parent, outcome });
+/** What the run has come to, to the attempt that waits for it. */
+export function answerParent(draft: Draft, run = draft.run): void {
+  const { parent } = run;
+  if (parent !== null) draft.effects.push({ type: 'answer_parent', ...parent, outcome: outcomeOf(run) });
+}
+
+function outcomeOf({ status, outputData, error, cancellation }: Run): RunOutcome {
+  if (status === 'COMPLETED') return { output: outputData };
+  if (status === 'CANCELLED') {
+    const reason = cancellation?.reason ?? null;
+    const message = reason === null ? 'The run was cancelled' : `The run was cancelled: ${reason}`;
+    // Somebody wants it to end, and no other in its place.
+    return { error: { code: 'CANCELLED', message, retryable: false } };
+  }
+  // Another producer's rows may lack it.
+  const { code, message } = error ?? {
+    code: 'FAILED',
+    message: 'The run failed, and its row does not say why',
+  };
+  return { error: { code, message, retryable: true } };
 }

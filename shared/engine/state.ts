@@ -69,7 +69,10 @@ export interface Attempt {
   readonly startedAt: number | null;
   readonly completedAt: number | null;
   readonly timeoutMs: number | null;
-  /** When a PENDING attempt's time comes, or a waiting step's; null where a step request starts it. */
+  /**
+   * When a PENDING attempt's time comes, or a waiting step's, or when a child is asked whether it has ended; null where a step
+   * request starts it.
+   */
   readonly dueAt: number | null;
   /** When a RUNNING attempt has had its time. */
   readonly deadlineAt: number | null;

@@ -104,6 +104,12 @@ export const retryRequest = z.object({
     .describe(
       'The attempt that waited for it before: a record of an earlier retry names another, and is refused.',
     ),
+  is_reminder: z
+    .boolean()
+    .optional()
+    .describe(
+      'The parent waits still, and asks now and then: a child that has ended answers again. One that was never told of this attempt goes on for it.',
+    ),
   retry_token: z.string().max(255).describe('Of the two ids together: no agent is ever given it.'),
   timestamp,
 });

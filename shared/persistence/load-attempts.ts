@@ -46,7 +46,7 @@ export async function loadAttempts(
 }
 
 interface Other {
-  readonly kind: 'open' | 'within' | 'container' | 'waiting' | 'last' | 'step';
+  readonly kind: 'open' | 'within' | 'container' | 'waiting' | 'last' | 'top' | 'step';
   readonly run_id: string;
   readonly path?: string | null;
   readonly name?: string;
@@ -59,6 +59,7 @@ function othersOf({
   containers,
   waiting,
   lastOf,
+  lastAtTopOf,
   steps,
 }: Omit<AttemptQuery, 'ids' | 'withInput'>): Other[] {
   return [
@@ -69,6 +70,7 @@ function othersOf({
       ({ runId, name, count }): Other => ({ kind: 'waiting', run_id: runId, name, number: count }),
     ),
     ...lastOf.map((runId): Other => ({ kind: 'last', run_id: runId })),
+    ...lastAtTopOf.map((runId): Other => ({ kind: 'top', run_id: runId })),
     ...steps.map(
       ({ runId, scope, stepId }): Other => ({ kind: 'step', run_id: runId, path: scope, name: stepId }),
     ),

@@ -328,16 +328,13 @@ export class World implements TimekeepersWorld {
     });
   }
 
-  /** I7: what the timekeeper makes up for. Not twice of one attempt: that is its end. */
+  /** I7: what the timekeeper, or a parent that waits, makes up for. Not twice of one attempt: that is its end. */
   #loses({ value }: Message): boolean {
     const { message_type: type, run_id, step_execution_id, attempt } = value;
-    // Whose plan nobody else has, and what a run tells its parent once.
-    const isOnly = type === 'execution_request' ? !('input_data' in value) : attempt === undefined;
-    const isMadeUpFor =
-      type === 'agent_result' || type === 'execution_request'
-        ? !isOnly
-        : REPEATED_BY_THE_TIMEKEEPER.has(`${type}`);
-    if (!isMadeUpFor || !this.chance(0.02)) return false;
+    // Its plan nobody else has.
+    const isOnly = type === 'execution_request' && !('input_data' in value);
+    const isSeldom = type === 'retry_request' || (type === 'agent_result' && attempt === undefined);
+    if (isOnly || !MADE_UP_FOR.has(`${type}`) || !this.chance(isSeldom ? 0.1 : 0.02)) return false;
     const what = `${run_id} ${step_execution_id}`;
     if (this.#lost.has(what)) return false;
     this.#lost.add(what);
@@ -369,7 +366,14 @@ export class World implements TimekeepersWorld {
   }
 }
 
-const REPEATED_BY_THE_TIMEKEEPER = new Set(['agent_task', 'step_request', 'wake']);
+const MADE_UP_FOR = new Set([
+  'agent_task',
+  'agent_result',
+  'execution_request',
+  'retry_request',
+  'step_request',
+  'wake',
+]);
 
 const PASSING = new Set<unknown>(['DATABASE_UNAVAILABLE', 'TRANSACTION_CONFLICT']);
 

@@ -54,6 +54,10 @@ export function readAttempts(tables: MemoryTables, query: AttemptQuery): Map<str
     for (const scope of scopes)
       addLast(all.filter((row) => row.runId === runId && row.attempt.scope === scope));
   }
+  for (const runId of query.lastAtTopOf) {
+    const ofTop = all.filter((row) => row.runId === runId && row.attempt.scope === '');
+    add(ofTop.toSorted((a, b) => inOrder(b, a)).slice(0, 1));
+  }
   for (const { runId, scope, stepId } of query.steps) {
     const isAsked = (other: string) => scope === null || other === scope || isWithin(other, scope);
     addLast(

@@ -5,6 +5,7 @@ import { createChangeRun } from '../../../shared/application/change-run.ts';
 import { createSetWorkflowPaused } from '../../../shared/application/pause-workflow.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
+import type { AgentResult } from '../../../shared/messages/messages.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import { lockRuns } from '../../../shared/persistence/lock-runs.ts';
 import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
@@ -24,6 +25,7 @@ const requested = { type: 'execution_requested' } as const;
 const completed = (output: Json): AgentOutcome => ({ status: 'completed', output });
 const failed: AgentOutcome = { status: 'failed', error: { code: 'BAD', message: 'no', retryable: false } };
 const running = { outcome: 'decided', status: 'RUNNING' } as const;
+const refused = (code: string) => ({ outcome: 'refused', code });
 
 async function runOf(definition: object, owner?: string): Promise<string> {
   const { workflowId } = await engine.registerWorkflow(definition, owner);
@@ -127,6 +129,69 @@ describe('a child run', () => {
       ({ topic, key }) => topic === topics.cancellationRequests && key === childRunId,
     );
     expect(cancellation?.value).toMatchObject({ message_type: 'cancellation_request', run_id: childRunId });
+  });
+
+  it.each<[string, AgentOutcome | null, object, object]>([
+    ['completed', completed('done'), { status: 'completed', output_data: 'done' }, { output_data: 'done' }],
+    ['failed', failed, { status: 'failed', error: { code: 'BAD', retryable: true } }, { error_code: 'BAD' }],
+    [
+      'was cancelled',
+      null,
+      { status: 'failed', error: { code: 'CANCELLED', retryable: false } },
+      { error_code: 'CANCELLED' },
+    ],
+  ])('I7: that %s answers again when its parent asks, and is as it was', async (_, outcome, answer, end) => {
+    const child = sequence(['a'], { retry: [] });
+    await engine.registerWorkflow(child);
+    const parent = await runOf(parentOf({ workflow_name: child.name, next_step: null, retry: [] }));
+    const [{ child_run_id, step_execution_id, due_at, wake_at } = {}] = await engine.attemptRows(parent);
+    const childRunId = child_run_id as string;
+    const id = step_execution_id as string;
+    expect(due_at).toEqual(wake_at);
+    expect(due_at).toEqual(expect.any(Date));
+    const woken = { type: 'woken', stepExecutionId: id, at: (due_at as Date).getTime() } as const;
+    const asked = { type: 'answer_requested', parentStepExecutionId: id } as const;
+
+    await engine.decide(childRunId, requested);
+    expect(await engine.decide(parent, { ...woken, at: woken.at - 1 })).toEqual(refused('NOT_DUE'));
+    expect(await engine.decide(parent, woken)).toEqual(running);
+    expect(engine.broker.published.at(-1)).toMatchObject({
+      topic: topics.stepRequests,
+      key: childRunId,
+      value: { message_type: 'retry_request', step_execution_id: id, is_reminder: true },
+    });
+    expect(await engine.decide(childRunId, asked)).toEqual(refused('RUN_OPEN'));
+
+    if (outcome === null)
+      await engine.decide(childRunId, { type: 'cancellation_requested', by: 'bob', reason: null });
+    else await engine.answer(childRunId, outcome);
+    const row = await engine.runRow(childRunId);
+    // What it told its parent is lost.
+    const toParent = () =>
+      engine.broker.published.filter(({ topic, key }) => topic === topics.results && key === parent);
+    const before = toParent().length;
+    expect(await engine.decide(childRunId, asked)).toEqual({ outcome: 'decided', status: row.status });
+    expect(toParent()).toHaveLength(before + 1);
+    expect(toParent().at(-1)?.value).toMatchObject({
+      ...answer,
+      step_execution_id: id,
+      result_token: `token-of-${id}`,
+    });
+    expect(await engine.runRow(childRunId)).toEqual(row);
+
+    const told = toParent().at(-1)!.value as unknown as AgentResult;
+    await engine.decide(parent, {
+      type: 'agent_answered',
+      stepExecutionId: id,
+      attempt: null,
+      logs: null,
+      outcome:
+        told.status === 'completed'
+          ? { status: 'completed', output: told.output_data ?? null }
+          : { status: 'failed', error: told.error! },
+    });
+    expect(await engine.runRow(parent)).toMatchObject(end);
+    expect(await engine.decide(childRunId, asked)).toEqual(refused('PARENT_NOT_WAITING'));
   });
 
   describe('whose parent is retried and cancelled at once', () => {

@@ -110,7 +110,9 @@ export class EngineStore {
   /** The attempt that asks for a retry. */
   #parentAttempt(events: readonly EngineEvent[]): Attempt | undefined {
     const asking = events.flatMap((event) =>
-      event.type === 'retry_requested' ? (event.parentStepExecutionId ?? []) : [],
+      event.type === 'retry_requested' || event.type === 'answer_requested'
+        ? (event.parentStepExecutionId ?? [])
+        : [],
     );
     return [...this.runs.values()].flatMap(({ attempts }) => attempts.get(asking[0] ?? '') ?? [])[0];
   }
@@ -148,6 +150,11 @@ export class EngineStore {
   /** Writes what a decision changed, with the guards of the statements. */
   commit(runId: string, before: State, after: State): void {
     const stored = this.get(runId);
+    // What only answers its parent again is as it was.
+    if (after.run === before.run) {
+      if (after.attempts !== before.attempts) throw new Error('Attempts change, and the sequence does not');
+      return;
+    }
     if (after.run.sequence <= stored.run.sequence) throw new Error('Every decision raises the sequence');
     stored.run = after.run;
     for (const attempt of changed(before.attempts, after.attempts)) this.#write(stored, attempt);
@@ -263,6 +270,10 @@ function attemptsFor(stored: StoredRun, event: EngineEvent): Attempt[] {
         .filter(({ status, signalName }) => status === 'RUNNING' && signalName === event.name)
         .sort((a, b) => a.createdAt - b.createdAt)
         .map((attempt) => stripped(attempt, false));
+    case 'answer_requested':
+      return [latest(all.filter(({ scope }) => scope === ''))].flatMap((attempt) =>
+        attempt === undefined ? [] : [stripped(attempt, false)],
+      );
     case 'retry_requested':
       return attemptsToRetry(stored, all, event.fromStep ?? null, event.fromScope ?? null);
     default:

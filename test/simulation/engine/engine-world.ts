@@ -3,7 +3,7 @@ import type { Decision, Effect } from '../../../shared/engine/decision.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
-import { isOpenAttempt, isOpenRun, type State } from '../../../shared/engine/state.ts';
+import { type Attempt, isOpenAttempt, isOpenRun, type State } from '../../../shared/engine/state.ts';
 import type { Random } from '../../support/random.ts';
 import { changed, EngineStore } from './engine-store.ts';
 import { checkDecision, checkRun } from './invariants.ts';
@@ -213,16 +213,24 @@ export class EngineWorld {
           previousParentStepExecutionId,
           requestedAt: now,
         } as const;
-        this.#publish(childRunId, event);
+        // Seldom asked for: lost often, so that it is lost at all.
+        if (!this.#mayLose(0.5)) this.#publish(childRunId, event);
         break;
       }
+      case 'ask_child':
+        if (!this.#mayLose())
+          this.#publish(effect.childRunId, {
+            type: 'answer_requested',
+            parentStepExecutionId: effect.stepExecutionId,
+          });
+        break;
       case 'answer_parent': {
         const { runId: parentRunId, stepExecutionId, outcome } = effect;
         const answer: AgentOutcome =
           'output' in outcome
             ? { status: 'completed', output: outcome.output }
             : { status: 'failed', error: outcome.error };
-        this.#publish(parentRunId, answered(stepExecutionId, answer));
+        if (!this.#mayLose()) this.#publish(parentRunId, answered(stepExecutionId, answer));
         break;
       }
     }
@@ -264,8 +272,9 @@ export class EngineWorld {
     for (const { run, attempts } of this.store.runs.values()) {
       if (!isOpenRun(run)) continue;
       if (run.wakeAt !== null) times.push(run.wakeAt);
-      for (const { status, wakeAt } of attempts.values())
-        if ((status === 'PENDING' || status === 'RUNNING') && wakeAt !== null) times.push(wakeAt);
+      for (const attempt of attempts.values())
+        if (isOpenAttempt(attempt) && attempt.wakeAt !== null && !this.#asksInVain(attempt))
+          times.push(attempt.wakeAt);
     }
     if (times.length === 0) return false;
     const next = Math.max(Math.min(...times), this.now);
@@ -273,6 +282,12 @@ export class EngineWorld {
     this.now = next;
     this.#fireTimers();
     return true;
+  }
+
+  /** A parent asks for as long as its child goes on, which waits for something else. */
+  #asksInVain({ childRunId, deadlineAt }: Attempt): boolean {
+    const child = childRunId === null ? undefined : this.store.runs.get(childRunId);
+    return this.#isCalm && child !== undefined && isOpenRun(child.run) && deadlineAt === null;
   }
 
   /** An agent that was asked and whose answer is on its way. */
@@ -394,8 +409,8 @@ export class EngineWorld {
     return this.#random.pick([...this.store.runs.values()]);
   }
 
-  #mayLose(): boolean {
-    return this.#faults.mayLose && this.#chance(0.1);
+  #mayLose(probability = 0.1): boolean {
+    return this.#faults.mayLose && this.#chance(probability);
   }
 
   #chance(probability: number): boolean {
@@ -443,5 +458,6 @@ function tell(before: State, decision: Decision): string {
     changed(before.variables, state.variables),
     changed(before.errors, state.errors),
   ].map((table) => table.map((row) => JSON.stringify(row)).sort());
-  return JSON.stringify([state.run, effects, rows]);
+  // What did not change is not written: what it has beside is loaded or not.
+  return JSON.stringify([state.run === before.run ? null : state.run, effects, rows]);
 }

@@ -24,9 +24,11 @@ export function checkDecision(
   const numbers = effects.flatMap((effect) => (effect.type === 'publish_update' ? [effect.sequence] : []));
   const expected = numbers.map((_, i) => before.run.sequence + 1 + i);
   hold(numbers.join() === expected.join(), `the updates are ${numbers}, after ${before.run.sequence}`);
-  hold(numbers.length > 0 && state.run.sequence === numbers.at(-1), `the sequence is ${state.run.sequence}`);
+  const isRepeated = event.type === 'answer_requested';
+  if (isRepeated) hold(state.run === before.run, 'I4: it only answers again, and changes');
+  hold(isRepeated || (numbers.length > 0 && state.run.sequence === numbers.at(-1)), `the sequence is ${state.run.sequence}`);
   const isRetry = event.type === 'retry_requested';
-  hold(isRetry || isOpenRun(before.run), `I4: ${event.type} changes a ${before.run.status} run`);
+  hold(isRetry || isRepeated || isOpenRun(before.run), `I4: ${event.type} changes a ${before.run.status} run`);
 
   const opened = [...state.attempts.values()].filter(({ stepExecutionId: id }) => !before.attempts.has(id));
   const entered = opened.filter(({ startedAt }) => startedAt !== null);
@@ -50,7 +52,8 @@ export function checkDecision(
   for (const effect of effects) {
     if (effect.type === 'publish_update' || effect.type === 'cancel_child') continue;
     // Runs beside it go on, whose failed steps a retry is for too.
-    const isOthers = effect.type === 'answer_parent' || effect.type === 'retry_child';
+    const isOthers =
+      effect.type === 'answer_parent' || effect.type === 'retry_child' || effect.type === 'ask_child';
     hold(!isStill || isOthers, `a paused run asks for ${effect.type}`);
     if (effect.type !== 'request_step' && effect.type !== 'dispatch_task') continue;
     const attempt = state.attempts.get(effect.stepExecutionId);
@@ -120,6 +123,7 @@ function checkScope(
   if (type === 'workflow') {
     const child = store.runs.get(attempt.childRunId ?? '');
     hold(child?.run.parent !== null && child !== undefined, `${attempt.stepId} waits for no run`);
+    hold(isPaused || attempt.wakeAt !== null, `I7: nothing wakes ${attempt.stepId}, should its answer be lost`);
   }
   if (type !== 'map' && type !== 'parallel') return 1;
   const join = stored.joins.get(joinPathOf(attempt));
