@@ -1,8 +1,8 @@
-import type { OutgoingRecord, RecordProducer } from '../../shared/kafka/producer.ts';
-import type { Wake } from '../../shared/messages/messages.ts';
+import type { RecordProducer } from '../../shared/kafka/producer.ts';
 import type { Database } from '../../shared/persistence/database.ts';
-import { claimDueTimes, type DueRow, giveBackDueTimes } from '../../shared/persistence/due-times.ts';
+import { claimDueTimes, giveBackDueTimes } from '../../shared/persistence/due-times.ts';
 import { LEASE_MS } from './lease.ts';
+import { wakeRecord } from './wake-record.ts';
 
 export interface FireDueTimesDeps {
   readonly database: Database;
@@ -33,14 +33,4 @@ export async function fireDueTimes({
     fired += due.length;
     if (taken < BATCH) return fired;
   }
-}
-
-function wakeRecord({ runId, stepExecutionId, firedAt }: DueRow, topic: string): OutgoingRecord {
-  const value = {
-    message_type: 'wake',
-    run_id: runId,
-    step_execution_id: stepExecutionId,
-    timestamp: firedAt.toISOString(),
-  } satisfies Wake;
-  return { topic, key: runId, value };
 }

@@ -35,8 +35,10 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
         break;
       case 'woken':
         // A run that has had its time ends as one that is cancelled does.
-        if (event.stepExecutionId === null) openOf.add(runId);
-        else {
+        if (event.stepExecutionId === null) {
+          openOf.add(runId);
+          lastAtTopOf.add(runId);
+        } else {
           ids.add(event.stepExecutionId);
           withInput.add(event.stepExecutionId);
         }
@@ -49,8 +51,12 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
         break;
       }
       case 'cancellation_requested':
-      case 'resume_requested':
         openOf.add(runId);
+        break;
+      case 'resume_requested':
+        // What is open goes on; where nothing is, the run ends as the last step did.
+        openOf.add(runId);
+        lastAtTopOf.add(runId);
         break;
       case 'answer_requested':
         ids.add(event.parentStepExecutionId);

@@ -194,8 +194,8 @@ export interface LoadedVersion {
 
 /** One transaction over a batch of runs. Each method is one statement, whatever the batch's size. */
 export interface RunTransaction {
-  /** Locks in `run_id` order; runs that do not exist are absent. */
-  lockRuns(runIds: readonly string[]): Promise<LockedRun[]>;
+  /** Locks in `run_id` order; runs that do not exist are absent. Of `woken` it is told whether their workflows are paused. */
+  lockRuns(runIds: readonly string[], woken: readonly string[]): Promise<LockedRun[]>;
   /** Attempts by run. */
   loadAttempts(query: AttemptQuery): Promise<ReadonlyMap<string, Attempt[]>>;
   /** Joins by run. */

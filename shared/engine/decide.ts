@@ -2,7 +2,7 @@ import type { Decision, RefusalCode } from './decision.ts';
 import { Draft, type Draws } from './draft.ts';
 import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
 import { Flow } from './flow.ts';
-import { holdAsWorkflow, pause, resume } from './pause.ts';
+import { followWorkflow, holdAsWorkflow, pause, resume } from './pause.ts';
 import type { Plan } from './plan.ts';
 import { decideAnswer, decideRetry } from './retry.ts';
 import { cancelRun, failRun } from './run-end.ts';
@@ -17,7 +17,7 @@ import { behaviourOf } from './steps/all.ts';
  *   plan_refused            fail                 ALREADY_STARTED         RUN_CLOSED
  *   agent_answered          (no attempts)        settle, go on           RUN_CLOSED
  *   step_requested          (no attempts)        start, or look again    RUN_CLOSED
- *   woken, run              start, or hold       past its time: fail | NOT_DUE   RUN_CLOSED
+ *   woken, run              start, or hold       as its workflow is | past its time: fail | NOT_DUE  RUN_CLOSED
  *   woken, attempt          (no attempts)        start, or as its type says      RUN_CLOSED
  *   signal_received         keep                 settle who waits for it | keep  RUN_CLOSED
  *   cancellation_requested  cancel               cancel | CANCELLATION_OUTDATED  RUN_CLOSED
@@ -26,8 +26,8 @@ import { behaviourOf } from './steps/all.ts';
  *   retry_requested         RUN_OPEN             RUN_OPEN                go on, or back to a step | RUN_COMPLETED
  *   answer_requested        RUN_OPEN             RUN_OPEN                answer the parent again
  *
- * A paused run is PENDING or RUNNING: what was asked for settles, but nothing starts and no clock counts (RUN_PAUSED) until it is
- * resumed (pause.ts). What an attempt does is its step type's to say (steps/); what follows from it is flow.ts.
+ * A paused run is PENDING or RUNNING: what was asked for settles, but nothing starts, no clock counts (RUN_PAUSED) and the run does
+ * not end until it is resumed (pause.ts). What an attempt does is its step type's to say (steps/); what follows from it is flow.ts.
  *
  * What holds whatever comes, however often and in whatever order:
  *   I1  An acknowledged run reaches a terminal status, once what it waits for has come.
@@ -163,6 +163,7 @@ function wakeRun(flow: Flow, at: number): RefusalCode | null {
   const { draft } = flow;
   const { pausedAt, status, timeoutAt } = draft.run;
   if (status === 'PENDING') return start(flow, 'NOT_DUE');
+  if (followWorkflow(flow)) return null;
   if (pausedAt !== null) return 'RUN_PAUSED';
   if (timeoutAt === null || timeoutAt > at) return 'NOT_DUE';
   cancelOpen(flow);

@@ -6,7 +6,7 @@ import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { fitsInBytes } from './json-size.ts';
 import type { Needs } from './needs.ts';
 import type { Expression, Plan, PlanStep, Scope } from './plan.ts';
-import { completeRun, failRun } from './run-end.ts';
+import { endTop } from './run-end.ts';
 import { countEnd, ended, type ScopeEnd } from './scope-end.ts';
 import { isWithin, joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, type Signal } from './state.ts';
@@ -26,7 +26,7 @@ import { itemScope, stepOf, viewOf } from './view.ts';
  * its own, so that what a decision costs does not grow with the workflow (design §1).
  *
  * A scope ends with its last step. The top's end is the run's; a branch's or item's is counted in its join, and the join asks for
- * its step once what that waits for has come.
+ * its step once what that waits for has come. A paused run's end waits for its resume (run-end.ts).
  */
 
 /**
@@ -325,8 +325,7 @@ export class Flow {
   #endScope(last: Attempt, end: ScopeEnd): void {
     const path = joinOf(last.scope);
     if (path === null) {
-      if (end.status === 'COMPLETED') completeRun(this.draft, end.output);
-      else failRun(this.draft, last, end.failure);
+      endTop(this.draft, last, end);
       return;
     }
     const { draft } = this;

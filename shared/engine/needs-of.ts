@@ -2,10 +2,11 @@ import { joinPathOf } from './container.ts';
 import type { EngineEvent, RetryRequested } from './event.ts';
 import { STEPS_TO_CATCH_WITH } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
+import { lastOfEnded } from './pause.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
-import { latest, stepToRetry } from './retry.ts';
+import { stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
-import { type Attempt, isOpenAttempt, isOpenRun, type State, stepKey } from './state.ts';
+import { type Attempt, isOpenAttempt, isOpenRun, latest, type State, stepKey } from './state.ts';
 import { behaviourOf } from './steps/all.ts';
 import { itemScope, scopeSeen, stepOf } from './view.ts';
 
@@ -18,7 +19,7 @@ import { itemScope, scopeSeen, stepOf } from './view.ts';
 export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | readonly string[] {
   if (event.type === 'retry_requested') return 'all';
   const paths = new Set<string>();
-  if (event.type === 'resume_requested')
+  if (mayGoOn(state, event))
     for (const attempt of state.attempts.values())
       if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
   for (const attempt of attemptsAbout(state, event)) {
@@ -46,6 +47,7 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
       needs.signal(event.signalId);
       break;
   }
+  if (mayGoOn(state, event)) needs.ending(lastOfEnded(state.run, state.attempts.values()));
   const answersWell = event.type !== 'agent_answered' || event.outcome.status === 'completed';
   for (const attempt of attemptsAbout(state, event)) {
     if (attempt.status === 'PENDING') needs.startingAttempt(attempt);
@@ -61,6 +63,12 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
  */
 export function mustComeFirst({ type }: EngineEvent): boolean {
   return type === 'signal_received' || type === 'retry_requested';
+}
+
+/** It may be held no more after it: what a pause held back follows then. */
+function mayGoOn({ run }: State, event: EngineEvent): boolean {
+  const isWoken = event.type === 'woken' && event.stepExecutionId === null;
+  return event.type === 'resume_requested' || (isWoken && run.pausedAt !== null);
 }
 
 /** The attempts that an event settles or starts: of those loaded. */
@@ -88,7 +96,7 @@ function isContainer(plan: Plan, { stepId }: Attempt): boolean {
 function retryNeeds(state: State, event: RetryRequested): Needs {
   const target = stepToRetry(state.attempts.values(), event);
   if (!target) {
-    const outputs = event.parentStepExecutionId ? outputToAnswer(state) : [];
+    const outputs = event.parentStepExecutionId ? outputToAnswer(state) : outputToEndWith(state);
     return { ...NO_NEEDS, outputs, unfinishedChildren: true };
   }
   const { scope, stepId } = target;
@@ -104,6 +112,13 @@ function outputToAnswer({ attempts, run }: State): StepInScope[] {
   if (run.status !== 'COMPLETED') return [];
   const last = latest([...attempts.values()].filter(({ scope }) => scope === ''));
   return last === undefined ? [] : [{ scope: '', stepId: last.stepId }];
+}
+
+/** One that was cancelled after its last step. */
+function outputToEndWith({ attempts, run }: State): StepInScope[] {
+  if (run.status !== 'CANCELLED') return [];
+  const last = latest([...attempts.values()].filter(({ scope }) => scope === ''));
+  return last?.status === 'COMPLETED' ? [{ scope: '', stepId: last.stepId }] : [];
 }
 
 class NeedsCollector {
@@ -128,6 +143,12 @@ class NeedsCollector {
 
   signal(id: string): void {
     this.#signalIds.add(id);
+  }
+
+  /** What the run comes to, where its last step has settled. */
+  ending(last: Attempt | null): void {
+    if (last?.status === 'COMPLETED')
+      this.#outputs.set(stepKey('', last.stepId), { scope: '', stepId: last.stepId });
   }
 
   /** A step about to be entered, for the first time or again. */

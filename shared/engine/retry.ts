@@ -4,10 +4,10 @@ import type { AnswerRequested, RetryRequested } from './event.ts';
 import type { Flow } from './flow.ts';
 import type { Json } from './json.ts';
 import { jsonBytes } from './json-size.ts';
-import { holdAsWorkflow } from './pause.ts';
+import { endAsHeld, holdAsWorkflow } from './pause.ts';
 import { answerParent } from './run-end.ts';
 import { childOf, joinOf, scopeOf } from './scope-path.ts';
-import { type Attempt, type Child, isOpenAttempt, isOpenRun, type Join, stepKey } from './state.ts';
+import { type Attempt, type Child, isOpenAttempt, isOpenRun, type Join, latest, stepKey } from './state.ts';
 
 /*
  * A closed run goes on: from where it ended, or from a step that it came by.
@@ -34,12 +34,15 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
   }
   if (isOpen) return 'RUN_OPEN';
   const target = stepToRetry(draft.attempts.values(), event);
-  if (target === null && (status === 'COMPLETED' || isAtEnd(flow))) return 'RUN_COMPLETED';
+  // It was cancelled when a pause held its end: it comes to that.
+  const comesToItsEnd = target === null && status === 'CANCELLED' && isAtEnd(flow);
+  if (target === null && !comesToItsEnd && (status === 'COMPLETED' || isAtEnd(flow))) return 'RUN_COMPLETED';
   if (target === undefined || (target && !flow.plan.steps.has(target.stepId))) return 'STEP_NOT_REACHED';
-  if (event.inputData !== undefined && !takesInput(flow, target)) return 'INPUT_NOT_TAKEN';
+  if (event.inputData !== undefined && (comesToItsEnd || !takesInput(flow, target))) return 'INPUT_NOT_TAKEN';
   reopen(flow, target !== null, event.requestedAt);
   const given = event.inputData === undefined ? {} : { inputData: event.inputData };
-  if (target !== null) goBack(flow, target, given);
+  if (comesToItsEnd) endAsHeld(flow);
+  else if (target !== null) goBack(flow, target, given);
   else resumeScope(flow, '', given);
   return null;
 }
@@ -200,7 +203,7 @@ function takesInput(flow: Flow, target: Attempt | null): boolean {
   return flow.behaviourOf(flow.stepOf(stepId)).takesInput ?? false;
 }
 
-/** Its last step completed, whatever else was written to it: only by another producer. */
+/** Its last step completed, whatever else was written to it: by another producer, or by who cancelled it while its end was held. */
 function isAtEnd(flow: Flow): boolean {
   const last = lastIn(flow, '');
   return last?.status === 'COMPLETED' && flow.stepOf(last.stepId).next === null;
@@ -247,17 +250,4 @@ export function stepToRetry(
       ({ stepId, scope }) => stepId === fromStep && (fromScope === null || scope === fromScope),
     ),
   );
-}
-
-/** Branches may open attempts in the same millisecond: their ids decide, as they do where one of them is loaded. */
-export function latest(attempts: readonly Attempt[]): Attempt | undefined {
-  return attempts.reduce<Attempt | undefined>(
-    (last, attempt) => (last === undefined || isLater(attempt, last) ? attempt : last),
-    undefined,
-  );
-}
-
-function isLater(one: Attempt, other: Attempt): boolean {
-  if (one.createdAt !== other.createdAt) return one.createdAt > other.createdAt;
-  return one.stepExecutionId > other.stepExecutionId;
 }

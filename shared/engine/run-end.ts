@@ -1,6 +1,7 @@
 import type { RunOutcome } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { Json } from './json.ts';
+import type { ScopeEnd } from './scope-end.ts';
 import type { Attempt, Failure, Run } from './state.ts';
 
 /*
@@ -8,8 +9,17 @@ import type { Attempt, Failure, Run } from './state.ts';
  *   RUNNING          --last step completed--> COMPLETED
  *   RUNNING          --step failed for good, or its time is up--> FAILED
  *   PENDING, RUNNING --cancelled-->           CANCELLED
- * A parent that waits for it is told.
+ * A parent that waits for it is told. Where a pause holds it, its last step settles, and the end is that of the resume: until then
+ * it is RUNNING without an open attempt at the top, with the error, if any, that it will end with.
  */
+
+/** The top's last step came to this. */
+export function endTop(draft: Draft, last: Attempt, end: ScopeEnd): void {
+  if (end.status === 'COMPLETED') {
+    if (draft.run.pausedAt === null) completeRun(draft, end.output);
+  } else if (draft.run.pausedAt === null) failRun(draft, last, end.failure);
+  else draft.run = { ...draft.run, error: errorOf(last, end.failure) };
+}
 
 export function completeRun(draft: Draft, output: Json): void {
   close(draft, { status: 'COMPLETED', outputData: output });
@@ -17,18 +27,22 @@ export function completeRun(draft: Draft, output: Json): void {
 
 /** @param attempt the one that failed for good; null where no step is to blame. */
 export function failRun(draft: Draft, attempt: Attempt | null, { code, message }: Failure): void {
-  const text =
-    attempt === null
-      ? message
-      : `Step "${attempt.stepId}" failed with ${code} on attempt ${attempt.attempt}: ${message}`;
-  close(draft, {
-    status: 'FAILED',
-    error: { code, message: text, stepId: attempt?.stepId ?? null, attempt: attempt?.attempt ?? null },
-  });
+  const error = { code, message, stepId: null, attempt: null };
+  close(draft, { status: 'FAILED', error: attempt === null ? error : errorOf(attempt, { code, message }) });
+}
+
+/** With the error that it was to end with when a pause held it. */
+export function failAsHeld(draft: Draft): void {
+  close(draft, { status: 'FAILED' });
+}
+
+function errorOf({ stepId, attempt }: Attempt, { code, message }: Failure): NonNullable<Run['error']> {
+  const text = `Step "${stepId}" failed with ${code} on attempt ${attempt}: ${message}`;
+  return { code, message: text, stepId, attempt };
 }
 
 export function cancelRun(draft: Draft, by: string | null, reason: string | null): void {
-  close(draft, { status: 'CANCELLED', cancellation: { by, reason, at: draft.now } });
+  close(draft, { status: 'CANCELLED', error: null, cancellation: { by, reason, at: draft.now } });
 }
 
 function close(draft: Draft, end: Partial<Run>): void {

@@ -32,8 +32,8 @@ export interface Run {
   readonly pausedAt: number | null;
   /** Which pauses those are. Null: there is none, or a version paused it that did not tell; either lets it go then. */
   readonly heldBy: Pauser | 'both' | null;
-  /** Known of what is not RUNNING alone: it begins, or goes on after its end, as its workflow is. */
-  readonly isWorkflowPaused: boolean;
+  /** Known of what is not RUNNING, which begins, or goes on after its end, as its workflow is, and of what is woken itself; else null. */
+  readonly isWorkflowPaused: boolean | null;
   /** Steps started so far, those of map items apart. */
   readonly stepsStarted: number;
   /** When its time is up. */
@@ -197,4 +197,17 @@ export function isOpenRun(run: Run): boolean {
 
 export function isOpenAttempt(attempt: Attempt): boolean {
   return attempt.status === 'PENDING' || attempt.status === 'RUNNING';
+}
+
+/** Branches may open attempts in the same millisecond: their ids decide, as they do where one of them is loaded. */
+export function latest(attempts: readonly Attempt[]): Attempt | undefined {
+  return attempts.reduce<Attempt | undefined>(
+    (last, attempt) => (last === undefined || isLater(attempt, last) ? attempt : last),
+    undefined,
+  );
+}
+
+function isLater(one: Attempt, other: Attempt): boolean {
+  if (one.createdAt !== other.createdAt) return one.createdAt > other.createdAt;
+  return one.stepExecutionId > other.stepExecutionId;
 }

@@ -61,6 +61,7 @@ export const databaseRoles: Readonly<Record<string, Grants>> = {
     workflow_runs: change,
     step_executions: change,
     outbox: purge,
+    workflows: read,
     workflow_versions: read,
     agents: read,
     timekeeper_tick: change,

@@ -9,7 +9,7 @@ import { createPublishEntries, type PublishEntries } from '../../shared/applicat
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
-import { isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
+import { type Attempt, isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
 import type { MskBatchResponse, MskEvent } from '../../shared/kafka/msk-event.ts';
 import { MemoryStore, type StorePoint } from '../support/memory-store.ts';
 import { failure } from '../support/memory-tables.ts';
@@ -146,9 +146,16 @@ export class World implements TimekeepersWorld {
     for (const { run } of this.store.runs.values())
       if (isOpenRun(run) && run.wakeAt !== null) times.push(run.wakeAt);
     for (const { attempt } of this.store.attempts.values())
-      if (isOpenAttempt(attempt) && attempt.wakeAt !== null) times.push(attempt.wakeAt);
+      if (isOpenAttempt(attempt) && attempt.wakeAt !== null && !this.#asksInVain(attempt))
+        times.push(attempt.wakeAt);
     for (const { createdAt } of this.store.outbox.values()) times.push(createdAt + LEFT_BEHIND_MS + 1);
     return times.length === 0 ? null : Math.min(...times);
+  }
+
+  /** A parent asks for as long as its child goes on, which waits for something else. */
+  #asksInVain({ childRunId, deadlineAt }: Attempt): boolean {
+    const child = childRunId === null ? undefined : this.store.runs.get(childRunId);
+    return child !== undefined && isOpenRun(child.run) && deadlineAt === null;
   }
 
   // Users

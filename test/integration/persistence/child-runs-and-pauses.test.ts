@@ -9,6 +9,7 @@ import type { AgentResult } from '../../../shared/messages/messages.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import { lockRuns } from '../../../shared/persistence/lock-runs.ts';
 import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
+import { findRunsUnlikeTheirWorkflows } from '../../../shared/persistence/runs-unlike-their-workflows.ts';
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
 import { type EngineHarness, openEngineHarness, sequence, topics } from '../../support/engine-harness.ts';
@@ -395,6 +396,77 @@ describe('a pause', () => {
     const left = await insertedAs(`paused_at = now(), held_by = 'workflow'`);
     expect(await engine.decide(left, requested)).toEqual(running);
     expect(await statusOf(left)).toBe('RUNNING');
+  });
+
+  it('I7: of a workflow that ended half-way is gone on with by what wakes its runs', async () => {
+    const workflows = createWorkflows(engine.database);
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const begun = async () => {
+      const runId = await engine.start(workflowId);
+      await engine.decide(runId, requested);
+      return runId;
+    };
+    const [first, second, own] = [await begun(), await begun(), await begun()];
+    await engine.decide(own, { type: 'pause_requested' });
+    const unlike = async () =>
+      [...(await findRunsUnlikeTheirWorkflows(engine.database, { limit: 10 }))].sort();
+    const woken = (runId: string) =>
+      engine.decide(runId, { type: 'woken', stepExecutionId: null, at: Date.now() });
+    const heldBy = (runIds: readonly string[]) =>
+      Promise.all(runIds.map(async (runId) => (await engine.runRow(runId)).held_by));
+    expect(await unlike()).toEqual([]);
+
+    await workflows.setPaused(ann, workflowId, true, auditEntry);
+    // Somebody is at it.
+    expect(await unlike()).toEqual([]);
+    await engine.database.execute(
+      `update workflows set paused_at = now() - interval '1 minute' where id = $1`,
+      [workflowId],
+    );
+    expect(await unlike()).toEqual([first, second, own].sort());
+    for (const runId of [first, second, own]) expect(await woken(runId)).toEqual(running);
+    expect(await heldBy([first, second, own])).toEqual(['workflow', 'workflow', 'both']);
+    expect(await unlike()).toEqual([]);
+    expect(await woken(first)).toEqual(refused('RUN_PAUSED'));
+
+    // One of them comes to its last step meanwhile.
+    await engine.answer(first, completed('done'));
+    expect(await engine.runRow(first)).toMatchObject({ status: 'RUNNING', execution_status: 'PAUSED' });
+    await workflows.setPaused(ann, workflowId, false, auditEntry);
+    expect(await unlike()).toEqual([first, second, own].sort());
+    expect(await woken(first)).toEqual({ outcome: 'decided', status: 'COMPLETED' });
+    for (const runId of [second, own]) expect(await woken(runId)).toEqual(running);
+    expect(await engine.runRow(first)).toMatchObject({ status: 'COMPLETED', output_data: 'done' });
+    expect(await heldBy([first, second, own])).toEqual([null, null, 'run']);
+    expect(await unlike()).toEqual([]);
+  });
+
+  it.each<[string, AgentOutcome, object]>([
+    ['completes', completed({ n: 1 }), { status: 'COMPLETED', output_data: { n: 1 }, error_code: null }],
+    [
+      'fails',
+      failed,
+      {
+        status: 'FAILED',
+        error_code: 'BAD',
+        error_message: 'Step "a" failed with BAD on attempt 1: no',
+        error_step_id: 'a',
+        error_attempt: 1,
+      },
+    ],
+  ])('of a run whose last step %s meanwhile: that is its end when it is resumed', async (_, outcome, end) => {
+    const runId = await runOf(sequence(['a'], { retry: [] }));
+    await engine.decide(runId, { type: 'pause_requested' });
+    expect(await engine.answer(runId, outcome)).toEqual(running);
+    expect(await engine.runRow(runId)).toMatchObject({ status: 'RUNNING', completed_at: null });
+    const { status } = end as { status: string };
+    expect(await engine.attemptRows(runId)).toMatchObject([{ status }]);
+    expect(await engine.decide(runId, { type: 'resume_requested' })).toEqual({ outcome: 'decided', status });
+    expect(await engine.runRow(runId)).toMatchObject({
+      ...end,
+      paused_at: null,
+      completed_at: expect.any(Date),
+    });
   });
 
   it('of a workflow waits for the beginnings that are being decided, and finds their runs', async () => {

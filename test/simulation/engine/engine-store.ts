@@ -88,7 +88,7 @@ export class EngineStore {
     for (const event of events) attemptsFor(stored, event).forEach(add);
     const begun: State = {
       ...nothing(),
-      run: { ...this.#seen(stored), outputData: null },
+      run: { ...this.#seen(stored, events), outputData: null },
       attempts,
       joins: new Map(),
       parentAttempt: this.#parentAttempt(events),
@@ -125,7 +125,7 @@ export class EngineStore {
       visits.set(stepKey(scope, stepId), visitsOf(stored, scope, stepId));
     const paths = [...stored.joins.keys()];
     return {
-      run: this.#seen(stored),
+      run: this.#seen(stored, events),
       attempts: new Map(stored.attempts),
       joins: new Map(stored.joins),
       children: new Map(stored.children),
@@ -142,9 +142,10 @@ export class EngineStore {
   }
 
   /** As it is locked. */
-  #seen({ run, workflowName }: StoredRun): Run {
-    const isWorkflowPaused = run.status !== 'RUNNING' && this.pausedWorkflows.has(workflowName);
-    return { ...run, isWorkflowPaused };
+  #seen({ run, workflowName }: StoredRun, events: readonly EngineEvent[]): Run {
+    const isWoken = events.some((event) => event.type === 'woken' && event.stepExecutionId === null);
+    const isTold = run.status !== 'RUNNING' || isWoken;
+    return { ...run, isWorkflowPaused: isTold ? this.pausedWorkflows.has(workflowName) : null };
   }
 
   /** Writes what a decision changed, with the guards of the statements. */
@@ -255,25 +256,28 @@ function attemptsFor(stored: StoredRun, event: EngineEvent): Attempt[] {
     return attempt === undefined ? [] : [stripped(attempt, withInput)];
   };
   const open = () => all.filter(isOpenAttempt).map((attempt) => stripped(attempt, false));
+  const lastAtTop = () => {
+    const last = latest(all.filter(({ scope }) => scope === ''));
+    return last === undefined ? [] : [stripped(last, false)];
+  };
   switch (event.type) {
     case 'agent_answered':
       return byId(event.stepExecutionId, event.outcome.status === 'failed');
     case 'step_requested':
       return byId(event.stepExecutionId, true);
     case 'woken':
-      return event.stepExecutionId === null ? open() : byId(event.stepExecutionId, true);
+      return event.stepExecutionId === null ? [...open(), ...lastAtTop()] : byId(event.stepExecutionId, true);
     case 'cancellation_requested':
-    case 'resume_requested':
       return open();
+    case 'resume_requested':
+      return [...open(), ...lastAtTop()];
     case 'signal_received':
       return all
         .filter(({ status, signalName }) => status === 'RUNNING' && signalName === event.name)
         .sort((a, b) => a.createdAt - b.createdAt)
         .map((attempt) => stripped(attempt, false));
     case 'answer_requested':
-      return [latest(all.filter(({ scope }) => scope === ''))].flatMap((attempt) =>
-        attempt === undefined ? [] : [stripped(attempt, false)],
-      );
+      return lastAtTop();
     case 'retry_requested':
       return attemptsToRetry(stored, all, event.fromStep ?? null, event.fromScope ?? null);
     default:

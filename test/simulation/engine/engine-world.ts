@@ -100,13 +100,14 @@ export class EngineWorld {
     const { mayPause, mayCommand, mayGoBack } = this.#faults;
     if (this.#chance(0.05)) this.#sendSignal(false);
     if (mayPause && this.#chance(0.05)) this.#pauseOrResume();
+    if (mayPause && this.#chance(0.02)) this.#wakeAsWorkflows();
     if (mayCommand && this.#chance(0.06)) this.#cancelOrRetry();
     if (mayGoBack && this.#chance(0.04)) this.#goBack();
     if (this.#messages.length > 0 && !this.#chance(0.1)) {
       this.#deliver();
       return true;
     }
-    if (this.#isCalm && this.#resumeAll()) return true;
+    if (this.#isCalm && (this.#resumeAll() || this.#wakeAsWorkflows())) return true;
     if (this.#advance() || this.#messages.length > 0) return true;
     return this.#sendSignal(true) || (this.#isCalm && mayCommand && this.#retryCancelled());
   }
@@ -358,18 +359,28 @@ export class EngineWorld {
     if (isPaused) pausedWorkflows.add(name);
     const type = isPaused ? 'pause_requested' : 'resume_requested';
     for (const { run, workflowName } of runs.values()) {
-      const isOverlooked = run.status === 'PENDING' && this.#isRequested(run.runId) && this.#chance(0.5);
+      // Or who asked dies half-way: the timekeeper looks.
+      const isOverlooked = this.#chance(run.status === 'PENDING' ? 0.5 : 0.3);
       if (workflowName === name && !isOverlooked) this.#decide(run.runId, [{ type, by: 'workflow' }]);
     }
   }
 
-  #isRequested(runId: string): boolean {
-    return this.#messages.some((each) => each.runId === runId && each.event.type === 'execution_requested');
+  /** As the timekeeper: wakes what is not held as its workflow is. @returns whether there is any */
+  #wakeAsWorkflows(): boolean {
+    const unlike = [...this.store.runs.values()].filter(({ run, workflowName }) => {
+      const isHeld = run.heldBy === 'workflow' || run.heldBy === 'both';
+      return isOpenRun(run) && isHeld !== this.store.pausedWorkflows.has(workflowName);
+    });
+    for (const { run } of unlike)
+      this.#publish(run.runId, { type: 'woken', stepExecutionId: null, at: this.now });
+    return unlike.length > 0;
   }
 
   #resumeAll(): boolean {
     for (const name of [...this.store.pausedWorkflows]) this.#pauseOrResumeWorkflow(name);
-    const paused = [...this.store.runs.values()].filter(({ run }) => run.pausedAt !== null);
+    const paused = [...this.store.runs.values()].filter(
+      ({ run }) => run.heldBy === 'run' || run.heldBy === 'both',
+    );
     for (const { run } of paused) this.#decide(run.runId, [{ type: 'resume_requested' }]);
     return paused.length > 0;
   }

@@ -26,9 +26,15 @@ export function checkDecision(
   hold(numbers.join() === expected.join(), `the updates are ${numbers}, after ${before.run.sequence}`);
   const isRepeated = event.type === 'answer_requested';
   if (isRepeated) hold(state.run === before.run, 'I4: it only answers again, and changes');
-  hold(isRepeated || (numbers.length > 0 && state.run.sequence === numbers.at(-1)), `the sequence is ${state.run.sequence}`);
+  hold(
+    isRepeated || (numbers.length > 0 && state.run.sequence === numbers.at(-1)),
+    `the sequence is ${state.run.sequence}`,
+  );
   const isRetry = event.type === 'retry_requested';
-  hold(isRetry || isRepeated || isOpenRun(before.run), `I4: ${event.type} changes a ${before.run.status} run`);
+  hold(
+    isRetry || isRepeated || isOpenRun(before.run),
+    `I4: ${event.type} changes a ${before.run.status} run`,
+  );
 
   const opened = [...state.attempts.values()].filter(({ stepExecutionId: id }) => !before.attempts.has(id));
   const entered = opened.filter(({ startedAt }) => startedAt !== null);
@@ -49,6 +55,8 @@ export function checkDecision(
     hold(isOpenAttempt(attempt) || state.attempts.get(id) === attempt, `I2: ${id} is settled again`);
 
   const isStill = state.run.pausedAt !== null && (isRetry || before.run.pausedAt !== null);
+  const mayEnd = !wasHeld || ['cancellation_requested', 'resume_requested', 'woken'].includes(event.type);
+  hold(isOpenRun(state.run) || !isOpenRun(before.run) || mayEnd, `a paused run ends: ${state.run.status}`);
   for (const effect of effects) {
     if (effect.type === 'publish_update' || effect.type === 'cancel_child') continue;
     // Runs beside it go on, whose failed steps a retry is for too.
@@ -89,6 +97,8 @@ export function checkRun(stored: RunRows, store: AllRuns): void {
     hold(run.pausedAt !== null || run.wakeAt !== null, 'I7: nothing wakes the PENDING run');
     return;
   }
+  // Its end is its resume's.
+  if (run.pausedAt !== null && open.length === 0) return;
   const byScope = new Map<string, Attempt[]>();
   for (const attempt of open) byScope.set(attempt.scope, [...(byScope.get(attempt.scope) ?? []), attempt]);
   const seen = checkScope(stored, store, '', byScope);
@@ -123,7 +133,10 @@ function checkScope(
   if (type === 'workflow') {
     const child = store.runs.get(attempt.childRunId ?? '');
     hold(child?.run.parent !== null && child !== undefined, `${attempt.stepId} waits for no run`);
-    hold(isPaused || attempt.wakeAt !== null, `I7: nothing wakes ${attempt.stepId}, should its answer be lost`);
+    hold(
+      isPaused || attempt.wakeAt !== null,
+      `I7: nothing wakes ${attempt.stepId}, should its answer be lost`,
+    );
   }
   if (type !== 'map' && type !== 'parallel') return 1;
   const join = stored.joins.get(joinPathOf(attempt));

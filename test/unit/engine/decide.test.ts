@@ -524,8 +524,28 @@ describe('an explicit retry', () => {
 
   it('after the last completed step has nothing to do', () => {
     const done = attempt({ stepId: 'transform', status: 'COMPLETED', completedAt: T0 - 1_000, wakeAt: null });
-    const decision = decide(plan, stateOf(cancelledRun, [done]), { type: 'retry_requested' }, T0, draws());
+    const decision = decide(plan, stateOf(failedRun, [done]), { type: 'retry_requested' }, T0, draws());
     expect(decision).toEqual({ ok: false, code: 'RUN_COMPLETED' });
+  });
+
+  it('of one that was cancelled while a pause held its end brings it to that', () => {
+    const done = attempt({ stepId: 'transform', status: 'COMPLETED', completedAt: T0 - 1_000, wakeAt: null });
+    const before = stateOf(cancelledRun, [done], { outputs: { transform: { n: 1 } } });
+    const retry = (event: RetryRequested, state = before) => decide(plan, state, event, T0, draws());
+    expect(made(retry({ type: 'retry_requested' })).state.run).toMatchObject({
+      status: 'COMPLETED',
+      outputData: { n: 1 },
+      cancellation: null,
+    });
+    expect(needsOf(plan, before, { type: 'retry_requested' }).outputs).toEqual([
+      { scope: '', stepId: 'transform' },
+    ]);
+    expect(retry({ type: 'retry_requested', inputData: {} })).toEqual({ ok: false, code: 'INPUT_NOT_TAKEN' });
+    const held = { ...before, run: { ...before.run, isWorkflowPaused: true } };
+    expect(made(retry({ type: 'retry_requested' }, held)).state.run).toMatchObject({
+      status: 'RUNNING',
+      heldBy: 'workflow',
+    });
   });
 
   it('goes by the order in which attempts were opened, whatever order ids have: clocks differ', () => {
