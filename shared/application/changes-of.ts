@@ -108,15 +108,8 @@ function childChanges({ locked, loaded, state }: DecidedRun): ChildChange[] {
   return changed(loaded.children, state.children).map(([, child]) => ({ runId: locked.run.runId, child }));
 }
 
-function scopeData({ locked, loaded, state }: DecidedRun): ScopeData[] {
-  const variables = new Map(changed(loaded.variables, state.variables));
-  const errors = new Map(changed(loaded.errors, state.errors));
-  return [...new Set([...variables.keys(), ...errors.keys()])].map((scope) => ({
-    runId: locked.run.runId,
-    scope,
-    variables: variables.get(scope),
-    error: errors.get(scope),
-  }));
+function scopeData({ locked, state }: DecidedRun): ScopeData[] {
+  return state.sets.map((set) => ({ runId: locked.run.runId, ...set }));
 }
 
 function signalChanges(decided: readonly DecidedRun[]): Pick<Changes, 'signalsKept' | 'signalsTaken'> {

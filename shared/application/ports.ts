@@ -1,8 +1,8 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { StartChild } from '../engine/decision.ts';
-import type { Json, JsonObject } from '../engine/json.ts';
+import type { JsonObject } from '../engine/json.ts';
 import type { Needs } from '../engine/needs.ts';
-import type { Attempt, Child, Join, Run, Signal, State } from '../engine/state.ts';
+import type { Attempt, Child, Join, Run, ScopeSet, Signal, State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
 import type { VersionChange } from './batch.ts';
 
@@ -94,6 +94,7 @@ export type RunData = Pick<
   | 'workflowInput'
   | 'variables'
   | 'errors'
+  | 'earlier'
   | 'outputs'
   | 'visits'
   | 'children'
@@ -148,12 +149,9 @@ export interface ChildChange {
   readonly child: Child;
 }
 
-/** What a scope's steps have set now; undefined: nothing. */
-export interface ScopeData {
+/** What was set in a scope; several in the order in which they were. */
+export interface ScopeData extends ScopeSet {
   readonly runId: string;
-  readonly scope: string;
-  readonly variables: Json | undefined;
-  readonly error: JsonObject | undefined;
 }
 
 export interface SignalChange {

@@ -1,6 +1,16 @@
 import type { Effect } from './decision.ts';
 import type { Json, JsonObject } from './json.ts';
-import { type Attempt, type Child, type Join, type Run, type Signal, type State, stepKey } from './state.ts';
+import {
+  type Attempt,
+  type Child,
+  type Join,
+  type Run,
+  type ScopeSet,
+  type ScopeValues,
+  type Signal,
+  type State,
+  stepKey,
+} from './state.ts';
 
 /** Ids and chance, from outside: the engine makes none. */
 export interface Draws {
@@ -23,6 +33,7 @@ export class Draft {
   readonly draws: Draws;
   readonly #before: State;
   #createdAt: number | null = null;
+  readonly #sets: ScopeSet[] = [];
   /** What this decision writes to is copied at the first write. */
   readonly #written = new Map<keyof Tables, Map<string, unknown>>();
 
@@ -34,7 +45,8 @@ export class Draft {
   }
 
   get state(): State {
-    return { ...this.#before, ...Object.fromEntries(this.#written), run: this.run };
+    const sets = this.#sets.length === 0 ? this.#before.sets : [...this.#before.sets, ...this.#sets];
+    return { ...this.#before, ...Object.fromEntries(this.#written), sets, run: this.run };
   }
 
   get attempts(): ReadonlyMap<string, Attempt> {
@@ -69,7 +81,7 @@ export class Draft {
     return this.#table('visits');
   }
 
-  get loaded(): Pick<State, 'workflowInput' | 'workflows' | 'gathered' | 'parentAttempt'> {
+  get loaded(): Pick<State, 'workflowInput' | 'workflows' | 'gathered' | 'parentAttempt' | 'earlier'> {
     return this.#before;
   }
 
@@ -101,12 +113,21 @@ export class Draft {
     this.#write('signals', signal.id, signal);
   }
 
-  setVariables(scope: string, variables: Json): void {
+  setVariables({ scope, createdAt: since }: Attempt, variables: Json): void {
     this.#write('variables', scope, variables);
+    this.#sets.push({ scope, since, variables, isWhole: false });
   }
 
-  setError(scope: string, error: JsonObject): void {
+  setError({ scope, createdAt: since }: Attempt, error: JsonObject): void {
     this.#write('errors', scope, error);
+    this.#sets.push({ scope, since, error, isWhole: false });
+  }
+
+  /** Goes back to what a scope had. */
+  resetScope(scope: string, values: ScopeValues): void {
+    this.#sets.push({ scope, since: this.nextCreatedAt(), ...values, isWhole: true });
+    this.#writeOrUnset('variables', scope, values.variables);
+    this.#writeOrUnset('errors', scope, values.error);
   }
 
   setOutput(scope: string, stepId: string, output: Json): void {
@@ -138,6 +159,11 @@ export class Draft {
 
   #table<Table extends keyof Tables>(table: Table): Tables[Table] {
     return (this.#written.get(table) as Tables[Table] | undefined) ?? this.#before[table];
+  }
+
+  #writeOrUnset(table: keyof Tables, key: string, value: unknown): void {
+    this.#write(table, key, value);
+    if (value === undefined) this.#written.get(table)?.delete(key);
   }
 
   #write(table: keyof Tables, key: string, value: unknown): void {

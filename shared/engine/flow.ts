@@ -141,7 +141,7 @@ export class Flow {
     const completed: Attempt = { ...closed(this.draft, attempt, 'COMPLETED', logs), outputData: output };
     this.draft.put(completed);
     this.draft.setOutput(attempt.scope, attempt.stepId, output);
-    if (variables !== null) this.draft.setVariables(attempt.scope, variables);
+    if (variables !== null) this.draft.setVariables(attempt, variables);
     this.draft.announce(completed);
     const follower = next === undefined ? step.next : next;
     if (follower === null) this.#endScope(completed, { status: 'COMPLETED', output });
@@ -166,7 +166,7 @@ export class Flow {
       this.#endScope(failed, { status: 'FAILED', failure: { code, message } });
       return;
     }
-    this.draft.setError(attempt.scope, { code, message, step: attempt.stepId, attempt: attempt.attempt });
+    this.draft.setError(attempt, { code, message, step: attempt.stepId, attempt: attempt.attempt });
     this.request(clause.next, attempt.scope);
   }
 

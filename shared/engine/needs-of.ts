@@ -104,7 +104,27 @@ function retryNeeds(state: State, event: RetryRequested): Needs {
   const children = scopesAround(scope).filter((each) => each !== '');
   // What those came to counts in their joins no more.
   const gathered = children.flatMap((each) => joinOf(each) ?? []);
-  return { ...NO_NEEDS, visits: [{ scope, stepId }], children, gathered, unfinishedChildren: true };
+  return {
+    ...NO_NEEDS,
+    visits: [{ scope, stepId }],
+    earlier: beforeEntering(state, target),
+    children,
+    gathered,
+    unfinishedChildren: true,
+  };
+}
+
+/**
+ * The scopes around an attempt, each with the time before which what it had was set: within a scope one attempt follows the other,
+ * and is opened later, whatever the clocks. So in a scope around it is the opening of the step that it stands in.
+ */
+function beforeEntering({ attempts, joins }: State, { scope, createdAt }: Attempt): Needs['earlier'] {
+  let before = createdAt;
+  return scopesAround(scope).map((each, i, around) => {
+    const join = i === 0 ? undefined : joins.get(joinOf(around[i - 1] as string) ?? '');
+    before = attempts.get(join?.stepExecutionId ?? '')?.createdAt ?? before;
+    return { scope: each, before };
+  });
 }
 
 /** The output of a run that has completed is that of its last step. */
@@ -190,6 +210,7 @@ class NeedsCollector {
       workflowInput: this.#workflowInput,
       variables: [...this.#variables],
       errors: [...this.#errors],
+      earlier: [],
       outputs: [...this.#outputs.values()],
       visits: [...this.#visits.values()],
       children: [...this.#children],

@@ -6,7 +6,7 @@ import type { Json } from './json.ts';
 import { jsonBytes } from './json-size.ts';
 import { endAsHeld, holdAsWorkflow } from './pause.ts';
 import { answerParent } from './run-end.ts';
-import { childOf, joinOf, scopeOf } from './scope-path.ts';
+import { childOf, joinOf, scopeOf, scopesAround } from './scope-path.ts';
 import { type Attempt, type Child, isOpenAttempt, isOpenRun, type Join, latest, stepKey } from './state.ts';
 
 /*
@@ -136,9 +136,12 @@ function resumeScope(flow: Flow, scope: string, given: Given = {}): void {
     request(flow, last, { ...given, visit: last.visit, attempt: last.attempt + 1 });
 }
 
-/** Anew, from this step on; the joins around it open again. */
+/** Anew, from this step on, with the variables and the error that it had; the joins around it open again. */
 function goBack(flow: Flow, target: Attempt, given: Given): void {
   const path = joinOf(target.scope);
+  // As they were when the step was entered: what later steps have set since is none of its. Before anything is opened.
+  for (const scope of scopesAround(target.scope))
+    flow.draft.resetScope(scope, flow.draft.loaded.earlier.get(scope) ?? {});
   if (path !== null) reopenAround(flow, path, target.scope);
   flow.request(target.stepId, target.scope, given);
 }

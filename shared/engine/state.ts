@@ -164,6 +164,10 @@ export interface State {
   readonly variables: ReadonlyMap<string, Json>;
   /** What was caught last, by scope. */
   readonly errors: ReadonlyMap<string, JsonObject>;
+  /** By scope, what it had when a step was entered that a retry goes back to. */
+  readonly earlier: ReadonlyMap<string, ScopeValues>;
+  /** What this batch's decisions set in scopes, in their order. */
+  readonly sets: readonly ScopeSet[];
   /** By `stepKey`: the output of its latest completed attempt. */
   readonly outputs: ReadonlyMap<string, Json>;
   /** By `stepKey`: how often it was visited; absent: not asked for. */
@@ -172,6 +176,21 @@ export interface State {
   readonly workflows: ReadonlyMap<string, StartableWorkflow | null>;
   /** Children's outputs in their order, by join: asked for when it is over. */
   readonly gathered: ReadonlyMap<string, readonly GatheredChild[]>;
+}
+
+/** Absent: none of its own. */
+export interface ScopeValues {
+  readonly variables?: Json | undefined;
+  readonly error?: JsonObject | undefined;
+}
+
+/** What is absent is as it was. */
+export interface ScopeSet extends ScopeValues {
+  readonly scope: string;
+  /** When the attempt was opened that set it: earlier than what is entered after it. Epoch milliseconds. */
+  readonly since: number;
+  /** That is all of it: a retry goes back to how it was, and what is absent is none. */
+  readonly isWhole: boolean;
 }
 
 export interface GatheredChild {

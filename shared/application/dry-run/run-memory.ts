@@ -147,7 +147,8 @@ export class RunMemory {
 
   #stateOf(attempts: ReadonlyMap<string, Attempt>) {
     const none = new Map<string, never>();
-    return { run: this.#run, attempts, workflowInput: this.#workflowInput, joins: none };
+    const { sets, earlier } = NOTHING_SET;
+    return { run: this.#run, attempts, workflowInput: this.#workflowInput, joins: none, sets, earlier };
   }
 
   #dataFor(needs: Partial<Needs>) {
@@ -201,6 +202,9 @@ export class RunMemory {
     this.#dataLength += JSON.stringify(value).length;
   }
 }
+
+/** No dry run goes back to how it was. */
+const NOTHING_SET = { sets: [], earlier: new Map<string, never>() } as const;
 
 type Table<Rows> = Rows extends ReadonlyMap<string, infer Row> ? Map<string, Row> : never;
 

@@ -13,12 +13,15 @@ import {
   isOpenAttempt,
   type Join,
   type Run,
+  type ScopeSet,
+  type ScopeValues,
   type Signal,
   type StartableWorkflow,
   type State,
   stepKey,
   workflowKey,
 } from '../../../shared/engine/state.ts';
+import { asBefore } from '../../support/memory-reads.ts';
 
 /** A run with all its rows. */
 export interface StoredRun {
@@ -32,6 +35,8 @@ export interface StoredRun {
   readonly signals: Map<string, Signal>;
   readonly variables: Map<string, Json>;
   readonly errors: Map<string, JsonObject>;
+  /** All that was set in scopes, in its order. */
+  readonly sets: ScopeSet[];
 }
 
 /**
@@ -63,6 +68,7 @@ export class EngineStore {
       signals: new Map(),
       variables: new Map(),
       errors: new Map(),
+      sets: [],
     });
   }
 
@@ -133,6 +139,9 @@ export class EngineStore {
       workflowInput: stored.input,
       variables: new Map([['', stored.input], ...stored.variables]),
       errors: new Map(stored.errors),
+      earlier: this.#data(stored, [needsOf(stored.plan, this.load(runId, events), events[0] as EngineEvent)])
+        .earlier,
+      sets: [],
       outputs: outputsOf(stored),
       visits,
       workflows: new Map([...this.#plans.keys()].map((name) => [workflowKey(name, null), startable(name)])),
@@ -165,8 +174,11 @@ export class EngineStore {
       stored.children.set(child.scope, { ...child, input });
     }
     for (const signal of changed(before.signals, after.signals)) stored.signals.set(signal.id, signal);
-    copyChanged(before.variables, after.variables, stored.variables);
-    copyChanged(before.errors, after.errors, stored.errors);
+    for (const set of after.sets) {
+      stored.sets.push(set);
+      put(stored.variables, set, set.variables);
+      put(stored.errors, set, set.error);
+    }
   }
 
   #write(stored: StoredRun, attempt: Attempt): void {
@@ -207,6 +219,14 @@ export class EngineStore {
         else copyOne(stored.variables, scope, data.variables);
       }
       for (const scope of needs.errors) copyOne(stored.errors, scope, data.errors);
+      for (const { scope, before } of needs.earlier)
+        data.earlier.set(
+          scope,
+          asBefore(
+            stored.sets.filter((set) => set.scope === scope),
+            before,
+          ),
+        );
       for (const { scope, stepId } of needs.outputs) copyOne(latest, stepKey(scope, stepId), data.outputs);
       for (const { scope, stepId } of needs.visits)
         data.visits.set(stepKey(scope, stepId), visitsOf(stored, scope, stepId));
@@ -239,6 +259,8 @@ function nothing() {
     workflowInput: null as Json,
     variables: new Map<string, Json>(),
     errors: new Map<string, JsonObject>(),
+    earlier: new Map<string, ScopeValues>(),
+    sets: [],
     outputs: new Map<string, Json>(),
     visits: new Map<string, number>(),
     children: new Map<string, Child>(),
@@ -365,10 +387,7 @@ function copyOne<Value>(from: ReadonlyMap<string, Value>, key: string, to: Map<s
   if (value !== undefined) to.set(key, value);
 }
 
-function copyChanged<Value>(
-  before: ReadonlyMap<string, Value>,
-  after: ReadonlyMap<string, Value>,
-  to: Map<string, Value>,
-): void {
-  for (const [key, value] of after) if (before.get(key) !== value) to.set(key, value);
+function put<Value>(table: Map<string, Value>, { scope, isWhole }: ScopeSet, value: Value | undefined): void {
+  if (value !== undefined) table.set(scope, value);
+  else if (isWhole) table.delete(scope);
 }

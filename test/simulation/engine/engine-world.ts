@@ -3,6 +3,8 @@ import type { Decision, Effect } from '../../../shared/engine/decision.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
+import { stepToRetry } from '../../../shared/engine/retry.ts';
+import { scopesAround } from '../../../shared/engine/scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State } from '../../../shared/engine/state.ts';
 import type { Random } from '../../support/random.ts';
 import { changed, EngineStore } from './engine-store.ts';
@@ -54,6 +56,8 @@ export class EngineWorld {
   #commands = 0;
   /** Tasks that nobody is to carry out before they are published again. */
   readonly #lost = new Set<string>();
+  /** What attempts saw of variables and errors when they were opened. */
+  readonly #entered = new Map<string, string>();
   /** What was asked with each idempotency key, and with which key each visit asked it. */
   readonly #asked = new Map<string, string>();
 
@@ -162,7 +166,9 @@ export class EngineWorld {
       effects.push(...decision.effects);
     }
     if (state === before) return;
+    const target = this.#target(runId, events[0] as EngineEvent);
     this.store.commit(runId, before, state);
+    this.#checkEntered(runId, before, state, target);
     for (const effect of effects) this.#carryOut(runId, effect, now);
     checkRun(this.store.get(runId), this.store);
   }
@@ -235,6 +241,28 @@ export class EngineWorld {
         break;
       }
     }
+  }
+
+  #target(runId: string, event: EngineEvent): Attempt | null {
+    if (event.type !== 'retry_requested') return null;
+    return stepToRetry(this.store.get(runId).attempts.values(), event) ?? null;
+  }
+
+  /** A retry from a step has the variables and the error that the step was entered with. */
+  #checkEntered(runId: string, before: State, after: State, target: Attempt | null): void {
+    const seen = (scope: string) => {
+      const { errors, input, variables } = this.store.get(runId);
+      const around = scopesAround(scope);
+      const nearest = <Value>(of: ReadonlyMap<string, Value>) =>
+        of.get(around.find((each) => of.has(each)) ?? '');
+      return JSON.stringify([nearest(variables) ?? input, nearest(errors) ?? null]);
+    };
+    const expected = target === null ? undefined : this.#entered.get(target.stepExecutionId);
+    if (target !== null && expected !== undefined && seen(target.scope) !== expected)
+      throw new Error(`${target.stepId} was entered with ${expected}, and again with ${seen(target.scope)}`);
+    for (const attempt of changed(before.attempts, after.attempts))
+      if (!before.attempts.has(attempt.stepExecutionId) && isOpenAttempt(attempt))
+        this.#entered.set(attempt.stepExecutionId, seen(attempt.scope));
   }
 
   /** One key for one input of a visit, and no other. */
@@ -466,8 +494,7 @@ function tell(before: State, decision: Decision): string {
     changed(before.joins, state.joins),
     children,
     changed(before.signals, state.signals),
-    changed(before.variables, state.variables),
-    changed(before.errors, state.errors),
+    state.sets.map(({ since: _, ...set }) => set),
   ].map((table) => table.map((row) => JSON.stringify(row)).sort());
   // What did not change is not written: what it has beside is loaded or not.
   return JSON.stringify([state.run === before.run ? null : state.run, effects, rows]);
