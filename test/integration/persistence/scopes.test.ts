@@ -161,6 +161,7 @@ describe('a map', () => {
       next_step: 'is_more',
     };
     const steps = {
+      breaks: { ...agent(), catch: [{ next_step: 'work' }] },
       work,
       is_more: {
         type: 'choice',
@@ -169,7 +170,7 @@ describe('a map', () => {
       },
       wide: {
         type: 'map',
-        items: ['x'],
+        items: '$.workflow_input.once',
         start_step: 'inside',
         steps: { inside: agent({ last: '$.variables.last', error: '$.error.code' }) },
         assign: { last: 'changed' },
@@ -178,10 +179,11 @@ describe('a map', () => {
       fails: { ...agent({ last: '$.variables.last' }), catch: [{ next_step: 'done' }] },
       done: { type: 'succeed', result: ['$.variables.last', '$.error.code'] },
     };
-    const runId = await started('work', steps, { left: ['a', 'b', 'c'] });
+    const runId = await started('breaks', steps, { left: ['a', 'b', 'c'], once: ['x'] });
     const asked: unknown[] = [];
     const answer = (step: Parameters<typeof echo>[0]) => {
       asked.push([step.step_id, step.input_data]);
+      if (step.step_id === 'breaks') return failed('FIRST');
       return step.step_id === 'fails' ? failed('BAD') : echo(step);
     };
     const again = async (fromStep: string) => {
@@ -197,10 +199,10 @@ describe('a map', () => {
       return asked;
     };
     await driveRun(engine, runId, answer);
-    const lastVisit = ['work', { now: 'c', later: [], error: null }];
-    const inside = ['inside', { last: 'c', error: null }];
+    const lastVisit = ['work', { now: 'c', later: [], error: 'FIRST' }];
+    const inside = ['inside', { last: 'c', error: 'FIRST' }];
     const fails = ['fails', { last: 'changed' }];
-    expect(asked.slice(2)).toEqual([lastVisit, inside, fails]);
+    expect(asked.slice(3)).toEqual([lastVisit, inside, fails]);
     expect(await again('work')).toEqual([lastVisit, inside, fails]);
     expect(await again('inside')).toEqual([inside, fails]);
     expect(await again('inside')).toEqual([inside, fails]);
