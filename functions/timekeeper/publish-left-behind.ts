@@ -1,3 +1,4 @@
+import { apart } from '../../shared/application/error-policy.ts';
 import type { OutboxEntry, OutgoingMessage } from '../../shared/application/ports.ts';
 import { versionsOf, withPlans } from '../../shared/application/publish-entries.ts';
 import { agentsOf, type RouteTasks } from '../../shared/application/route-tasks.ts';
@@ -52,7 +53,12 @@ export async function publishLeftBehind(deps: PublishLeftBehindDeps): Promise<nu
     });
     if (entries.length === 0) break;
     try {
-      published += await publishClaimed(deps, entries, refusals);
+      const counts = await apart(
+        entries,
+        async (some) => [await publishClaimed(deps, some, refusals)],
+        (entry, _fault, error) => leaveForLater(deps, entry, error, refusals),
+      );
+      published += counts.reduce((sum, count) => sum + count, 0);
     } catch (error) {
       await giveBackLeftBehind(database, entries).catch(() => {});
       throw error;
@@ -60,6 +66,18 @@ export async function publishLeftBehind(deps: PublishLeftBehindDeps): Promise<nu
   } while (clock() < end);
   if (refusals.first !== null) throw refusals.first;
   return published;
+}
+
+/** A row that nothing can be made of does not keep the others from being published. */
+async function leaveForLater(
+  { database }: PublishLeftBehindDeps,
+  entry: OutboxEntry,
+  error: unknown,
+  refusals: Refusals,
+): Promise<[]> {
+  refusals.first ??= new Error(`The outbox row ${entry.id} cannot be published`, { cause: error });
+  await postponeOutbox(database, entry, RETRY_REFUSED);
+  return [];
 }
 
 /** What Kafka refused in one look. */

@@ -1,4 +1,4 @@
-import type { Topics } from '../config/topics.ts';
+import { agentTopicProblem, type Topics } from '../config/topics.ts';
 import { type AgentName, type AgentRegistry, type AgentRoute, agentKey, type OutboxEntry } from './ports.ts';
 
 /**
@@ -15,10 +15,11 @@ export function createRouteTasks({
   topics,
 }: {
   readonly registry: AgentRegistry | null;
-  readonly topics: Pick<Topics, 'httpTasks' | 'lambdaTasks'>;
+  readonly topics: Topics;
 }): RouteTasks {
   const topicOf = ({ kind, address }: AgentRoute) => {
-    if (kind === 'kafka') return address;
+    // Into no topic but an agent's is anything published for it, whoever named the topic: the bridge says what is wrong with it.
+    if (kind === 'kafka' && agentTopicProblem(address, topics) === null) return address;
     return kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks;
   };
   return async (entries, routes) => {

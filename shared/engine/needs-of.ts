@@ -8,7 +8,7 @@ import { stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, latest, type State, stepKey } from './state.ts';
 import { behaviourOf } from './steps/all.ts';
-import { itemScope, scopeSeen, stepOf } from './view.ts';
+import { itemScope, mayComeAgain, scopeSeen, stepOf } from './view.ts';
 
 /*
  * What a decision reads, told before it is made, so that it is loaded and nothing else. A decision settles one attempt and enters
@@ -31,7 +31,7 @@ export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | r
 }
 
 export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
-  if (event.type === 'retry_requested') return retryNeeds(state, event);
+  if (event.type === 'retry_requested') return retryNeeds(plan, state, event);
   if (event.type === 'answer_requested') return { ...NO_NEEDS, outputs: outputToAnswer(state) };
   if (!isOpenRun(state.run)) return NO_NEEDS;
   const needs = new NeedsCollector(plan, state);
@@ -50,7 +50,8 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
   if (mayGoOn(state, event)) needs.ending(lastOfEnded(state.run, state.attempts.values()));
   const answersWell = event.type !== 'agent_answered' || event.outcome.status === 'completed';
   for (const attempt of attemptsAbout(state, event)) {
-    if (attempt.status === 'PENDING') needs.startingAttempt(attempt);
+    if (event.type === 'given_up') needs.settling(attempt, false);
+    else if (attempt.status === 'PENDING') needs.startingAttempt(attempt);
     else if (isContainer(plan, attempt)) needs.settlingContainer(attempt, event.type === 'woken');
     else needs.settling(attempt, answersWell);
   }
@@ -76,6 +77,7 @@ function attemptsAbout(state: State, event: EngineEvent): Attempt[] {
   switch (event.type) {
     case 'agent_answered':
     case 'step_requested':
+    case 'given_up':
     case 'woken': {
       const attempt = event.stepExecutionId === null ? undefined : state.attempts.get(event.stepExecutionId);
       return attempt && isOpenAttempt(attempt) ? [attempt] : [];
@@ -93,25 +95,23 @@ function isContainer(plan: Plan, { stepId }: Attempt): boolean {
   return behaviourOf(stepOf(plan, stepId)).opensScopes ?? false;
 }
 
-function retryNeeds(state: State, event: RetryRequested): Needs {
+function retryNeeds(plan: Plan, state: State, event: RetryRequested): Needs {
   const target = stepToRetry(state.attempts.values(), event);
+  const followers = followersOf(plan, state);
   if (!target) {
     const outputs = event.parentStepExecutionId ? outputToAnswer(state) : outputToEndWith(state);
-    return { ...NO_NEEDS, outputs, unfinishedChildren: true };
+    return { ...NO_NEEDS, outputs, visits: followers, unfinishedChildren: true };
   }
   const { scope, stepId } = target;
   // The scopes that it goes back into, which may have completed.
   const children = scopesAround(scope).filter((each) => each !== '');
   // What those came to counts in their joins no more.
   const gathered = children.flatMap((each) => joinOf(each) ?? []);
-  return {
-    ...NO_NEEDS,
-    visits: [{ scope, stepId }],
-    earlier: beforeEntering(state, target),
-    children,
-    gathered,
-    unfinishedChildren: true,
-  };
+  // Siblings go on too; the top and its own scope go back.
+  const besides = followers.filter((each) => each.scope !== '' && each.scope !== scope);
+  const visits = [{ scope, stepId }, ...besides];
+  const earlier = beforeEntering(state, target);
+  return { ...NO_NEEDS, visits, earlier, children, gathered, unfinishedChildren: true };
 }
 
 /**
@@ -125,6 +125,17 @@ function beforeEntering({ attempts, joins }: State, { scope, createdAt }: Attemp
     before = attempts.get(join?.stepExecutionId ?? '')?.createdAt ?? before;
     return { scope: each, before };
   });
+}
+
+/** Steps that a scope goes on with where its last attempt completed and nothing follows, or none was made at all. */
+function followersOf(plan: Plan, { attempts }: State): StepInScope[] {
+  const lasts = [...attempts.values()];
+  const followers = lasts.flatMap(({ scope, stepId, status }) => {
+    const next = status === 'COMPLETED' ? plan.steps.get(stepId)?.next : null;
+    return next ? [{ scope, stepId: next }] : [];
+  });
+  const hasBegun = lasts.some(({ scope }) => scope === '');
+  return hasBegun ? followers : [...followers, { scope: '', stepId: plan.startStep }];
 }
 
 /** The output of a run that has completed is that of its last step. */
@@ -256,7 +267,7 @@ class NeedsCollector {
   }
 
   #visit(step: PlanStep, scope: string): void {
-    if (step.inCycle || this.#state.run.revisits)
+    if (mayComeAgain(step, this.#state.run))
       this.#visits.set(stepKey(scope, step.id), { scope, stepId: step.id });
   }
 

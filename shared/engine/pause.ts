@@ -77,12 +77,8 @@ function goOn(flow: Flow): void {
   const { now, run } = draft;
   const isDue = run.status === 'PENDING' || (run.timeoutAt !== null && run.timeoutAt <= now);
   draft.run = { ...run, wakeAt: isDue ? now : (run.wakeAt ?? run.timeoutAt) };
-  for (const attempt of draft.attempts.values()) {
-    if (!isOpenAttempt(attempt)) continue;
-    const isHeld =
-      attempt.status === 'PENDING'
-        ? attempt.dueAt === null
-        : draft.joins.get(joinPathOf(attempt))?.isOver === true;
+  for (const attempt of draft.openAttempts()) {
+    const isHeld = attempt.status === 'PENDING' ? attempt.dueAt === null : isOver(flow, attempt);
     const next = nextTimeOf(attempt);
     if (isHeld) flow.ask(attempt);
     // By the timekeeper's clock it may have been due, and by this one not yet.
@@ -94,6 +90,7 @@ function goOn(flow: Flow): void {
 /** The last step has settled: the run ends, unless it is held. @returns whether it has */
 export function endAsHeld({ draft, plan }: Flow): boolean {
   if (draft.run.pausedAt !== null) return false;
+  draft.mustKnow('lastAtTop');
   const last = lastOfEnded(draft.run, draft.attempts.values());
   if (last === null) return false;
   if (last.status === 'FAILED') {
@@ -114,6 +111,11 @@ export function lastOfEnded({ status }: Run, attempts: Iterable<Attempt>): Attem
   if (status !== 'RUNNING' || atTop.some(isOpenAttempt)) return null;
   const last = latest(atTop);
   return last?.status === 'COMPLETED' || last?.status === 'FAILED' ? last : null;
+}
+
+function isOver(flow: Flow, attempt: Attempt): boolean {
+  const { opensScopes = false } = flow.behaviourOf(flow.stepOf(attempt.stepId));
+  return opensScopes && flow.draft.joins.get(joinPathOf(attempt))?.isOver === true;
 }
 
 function nextTimeOf({ dueAt, deadlineAt, heartbeatDueAt }: Attempt): number | null {

@@ -5,7 +5,7 @@ import type { Flow } from './flow.ts';
 import type { Json } from './json.ts';
 import { jsonBytes } from './json-size.ts';
 import { endAsHeld, holdAsWorkflow } from './pause.ts';
-import { answerParent } from './run-end.ts';
+import { answerParent, outcomeOf } from './run-end.ts';
 import { childOf, joinOf, scopeOf, scopesAround } from './scope-path.ts';
 import { type Attempt, type Child, isOpenAttempt, isOpenRun, type Join, latest, stepKey } from './state.ts';
 
@@ -21,6 +21,8 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
   const { draft } = flow;
   const { parentStepExecutionId: asking = null, previousParentStepExecutionId: previous = null } = event;
   const { parent, status } = draft.run;
+  draft.mustKnow('lastAttempts');
+  if (event.fromStep) draft.mustKnow('stepAttempts', stepKey(event.fromScope ?? '*', event.fromStep));
   const isOpen = isOpenRun(draft.run);
   if (parent !== null && asking !== null) {
     // I4: a repeated record, of this retry or one before it, opens no run that has closed again since.
@@ -28,7 +30,7 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
     const isOutdated = previous !== null && parent.stepExecutionId !== previous;
     if (isRepeated || isOutdated) return isOpen ? 'RUN_OPEN' : 'RUN_CLOSED';
     // Its cancellation may have been read before, and refused by a run that was closed still: it would run for nobody.
-    if (!isWaiting(draft.loaded.parentAttempt)) return 'PARENT_NOT_WAITING';
+    if (!isWaiting(draft.parentAttempt(asking))) return 'PARENT_NOT_WAITING';
     draft.run = { ...draft.run, parent: { ...parent, stepExecutionId: asking } };
     if (isOpen || status === 'COMPLETED') return answerAnother(flow);
   }
@@ -39,7 +41,7 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
   if (target === null && !comesToItsEnd && (status === 'COMPLETED' || isAtEnd(flow))) return 'RUN_COMPLETED';
   if (target === undefined || (target && !flow.plan.steps.has(target.stepId))) return 'STEP_NOT_REACHED';
   if (event.inputData !== undefined && (comesToItsEnd || !takesInput(flow, target))) return 'INPUT_NOT_TAKEN';
-  reopen(flow, target !== null, event.requestedAt);
+  reopen(flow, target !== null || event.changesVersion === true, event.requestedAt);
   const given = event.inputData === undefined ? {} : { inputData: event.inputData };
   if (comesToItsEnd) endAsHeld(flow);
   else if (target !== null) goBack(flow, target, given);
@@ -68,7 +70,7 @@ export function decideAnswer(
 ): RefusalCode | null {
   const { draft } = flow;
   const { parent, runId, status } = draft.run;
-  if (parent === null || !isWaiting(draft.loaded.parentAttempt)) return 'PARENT_NOT_WAITING';
+  if (parent === null || !isWaiting(draft.parentAttempt(asking))) return 'PARENT_NOT_WAITING';
   if (parent.stepExecutionId !== asking) {
     draft.effects.push({
       type: 'retry_child',
@@ -79,20 +81,22 @@ export function decideAnswer(
     return null;
   }
   if (isOpenRun(draft.run)) return 'RUN_OPEN';
-  answerParent(draft, status === 'COMPLETED' ? { ...draft.run, outputData: lastOutput(flow) } : draft.run);
+  answerParent(draft, status === 'COMPLETED' ? { output: lastOutput(flow) } : outcomeOf(draft.run));
   return null;
 }
 
 /** That of its last step: what a run came to is not loaded with it. */
 function lastOutput(flow: Flow): Json {
-  return flow.draft.outputs.get(stepKey('', lastIn(flow, '')?.stepId ?? '')) ?? null;
+  const last = lastIn(flow, '');
+  return last === null ? null : (flow.draft.outputs.get(stepKey('', last.stepId)) ?? null);
 }
 
 function isWaiting(parentAttempt: Attempt | undefined): boolean {
   return parentAttempt !== undefined && isOpenAttempt(parentAttempt);
 }
 
-function reopen({ draft, plan }: Flow, goesBack: boolean, requestedAt: number | undefined): void {
+/** @param mayRevisit it goes back, or its steps have another order from now on */
+function reopen({ draft, plan }: Flow, mayRevisit: boolean, requestedAt: number | undefined): void {
   const { run, now } = draft;
   // A parent may have been cancelled before this was read: that is no cancellation that this undoes.
   const askedAt = Math.min(now, requestedAt ?? now);
@@ -107,7 +111,7 @@ function reopen({ draft, plan }: Flow, goesBack: boolean, requestedAt: number | 
     cancellation: null,
     // Not before a cancellation or another retry, whatever the clocks of the environments that decided those.
     retriedAt: Math.max(askedAt, run.cancellation?.at ?? askedAt, run.retriedAt ?? askedAt),
-    revisits: run.revisits || goesBack,
+    revisits: run.revisits || mayRevisit,
     timeoutAt,
     wakeAt: timeoutAt,
   };
@@ -141,7 +145,7 @@ function goBack(flow: Flow, target: Attempt, given: Given): void {
   const path = joinOf(target.scope);
   // As they were when the step was entered: what later steps have set since is none of its. Before anything is opened.
   for (const scope of scopesAround(target.scope))
-    flow.draft.resetScope(scope, flow.draft.loaded.earlier.get(scope) ?? {});
+    flow.draft.resetScope(scope, flow.draft.earlier.get(scope) ?? {});
   if (path !== null) reopenAround(flow, path, target.scope);
   flow.request(target.stepId, target.scope, given);
 }
@@ -169,11 +173,12 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
   draft.put(running);
   draft.announce(running);
   const reopened = {
-    ...without(flow, join, draft.children.get(except ?? '')),
+    ...without(flow, join, except === null ? undefined : draft.children.get(except)),
     stepExecutionId: running.stepExecutionId,
   };
   const hasEnough = reopened.completed >= join.needed;
   draft.putJoin({ ...reopened, isOver: hasEnough && except === null });
+  draft.mustKnow('unfinishedChildren');
   const left = [...draft.children.values()].filter(
     ({ scope, index, status }) =>
       joinOf(scope) === join.path && (scope === except || (status !== 'COMPLETED' && index < join.started)),
@@ -195,7 +200,7 @@ function without({ draft }: Flow, join: Join, child: Child | undefined): Join {
   const open = { ...join, failed: 0, failure: null };
   if (child?.status !== 'COMPLETED') return open;
   // What a child came to is loaded where its join's children are gathered, and only there.
-  const counted = draft.loaded.gathered.get(join.path)?.find(({ index }) => index === child.index);
+  const counted = draft.gathered.get(join.path)?.find(({ index }) => index === child.index);
   const outputBytes = join.outputBytes - jsonBytes(counted?.output ?? null);
   return { ...open, completed: join.completed - 1, outputBytes };
 }

@@ -3,6 +3,7 @@ import type { Draft } from './draft.ts';
 import type { Json } from './json.ts';
 import type { ScopeEnd } from './scope-end.ts';
 import type { Attempt, Failure, Run } from './state.ts';
+import { storableFailure } from './storable-text.ts';
 
 /*
  * The ends of a run (I1, I4):
@@ -26,9 +27,9 @@ export function completeRun(draft: Draft, output: Json): void {
 }
 
 /** @param attempt the one that failed for good; null where no step is to blame. */
-export function failRun(draft: Draft, attempt: Attempt | null, { code, message }: Failure): void {
-  const error = { code, message, stepId: null, attempt: null };
-  close(draft, { status: 'FAILED', error: attempt === null ? error : errorOf(attempt, { code, message }) });
+export function failRun(draft: Draft, attempt: Attempt | null, failure: Failure): void {
+  const error = { ...storableFailure(failure), stepId: null, attempt: null };
+  close(draft, { status: 'FAILED', error: attempt === null ? error : errorOf(attempt, failure) });
 }
 
 /** With the error that it was to end with when a pause held it. */
@@ -36,7 +37,8 @@ export function failAsHeld(draft: Draft): void {
   close(draft, { status: 'FAILED' });
 }
 
-function errorOf({ stepId, attempt }: Attempt, { code, message }: Failure): NonNullable<Run['error']> {
+function errorOf({ stepId, attempt }: Attempt, failure: Failure): NonNullable<Run['error']> {
+  const { code, message } = storableFailure(failure);
   const text = `Step "${stepId}" failed with ${code} on attempt ${attempt}: ${message}`;
   return { code, message: text, stepId, attempt };
 }
@@ -51,13 +53,13 @@ function close(draft: Draft, end: Partial<Run>): void {
   answerParent(draft);
 }
 
-/** What the run has come to, to the attempt that waits for it. */
-export function answerParent(draft: Draft, run = draft.run): void {
-  const { parent } = run;
-  if (parent !== null) draft.effects.push({ type: 'answer_parent', ...parent, outcome: outcomeOf(run) });
+/** What the run has come to, or what it cannot come to, to the attempt that waits for it. */
+export function answerParent(draft: Draft, outcome: RunOutcome = outcomeOf(draft.run)): void {
+  const { parent } = draft.run;
+  if (parent !== null) draft.effects.push({ type: 'answer_parent', ...parent, outcome });
 }
 
-function outcomeOf({ status, outputData, error, cancellation }: Run): RunOutcome {
+export function outcomeOf({ status, outputData, error, cancellation }: Run): RunOutcome {
   if (status === 'COMPLETED') return { output: outputData };
   if (status === 'CANCELLED') {
     const reason = cancellation?.reason ?? null;

@@ -43,9 +43,11 @@ export function createProducer(options: KafkaOptions): RecordProducer {
   return {
     async publish(records, { timeoutMs = DEFAULT_TIMEOUT_MS } = {}) {
       if (records.length === 0) return;
+      // What cannot be written is no refusal of Kafka's: it would be none later either.
+      const encoded = records.map(encode);
       await within(timeoutMs, async () => {
         await connection.ready();
-        for (const chunk of chunksOf(records.map(encode))) {
+        for (const chunk of chunksOf(encoded)) {
           await producer.sendBatch({ acks: -1, topicMessages: byTopic(chunk) });
         }
       });

@@ -16,6 +16,7 @@ import { failure } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
 import { Asked } from './asked.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
+import { Poisons } from './poisons.ts';
 import { LEFT_BEHIND_MS, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
 import { AGENT_TOPIC, EXECUTOR_TOPICS, routeTasks, topics } from './topics.ts';
 
@@ -35,7 +36,10 @@ const CRASH_POINTS = [
 ] as const;
 type CrashPoint = (typeof CRASH_POINTS)[number];
 
-class Crash extends Error {}
+/** Its invocation ends with it: nothing that it would be to any one record. */
+class Crash extends Error {
+  readonly code = 'DATABASE_UNAVAILABLE';
+}
 
 interface Environment {
   readonly decideBatch: DecideBatch;
@@ -61,6 +65,7 @@ export interface WorldParts {
  */
 export class World implements TimekeepersWorld {
   readonly store: MemoryStore;
+  readonly poisons: Poisons;
   readonly broker: BrokerModel;
   readonly random: Random;
   readonly deadLetters: Message[] = [];
@@ -91,6 +96,7 @@ export class World implements TimekeepersWorld {
     this.#parts = parts;
     this.broker = new BrokerModel(random);
     this.store = new MemoryStore(() => this.now);
+    this.poisons = new Poisons(this.store);
     this.store.onPoint = (point) => this.#reach(point);
     this.store.routes.set(agentKey({ owner: null, name: 'agent' }), { kind: 'kafka', address: AGENT_TOPIC });
     this.broker.isLost = (message) => this.#loses(message);
@@ -305,6 +311,7 @@ export class World implements TimekeepersWorld {
           this.say(`refused ${event}: ${code}`, [`${run_id}`]);
         },
         warn() {},
+        error() {},
       },
     });
     const heartbeats = { beat: async (_runId: string, id: string) => this.#beat(id) };

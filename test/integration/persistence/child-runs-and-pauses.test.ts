@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createChangeRun } from '../../../shared/application/change-run.ts';
 import { createSetWorkflowPaused } from '../../../shared/application/pause-workflow.ts';
-import type { AgentOutcome } from '../../../shared/engine/event.ts';
+import type { AgentFailure, AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { AgentResult } from '../../../shared/messages/messages.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
@@ -189,7 +189,7 @@ describe('a child run', () => {
       outcome:
         told.status === 'completed'
           ? { status: 'completed', output: told.output_data ?? null }
-          : { status: 'failed', error: told.error! },
+          : { status: 'failed', error: told.error as AgentFailure },
     });
     expect(await engine.runRow(parent)).toMatchObject(end);
     expect(await engine.decide(childRunId, asked)).toEqual(refused('PARENT_NOT_WAITING'));

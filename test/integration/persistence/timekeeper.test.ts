@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
 import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
 import type { AgentRegistry } from '../../../shared/application/ports.ts';
+import { PublishError } from '../../../shared/kafka/producer.ts';
 import { claimDueTimes } from '../../../shared/persistence/due-times.ts';
 import { claimLeftBehind } from '../../../shared/persistence/outbox.ts';
 import {
@@ -39,11 +40,11 @@ function timekeeper(
   const producer = {
     async publish(messages: readonly Published[]) {
       if (messages.some(refuses)) time.now += time.refusalMs;
-      if (messages.some(refuses)) throw new Error('Kafka refused: UNKNOWN_TOPIC_OR_PARTITION');
+      if (messages.some(refuses)) throw new PublishError('Kafka refused: UNKNOWN_TOPIC_OR_PARTITION');
       published.push(...messages);
     },
     check: async () => {
-      if (engine.broker.isAway) throw new Error('Kafka did not answer within 1000 ms');
+      if (engine.broker.isAway) throw new PublishError('Kafka did not answer within 1000 ms');
     },
   };
   const clock = () => time.now;
@@ -197,7 +198,7 @@ describe('due times', () => {
     await engine.decide(runId, { type: 'execution_requested' });
     const decided = await engine.runRow(runId);
     expect(decided.status).toBe('RUNNING');
-    answer.reject(new Error('Kafka did not answer'));
+    answer.reject(new PublishError('Kafka did not answer'));
     await expect(firing).rejects.toThrow('Kafka did not answer');
     expect((await engine.runRow(runId)).wake_at).toEqual(decided.wake_at);
   });
@@ -527,7 +528,7 @@ describe('what invocations left behind', () => {
     const { deps, isPublishing, answer } = hangingTimekeeper(other);
     const publishing = publishLeftBehind(deps);
     await isPublishing;
-    answer.reject(new Error('Kafka did not answer'));
+    answer.reject(new PublishError('Kafka did not answer'));
     await expect(publishing).rejects.toThrow('Kafka did not answer');
 
     const options = { olderThanMs: 3_000, limit: 10, maxBytes: 1_000_000, leaseMs: 60_000 };

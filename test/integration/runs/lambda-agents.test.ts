@@ -99,7 +99,9 @@ describe('a function that throws', () => {
     });
     expect(await stack.client.ended(runId)).toMatchObject({
       status: 'FAILED',
-      error_message: 'Step "s1" failed with BAD_SOURCE on attempt 1: No such bucket',
+      error_message: expect.stringMatching(
+        /^Step "s1" failed with BAD_SOURCE on attempt 1: No such bucket \(agent "refusing" at \S+\)$/,
+      ),
     });
   });
 });
@@ -141,7 +143,9 @@ describe('a function that does not answer', () => {
     const [late, ...others] = await stack.client.findSteps(runId);
     expect(late).toMatchObject({
       error_code: 'TIMEOUT',
-      error_message: 'The agent did not answer within 1500 ms',
+      error_message: expect.stringMatching(
+        /^The agent did not answer within 1500 ms \(agent "sleeper" at \S+\)$/,
+      ),
     });
     expect(summary(others)).toEqual([['s1', 2, 'COMPLETED', null]]);
   });
@@ -152,7 +156,7 @@ describe('a function that does not answer', () => {
       status: 'FAILED',
       error_code: 'TIMEOUT',
       error_message: expect.stringMatching(
-        /ended by its own timeout.*: RequestId: .* Task timed out after 0\.20 seconds$/,
+        /ended by its own timeout.*: RequestId: .* Task timed out after 0\.20 seconds \(agent "short" at \S+\)$/,
       ),
     });
   });

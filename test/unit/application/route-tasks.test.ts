@@ -7,8 +7,13 @@ import {
   type OutgoingMessage,
 } from '../../../shared/application/ports.ts';
 import { agentsOf, createRouteTasks } from '../../../shared/application/route-tasks.ts';
+import { topicsFor } from '../../../shared/config/topics.ts';
 
-const topics = { httpTasks: 'tasks.http', lambdaTasks: 'tasks.lambda' };
+const topics = {
+  ...topicsFor({ prefix: '', executionTopic: 'executions', cancellationTopic: 'agent.cancellations' }),
+  httpTasks: 'tasks.http',
+  lambdaTasks: 'tasks.lambda',
+};
 const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x' };
 const lambda: AgentRoute = { kind: 'lambda', address: 'arn' };
 const http: AgentRoute = { kind: 'http', address: 'https://x' };
@@ -49,6 +54,20 @@ describe('a task goes', () => {
       { id: 'entry', messages: [{ topic, key: 'x', value: { agent_name: 'x' } }] },
     ]);
   });
+
+  it.each(['workflow.cancellation.requests', 'results.topic', 'agent.cancellations', 'agent.x y', ''])(
+    'into no topic that is not an agent’s: %j, whether the table names it or the registry',
+    async (address) => {
+      const route: AgentRoute = { kind: 'kafka', address };
+      const { registry } = registryOf({ y: route });
+      const routeTasks = createRouteTasks({ registry, topics });
+      const entry = entryOf(taskOf('x'), taskOf('y'));
+      expect(topicsOf(await routeTasks([entry], routesOf(['x', route])))).toEqual([
+        'tasks.http',
+        'tasks.http',
+      ]);
+    },
+  );
 
   it('by its own owner’s route', async () => {
     const routeTasks = createRouteTasks({ registry: null, topics });
