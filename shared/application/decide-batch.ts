@@ -147,7 +147,10 @@ async function decideWithin(
 ): Promise<{ outcomes: readonly ItemOutcome[]; committed: Committed | null }> {
   const runIds = [...new Set(items.map(({ runId }) => runId))];
   // Issued together: one round trip where the driver pipelines.
-  const [locked, attempts] = await Promise.all([tx.lockRuns(runIds), loadAttemptsAbout(tx, items)]);
+  const woken = items.flatMap(({ runId, event }) =>
+    event.type === 'woken' && event.stepExecutionId === null ? [runId] : [],
+  );
+  const [locked, attempts] = await Promise.all([tx.lockRuns(runIds, woken), loadAttemptsAbout(tx, items)]);
   // Not before: what another transaction decided while this one waited for its runs comes earlier.
   const now = deps.clock.now();
   const runs = new Map(locked.map((run) => [run.run.runId, run]));
