@@ -17,12 +17,13 @@ const settings = await loadTimekeeperSettings();
 const { topics, auditRetentionDays } = settings;
 const log = createLogger({ service: 'timekeeper', level: settings.logLevel });
 const database = connectDatabase(settings);
-const producer = connectProducer(settings, 'timekeeper');
+const producer = connectProducer(settings, topics, 'timekeeper');
 const routeTasks = createRouteTasks({ registry: connectAgentRegistry(settings, Date.now), topics });
 const deps: FireDueTimesDeps & PublishLeftBehindDeps = {
   database,
   producer,
   routeTasks,
+  topics,
   stepRequestsTopic: topics.stepRequests,
   clock: () => performance.now(),
 };

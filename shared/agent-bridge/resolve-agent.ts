@@ -35,7 +35,9 @@ async function askRegistry(
   const answer = await lookup(name);
   if (answer.status === 'found') return ofKind(bridged, answer.agent);
   if (answer.status === 'unknown') return unknown(name);
-  return failed('AGENT_REGISTRY_UNAVAILABLE', answer.message, true);
+  const { message, retryAfterMs } = answer;
+  const failure = failedCall('AGENT_REGISTRY_UNAVAILABLE', message, { retryable: true, retryAfterMs });
+  return { ok: false, failure };
 }
 
 function ofKind(bridged: BridgedKind, agent: Agent): ResolvedAgent {

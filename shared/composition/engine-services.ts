@@ -3,7 +3,11 @@ import { createTokens, type Tokens } from '../agents/tokens.ts';
 import { createDecideBatch, type DecideBatch } from '../application/decide-batch.ts';
 import { PlanCache } from '../application/plan-cache.ts';
 import type { Clock, Outbox, RunStore } from '../application/ports.ts';
-import { createPublishEntries, type PublishEntries } from '../application/publish-entries.ts';
+import {
+  createPublishCommitted,
+  createPublishEntries,
+  type PublishEntries,
+} from '../application/publish-entries.ts';
 import { createRouteTasks, type RouteTasks } from '../application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../application/start-run.ts';
 import type { Environment } from '../config/environment.ts';
@@ -50,7 +54,7 @@ export function createEngineServices(
   const { store, outbox, producer } = wrap({
     store: createRunStore(database),
     outbox: createOutbox(database),
-    producer: connectProducer(environment, service),
+    producer: connectProducer(environment, topics, service),
   });
   const tokens = createTokens(environment.secretKey);
   const publishEntries = createPublishEntries({ publisher: producer, outbox });
@@ -75,8 +79,7 @@ export function createEngineServices(
       tokens,
       clock,
       draws,
-      publishCommitted: async (entry, routes) =>
-        void (await publishEntries(await routeTasks([entry], routes))),
+      publishCommitted: createPublishCommitted({ publisher: producer, outbox, routeTasks }),
     }),
     startRun: createStartRun({
       runs: createNewRuns(database),

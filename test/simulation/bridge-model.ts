@@ -29,7 +29,7 @@ export class BridgeModel {
   /** One invocation: a task or two. */
   async invoke(): Promise<boolean> {
     const { broker, random } = this.#world;
-    const waiting = broker.waiting([AGENT_TOPIC]);
+    const waiting = broker.waiting([AGENT_TOPIC, topics.httpTasks]);
     if (waiting.length === 0) return false;
     const taken = broker.take(random.pick(waiting), 1 + random.int(2));
     try {

@@ -6,6 +6,7 @@ import { BridgeModel } from './bridge-model.ts';
 import { Invariants } from './invariants.ts';
 import { Sequences } from './sequences.ts';
 import { simulate } from './simulate.ts';
+import { AGENT_TOPIC } from './topics.ts';
 import { World } from './world.ts';
 
 const SEEDS = Number(process.env.SEEDS ?? 400);
@@ -24,11 +25,13 @@ async function begin(random: Random) {
     faults: 160,
     longestMs: 10_000_000,
     command: async () => {
-      const drawn = random.int(8);
+      const drawn = random.int(9);
       if (drawn < 2) await (random.chance(0.7) ? sequences.start() : sequences.startForeign());
       else if (drawn < 3) await sequences.cancel();
       else if (drawn < 4) await sequences.cancelByRecord();
-      else await sequences.retryOne();
+      else if (drawn < 8) await sequences.retryOne();
+      else if (random.chance(0.5)) world.loseTopic(AGENT_TOPIC);
+      else world.registry.isAway = !world.registry.isAway;
     },
     goOn: async () => false,
     finish: async () => false,

@@ -1,4 +1,3 @@
-import { createRouteTasks } from '../../shared/application/route-tasks.ts';
 import { topicsFor } from '../../shared/config/topics.ts';
 
 export const topics = topicsFor({
@@ -14,7 +13,13 @@ export const EXECUTOR_TOPICS = [
   topics.results,
 ];
 
-/** The agents' own: a task that went anywhere else would never be carried out. */
 export const AGENT_TOPIC = 'agent.simulated';
 
-export const routeTasks = createRouteTasks({ registry: null, topics });
+/** An agent of the table, with a topic of its own, and one that only the registry knows, called by the bridge. */
+export const TABLE_AGENT = 'agent';
+export const REGISTRY_AGENT = 'looked-up';
+
+/** Where an agent's tasks must go; anywhere else they would never be carried out. */
+export function topicOfAgent(name: string): string {
+  return name === REGISTRY_AGENT ? topics.httpTasks : AGENT_TOPIC;
+}

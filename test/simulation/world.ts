@@ -5,7 +5,12 @@ import { createDecideBatch, type DecideBatch } from '../../shared/application/de
 import { codeOf } from '../../shared/application/error-code.ts';
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
 import { agentKey, type OutboxEntry, type RunStore } from '../../shared/application/ports.ts';
-import { createPublishEntries, type PublishEntries } from '../../shared/application/publish-entries.ts';
+import {
+  createPublishCommitted,
+  createPublishEntries,
+  type PublishDeps,
+} from '../../shared/application/publish-entries.ts';
+import { createRouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
@@ -16,8 +21,10 @@ import { failure } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
 import { Asked } from './asked.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
-import { LEFT_BEHIND_MS, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
-import { AGENT_TOPIC, EXECUTOR_TOPICS, routeTasks, topics } from './topics.ts';
+import { PublishingWatch } from './publishing-watch.ts';
+import { RegistryModel } from './registry-model.ts';
+import { isLeftBehindAt, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
+import { AGENT_TOPIC, EXECUTOR_TOPICS, TABLE_AGENT, topics } from './topics.ts';
 
 const ENVIRONMENTS = 3;
 
@@ -62,6 +69,8 @@ export interface WorldParts {
 export class World implements TimekeepersWorld {
   readonly store: MemoryStore;
   readonly broker: BrokerModel;
+  readonly registry: RegistryModel;
+  readonly watch: PublishingWatch;
   readonly random: Random;
   readonly deadLetters: Message[] = [];
   /** What happened, each with the runs that it was about. */
@@ -90,9 +99,15 @@ export class World implements TimekeepersWorld {
     this.random = random;
     this.#parts = parts;
     this.broker = new BrokerModel(random);
+    this.broker.later = (inMs, deliver) => this.later(inMs, async () => deliver());
+    this.registry = new RegistryModel(() => this.chance(0.2));
+    this.watch = new PublishingWatch(this.broker, () => this.now);
     this.store = new MemoryStore(() => this.now);
     this.store.onPoint = (point) => this.#reach(point);
-    this.store.routes.set(agentKey({ owner: null, name: 'agent' }), { kind: 'kafka', address: AGENT_TOPIC });
+    this.store.routes.set(agentKey({ owner: null, name: TABLE_AGENT }), {
+      kind: 'kafka',
+      address: AGENT_TOPIC,
+    });
     this.broker.isLost = (message) => this.#loses(message);
     this.#timekeeper = new TimekeeperModel(this);
     this.#environments = Array.from({ length: ENVIRONMENTS }, () => this.#coldStart());
@@ -102,6 +117,8 @@ export class World implements TimekeepersWorld {
     this.isCalm = true;
     this.broker.isCalm = true;
     this.broker.isAway = false;
+    this.broker.missing.clear();
+    this.registry.isAway = false;
   }
 
   chance(probability: number): boolean {
@@ -147,7 +164,7 @@ export class World implements TimekeepersWorld {
       if (isOpenRun(run) && run.wakeAt !== null) times.push(run.wakeAt);
     for (const { attempt } of this.store.attempts.values())
       if (isOpenAttempt(attempt) && attempt.wakeAt !== null) times.push(attempt.wakeAt);
-    for (const { createdAt } of this.store.outbox.values()) times.push(createdAt + LEFT_BEHIND_MS + 1);
+    for (const row of this.store.outbox.values()) times.push(isLeftBehindAt(row));
     return times.length === 0 ? null : Math.min(...times);
   }
 
@@ -160,7 +177,7 @@ export class World implements TimekeepersWorld {
       topics,
       clock: { now: () => this.now + skewMs },
       nextId: () => this.id(),
-      publishEntries: this.#publishEntries(),
+      publishEntries: (entries) => this.#publishing(entries, (deps) => createPublishEntries(deps)(entries)),
       planDefaults,
     });
   }
@@ -261,7 +278,7 @@ export class World implements TimekeepersWorld {
   #coldStart(): Environment {
     const { disguise, maxSkewMs, newPlans } = this.#parts;
     const skewMs = this.random.int(2 * maxSkewMs) - maxSkewMs;
-    const publishEntries = this.#publishEntries();
+    const routeTasks = createRouteTasks({ registry: this.registry.seenByOne(), topics });
     const decideBatch = createDecideBatch({
       store: disguise ? disguise(this.store) : this.store,
       plans: newPlans(),
@@ -270,14 +287,10 @@ export class World implements TimekeepersWorld {
       clock: { now: () => this.now + skewMs },
       draws: { id: () => this.id(), jitter: () => this.random.next() },
       publishCommitted: async (committed, routes) => {
-        const [entry] = (await routeTasks([committed], routes)) as [OutboxEntry];
         this.#die('publish');
-        if (this.#crashAt === 'half-published') {
-          this.broker.publishSome(entry.messages);
-          this.#die('half-published');
-        }
-        await publishEntries([entry]);
-        this.#die('remove');
+        await this.#publishing([committed], (deps) =>
+          createPublishCommitted({ ...deps, routeTasks })(committed, routes),
+        );
         this.#die('published');
       },
     });
@@ -316,16 +329,51 @@ export class World implements TimekeepersWorld {
     return true;
   }
 
-  #publishEntries(): PublishEntries {
-    return createPublishEntries({
-      publisher: { publish: async (messages) => this.broker.publish(messages) },
-      outbox: {
-        remove: async (ids) => {
-          this.#die('remove');
-          this.store.removeOutbox(ids);
+  /** @param publish catches what the outbox throws: where it is lost, nothing is noted */
+  async #publishing<Result>(
+    entries: readonly OutboxEntry[],
+    publish: (deps: PublishDeps) => Promise<Result>,
+  ): Promise<Result> {
+    let crash: unknown = null;
+    const noting = (note: () => void) => async () => {
+      try {
+        this.#die('remove');
+      } catch (error) {
+        crash = error;
+        throw error;
+      }
+      note();
+    };
+    const result = await this.watch.during(async (publisher) => {
+      const published = await publish({
+        publisher: {
+          send: async (messages) => {
+            if (this.#crashAt === 'half-published') {
+              this.broker.publishSome(messages);
+              this.#die('half-published');
+            }
+            return publisher.send(messages);
+          },
         },
-      },
+        outbox: {
+          remove: (ids) => noting(() => this.store.removeOutbox(ids))(),
+          settle: (settlements) => noting(() => this.store.settleOutbox(settlements))(),
+        },
+      });
+      if (crash !== null) throw crash;
+      return published;
     });
+    this.count(
+      entries.some(({ id }) => this.store.outbox.get(id)?.published) ? 'published in part' : 'published',
+    );
+    return result;
+  }
+
+  /** A topic goes away, or comes back. */
+  loseTopic(topic: string): void {
+    if (this.broker.missing.delete(topic)) return;
+    this.broker.missing.add(topic);
+    this.count('topic away');
   }
 
   /** I7: what the timekeeper makes up for. Not twice of one attempt: that is its end. */

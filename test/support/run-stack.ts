@@ -125,6 +125,7 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
       database,
       producer,
       routeTasks,
+      topics,
       stepRequestsTopic: topics.stepRequests,
       clock: () => performance.now(),
     });
