@@ -1,4 +1,4 @@
-import type { Delivery, MessagePublisher } from '../../shared/application/ports.ts';
+import type { Delivery, MessagePublisher, OutboxEntry } from '../../shared/application/ports.ts';
 import { type BrokerModel, CLIENT_MS, type Message } from './broker-model.ts';
 
 /**
@@ -25,7 +25,7 @@ export class PublishingWatch {
 
   /** It need not be published any more. */
   excuse({ value }: Pick<Message, 'value'>): void {
-    this.#excused.add(nameOf({ value }));
+    this.#excused.add(textOf({ value }));
   }
 
   /** @param text as `JSON.stringify` writes a message's value */
@@ -33,12 +33,20 @@ export class PublishingWatch {
     return this.#excused.has(text);
   }
 
-  /** @param publish what rejects has noted nothing */
-  async during<Result>(publish: (publisher: MessagePublisher) => Promise<Result>): Promise<Result> {
+  /** @param publish some of the entries' messages; what rejects has noted nothing */
+  async during<Result>(
+    entries: readonly OutboxEntry[],
+    publish: (publisher: MessagePublisher) => Promise<Result>,
+  ): Promise<Result> {
+    // Two decisions of one moment may ask for the same: each in its own row.
+    const rows = new Map<string, string>();
+    for (const { id, messages } of entries)
+      for (const text of new Set(messages.map(textOf))) rows.set(text, `${rows.get(text) ?? ''} ${id}`);
+    const nameOf = (message: Message) => `${rows.get(textOf(message))} ${textOf(message)}`;
     const sent: { message: Message; delivery: Delivery }[] = [];
     const result = await publish({
       send: async (messages) => {
-        for (const message of messages) this.#check(message);
+        for (const message of messages) this.#check(nameOf(message));
         const publishing = this.#broker.send(messages);
         for (const [i, message] of messages.entries())
           sent.push({ message, delivery: publishing.deliveries[i]! });
@@ -54,8 +62,7 @@ export class PublishingWatch {
     return result;
   }
 
-  #check(message: Message): void {
-    const name = nameOf(message);
+  #check(name: string): void {
     if (this.#acknowledged.has(name)) this.fail(`It was acknowledged and is published again: ${name}`);
     const since = this.#unknownSince.get(name);
     if (since !== undefined && this.#now() < since + CLIENT_MS)
@@ -63,6 +70,6 @@ export class PublishingWatch {
   }
 }
 
-function nameOf({ value: { workflow_plan: _, ...value } }: Pick<Message, 'value'>): string {
+function textOf({ value: { workflow_plan: _, ...value } }: Pick<Message, 'value'>): string {
   return JSON.stringify(value);
 }

@@ -95,7 +95,7 @@ export class TimekeeperModel {
       value.message_type === 'agent_task' && !isOpenAttempt(attemptOf(`${value.step_execution_id}`)!);
     for (const message of entries.flatMap(({ messages }) => messages))
       if (isClosed(message)) watch.excuse(message);
-    return watch.during((publisher) =>
+    return watch.during(entries, (publisher) =>
       publishClaimed(
         {
           publisher: {

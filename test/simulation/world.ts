@@ -344,7 +344,7 @@ export class World implements TimekeepersWorld {
       }
       note();
     };
-    const result = await this.watch.during(async (publisher) => {
+    const result = await this.watch.during(entries, async (publisher) => {
       const published = await publish({
         publisher: {
           send: async (messages) => {
