@@ -22,7 +22,7 @@ const FAULTS: readonly (readonly [what: string, fault: Fault, found: RegExp])[] 
       lockRuns: async (ids) =>
         (await tx.lockRuns(ids)).map((row) => ({ ...row, run: { ...row.run, pausedAt: null } })),
     }),
-    /I1: still moving|the paused run/,
+    /I1: still moving|the paused run|is PAUSED/,
   ],
   [
     'forgets that a run has ended',
@@ -81,7 +81,7 @@ const FAULTS: readonly (readonly [what: string, fault: Fault, found: RegExp])[] 
           outbox,
         ),
     }),
-    /I7/,
+    /I7|I5/,
   ],
 ];
 
@@ -93,7 +93,8 @@ describe('a store that', () => {
     const liberties = { mayCommand: true, mayRace: false };
     const failures: string[] = [];
     for (let seed = 1; seed <= 40 && failures.length === 0; seed++) {
-      const simulated = simulate(seed, (random) => beginLanguage(random, liberties, disguise));
+      // What has lost its counter loops for good, and the longer the dearer.
+      const simulated = simulate(seed, (random) => beginLanguage(random, liberties, disguise), 1_000);
       await simulated.catch((error: Error) => failures.push(error.message));
     }
     expect(failures[0]).toMatch(found);
