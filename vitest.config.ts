@@ -56,8 +56,25 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'compatibility',
+          name: 'least-postgres',
           sequence: { groupOrder: 3 },
+          // Where SQL is: what else there is does not see which PostgreSQL it stands on.
+          include: [
+            'test/integration/persistence/**/*.test.ts',
+            'test/integration/api/{query-plans,search,runs}.test.ts',
+            'test/integration/runs/{records,retries,steering}.test.ts',
+          ],
+          globalSetup: ['test/support/servers-of-least-postgres.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          expect: expectation,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'compatibility',
+          sequence: { groupOrder: 4 },
           include: ['test/compatibility/**/*.test.ts'],
           globalSetup: ['test/support/shared-servers.ts'],
           testTimeout: 300_000,
@@ -71,7 +88,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 600_000,

@@ -5,6 +5,7 @@ import type { RunningServers } from './servers.ts';
 /** A deployment's alone: here functions come by password to servers, and the topics' layout comes with the event. */
 const notPassedOn = new Set([
   'AWS_REGION',
+  'AWS_LAMBDA_FUNCTION_NAME',
   'DATABASE_AUTH',
   'KAFKA_AUTH',
   'KAFKA_TOPIC_PARTITIONS',

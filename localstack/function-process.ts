@@ -22,18 +22,33 @@ export interface FunctionProcesses extends Invoker {
   stop(): Promise<void>;
 }
 
-/** A function whose execution environments are node processes of their own. */
+/**
+ * A function whose execution environments are node processes of their own.
+ * @param onPidsChanged one has been started, or has ended
+ */
 export function functionProcesses(
   settings: FunctionSettings,
   log: (functionName: string, line: string) => void,
+  onPidsChanged: () => void = () => {},
 ): FunctionProcesses {
   const { name, entry, env = {}, timeoutMs = 3_000, memoryMb = 128, maxConcurrency = 10 } = settings;
   const pool = new ExecutionEnvironments({
     functionName: name,
     timeoutMs,
     maxConcurrency,
-    open: () =>
-      ProcessEnvironment.start({ functionName: name, entry, env, memoryMb, log: (line) => log(name, line) }),
+    open: async () => {
+      const environment = await ProcessEnvironment.start({
+        functionName: name,
+        entry,
+        env,
+        memoryMb,
+        log: (line) => log(name, line),
+        onEnd: onPidsChanged,
+      });
+      // Once it is among them.
+      setImmediate(onPidsChanged);
+      return environment;
+    },
     describeFailedStart: (error) => ({
       ok: false,
       error: error instanceof FailedStart ? error.error : describeThrown(error),

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { createProducer } from '../shared/kafka/producer.ts';
+import { checkServerVersion, DatabaseTooOld } from '../shared/persistence/least-postgres.ts';
 import { StartError } from './start-error.ts';
 
 /*
@@ -8,7 +9,12 @@ import { StartError } from './start-error.ts';
  */
 const TIMEOUT_MS = 5_000;
 
-/** @throws StartError when no PostgreSQL answers at the URL. */
+const remediesOfAge = [
+  'name a newer one in DATABASE_URL',
+  'or unset it: the stack then starts a PostgreSQL of its own',
+];
+
+/** @throws StartError when no PostgreSQL answers at the URL, or one that is too old. */
 export async function checkGivenDatabase(databaseUrl: string): Promise<void> {
   const remedies = [
     'start it, or correct DATABASE_URL: postgresql://user:password@host:5432/database',
@@ -20,11 +26,12 @@ export async function checkGivenDatabase(databaseUrl: string): Promise<void> {
   client.on('error', () => {});
   try {
     await client.connect();
-    await client.query('select 1');
+    await checkServerVersion(client);
   } catch (cause) {
     const { host, pathname } = new URL(databaseUrl);
     const problem = `DATABASE_URL cannot be used: ${host}${pathname}: ${reasonOf(cause)}.`;
-    throw new StartError('POSTGRES_UNAVAILABLE', problem, remedies, cause);
+    const isTooOld = cause instanceof DatabaseTooOld;
+    throw new StartError('POSTGRES_UNAVAILABLE', problem, isTooOld ? remediesOfAge : remedies, cause);
   } finally {
     await client.end().catch(() => {});
   }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { endGuarded, type GuardedProcess, spawnGuarded } from './guardian.ts';
 import { findJava } from './java.ts';
 import { resolveKafkaJars } from './kafka-jars.ts';
@@ -12,11 +11,12 @@ import { claimPort, freePort } from './ports.ts';
 import { serverStillRunning } from './running-server.ts';
 import { StartError, startBeside, useOtherKafka } from './start-error.ts';
 import { startOnFreePorts } from './start-on-free-ports.ts';
+import { progressOfProcess, untilStarted } from './until-started.ts';
 
 export interface KafkaOptions {
   dir: string;
   port?: number;
-  /** Told, a line at a time, how a download goes on. */
+  /** Told, a line at a time, how a download or a slow start goes on. */
   onProgress?: (line: string) => void;
 }
 
@@ -81,7 +81,7 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
     if (attempt > 1) port = await writeProperties(options.port, propertiesFile, logDir);
     const started = await run('512m', 'kafka.Kafka', [propertiesFile]);
     writeFileSync(pidFile, String(started.pid));
-    await readiness(started, port, dir, logFile);
+    await readiness(started, port, { dir, logFile, tell: options.onProgress });
     return started;
   });
 
@@ -118,21 +118,42 @@ async function refuseSecondBroker(dir: string, pidFile: string): Promise<void> {
   ]);
 }
 
-async function readiness(broker: GuardedProcess, port: number, dir: string, logFile: string): Promise<void> {
-  const giveUpAt = Date.now() + 60_000;
-  while (!(await answersApiVersions(port))) {
-    if (broker.hasExited() || Date.now() > giveUpAt) {
-      broker.kill('SIGKILL');
-      throw failedStart('Kafka did not start', dir, logFile);
-    }
-    await sleep(25);
-  }
+async function readiness(
+  broker: GuardedProcess,
+  port: number,
+  { dir, logFile, tell }: { dir: string; logFile: string; tell: ((line: string) => void) | undefined },
+): Promise<void> {
+  const outcome = await untilStarted({
+    name: 'Kafka',
+    waitsUntil: `it answers at 127.0.0.1:${port}`,
+    isReady: () => answersApiVersions(port),
+    hasExited: broker.hasExited,
+    progress: () => progressOfProcess(broker.pid, logFile),
+    lastWords: () => lastLines(logFile, 1).trim(),
+    tell,
+  });
+  if (outcome.ready) return;
+  broker.kill('SIGKILL');
+  const problem = `Kafka did not start: ${outcome.reason}`;
+  // Where it was only slow, its data is as good as before.
+  throw failedStart(problem, dir, logFile, outcome.hasExited ? [ifDataIsOfNoUse(dir)] : [startAgain]);
 }
 
-function failedStart(problem: string, dir: string, logFile: string): StartError {
+const startAgain = 'start again when the machine has less to do: it goes on with its data';
+
+function ifDataIsOfNoUse(dir: string): string {
+  return `if its data is of no use, remove ${dir} and start again (npm run dev -- --fresh does)`;
+}
+
+function failedStart(
+  problem: string,
+  dir: string,
+  logFile: string,
+  remedies: readonly string[] = [ifDataIsOfNoUse(dir)],
+): StartError {
   return new StartError('KAFKA_UNAVAILABLE', `${problem}:\n${lastLines(logFile)}`, [
     `read ${logFile}`,
-    `if its data is of no use, remove ${dir} and start again (npm run dev -- --fresh does)`,
+    ...remedies,
     ...useOtherKafka,
   ]);
 }

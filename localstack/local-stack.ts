@@ -30,6 +30,8 @@ export interface LocalStackOptions {
   /** The demo agents: those that speak HTTP in a process of their own, Lambda functions beside ours. */
   readonly withAgents?: boolean;
   readonly log: (source: string, line: string) => void;
+  /** Functions are started anew after a crash or a timeout, and more of them when there is more to do. */
+  readonly onPidsChanged?: () => void;
 }
 
 export interface LocalStack {
@@ -85,6 +87,7 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
         },
       }),
       log,
+      onPidsChanged: options.onPidsChanged,
     });
     running.push(stack);
     const { agentSecret: secret } = secrets;

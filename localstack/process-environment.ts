@@ -15,6 +15,7 @@ import {
   largestEvent,
   timedOut,
 } from './invocation.ts';
+import { progressOfProcess, untilStarted } from './until-started.ts';
 
 export interface ProcessEnvironmentOptions {
   functionName: string;
@@ -23,6 +24,7 @@ export interface ProcessEnvironmentOptions {
   env: Readonly<Record<string, string>>;
   memoryMb: number;
   log(line: string): void;
+  onEnd?(): void;
 }
 
 /** The module of the function could not be imported, or did so too slowly. */
@@ -38,7 +40,7 @@ export class FailedStart extends Error {
 
 const runtime = fileURLToPath(new URL('./function-runtime.ts', import.meta.url));
 // Lambda gives the module 10 s; a busy laptop that starts everything at once deserves more.
-const startTimeoutMs = 30_000;
+const startPatience = { lookEveryMs: 500, tellEveryMs: 10_000, stalledAfterMs: 30_000, atMostMs: 300_000 };
 
 /** One execution environment as a process of its own. It is gone for good after a timeout, a crash or a kill. */
 export class ProcessEnvironment implements ExecutionEnvironment {
@@ -48,7 +50,7 @@ export class ProcessEnvironment implements ExecutionEnvironment {
   #usable = true;
   #settle: ((result: InvocationResult) => void) | undefined;
 
-  private constructor(child: ChildProcess, pid: number) {
+  private constructor(child: ChildProcess, pid: number, onEnd: () => void) {
     this.#child = child;
     this.pid = pid;
     this.#ended = once(child, 'exit');
@@ -59,6 +61,7 @@ export class ProcessEnvironment implements ExecutionEnvironment {
       this.#usable = false;
       const how = signal ? `signal: ${signal}` : `exit status ${code}`;
       this.#settle?.(failed('Runtime.ExitError', `Runtime exited with error: ${how}`));
+      onEnd();
     });
   }
 
@@ -78,8 +81,8 @@ export class ProcessEnvironment implements ExecutionEnvironment {
     }
     forwardLines(child.stdout, options.log);
     forwardLines(child.stderr, options.log);
-    const environment = new ProcessEnvironment(child, child.pid);
-    const failure = await startFailure(child);
+    const environment = new ProcessEnvironment(child, child.pid, options.onEnd ?? (() => {}));
+    const failure = await startFailure(child, child.pid, options);
     if (failure === undefined) return environment;
     await environment.close();
     throw new FailedStart(failure);
@@ -135,12 +138,13 @@ export class ProcessEnvironment implements ExecutionEnvironment {
   }
 }
 
-async function startFailure(child: ChildProcess): Promise<FunctionError | undefined> {
+async function startFailure(
+  child: ChildProcess,
+  pid: number,
+  { functionName, log }: ProcessEnvironmentOptions,
+): Promise<FunctionError | undefined> {
   const failure = Promise.withResolvers<FunctionError | undefined>();
-  const timer = setTimeout(() => {
-    const errorMessage = `the module was not imported within ${startTimeoutMs / 1000} s`;
-    failure.resolve({ errorType: 'Sandbox.Timedout', errorMessage, trace: [] });
-  }, startTimeoutMs);
+  let isDecided = false;
   child.once('message', (message: RuntimeMessage) => {
     failure.resolve(message.type === 'start-failed' ? message.error : undefined);
   });
@@ -148,10 +152,24 @@ async function startFailure(child: ChildProcess): Promise<FunctionError | undefi
     const errorMessage = `the process ended (${signal ?? `exit status ${code}`}) while the module was imported`;
     failure.resolve({ errorType: 'Runtime.ExitError', errorMessage, trace: [] });
   });
+  void untilStarted(
+    {
+      name: `The function ${functionName}`,
+      waitsUntil: 'its module is imported',
+      isReady: async () => isDecided,
+      hasExited: () => isDecided,
+      progress: () => progressOfProcess(pid, null),
+      tell: log,
+    },
+    startPatience,
+  ).then((outcome) => {
+    if (!outcome.ready)
+      failure.resolve({ errorType: 'Sandbox.Timedout', errorMessage: outcome.reason, trace: [] });
+  });
   try {
     return await failure.promise;
   } finally {
-    clearTimeout(timer);
+    isDecided = true;
   }
 }
 

@@ -62,12 +62,18 @@ export async function startServers(options: ServersOptions): Promise<RunningServ
 
 type Watch = (name: string, exited: Promise<unknown>, logFile: string) => void;
 
-async function database({ databaseUrl, dataDir }: ServersOptions, watch: Watch): Promise<Started> {
+async function database(
+  { databaseUrl, dataDir, onProgress }: ServersOptions,
+  watch: Watch,
+): Promise<Started> {
   if (databaseUrl) {
     await checkGivenDatabase(databaseUrl);
     return { address: databaseUrl };
   }
-  const { url, pid, stop, exited, logFile } = await startPostgres({ dataDir: join(dataDir, 'postgres') });
+  const { url, pid, stop, exited, logFile } = await startPostgres({
+    dataDir: join(dataDir, 'postgres'),
+    ...(onProgress && { onProgress }),
+  });
   watch('PostgreSQL', exited, logFile);
   return { address: url, pid, stop };
 }

@@ -25,6 +25,8 @@ export interface StackOptions {
   mappingTuning?: MappingTuning;
   /** Gets the functions' output and what the emulation has to say, by whom it comes from. */
   log?: (source: string, line: string) => void;
+  /** What `pids` answers may be another now. */
+  onPidsChanged?: (() => void) | undefined;
 }
 
 export interface RunningStack {
@@ -65,7 +67,10 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   };
   try {
     for (const settings of options.functions)
-      functions.set(settings.name, functionProcesses(inStack(settings, lambdaApi), log));
+      functions.set(
+        settings.name,
+        functionProcesses(inStack(settings, lambdaApi), log, options.onPidsChanged),
+      );
     await Promise.all([...functions.values()].map((each) => each.warm()));
 
     const mappings = (options.mappings ?? []).map(

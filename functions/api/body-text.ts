@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
+import { storableText } from '../../shared/engine/storable-text.ts';
 import { ApiError, tooLarge } from './api-error.ts';
 import { headerOf } from './header-of.ts';
 
@@ -43,6 +44,6 @@ export function refuseOtherMediaTypes(event: APIGatewayProxyEvent): void {
 
 /** What would be accepted stands in a header of the answer too (RFC 9110, 15.5.16). */
 function unsupported(expected: string, got: string, headers: Readonly<Record<string, string>>): ApiError {
-  const message = `Expected ${expected}, got ${JSON.stringify(got.slice(0, 100))}`;
+  const message = `Expected ${expected}, got ${JSON.stringify(storableText(got, 100))}`;
   return new ApiError('UNSUPPORTED_MEDIA_TYPE', message, { headers });
 }

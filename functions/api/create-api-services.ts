@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
-import { checkAgentUrl } from '../../shared/agents/check-agent-url.ts';
-import { checkAgentSecret, encryptSecret, generateSecret } from '../../shared/agents/secrets.ts';
+import {
+  checkAgentSecret,
+  encryptSecret,
+  generateSecret,
+  isSameSecret,
+} from '../../shared/agents/secrets.ts';
 import { createChangeRun } from '../../shared/application/change-run.ts';
 import { createDryRun } from '../../shared/application/dry-run/dry-run.ts';
 import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
+import { createFindMissingNames } from '../../shared/application/find-missing-names.ts';
 import { createFindPlan } from '../../shared/application/find-plan.ts';
 import { createManageAgents } from '../../shared/application/manage-agents.ts';
 import { createCreateApiKey } from '../../shared/application/manage-api-keys.ts';
@@ -14,6 +20,8 @@ import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createAuthenticate } from '../../shared/auth/authenticate.ts';
 import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
+import { checkAddressOf } from '../../shared/composition/agent-addresses.ts';
+import { connectAgentRegistry } from '../../shared/composition/agent-registry.ts';
 import { kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
@@ -29,6 +37,7 @@ import { readBacklog, readBacklogSizes } from '../../shared/persistence/backlog.
 import { readRunDurations } from '../../shared/persistence/closed-run-counts.ts';
 import { readDeadLetterCounts } from '../../shared/persistence/dead-letter-counts.ts';
 import { createExecutionQueries } from '../../shared/persistence/execution-queries.ts';
+import { createKnownNames } from '../../shared/persistence/known-names.ts';
 import { limitTime } from '../../shared/persistence/limit-time.ts';
 import { loadVersions } from '../../shared/persistence/load-versions.ts';
 import { createNodeQueries } from '../../shared/persistence/node-queries.ts';
@@ -54,7 +63,10 @@ type Settings = Pick<
   | 'jwtRateLimit'
   | 'corsAllowedOrigins'
   | 'secretKey'
+  | 'agentRegistryUrl'
   | 'agentAllowedCidrs'
+  | 'userAgentAllowedCidrs'
+  | 'functionName'
   | 'publicUrl'
   | 'kafkaBrokers'
   | 'kafkaAuth'
@@ -74,8 +86,7 @@ export function createApiServices(
   aaa: AaaLog,
 ): ApiServices {
   const { database, producer, tokens, clock, plans, decideBatch, startRun } = engine;
-  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, agentAllowedCidrs, publicUrl } =
-    settings;
+  const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, publicUrl } = settings;
   const kafka = kafkaOptionsOf(settings, 'stepline-api');
   const consumers = eventSourcesOf(settings.topics, settings.kafkaGroupId).map(
     ({ consumerGroupId: groupId, topic }) => ({ groupId, topic }),
@@ -114,6 +125,13 @@ export function createApiServices(
     executions: createExecutionQueries(database, searches),
     nodes: createNodeQueries(database),
     findPlan: createFindPlan(plans, { loadVersions: (ids) => loadVersions(database, ids) }),
+    findMissingNames: createFindMissingNames({
+      names: createKnownNames(database),
+      registry: connectAgentRegistry(settings, clock.now),
+      clock,
+      sleep: (ms) => sleep(ms, undefined, { ref: false }),
+      onError: (error) => log.error('Names of agents and workflows were not looked up', { error }),
+    }),
     setWorkflowPaused: createSetWorkflowPaused({ workflows, runs: runBatches, changeRun }),
     runLimits: settings.runLimits,
     runBatches,
@@ -122,11 +140,12 @@ export function createApiServices(
     manageAgents: createManageAgents(agents, {
       generate: generateSecret,
       encrypt: (secret) => encryptSecret(secretKey, secret),
+      isSame: (encrypted, secret) => isSameSecret(secretKey, encrypted, secret),
     }),
     apiKeys,
     createApiKey: createCreateApiKey(apiKeys, generateApiKey),
     agentRules: {
-      checkUrl: (url) => checkAgentUrl(url, agentAllowedCidrs),
+      checkAddress: checkAddressOf(settings),
       checkSecret: checkAgentSecret,
     },
     verifyCallbackToken: (stepExecutionId, token) => tokens.verifyCallbackToken(stepExecutionId, token),

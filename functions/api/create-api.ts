@@ -104,7 +104,7 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
     : { ok: true, value: {} };
   if (!params.ok) {
     if (!isPlain(event, exchange)) throw subjectNotFound();
-    const request = readRequest(event, route, services, null);
+    const request = readRequest(event, route, services, null, caller);
     throw badRequest([...params.problems, ...(request.ok ? [] : request.problems)]);
   }
   const subject = await route.find?.({ caller, params: params.value }, services);
@@ -113,7 +113,7 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
     if (route.authentication === 'none') await countFailure(services, exchange);
     throw subjectNotFound();
   }
-  const request = readRequest(event, route, services, subject);
+  const request = readRequest(event, route, services, subject, caller);
   if (!request.ok) throw badRequest(request.problems);
   const { query, idempotencyKey, body } = request.value;
   exchange.community = communityOf(caller, { body, query, subject });

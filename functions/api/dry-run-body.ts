@@ -4,9 +4,10 @@ import type { ExecutableWorkflow } from '../../shared/application/execute-workfl
 import { limits } from '../../shared/config/limits.ts';
 import { isJsonObject } from '../../shared/engine/json.ts';
 import type { PlanStep } from '../../shared/engine/plan.ts';
+import { atMostCharacters } from '../../shared/validation/characters.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
 import type { Problem } from './api-error.ts';
-import { boundedText, json, oversizedFields } from './request-fields.ts';
+import { boundedText, goesIn, json, oversizedFields } from './request-fields.ts';
 import type { BodySpec } from './route.ts';
 import { findFormProblems, runInput } from './routes/execute.ts';
 import type { ApiServices } from './services.ts';
@@ -17,9 +18,7 @@ const expectedText = 'expected text';
 const mockError = z.strictObject(
   {
     code: boundedText(255).describe('What retry policies match.'),
-    message: z
-      .string({ error: expectedText })
-      .max(limits.maxErrorMessageLength, `expected at most ${limits.maxErrorMessageLength} characters`),
+    message: z.string({ error: expectedText }).check(atMostCharacters(limits.maxErrorMessageLength)),
     retryable: z.boolean({ error: 'expected true or false' }).default(true),
   },
   { error: (issue) => (issue.code === 'invalid_type' ? 'expected {code, message, retryable?}' : undefined) },
@@ -30,12 +29,9 @@ const mock = z
     output: json.optional().describe('Any JSON, null too.'),
     error: mockError.optional(),
     logs: z
-      .array(
-        z
-          .string({ error: expectedText })
-          .max(limits.maxLogLineLength, `expected at most ${limits.maxLogLineLength} characters`),
-        { error: 'expected a list of lines' },
-      )
+      .array(z.string({ error: expectedText }).check(atMostCharacters(limits.maxLogLineLength)), {
+        error: 'expected a list of lines',
+      })
       .max(limits.maxLogLines, `expected at most ${limits.maxLogLines} lines`)
       .optional(),
   })
@@ -65,6 +61,7 @@ export const dryRunBody: BodySpec<DryRunBody, ExecutableWorkflow> = {
   // The mocks, one of input_data and variables, metadata, and room for the rest.
   maxBytes: limits.maxMocksBytes + 3 * limits.maxPayloadBytes,
   isOptional: true,
+  whereTo: goesIn('input_data'),
   findProblems: (given, services, workflow) => [
     ...findFormProblems(given),
     ...findMockProblems(given, services, workflow),

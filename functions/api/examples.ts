@@ -56,7 +56,7 @@ export const startedExample = {
     start_time: '2025-12-09T12:00:00Z',
     execution_path: [],
   },
-  meta: {},
+  meta: { warnings: [] },
   run_id: `run-${EXECUTION_ID}`,
   status: 'PENDING',
 };

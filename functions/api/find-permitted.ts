@@ -44,6 +44,18 @@ export function requireAdmin(caller: Pick<Viewer, 'isAdmin'> | null): void {
   if (!caller?.isAdmin) throw denied('Only an admin may see this');
 }
 
+/**
+ * Whose run it is, and so who counts and finds it, is not the client's to say.
+ * @throws ApiError 403
+ */
+export function requireMembership(
+  { isAdmin, communities }: Pick<Viewer, 'isAdmin' | 'communities'>,
+  communityId: number | null | undefined,
+): void {
+  if (isAdmin || communityId === null || communityId === undefined) return;
+  if (!communities.includes(communityId)) throw denied(`You are not a member of community ${communityId}`);
+}
+
 function denied(why: string): ApiError {
   return new ApiError('PERMISSION_DENIED', why);
 }

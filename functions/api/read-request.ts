@@ -1,11 +1,12 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import * as z from 'zod';
+import type { Caller } from '../../shared/auth/caller.ts';
 import { limits } from '../../shared/config/limits.ts';
 import type { Json } from '../../shared/engine/json.ts';
-import { findParsingLosses } from '../../shared/messages/parsing-losses.ts';
+import { findChangedNumbers, findParsingLosses } from '../../shared/messages/parsing-losses.ts';
 import { findPayloadProblems, parseJson } from '../../shared/messages/payload.ts';
 import { createHints } from '../../shared/validation/nearest-name.ts';
-import { problemsOf } from '../../shared/validation/problems-of.ts';
+import { type ProblemWords, problemsOf } from '../../shared/validation/problems-of.ts';
 import { type Problem, tooLarge } from './api-error.ts';
 import { bodyText, refuseOtherMediaTypes } from './body-text.ts';
 import { headerOf } from './header-of.ts';
@@ -30,6 +31,7 @@ const noParameters = z.strictObject({});
  * not know is wrong: who misspells a filter must not get everything. Callers without credentials (probes, agents' callbacks) may
  * send what they like.
  * @param subject what the path names, undefined where it names nothing; null where that is wrong
+ * @param caller null where the request needs none
  * @throws ApiError 413 or 415: the body is not looked at
  */
 export function readRequest(
@@ -37,12 +39,15 @@ export function readRequest(
   route: AnyRoute,
   services: ApiServices,
   subject: unknown,
+  caller: Caller | null,
 ): Read<RequestInput> {
   const isAgents = route.authentication === 'none';
   const querySchema = route.query ?? (isAgents ? z.unknown() : noParameters);
-  const query = validate<unknown>(querySchema, queryOf(event), 'unknown parameter');
+  const query = validate<unknown>(querySchema, queryOf(event), { unknown: 'unknown parameter' });
   const key = route.takesIdempotencyKey ? readIdempotencyKey(event) : valid(null);
-  const body = route.body ? readBody(event, route.body, { services, isAgents, subject }) : valid(undefined);
+  const body = route.body
+    ? readBody(event, route.body, { services, isAgents, subject, caller })
+    : valid(undefined);
   const problems = [query, key, body].flatMap((part) => (part.ok ? [] : part.problems));
   if (!query.ok || !key.ok || !body.ok) return { ok: false, problems };
   return valid({ query: query.value, idempotencyKey: key.value, body: body.value });
@@ -77,6 +82,7 @@ interface Reader {
   readonly services: ApiServices;
   /** What the path names; null where that is wrong. */
   readonly subject: unknown;
+  readonly caller: Caller | null;
   /** Whether agents call the route, which have no credentials. */
   readonly isAgents: boolean;
 }
@@ -104,19 +110,20 @@ function readBody<Body>(
 function readJson<Body>(
   { json, text }: { readonly json: Json; readonly text: string },
   spec: BodySpec<Body, unknown>,
-  { services, isAgents, subject }: Reader,
+  { services, isAgents, subject, caller }: Reader,
 ): Read<Body> {
+  if (spec.takesAnyJson) return validate(spec.schema, json);
   const unstorable = findPayloadProblems(json, limits).map(({ code, ...problem }) => ({ code, problem }));
   const refused = unstorable.map(({ problem }) => problem);
   // Nothing recurses into what is too deep or too much.
   if (unstorable.some(({ code }) => code !== 'UNSTORABLE')) return { ok: false, problems: refused };
   // What an agent answers is taken the same way, whether it answers a call or calls back.
-  if (!isAgents) refused.push(...findParsingLosses(text));
+  refused.push(...(isAgents ? findChangedNumbers(text) : findParsingLosses(text)));
   const told = new Set(refused.map(({ path }) => path));
-  const parsed = validate(spec.schema, json);
+  const parsed = validate(spec.schema, json, { whereTo: spec.whereTo });
   const found = [
     ...(parsed.ok ? [] : parsed.problems),
-    ...(subject === null ? [] : (spec.findProblems?.(json, services, subject) ?? [])),
+    ...(subject === null ? [] : (spec.findProblems?.(json, services, subject, caller) ?? [])),
   ];
   const problems = [...refused, ...found.filter(({ path }) => !told.has(path))];
   const oversized = parsed.ok ? (spec.findOversized?.(parsed.value) ?? []) : [];
@@ -125,11 +132,15 @@ function readJson<Body>(
   return parsed;
 }
 
-function validate<T>(schema: z.ZodType<T>, input: unknown, unknown?: string): Read<T> {
+function validate<T>(
+  schema: z.ZodType<T>,
+  input: unknown,
+  words: Omit<ProblemWords, 'hintOf'> = {},
+): Read<T> {
   const parsed = schema.safeParse(input);
   return parsed.success
     ? valid(parsed.data)
-    : { ok: false, problems: problemsOf(schema, input, parsed.error, { hintOf: createHints(), unknown }) };
+    : { ok: false, problems: problemsOf(schema, input, parsed.error, { ...words, hintOf: createHints() }) };
 }
 
 function valid<T>(value: T): Read<T> {

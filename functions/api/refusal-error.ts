@@ -19,7 +19,7 @@ export function refusalError(
   refusal: RunRefusal,
   closedCode: 'BAD_REQUEST' | 'CONFLICT' = 'CONFLICT',
 ): ApiError {
-  if (refusal.outcome === 'unknown_run') return notFound('Run');
+  if (refusal.outcome === 'unauthorised' || refusal.outcome === 'unknown_run') return notFound('Run');
   if (refusal.outcome === 'value_refused') {
     return badRequest([{ path: '', message: 'expected values that can be stored' }]);
   }

@@ -3,6 +3,7 @@ import { limits } from '../../shared/config/limits.ts';
 import { shownAs } from '../../shared/documents/json-schema.ts';
 import type { Json, JsonObject } from '../../shared/engine/json.ts';
 import type { ExecutionStatus } from '../../shared/persistence/execution-status.ts';
+import { atMostCharacters } from '../../shared/validation/characters.ts';
 import type { Problem } from './api-error.ts';
 
 /*
@@ -23,7 +24,7 @@ export const boundedText = (maxLength: number) =>
   z
     .string({ error: 'expected text' })
     .min(1, 'expected at least one character')
-    .max(maxLength, `expected at most ${maxLength} characters`);
+    .check(atMostCharacters(maxLength));
 
 export const name = boundedText(limits.maxNameLength)
   .regex(/^[^\p{C}]*$/u, 'expected no control characters')
@@ -39,7 +40,7 @@ const parameter = (expected: string) =>
 /** Text of a parameter: given once, and such as a column can hold. */
 export const parameterText = parameter('expected text')
   .min(1, 'expected at least one character')
-  .max(255, 'expected at most 255 characters')
+  .check(atMostCharacters(255))
   .refine(
     (text) => !text.includes('\u0000') && text.isWellFormed(),
     'expected well-formed text without U+0000',
@@ -142,6 +143,11 @@ export const moment = shownAs(
 /** Whether a field of a body is there: null stands for absent. */
 export function isGiven(body: JsonObject, field: string): boolean {
   return body[field] !== undefined && body[field] !== null;
+}
+
+/** Who sends their data itself as the body is told which field it goes in. */
+export function goesIn(container: string): (field: string) => string {
+  return (field) => `your own data goes in ${container}, this as ${container}.${field}`;
 }
 
 /** What of a body is larger than a payload may be, measured as its JSON text. */

@@ -18,11 +18,20 @@ export interface BodySpec<Body, Subject = unknown> {
   readonly maxBytes: number;
   /** Without a body the schema gets `{}`. */
   readonly isOptional?: boolean;
+  /** Whatever JSON it is, the schema makes of it what can be stored: nothing in it is a reason to refuse it. */
+  readonly takesAnyJson?: boolean;
   /**
-   * What a schema cannot say of the JSON as it came, valid or not: rules between fields, rules that need the settings or what
-   * the path is about.
+   * What a schema cannot say of the JSON as it came, valid or not: rules between fields, rules that need the settings, what
+   * the path is about, or who asks.
    */
-  readonly findProblems?: (json: unknown, services: ApiServices, subject: Subject) => readonly Problem[];
+  readonly findProblems?: (
+    json: unknown,
+    services: ApiServices,
+    subject: Subject,
+    caller: Caller | null,
+  ) => readonly Problem[];
+  /** Said of an unknown field of the body that is like no known one: where it may belong. */
+  readonly whereTo?: (field: string) => string;
   /** Parts that are too large by themselves. */
   readonly findOversized?: (body: Body) => readonly Problem[];
 }

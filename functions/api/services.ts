@@ -2,8 +2,9 @@ import type { AuditLog } from '../../shared/application/audit.ts';
 import type { ChangeRun } from '../../shared/application/change-run.ts';
 import type { DryRun } from '../../shared/application/dry-run/dry-run.ts';
 import type { ExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
+import type { FindMissingNames } from '../../shared/application/find-missing-names.ts';
 import type { FindPlan } from '../../shared/application/find-plan.ts';
-import type { Agents, ManageAgents } from '../../shared/application/manage-agents.ts';
+import type { AgentKind, Agents, ManageAgents } from '../../shared/application/manage-agents.ts';
 import type { CreateApiKey, ManagedApiKeys } from '../../shared/application/manage-api-keys.ts';
 import type { SetWorkflowPaused } from '../../shared/application/pause-workflow.ts';
 import type { RegisterWorkflow } from '../../shared/application/register-workflow.ts';
@@ -33,6 +34,7 @@ export interface ApiServices {
   readonly executeWorkflow: ExecuteWorkflow;
   readonly dryRun: DryRun;
   readonly findPlan: FindPlan;
+  readonly findMissingNames: FindMissingNames;
   readonly setWorkflowPaused: SetWorkflowPaused;
   /** Of the deployment. */
   readonly runLimits: Pick<RunLimits, 'maxMapItems'>;
@@ -79,7 +81,12 @@ export interface ApiDocuments {
 
 /** What is wrong with an address or a secret, or null. */
 export interface AgentRules {
-  checkUrl(url: string): string | null;
+  checkAddress(agent: {
+    readonly kind: AgentKind;
+    readonly address: string;
+    /** Null: it is, or will be, everybody's. */
+    readonly owner: string | null;
+  }): string | null;
   checkSecret(secret: string): string | null;
 }
 

@@ -1,3 +1,4 @@
+import type { Context } from 'aws-lambda';
 import * as z from 'zod';
 import { kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import { readKafkaConnection } from '../../shared/config/environment.ts';
@@ -15,19 +16,35 @@ const asked = z.object({
 const connection = readKafkaConnection();
 const log = createLogger({ service: 'redrive', level: connection.logLevel });
 
+interface Redriven {
+  readonly seen: number;
+  readonly redriven: number;
+  /** False where the limit or the time ended it: another call goes on from there. */
+  readonly complete: boolean;
+  /** Why records stay where they are, the first hundred. */
+  readonly left: readonly string[];
+}
+
+/** For what is under way, and to say how far it came. */
+const MARGIN_MS = 30_000;
+
 /** Puts records back where they came from, once each; the functions take repeats for what they are. */
-export async function handler(event: unknown): Promise<{ seen: number; redriven: number; left: string[] }> {
+export async function handler(
+  event: unknown,
+  context: Pick<Context, 'getRemainingTimeInMillis'>,
+): Promise<Redriven> {
   const { from, limit, dry_run: dryRun } = asked.parse(event);
   const { topics, kafkaGroupId } = connection;
   const { executionRequests, cancellationRequests, stepRequests, results, httpTasks, lambdaTasks } = topics;
   const work = [executionRequests, cancellationRequests, stepRequests, results, httpTasks, lambdaTasks];
   const left: string[] = [];
-  const { seen, written } = await drainTopic({
+  const { seen, written, complete } = await drainTopic({
     kafka: kafkaOptionsOf(connection, 'redrive'),
     from: from === 'on-failure' ? topics.onFailure : topics.deadLetter,
     groupId: `${kafkaGroupId}.redrive`,
     limit,
     dryRun,
+    timeoutMs: context.getRemainingTimeInMillis() - MARGIN_MS,
     recover(text) {
       const recovered = originalRecord(text, work);
       if (recovered.ok) return recovered.record;
@@ -35,6 +52,6 @@ export async function handler(event: unknown): Promise<{ seen: number; redriven:
       return null;
     },
   });
-  log.info('Redriven', { from, dry_run: dryRun, seen, redriven: written, left });
-  return { seen, redriven: written, left };
+  log.info('Redriven', { from, dry_run: dryRun, seen, redriven: written, complete, left });
+  return { seen, redriven: written, complete, left };
 }

@@ -1,122 +1,143 @@
+import { cleanMessage, textOf } from '../../shared/agents/error-text.ts';
 import type { BatchItem } from '../../shared/application/batch.ts';
-import { limits } from '../../shared/config/limits.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
-import type { Json } from '../../shared/engine/json.ts';
-import type { MskRecord } from '../../shared/kafka/msk-event.ts';
-import { parseRecord } from '../../shared/kafka/parse-record.ts';
-import { type AgentResult, type ExecutorMessage, executorMessage } from '../../shared/messages/messages.ts';
-import { findPayloadProblem } from '../../shared/messages/payload.ts';
-import { retryTokenSubject } from '../../shared/messages/retry-token.ts';
+import { isJsonObject, type Json } from '../../shared/engine/json.ts';
+import { storableText } from '../../shared/engine/storable-text.ts';
+import { type MskRecord, textOf as recordText } from '../../shared/kafka/msk-event.ts';
+import { type Parsed, parseMessage, readRecord } from '../../shared/kafka/parse-record.ts';
+import { executorMessages } from '../../shared/messages/messages.ts';
+import { findChangedNumbers } from '../../shared/messages/parsing-losses.ts';
+import { cancellationTokenSubject, retryTokenSubject } from '../../shared/messages/token-subjects.ts';
+import { itemOfAnswer, looksLikeAnswer, type VerifyResultToken } from './item-of-answer.ts';
+import { readDamaged } from './read-damaged.ts';
 
 export type TranslatedRecord =
   | { readonly ok: true; readonly item: BatchItem }
   /** To the dead-letter topic, with the reason. */
   | { readonly ok: false; readonly reason: string };
 
-export type VerifyResultToken = (stepExecutionId: string, token: string) => boolean;
+const { agent_result: _, ...others } = executorMessages;
+type OtherType = keyof typeof others;
 
-/** What a record means for its run. */
-export function itemOfRecord(record: MskRecord, verifyResultToken: VerifyResultToken): TranslatedRecord {
-  // What an agent answered is checked for itself below: a bad answer fails its attempt instead of being a dead letter.
-  const parsed = parseRecord(executorMessage, record, ['output_data', 'error', 'logs']);
-  if (!parsed.ok) return parsed;
-  const { message } = parsed;
-  if (
-    message.message_type === 'agent_result' &&
-    !verifyResultToken(message.step_execution_id, message.result_token)
-  ) {
-    return { ok: false, reason: 'result_token: expected the token of the task' };
+/** Whose clocks are to agree: that of the database, which a wake has the time of, and that of this function. */
+const CLOCK_SKEW_MS = 5_000;
+const MAX_USER_ID_LENGTH = 255;
+const PLAN = 'workflow_plan';
+
+/**
+ * What a record means for its run.
+ * @param now epoch milliseconds
+ */
+export function itemOfRecord(record: MskRecord, verify: VerifyResultToken, now: number): TranslatedRecord {
+  const read = readRecord(record);
+  if (!read.ok) {
+    // Whatever was lost of it: an answer whose token can be read settles its attempt.
+    const damaged = readDamaged(record);
+    const item = looksLikeAnswer(damaged) ? itemOfAnswer(damaged, { verify, damage: read.reason }) : null;
+    return item?.ok ? item : read;
   }
-  if (
-    message.message_type === 'retry_request' &&
-    !verifyResultToken(retryTokenSubject(message), message.retry_token)
-  ) {
+  const value = read.message;
+  const text = () => recordText(record) ?? '';
+  if (looksLikeAnswer(value)) return itemOfAnswer(value, { verify, text });
+  const type = isJsonObject(value) ? value.message_type : undefined;
+  if (typeof type !== 'string' || !Object.hasOwn(others, type)) {
+    const expected = Object.keys(executorMessages).join(', ');
     return {
       ok: false,
-      reason: 'retry_token: expected the token of the run and of the step that waits for it',
+      reason: `message_type: expected one of ${expected}, got ${JSON.stringify(type)?.slice(0, 100)}`,
     };
   }
-  const item: BatchItem = { runId: message.run_id, event: eventOf(message) };
-  const isRequest = message.message_type === 'execution_request';
-  return { ok: true, item: isRequest ? { ...item, inlinePlan: message.workflow_plan } : item };
+  return readers[type as OtherType](value, { verify, now, text });
 }
 
-function eventOf(message: ExecutorMessage): EngineEvent {
-  switch (message.message_type) {
-    case 'execution_request':
-      return { type: 'execution_requested' };
-    case 'cancellation_request': {
-      const { cancelled_by, reason } = message;
-      return {
-        type: 'cancellation_requested',
-        by: cancelled_by ?? null,
-        reason: reason ?? null,
-        announced: true,
-        ...requestedAt(message),
-      };
-    }
-    case 'step_request':
-      return { type: 'step_requested', stepExecutionId: message.step_execution_id };
-    case 'retry_request':
-      return {
-        type: 'retry_requested',
-        parentStepExecutionId: message.step_execution_id,
-        previousParentStepExecutionId: message.previous_step_execution_id ?? null,
-        ...requestedAt(message),
-      };
-    case 'wake': {
-      const at = Date.parse(message.timestamp);
-      return { type: 'woken', stepExecutionId: message.step_execution_id ?? null, at };
-    }
-    case 'agent_result':
-      return {
-        type: 'agent_answered',
-        stepExecutionId: message.step_execution_id,
-        attempt: message.attempt ?? null,
-        outcome: outcomeOf(message),
-        logs: message.logs ? message.logs.slice(0, limits.maxLogLines).map((line) => storable(line)) : null,
-      };
-  }
+interface Reading {
+  readonly verify: VerifyResultToken;
+  readonly now: number;
+  /** The record's. */
+  readonly text: () => string;
 }
+
+const readers: Readonly<Record<OtherType, (value: Json, reading: Reading) => TranslatedRecord>> = {
+  execution_request(value, { text }) {
+    // The run's own input is in its row.
+    const read = parseMessage(others.execution_request, value, [PLAN, 'input_data', 'timestamp']);
+    const losses = findChangedNumbers(text(), PLAN).map(({ path, message }) => ({
+      path: path.slice(PLAN.length + 1),
+      message,
+    }));
+    return translated(read, ({ run_id, workflow_plan = null }) => ({
+      runId: run_id,
+      event: { type: 'execution_requested' },
+      inlinePlan: workflow_plan,
+      ...(losses.length > 0 && { inlinePlanLosses: losses }),
+    }));
+  },
+  cancellation_request(value, { verify }) {
+    const read = parseMessage(others.cancellation_request, value, ['cancelled_by', 'reason', 'timestamp']);
+    if (!read.ok) return read;
+    const { run_id, cancelled_by, reason, cancellation_token: token, timestamp } = read.message;
+    if (
+      typeof token === 'string' &&
+      !(typeof timestamp === 'string' && verify(cancellationTokenSubject({ run_id, timestamp }), token))
+    ) {
+      return { ok: false, reason: 'cancellation_token: expected the token of the run and of the timestamp' };
+    }
+    const event: EngineEvent = {
+      type: 'cancellation_requested',
+      by: storable(cancelled_by, MAX_USER_ID_LENGTH),
+      reason: storable(reason),
+      announced: true,
+      ...requestedAt(timestamp),
+    };
+    return {
+      ok: true,
+      item: { runId: run_id, event, ...(typeof token !== 'string' && { onlyOfNobody: true }) },
+    };
+  },
+  step_request: (value) =>
+    translated(parseMessage(others.step_request, value), ({ run_id, step_execution_id }) => ({
+      runId: run_id,
+      event: { type: 'step_requested', stepExecutionId: step_execution_id },
+    })),
+  retry_request(value, { verify }) {
+    const read = parseMessage(others.retry_request, value);
+    if (read.ok && !verify(retryTokenSubject(read.message), read.message.retry_token)) {
+      const reason = 'retry_token: expected the token of the run and of the step that waits for it';
+      return { ok: false, reason };
+    }
+    return translated(read, ({ run_id, step_execution_id, previous_step_execution_id, timestamp }) => ({
+      runId: run_id,
+      event: {
+        type: 'retry_requested',
+        parentStepExecutionId: step_execution_id,
+        previousParentStepExecutionId: previous_step_execution_id ?? null,
+        ...requestedAt(timestamp),
+      },
+    }));
+  },
+  wake: (value, { now }) =>
+    translated(parseMessage(others.wake, value), ({ run_id, step_execution_id, timestamp }) => {
+      // Nothing is due before its time, whoever wrote the record: it has no token.
+      const at = Math.min(Date.parse(timestamp), now + CLOCK_SKEW_MS);
+      return { runId: run_id, event: { type: 'woken', stepExecutionId: step_execution_id ?? null, at } };
+    }),
+};
+
+function translated<T>(read: Parsed<T>, itemOf: (message: T) => BatchItem): TranslatedRecord {
+  return read.ok ? { ok: true, item: itemOf(read.message) } : read;
+}
+
+function storable(value: Json | undefined, maxLength?: number): string | null {
+  const text = storableText(cleanMessage(textOf(value) ?? ''), maxLength);
+  return text === '' ? null : text;
+}
+
+/** Below it a time of Unix is in seconds, from it on in milliseconds. */
+const MILLISECONDS_FROM = 100_000_000_000;
 
 /** Where the sender's clock said something that is a time. */
-function requestedAt({ timestamp }: { readonly timestamp: string }): { requestedAt?: number } {
-  const at = Date.parse(timestamp);
+function requestedAt(timestamp: Json | undefined): { requestedAt?: number } {
+  const unix = typeof timestamp === 'number' ? timestamp : null;
+  const at = unix === null ? Date.parse(String(timestamp)) : unix < MILLISECONDS_FROM ? unix * 1_000 : unix;
   return Number.isNaN(at) ? {} : { requestedAt: at };
-}
-
-type AgentOutcome = Extract<EngineEvent, { type: 'agent_answered' }>['outcome'];
-
-function outcomeOf({ status, output_data: output = null, error }: AgentResult): AgentOutcome {
-  if (status === 'completed') {
-    const refusal = refusalOf(output);
-    return refusal === null ? { status: 'completed', output } : { status: 'failed', error: refusal };
-  }
-  return {
-    status: 'failed',
-    error: {
-      code: storable(error?.code ?? 'AGENT_ERROR').slice(0, 255),
-      message: storable(error?.message ?? 'The agent failed and said no more', limits.maxErrorMessageLength),
-      retryable: error?.retryable ?? true,
-      retryAfterMs: error?.retry_after_ms,
-    },
-  };
-}
-
-function refusalOf(output: Json) {
-  const problem = findPayloadProblem(output, limits);
-  if (problem !== null) {
-    const at = problem.path === '' ? 'output_data' : `output_data.${problem.path}`;
-    return { code: problem.code, message: `${at}: ${problem.message}`, retryable: false };
-  }
-  // Only now: to write JSON is recursive, and what is too deep would overflow the stack.
-  const bytes = Buffer.byteLength(JSON.stringify(output));
-  if (bytes <= limits.maxPayloadBytes) return null;
-  const message = `The agent's output is larger than the limit of ${limits.maxPayloadBytes} bytes of JSON: ${bytes}`;
-  return { code: 'DATA_LIMIT', message, retryable: false };
-}
-
-/** Text that Postgres stores: well-formed, without U+0000, cut to a length. */
-function storable(text: string, maxLength: number = limits.maxLogLineLength): string {
-  return text.slice(0, maxLength).replaceAll('\u0000', '\ufffd').toWellFormed();
 }

@@ -1,3 +1,4 @@
+import { apart } from '../../shared/application/error-policy.ts';
 import type { OutgoingRecord, RecordProducer } from '../../shared/kafka/producer.ts';
 import type { Wake } from '../../shared/messages/messages.ts';
 import type { Database } from '../../shared/persistence/database.ts';
@@ -12,27 +13,44 @@ export interface FireDueTimesDeps {
 
 const BATCH = 500;
 
-/** Fires what is due. @throws PublishError when wakes could not be published: their rows are due still. */
+/**
+ * Fires what is due. @throws PublishError when wakes could not be published: their rows are due still; at the end, what kept one row
+ * from being fired
+ */
 export async function fireDueTimes({
   database,
   producer,
   stepRequestsTopic,
 }: FireDueTimesDeps): Promise<number> {
   let fired = 0;
+  let failure: unknown;
   for (;;) {
     const { due, taken } = await database.transaction((statements) =>
       claimDueTimes(statements, { limit: BATCH, leaseMs: LEASE_MS }),
     );
     try {
-      await producer.publish(due.map((row) => wakeRecord(row, stepRequestsTopic)));
+      await apart(
+        due,
+        async (rows): Promise<[]> => {
+          await producer.publish(rows.map((row) => wakeRecord(row, stepRequestsTopic)));
+          return [];
+        },
+        // One that cannot be fired is due again when its lease ends, and the others are fired.
+        (_row, _fault, error) => {
+          failure ??= error;
+          return [];
+        },
+      );
     } catch (error) {
       // Where the database is away too, their leases end by themselves.
       await database.transaction((statements) => giveBackDueTimes(statements, due)).catch(() => {});
       throw error;
     }
     fired += due.length;
-    if (taken < BATCH) return fired;
+    if (taken < BATCH) break;
   }
+  if (failure !== undefined) throw failure;
+  return fired;
 }
 
 function wakeRecord({ runId, stepExecutionId, firedAt }: DueRow, topic: string): OutgoingRecord {

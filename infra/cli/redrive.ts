@@ -9,6 +9,8 @@ Puts records that were given up back where they came from, in the deployment tha
              dead-letter: what functions could not read, or found to name no run
   --dry-run  tells how many there are, and does nothing`;
 
+const REQUEST_TIMEOUT_MS = 15 * 60_000;
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -27,7 +29,11 @@ async function main(): Promise<void> {
   if (!Number.isInteger(limit) || limit < 1)
     throw new RangeError(`--limit: expected a whole number from 1, but it is ${values.limit}\n\n${usage}`);
 
-  const { Payload, FunctionError } = await new LambdaClient({ maxAttempts: 1 }).send(
+  const { Payload, FunctionError } = await new LambdaClient({
+    maxAttempts: 1,
+    // The function itself ends before: what is beyond is a connection that nobody answers on.
+    requestHandler: { requestTimeout: REQUEST_TIMEOUT_MS },
+  }).send(
     new InvokeCommand({
       FunctionName: `stepline-${values.env}-redrive:live`,
       Payload: JSON.stringify({ from, limit, dry_run: values['dry-run'] }),

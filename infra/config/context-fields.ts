@@ -112,6 +112,7 @@ export const contextFields = {
   corsAllowedOrigins: text(anyText, 'origins with commas, or *', 'https://app.example.com'),
   agentRegistryUrl: url(['http:', 'https:'], 'an http or https URL', 'https://registry.example.com'),
   agentAllowedCidrs: text(/^[\da-f.:/, ]+$/i, 'address ranges with commas', '10.1.0.0/16'),
+  userAgentAllowedCidrs: text(/^[\da-f.:/, ]+$/i, 'address ranges with commas', '10.1.7.0/24'),
   agentFunctionArns: list(
     arnOf('lambda'),
     1,

@@ -8,7 +8,7 @@ const everywhere = {
   stepBatchSize: 1,
   bridgeBatchSize: 10,
   authMode: 'required',
-  jwtRateLimit: 'unlimited',
+  jwtRateLimit: 'standard',
   logLevel: 'INFO',
 } satisfies Partial<ContextValues>;
 

@@ -1,13 +1,7 @@
+import type { FunctionName } from '../../shared/config/own-functions.ts';
 import type { TopicName } from '../../shared/config/topics.ts';
 
-export type FunctionName =
-  | 'api'
-  | 'step-executor'
-  | 'http-bridge'
-  | 'lambda-bridge'
-  | 'timekeeper'
-  | 'migrate'
-  | 'redrive';
+export type { FunctionName };
 
 /** What a function gets and may do: nothing that is not here. Sizes have their reasons beside them. */
 export interface FunctionProfile {

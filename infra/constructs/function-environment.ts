@@ -69,7 +69,10 @@ function runVariables(options: Options, { secrets }: Surroundings, { publicUrl }
   return {
     STEPLINE_SECRET_KEY_ARN: secrets.secretKeyArn,
     PUBLIC_URL: publicUrl,
-    ...given({ AGENT_ALLOWED_CIDRS: options.agentAllowedCidrs }),
+    ...given({
+      AGENT_ALLOWED_CIDRS: options.agentAllowedCidrs,
+      USER_AGENT_ALLOWED_CIDRS: options.userAgentAllowedCidrs,
+    }),
   };
 }
 

@@ -18,7 +18,7 @@ interface Answer {
 
 /** `POST /agents/<name>` as Stepline calls it; `GET /health`. Plain node:http: it also serves benchmarks. */
 export function createAgentServer({ secret }: AgentServerOptions = {}): Server {
-  const webhook = secret === undefined ? null : webhookOf(secret);
+  const webhook = secret === undefined ? null : new Webhook(secret);
   // Longer than Stepline keeps an idle connection, so that it is never closed under a call.
   return createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     if (request.method === 'GET' && request.url === '/health') {
@@ -71,11 +71,4 @@ function readBody(request: IncomingMessage, done: (body: string | null) => void)
 function send(response: ServerResponse, { status, value }: Answer): void {
   const body = Buffer.from(JSON.stringify(value));
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length }).end(body);
-}
-
-/** Stepline signs with the text itself where a secret is not of the `whsec_` form. */
-function webhookOf(secret: string): Webhook {
-  return secret.startsWith('whsec_')
-    ? new Webhook(secret)
-    : new Webhook(Buffer.from(secret), { format: 'raw' });
 }

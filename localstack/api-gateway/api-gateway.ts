@@ -9,7 +9,7 @@ import {
 import { readBody } from '../http-body.ts';
 import { type RunningServer, startServer } from '../http-server.ts';
 import type { InvocationResult, Invoker } from '../invocation.ts';
-import { proxyEvent } from './proxy-event.ts';
+import { headerBytes, proxyEvent } from './proxy-event.ts';
 import { httpAnswer } from './proxy-response.ts';
 
 export interface ApiGatewayOptions {
@@ -28,6 +28,9 @@ export interface ApiGatewayOptions {
 }
 
 const largestRequest = 10 * 1024 * 1024;
+const mostHeaderBytes = 10_240;
+// Which status API Gateway gives is not documented. Beyond 16 KiB node has the same one, without a body.
+const headersTooLarge = 431;
 
 /** An HTTP server that answers as a REST API with one `{proxy+}` resource in front of one function would. */
 export function startApiGateway(options: ApiGatewayOptions): Promise<RunningServer> {
@@ -36,8 +39,10 @@ export function startApiGateway(options: ApiGatewayOptions): Promise<RunningServ
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await readBody(request, largestRequest);
-    const answerByItself = (type: GatewayResponseType, requestId: string) =>
-      answerAs(response, type, requestId, corsAllowedOrigins);
+    const answerByItself = (type: GatewayResponseType, requestId: string, status?: number) =>
+      answerAs(response, type, requestId, corsAllowedOrigins, status);
+    if (headerBytes(request) > mostHeaderBytes)
+      return answerByItself('DEFAULT_4XX', randomUUID(), headersTooLarge);
     if (body === 'too-large') return answerByItself('REQUEST_TOO_LARGE', randomUUID());
     const event = proxyEvent(request, body, binaryMediaTypes, new Date());
     const { requestId } = event.requestContext;
@@ -68,15 +73,16 @@ export function startApiGateway(options: ApiGatewayOptions): Promise<RunningServ
   });
 }
 
-/** Of an occasion without a status of its own, it is that of a function whose answer is of no use. */
+/** @param status of an occasion that has none of its own: that of a function whose answer is of no use, unless said otherwise */
 function answerAs(
   response: ServerResponse,
   type: GatewayResponseType,
   requestId: string,
   corsAllowedOrigins: string,
+  status = 502,
 ): void {
   const answer = gatewayResponses[type];
-  response.writeHead(answer.status ?? 502, {
+  response.writeHead(answer.status ?? status, {
     'content-type': 'application/json',
     'x-amzn-requestid': requestId,
     'x-request-id': requestId,

@@ -33,19 +33,23 @@ export interface ProxyEvent {
   isBase64Encoded: boolean;
 }
 
-// API Gateway ends the connection, so what belongs to the connection is not passed on.
-const ofTheConnection = new Set([
+/** What does not reach a function: what belongs to the connection, which API Gateway ends, and some that it takes out without a reason. */
+const dropped = new Set([
   'connection',
   'content-length',
+  'content-md5',
   'expect',
-  'keep-alive',
+  'max-forwards',
   'proxy-authenticate',
-  'proxy-authorization',
+  'server',
   'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'www-authenticate',
 ]);
+
+const STAGE = 'local';
 
 /**
  * What API Gateway makes of a request. The path stays percent-encoded as it was sent (a decoded `/` could not be told from a
@@ -73,20 +77,21 @@ export function proxyEvent(
     multiValueHeaders: headers,
     queryStringParameters: nullIfEmpty(lastValues(parameters)),
     multiValueQueryStringParameters: nullIfEmpty(parameters),
-    pathParameters: path === '/' ? null : { proxy: path.slice(1) },
+    // Unlike the path, without the slash at the end.
+    pathParameters: path === '/' ? null : { proxy: path.slice(1).replace(/\/$/, '') },
     stageVariables: null,
     requestContext: {
       accountId: emulatedAccount,
       apiId: 'local',
       domainName: request.headers.host ?? '127.0.0.1',
-      stage: 'local',
+      stage: STAGE,
       requestId,
       extendedRequestId: requestId,
       identity: { sourceIp, userAgent: request.headers['user-agent'] ?? null },
       httpMethod: method,
-      path,
+      path: `/${STAGE}${path}`,
       protocol: `HTTP/${request.httpVersion}`,
-      requestTime: now.toUTCString(),
+      requestTime: requestTime(now),
       requestTimeEpoch: now.getTime(),
       resourceId: 'local',
       resourcePath: resource,
@@ -94,6 +99,20 @@ export function proxyEvent(
     body: body.length === 0 ? null : body.toString(binary ? 'base64' : 'utf8'),
     isBase64Encoded: binary,
   };
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** As of a web server's log: `30/Nov/2026:09:05:07 +0000`. */
+export function requestTime(now: Date): string {
+  const [date = '', time = ''] = now.toISOString().split(/[T.]/);
+  const [year, month, day] = date.split('-');
+  return `${day}/${months[Number(month) - 1]}/${year}:${time} +0000`;
+}
+
+/** Names and values of all headers, which may have 10,240 bytes in all. */
+export function headerBytes({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): number {
+  return rawHeaders.reduce((sum, text) => sum + Buffer.byteLength(text, 'latin1'), 0);
 }
 
 /** `binaryMediaTypes` of the API: exact types, `type/*`, or all. Without a content type API Gateway assumes JSON. */
@@ -113,7 +132,7 @@ function headerPairs(request: IncomingMessage, sourceIp: string): [string, strin
   for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
     const name = request.rawHeaders[index] ?? '';
     const value = request.rawHeaders[index + 1] ?? '';
-    if (!ofTheConnection.has(name.toLowerCase())) pairs.push([name, value]);
+    if (!dropped.has(name.toLowerCase())) pairs.push([name, value]);
   }
   const forwarded = request.headers['x-forwarded-for'];
   pairs.push(['X-Forwarded-For', forwarded ? `${forwarded}, ${sourceIp}` : sourceIp]);

@@ -15,7 +15,9 @@ export type HttpAnswer =
   | { ok: true; status: number; headers: Record<string, string[]>; body: Buffer }
   | { ok: false; problem: string };
 
-const setByTheServer = new Set(['connection', 'content-length', 'date', 'transfer-encoding']);
+/** API Gateway sets these itself: a function's go by another name. */
+const remapped = new Set(['connection', 'content-length', 'date', 'server', 'www-authenticate']);
+const remappedPrefix = 'x-amzn-remapped-';
 
 /** Holds a function's answer to what API Gateway accepts. What it does not accept is a 502 to the client. */
 export function httpAnswer(payload: unknown): HttpAnswer {
@@ -44,8 +46,9 @@ function mergeHeaders(
     ...Object.entries(single).map(([name, value]) => [name, [value]] as const),
   ];
   for (const [name, values] of pairs) {
-    const key = name.toLowerCase();
-    if (setByTheServer.has(key)) continue;
+    const asGiven = name.toLowerCase();
+    if (asGiven === 'transfer-encoding') continue;
+    const key = remapped.has(asGiven) ? `${remappedPrefix}${asGiven}` : asGiven;
     merged[key] = [...new Set([...(merged[key] ?? []), ...values])];
   }
   return merged;

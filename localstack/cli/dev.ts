@@ -1,11 +1,12 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type LocalStack, type StackPart, startLocalStack } from '../local-stack.ts';
+import { type StackPart, startLocalStack } from '../local-stack.ts';
 import { claimPort } from '../ports.ts';
 import { projectFolder } from '../project-folder.ts';
 import { serverStillRunning } from '../running-server.ts';
 import { StartError, startBeside } from '../start-error.ts';
+import { DevFile } from './dev-file.ts';
 import { endOnSignal } from './end-on-signal.ts';
 import { runCommand } from './run-command.ts';
 
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
     if (!line.startsWith('{"_aws":')) console.log(`${source.padEnd(14)} ${line}`);
   };
   log('start', `PostgreSQL, Kafka and the functions, with their data in ${folder} …`);
+  const devFile = new DevFile(join(folder, 'dev.json'));
   const stack = await startLocalStack({
     folder,
     variables: process.env,
@@ -51,17 +53,19 @@ async function main(): Promise<void> {
     part,
     withAgents: part === 'all',
     log,
+    onPidsChanged: () => {
+      devFile.update().catch((error: Error) => log('start', `${devFile.path}: ${error.message}`));
+    },
   });
-  const devFile = join(folder, 'dev.json');
   endOnSignal(async () => {
-    if (hasApi) await rm(devFile, { force: true });
+    await devFile.remove();
     await stack.stop();
   });
   if (hasApi) {
-    await writeDevFile(devFile, stack);
+    await devFile.write(stack);
     log(
       'start',
-      `the API's documents: ${stack.url}/docs; its key, the servers and the process ids: ${devFile}`,
+      `the API's documents: ${stack.url}/docs; its key, the servers and the process ids: ${devFile.path}`,
     );
   }
   console.log(`ready ${stack.url ?? part}`);
@@ -89,24 +93,6 @@ async function removeData(folder: string): Promise<void> {
   }
   const data = ['postgres', 'kafka'];
   await Promise.all(data.map((name) => rm(join(folder, name), { recursive: true, force: true })));
-}
-
-/** For tools to pick up; only the user may read it, since keys are in it. */
-async function writeDevFile(
-  path: string,
-  { url, secrets, servers, agents, pids }: LocalStack,
-): Promise<void> {
-  const content = {
-    url,
-    api_key: secrets.apiKey,
-    jwt_secret: secrets.jwtSecret,
-    database_url: servers.databaseUrl,
-    kafka_brokers: servers.kafkaBrokers,
-    agents,
-    pids: { launcher: process.pid, ...pids() },
-  };
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
 }
 
 runCommand(main, usage);

@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { endGuarded, type GuardedProcess, spawnGuarded } from '../guardian.ts';
 import { emulatedAccount, emulatedRegion } from '../invocation.ts';
 import { lastLines } from '../log-tail.ts';
 import { freePort } from '../ports.ts';
 import { StartError, useOtherEmulator } from '../start-error.ts';
 import { startOnFreePorts } from '../start-on-free-ports.ts';
+import { progressOfProcess, untilStarted } from '../until-started.ts';
 import { resolveMiniStack } from './ministack-package.ts';
 
 /** AWS on this machine, as far as it is emulated. */
@@ -30,7 +30,7 @@ export interface EmulatorOptions {
 
 export async function startEmulator({ url, folder, onProgress }: EmulatorOptions): Promise<Emulator> {
   if (url) return runningEmulator(url.replace(/\/+$/, ''));
-  return startMiniStack(folder, await resolveMiniStack(onProgress));
+  return startMiniStack(folder, await resolveMiniStack(onProgress), onProgress);
 }
 
 async function runningEmulator(url: string): Promise<Emulator> {
@@ -52,12 +52,16 @@ async function runningEmulator(url: string): Promise<Emulator> {
   };
 }
 
-async function startMiniStack(folder: string, python: string): Promise<Emulator> {
+async function startMiniStack(
+  folder: string,
+  python: string,
+  onProgress: EmulatorOptions['onProgress'],
+): Promise<Emulator> {
   // It leaves the code of its functions there.
   mkdirSync(join(folder, 'emulator-tmp'), { recursive: true });
   // Each start has an account of its own. Twelve digits for a key are the account's number.
   const account = String(randomInt(1e11, 2e11));
-  const { server, url } = await spawnMiniStack(folder, python, account);
+  const { server, url } = await spawnMiniStack(folder, python, account, onProgress);
   return {
     url,
     region: emulatedRegion,
@@ -71,6 +75,7 @@ function spawnMiniStack(
   folder: string,
   python: string,
   account: string,
+  onProgress: EmulatorOptions['onProgress'],
 ): Promise<{ server: GuardedProcess; url: string }> {
   const logFile = join(folder, 'emulator.log');
   return startOnFreePorts(logFile, async () => {
@@ -85,10 +90,19 @@ function spawnMiniStack(
       stopSignal: 'SIGTERM',
       endsDescendants: true,
     });
-    if (await becomesReady(server, url)) return { server, url };
+    const outcome = await untilStarted({
+      name: 'MiniStack',
+      waitsUntil: `it answers at ${url}`,
+      isReady: () => isHealthy(url),
+      hasExited: server.hasExited,
+      progress: () => progressOfProcess(server.pid, logFile),
+      lastWords: () => lastLines(logFile, 1).trim(),
+      tell: onProgress,
+    });
+    if (outcome.ready) return { server, url };
     server.kill('SIGKILL');
-    const remedies = [`read ${logFile}`, ...useOtherEmulator];
-    throw new StartError('EMULATOR_UNAVAILABLE', `MiniStack did not start:\n${lastLines(logFile)}`, remedies);
+    const problem = `MiniStack did not start: ${outcome.reason}:\n${lastLines(logFile)}`;
+    throw new StartError('EMULATOR_UNAVAILABLE', problem, [`read ${logFile}`, ...useOtherEmulator]);
   });
 }
 
@@ -106,15 +120,6 @@ function environmentOf(folder: string, account: string, port: number): Record<st
     MINISTACK_ACCOUNT_ID: account,
     TZ: 'UTC',
   };
-}
-
-async function becomesReady(server: GuardedProcess, url: string): Promise<boolean> {
-  const giveUpAt = Date.now() + 60_000;
-  while (!server.hasExited() && Date.now() < giveUpAt) {
-    if (await isHealthy(url)) return true;
-    await sleep(50);
-  }
-  return false;
 }
 
 function isHealthy(url: string): Promise<boolean> {

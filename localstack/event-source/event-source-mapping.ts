@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Consumer, type EachBatchPayload, Kafka, logLevel } from 'kafkajs';
+import { registerCodecs } from '../../shared/kafka/compression/codecs.ts';
 import { socketWithoutDelay } from '../../shared/kafka/socket-without-delay.ts';
 import type { Invoker } from '../invocation.ts';
 import type { Discard } from './failure-record.ts';
@@ -16,6 +17,8 @@ export interface MappingOptions {
   log?: (line: string) => void;
   tuning?: MappingTuning;
 }
+
+registerCodecs();
 
 /**
  * Polls one topic for one function, by the rules of an MSK event source mapping. Fetching and invoking are decoupled: the
@@ -107,10 +110,17 @@ export class EventSourceMapping {
 
   async #consume(onAssigned: () => void): Promise<void> {
     const { topic, startingPosition } = this.#settings;
+    let waitMs = crashBackoffMs.first;
     while (this.#state === 'running') {
+      const begunAt = performance.now();
+      let reason = '';
       const consumer = this.#createConsumer();
       this.#consumer = consumer;
-      const crashed = Promise.withResolvers<string>();
+      const crashed = Promise.withResolvers<never>();
+      crashed.promise.catch(() => {});
+      // Until the first batch, whose own way is the better one.
+      this.#commits.commit = (partitions) =>
+        consumer.commitOffsets(partitions.map((each) => ({ topic, ...each })));
       consumer.on('consumer.group_join', ({ payload }) => {
         if (this.#state === 'running') {
           this.#assign(payload.memberId, payload.memberAssignment[topic] ?? []);
@@ -120,9 +130,14 @@ export class EventSourceMapping {
           setImmediate(() => consumer.disconnect().catch(() => {}));
         }
       });
+      consumer.on('consumer.end_batch_process', ({ payload }) => {
+        // Nothing but markers, and records that were taken back: no record tells of it.
+        if (payload.batchSize === 0)
+          this.#workers.get(payload.partition)?.push([], Number(payload.lastOffset) + 1);
+      });
       consumer.on('consumer.crash', ({ payload }) => {
-        this.#log(`the consumer stopped, and joins again: ${payload.error.message}`);
-        if (!payload.restart) crashed.resolve(payload.error.message);
+        if (payload.restart) this.#log(`the consumer stopped, and joins again: ${payload.error.message}`);
+        else crashed.reject(payload.error);
       });
       try {
         await consumer.connect();
@@ -137,10 +152,15 @@ export class EventSourceMapping {
           await crashed.promise;
         }
       } catch (error) {
-        this.#log(`cannot consume: ${error instanceof Error ? error.message : String(error)}`);
+        reason = error instanceof Error ? error.message : String(error);
       }
       await consumer.disconnect().catch(() => {});
-      await sleep(500, undefined, { ref: false });
+      if (this.#state !== 'running') return;
+      // Meanwhile its group has no member, which deep health tells of.
+      this.#log(`cannot read the topic, whose records wait: ${reason}; tries again in ${waitMs} ms`);
+      await sleep(waitMs, undefined, { ref: false });
+      const hasGoneWell = performance.now() - begunAt > 2 * crashBackoffMs.longest;
+      waitMs = hasGoneWell ? crashBackoffMs.first : Math.min(2 * waitMs, crashBackoffMs.longest);
     }
   }
 
@@ -165,7 +185,8 @@ export class EventSourceMapping {
     resolveOffset(batch.lastOffset());
     const worker = this.#workers.get(batch.partition);
     if (worker === undefined) return;
-    worker.push(batch.messages.map((message) => sourceRecord(message, batch.topic)));
+    const records = batch.messages.map((message) => sourceRecord(message, batch.topic));
+    worker.push(records, Number(batch.lastOffset()) + 1);
     if (worker.buffer.isFull()) this.#pauseFetching(batch.partition);
   }
 
@@ -191,7 +212,7 @@ export class EventSourceMapping {
     const sameMember = memberId === this.#memberId;
     this.#memberId = memberId;
     for (const [partition, worker] of this.#workers) {
-      if (sameMember && partitions.includes(partition)) worker.buffer.dropFetched();
+      if (sameMember && partitions.includes(partition)) worker.dropFetched();
       else this.#revoke(partition, worker);
       this.#resumeFetching(partition);
     }
@@ -251,6 +272,9 @@ export class EventSourceMapping {
     return this.#onFailure?.deliver(source, records, discard, stopping, this.#log) ?? true;
   }
 }
+
+/** After a crash that its client takes for final: what has crashed may do so again, at the same record. */
+const crashBackoffMs = { first: 500, longest: 30_000 };
 
 async function within(ms: number, work: Promise<unknown>): Promise<void> {
   await Promise.race([work, sleep(ms, undefined, { ref: false })]);

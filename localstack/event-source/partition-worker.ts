@@ -37,6 +37,9 @@ export class PartitionWorker {
   #wake: () => void = () => {};
   #paused = false;
   #failuresInARow = 0;
+  /** Where fetching goes on once what was fetched is done: beyond the last record, and the markers that follow it. */
+  #position = 0;
+  #doneUpTo = 0;
 
   /** `after` is when the partition's former worker has ended: two never invoke for one partition at a time. */
   constructor(options: PartitionWorkerOptions, after: Promise<void>) {
@@ -45,9 +48,17 @@ export class PartitionWorker {
     this.ended = after.then(() => this.#run());
   }
 
-  push(records: readonly SourceRecord[]): void {
+  /** @param nextOffset where fetching goes on, which is beyond the last record where a transaction has left its marker */
+  push(records: readonly SourceRecord[], nextOffset: number): void {
     this.buffer.push(records);
+    this.#position = nextOffset;
     this.#wake();
+  }
+
+  /** The group has a new generation, and fetching starts again from what is committed. */
+  dropFetched(): void {
+    this.buffer.dropFetched();
+    this.#position = 0;
   }
 
   set paused(paused: boolean) {
@@ -63,6 +74,7 @@ export class PartitionWorker {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
+      if (this.buffer.isEmpty() && this.#position > this.#doneUpTo) this.#done(this.#position);
       if (this.#paused || this.buffer.isEmpty()) {
         await this.#change();
         continue;
@@ -92,7 +104,7 @@ export class PartitionWorker {
   }
 
   async #carryOut(batch: readonly SourceRecord[]): Promise<void> {
-    const { settings, onDone } = this.#options;
+    const { settings } = this.#options;
     // The next on top.
     const stretches: Stretch[] = [{ records: batch, failedInvocations: 0 }];
     while (!this.#stopping.signal.aborted) {
@@ -113,7 +125,7 @@ export class PartitionWorker {
       const lastDone = records[outcome.done - 1];
       if (lastDone) {
         this.#failuresInARow = 0;
-        onDone(lastDone.offset + 1);
+        this.#done(lastDone.offset + 1);
       }
       const left = records.slice(outcome.done);
       if (left.length === 0) {
@@ -167,7 +179,12 @@ export class PartitionWorker {
     const last = records.at(-1);
     if (!last || !(await this.#options.discard(records, discard, this.#stopping.signal))) return;
     this.#failuresInARow = 0;
-    this.#options.onDone(last.offset + 1);
+    this.#done(last.offset + 1);
+  }
+
+  #done(nextOffset: number): void {
+    this.#doneUpTo = nextOffset;
+    this.#options.onDone(nextOffset);
   }
 
   async #backOff(): Promise<void> {

@@ -5,6 +5,7 @@ import { callOneAgent, PUBLISH_RESERVE_MS, type ReadyTask, timeoutMsOf } from '.
 import { forEachAtOnce } from './for-each-at-once.ts';
 import { handOver } from './hand-over.ts';
 import type { Outbound } from './outbound.ts';
+import { giveUpTask, loadCallsApart } from './poisoned-tasks.ts';
 import type { AgentBridgePorts, Invocation } from './ports.ts';
 import { type ResolvedAgent, resolveAgent } from './resolve-agent.ts';
 import { SlowAgents } from './slow-agents.ts';
@@ -38,20 +39,29 @@ export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => 
   return async (batch) => {
     const { tasks, outbound, onMissing } = batch;
     if (tasks.length === 0) return;
-    const calls = await ports.loadCalls(tasks.map((task) => task.step_execution_id));
+    const giveUp = (task: AgentTask, error: unknown) =>
+      giveUpTask(task, error, { outbound, warn: ports.warn });
+    const calls = await loadCallsApart(tasks, ports, giveUp);
     const ready: ReadyTask[] = [];
     const lookedUp: Promise<ReadyTask | null>[] = [];
-    for (const task of tasks) {
-      const call = calls.get(task.step_execution_id);
-      if (call?.runId !== task.run_id) onMissing(task);
-      else if (isOpen(call)) {
-        const resolved = resolveAgent(call, ports);
-        if (resolved instanceof Promise)
-          lookedUp.push(resolved.then((agent) => readyTask(task, call, agent, outbound)));
-        else {
-          const one = readyTask(task, call, resolved, outbound);
-          if (one) ready.push(one);
+    for (const [task, call] of calls) {
+      try {
+        if (call?.runId !== task.run_id) onMissing(task);
+        else if (isOpen(call)) {
+          const resolved = resolveAgent(call, ports);
+          if (resolved instanceof Promise)
+            lookedUp.push(
+              resolved
+                .then((agent) => readyTask(task, call, agent, outbound))
+                .catch((error) => giveUp(task, error)),
+            );
+          else {
+            const one = readyTask(task, call, resolved, outbound);
+            if (one) ready.push(one);
+          }
         }
+      } catch (error) {
+        giveUp(task, error);
       }
     }
     // Agents that are known do not wait for the registry's answer about others.
@@ -74,7 +84,7 @@ export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => 
       // Whether there is time enough is known when its turn comes.
       const fits = task.timeoutMs <= batch.invocation.remainingMs() - PUBLISH_RESERVE_MS;
       const patienceMs = slowAgents.isQuick(task.agent.address) ? PATIENCE_WITH_QUICK_AGENTS_MS : undefined;
-      const isDone = fits && (await callOneAgent(task, batch, ports, slowAgents, patienceMs));
+      const isDone = fits && (await call(task, batch, patienceMs));
       if (!isDone) await hand([task]);
     });
     await allDone([hand(long), callQuick]);
@@ -82,8 +92,18 @@ export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => 
 
   function callHere(tasks: readonly ReadyTask[], batch: TaskBatch): Promise<void> {
     return forEachAtOnce(MAX_CALLS_AT_ONCE, tasks, async (task) => {
-      await callOneAgent(task, batch, ports, slowAgents);
+      await call(task, batch);
     });
+  }
+
+  /** @returns whether the task is dealt with. @throws OutOfTimeError */
+  async function call(ready: ReadyTask, batch: TaskBatch, patienceMs?: number): Promise<boolean> {
+    try {
+      return await callOneAgent(ready, batch, ports, slowAgents, patienceMs);
+    } catch (error) {
+      giveUpTask(ready.task, error, { outbound: batch.outbound, warn: ports.warn });
+      return true;
+    }
   }
 }
 

@@ -56,8 +56,7 @@ export async function callOneAgent(
   const path = `${encodeURIComponent(step_execution_id)}/${tokens.callbackToken(step_execution_id)}`;
   const startedAt = clock();
   const outcome = await callAgent({
-    address: agent.address,
-    secret: agent.secret,
+    agent,
     timeoutMs: isCutShort ? availableMs : timeoutMs,
     patienceMs,
     timeoutMessage: isCutShort ? cutShortMessage(timeoutMs, availableMs) : undefined,

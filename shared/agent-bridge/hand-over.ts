@@ -1,4 +1,6 @@
+import { apart } from '../application/error-policy.ts';
 import type { AgentTask } from '../messages/messages.ts';
+import type { DeadlineExtension } from '../persistence/agent-calls.ts';
 import type { AgentBridgePorts } from './ports.ts';
 
 interface Handable {
@@ -27,16 +29,26 @@ export async function handOver<Task extends Handable>(
   ports: HandOverPorts,
 ): Promise<Task[]> {
   if (tasks.length === 0) return [];
-  await ports.extendDeadlines(
-    tasks.map(({ task, timeoutMs }) => ({
-      stepExecutionId: task.step_execution_id,
-      runId: task.run_id,
-      deadlineInMs: timeoutMs + GRACE_MS,
-      accepted: false,
-    })),
+  const refused: Task[] = [];
+  const extended = await apart(
+    tasks,
+    async (some) => {
+      await ports.extendDeadlines(some.map(extensionOf));
+      return some;
+    },
+    (task, { reason: error }) => {
+      ports.warn('Could not bring a wake forward, calling the agent here', {
+        run_id: task.task.run_id,
+        step_execution_id: task.task.step_execution_id,
+        error,
+      });
+      refused.push(task);
+      return [];
+    },
   );
+  if (extended.length === 0) return refused;
   const kept = await Promise.all(
-    chunksOf(tasks).map(async (chunk) => {
+    chunksOf(extended).map(async (chunk) => {
       try {
         await ports.invokeSelf({ handed_tasks: chunk.map(({ task }) => task) });
         return [];
@@ -49,7 +61,16 @@ export async function handOver<Task extends Handable>(
       }
     }),
   );
-  return kept.flat();
+  return [...refused, ...kept.flat()];
+}
+
+function extensionOf({ task, timeoutMs }: Handable): DeadlineExtension {
+  return {
+    stepExecutionId: task.step_execution_id,
+    runId: task.run_id,
+    deadlineInMs: timeoutMs + GRACE_MS,
+    accepted: false,
+  };
 }
 
 function chunksOf<Task extends Handable>(tasks: readonly Task[]): Task[][] {

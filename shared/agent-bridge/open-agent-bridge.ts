@@ -1,6 +1,7 @@
 import type { AgentCaller } from '../agents/agent-call.ts';
 import { createSecretReader } from '../agents/secret-reader.ts';
 import { createTokens } from '../agents/tokens.ts';
+import { checkAddressOf } from '../composition/agent-addresses.ts';
 import { connectAgentRegistry } from '../composition/agent-registry.ts';
 import { connectDatabase, connectProducer } from '../composition/connections.ts';
 import type { Environment } from '../config/environment.ts';
@@ -41,6 +42,7 @@ export function openAgentBridge(
     countDeadLetters: createCountDeadLetters(database),
     callAgent: caller.call,
     lookupRegistry: registry?.lookup ?? null,
+    checkAddress: checkAddressOf(environment),
     readSecret: createSecretReader(secretKey),
     invokeSelf: functionName === null ? null : createSelfInvoker(functionName),
     tokens: createTokens(secretKey),

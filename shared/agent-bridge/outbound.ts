@@ -1,4 +1,5 @@
 import type { CallOutcome } from '../agents/call-outcome.ts';
+import { apart } from '../application/error-policy.ts';
 import { deadLetterOf } from '../kafka/dead-letter-of.ts';
 import type { MskRecord } from '../kafka/msk-event.ts';
 import type { OutgoingRecord } from '../kafka/producer.ts';
@@ -29,10 +30,19 @@ export class Outbound {
     this.#ports = ports;
     this.#invocation = invocation;
     this.#records = new MicroBatcher((records) =>
-      this.#persist('publish answers of agents', () => ports.publish(records)),
+      this.#persist('publish answers of agents', () =>
+        apart(records, workOf(ports.publish), (record, { reason }) => this.#publishInstead(record, reason)),
+      ),
     );
     this.#extensions = new MicroBatcher((extensions) =>
-      this.#persist('extend the time of agents', () => ports.extendDeadlines(extensions)),
+      this.#persist('extend the time of agents', () =>
+        apart(extensions, workOf(ports.extendDeadlines), ({ runId, stepExecutionId }, { reason: error }) => {
+          // Its deadline stays as it was.
+          const of = { run_id: runId, step_execution_id: stepExecutionId };
+          ports.warn('The time of an agent that accepted could not be extended', { ...of, error });
+          return [];
+        }),
+      ),
     );
   }
 
@@ -79,6 +89,21 @@ export class Outbound {
     }
   }
 
+  /** An answer that cannot be written: its attempt is told so. */
+  async #publishInstead(record: OutgoingRecord, reason: string): Promise<[]> {
+    const { publish, warn } = this.#ports;
+    const { output_data: _output, logs: _logs, ...value } = record.value;
+    warn('A record could not be written', { topic: record.topic, key: record.key, error: reason });
+    if (value.message_type !== 'agent_result') return [];
+    const error = {
+      code: 'UNSTORABLE',
+      message: 'The answer of the agent could not be written',
+      retryable: false,
+    };
+    await publish([{ ...record, value: { ...value, status: 'failed', error } }]);
+    return [];
+  }
+
   async #persist(what: string, work: () => Promise<unknown>): Promise<void> {
     const giveUpAt = this.#ports.clock() + Math.min(MAX_PATIENCE_MS, this.#invocation.remainingMs() - 1_000);
     for (;;) {
@@ -94,6 +119,13 @@ export class Outbound {
       }
     }
   }
+}
+
+function workOf<Item>(work: (items: readonly Item[]) => Promise<unknown>) {
+  return async (items: readonly Item[]): Promise<[]> => {
+    await work(items);
+    return [];
+  };
 }
 
 function jsonOf({ retry_after_ms, ...error }: AgentError) {

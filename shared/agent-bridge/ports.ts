@@ -1,5 +1,6 @@
 import type { AgentKind } from '../agents/agent.ts';
 import type { AgentCall } from '../agents/agent-call.ts';
+import type { CheckAddress } from '../agents/agent-rules.ts';
 import type { CallOutcome } from '../agents/call-outcome.ts';
 import type { RegistryLookup } from '../agents/registry.ts';
 import type { Tokens } from '../agents/tokens.ts';
@@ -25,6 +26,8 @@ export interface AgentBridgePorts {
   readonly callAgent: (call: AgentCall) => Promise<CallOutcome>;
   /** Null: there is no registry. Never rejects. */
   readonly lookupRegistry: ((agentName: string) => Promise<RegistryLookup>) | null;
+  /** What is wrong with where an agent is, or null. */
+  readonly checkAddress: CheckAddress;
   /** Decrypts what the table holds. */
   readonly readSecret: (encrypted: Buffer) => string;
   /** An asynchronous invocation of this function. Null: every call is made where its task arrived. */

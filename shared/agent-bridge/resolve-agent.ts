@@ -1,46 +1,57 @@
 import type { Agent } from '../agents/agent.ts';
+import { addressRefused } from '../agents/agent-rules.ts';
 import { type FailedCall, failedCall } from '../agents/call-outcome.ts';
+import { nameTheCall } from '../agents/name-the-call.ts';
 import type { AttemptCall } from '../persistence/agent-calls.ts';
-import type { AgentBridgePorts, BridgedKind } from './ports.ts';
+import type { AgentBridgePorts } from './ports.ts';
 
 export type ResolvedAgent =
   | { readonly ok: true; readonly agent: Agent }
   | { readonly ok: false; readonly failure: FailedCall };
 
-type ResolvePorts = Pick<AgentBridgePorts, 'kind' | 'readSecret' | 'lookupRegistry'>;
+type ResolvePorts = Pick<AgentBridgePorts, 'kind' | 'readSecret' | 'lookupRegistry' | 'checkAddress'>;
 
 /** The agent of an attempt: of the table, else of the registry. Only the registry is waited for. */
-export function resolveAgent(
-  call: AttemptCall,
-  { kind: bridged, readSecret, lookupRegistry }: ResolvePorts,
-): ResolvedAgent | Promise<ResolvedAgent> {
+export function resolveAgent(call: AttemptCall, ports: ResolvePorts): ResolvedAgent | Promise<ResolvedAgent> {
   const { agentName: name, agent } = call;
+  const { readSecret, lookupRegistry } = ports;
   if (agent === null)
-    return lookupRegistry === null ? unknown(name) : askRegistry(name, bridged, lookupRegistry);
-  let secret: string | null;
+    return lookupRegistry === null ? unknown(name) : askRegistry(name, ports, lookupRegistry);
+  const { secretEncrypted, previousSecretEncrypted } = agent;
+  const { kind, address, owner, timeoutSeconds } = agent;
+  let secrets: string[];
   try {
-    secret = agent.secretEncrypted === null ? null : readSecret(agent.secretEncrypted);
+    secrets = secretEncrypted === null ? [] : [readSecret(secretEncrypted)];
   } catch (error) {
-    return failed('AGENT_SECRET_UNUSABLE', (error as Error).message, false);
+    const failure = failedCall('AGENT_SECRET_UNUSABLE', (error as Error).message, { retryable: false });
+    return { ok: false, failure: nameTheCall(failure, { name, address }) };
   }
-  const { kind, address, timeoutSeconds } = agent;
-  return ofKind(bridged, { name, kind, address, timeoutSeconds, secret });
+  if (previousSecretEncrypted !== null) {
+    try {
+      secrets.push(readSecret(previousSecretEncrypted));
+    } catch {
+      // Replaced because it could not be read any more: the new one is enough.
+    }
+  }
+  return callable({ name, kind, address, owner, timeoutSeconds, secrets }, ports);
 }
 
 async function askRegistry(
   name: string,
-  bridged: BridgedKind,
+  ports: ResolvePorts,
   lookup: NonNullable<AgentBridgePorts['lookupRegistry']>,
 ): Promise<ResolvedAgent> {
   const answer = await lookup(name);
-  if (answer.status === 'found') return ofKind(bridged, answer.agent);
+  if (answer.status === 'found') return callable(answer.agent, ports);
   if (answer.status === 'unknown') return unknown(name);
-  const { message, retryAfterMs } = answer;
-  const failure = failedCall('AGENT_REGISTRY_UNAVAILABLE', message, { retryable: true, retryAfterMs });
-  return { ok: false, failure };
+  const message = `${answer.message} (agent "${name}")`;
+  const again = { retryable: true, retryAfterMs: answer.retryAfterMs };
+  return { ok: false, failure: failedCall('AGENT_REGISTRY_UNAVAILABLE', message, again) };
 }
 
-function ofKind(bridged: BridgedKind, agent: Agent): ResolvedAgent {
+function callable(agent: Agent, { kind: bridged, checkAddress }: ResolvePorts): ResolvedAgent {
+  const problem = checkAddress(agent);
+  if (problem !== null) return { ok: false, failure: nameTheCall(addressRefused(problem), agent) };
   if (agent.kind === bridged) return { ok: true, agent };
   // Registered anew since the task was published, or the registry could not be asked then: the next attempt goes the right way.
   return failed(

@@ -2,9 +2,13 @@ import { BlockList, isIP } from 'node:net';
 
 /** Says which addresses agents may be called at (design §4: SSRF). */
 export interface AddressGuard {
+  /** The environment variable that lets others through. */
+  readonly variable: AllowingVariable;
   /** @param address an IP address as text, an IPv6 one without brackets. Anything else is refused. */
   allows(address: string): boolean;
 }
+
+export type AllowingVariable = 'AGENT_ALLOWED_CIDRS' | 'USER_AGENT_ALLOWED_CIDRS';
 
 export class BadCidrError extends Error {
   readonly code = 'BAD_CIDR';
@@ -39,12 +43,17 @@ const globalIpv6 = blockListOf(GLOBAL_IPV6);
 const refusedIpv6 = blockListOf(REFUSED_IPV6);
 
 /**
- * @param allowedCidrs AGENT_ALLOWED_CIDRS: ranges or single addresses that are allowed although they are not public.
- * @throws BadCidrError naming the entry.
+ * @param allowedCidrs ranges or single addresses that are allowed although they are not public.
+ * @param variable that they are from
+ * @throws BadCidrError naming both.
  */
-export function createAddressGuard(allowedCidrs: readonly string[]): AddressGuard {
-  const allowed = blockListOf(allowedCidrs);
+export function createAddressGuard(
+  allowedCidrs: readonly string[],
+  variable: AllowingVariable = 'AGENT_ALLOWED_CIDRS',
+): AddressGuard {
+  const allowed = blockListOf(allowedCidrs, variable);
   return {
+    variable,
     allows(given) {
       const address = plainAddress(given);
       const family = isIP(address);
@@ -70,7 +79,7 @@ function plainAddress(given: string): string {
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
 }
 
-function blockListOf(cidrs: readonly string[]): BlockList {
+function blockListOf(cidrs: readonly string[], variable = ''): BlockList {
   const list = new BlockList();
   for (const cidr of cidrs) {
     const [address = '', bits, ...rest] = cidr.split('/');
@@ -79,9 +88,7 @@ function blockListOf(cidrs: readonly string[]): BlockList {
     const prefix = bits === undefined ? width : Number(bits);
     const isPrefix = Number.isInteger(prefix) && prefix >= 0 && prefix <= width && bits !== '';
     if (family === 0 || !isPrefix || rest.length > 0) {
-      throw new BadCidrError(
-        `Set AGENT_ALLOWED_CIDRS right: expected address/bits such as 10.0.0.0/8, got ${cidr}`,
-      );
+      throw new BadCidrError(`Set ${variable} right: expected address/bits such as 10.0.0.0/8, got ${cidr}`);
     }
     list.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6');
   }

@@ -1,12 +1,11 @@
 import type { Json } from '../engine/json.ts';
+import type { Agent } from './agent.ts';
 import type { CallOutcome } from './call-outcome.ts';
 
 /** One call of an agent, by whatever way it is reached. */
 export interface AgentCall {
-  /** As its agent has it: a URL, a Lambda function's name or ARN. */
-  readonly address: string;
-  /** The call is signed with it, where calls of this kind are; null: it is not signed. */
-  readonly secret: string | null;
+  /** A call is signed with its secrets where calls of its kind are. */
+  readonly agent: Pick<Agent, 'name' | 'address' | 'owner' | 'secrets'>;
   /** For everything from the connection to the answer's last byte. */
   readonly timeoutMs: number;
   /** After so long, where that is less, the call is given up without an outcome: it will be made again elsewhere. */

@@ -4,10 +4,12 @@ export interface Agent {
   readonly kind: AgentKind;
   /** http: URL; lambda: function name or ARN; kafka: topic. */
   readonly address: string;
+  /** Who registered it for themselves; null: it is everybody's, from an admin or the registry. */
+  readonly owner: string | null;
   /** How long it may take; null leaves it to the deployment's default. A step's own timeout comes first. */
   readonly timeoutSeconds: number | null;
-  /** Decrypted; calls are signed with it. Null: they are not signed. */
-  readonly secret: string | null;
+  /** Decrypted; calls are signed with each. None: they are not signed. */
+  readonly secrets: readonly string[];
 }
 
 export type AgentKind = 'http' | 'lambda' | 'kafka';

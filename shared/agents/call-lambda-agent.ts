@@ -12,6 +12,7 @@ import { type AgentCall, type AgentCaller, MAX_TIMER_MS } from './agent-call.ts'
 import { boundAnswers } from './bound-answers.ts';
 import { type CallOutcome, endsAfterMs, notAnsweredInTime } from './call-outcome.ts';
 import { readInvokeFailure } from './invoke-failure.ts';
+import { nameTheCall } from './name-the-call.ts';
 import { readFunctionError } from './read-function-error.ts';
 import { outputTooLarge, readOutput } from './read-output.ts';
 
@@ -64,7 +65,7 @@ export function createLambdaAgentCaller({ clock, warn, client }: LambdaAgentCall
       );
       try {
         // The first to come counts: the SDK notices an abort only while it is waiting for Lambda.
-        return await Promise.race([invoke(call, controller.signal), timeout]);
+        return nameTheCall(await Promise.race([invoke(call, controller.signal), timeout]), call.agent);
       } finally {
         clearTimeout(timer);
       }
@@ -77,7 +78,7 @@ export function createLambdaAgentCaller({ clock, warn, client }: LambdaAgentCall
   async function invoke(call: AgentCall, abortSignal: AbortSignal): Promise<CallOutcome> {
     const event = { ...call.body, idempotency_key: call.idempotencyKey };
     const command = new InvokeCommand({
-      FunctionName: call.address,
+      FunctionName: call.agent.address,
       InvocationType: 'RequestResponse',
       Payload: Buffer.from(JSON.stringify(event)),
     });
@@ -88,7 +89,7 @@ export function createLambdaAgentCaller({ clock, warn, client }: LambdaAgentCall
       const { failure, needsMending } = readInvokeFailure(error, clock());
       if (needsMending) {
         const { name, message } = error as Error;
-        warn('Lambda refused to invoke an agent', { function: call.address, name, error: message });
+        warn('Lambda refused to invoke an agent', { function: call.agent.address, name, error: message });
       }
       return failure;
     }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { type AddressGuard, createAddressGuard } from './address-guard.ts';
+import type { AddressGuard } from './address-guard.ts';
 
 const MAX_URL_LENGTH = 2048;
 
@@ -7,10 +7,6 @@ const MAX_URL_LENGTH = 2048;
  * What is wrong with an HTTP agent's URL, or null: what can be seen without resolving its name. What the name resolves to is
  * checked at each connection, on the socket that is used.
  */
-export function checkAgentUrl(url: string, allowedCidrs: readonly string[]): string | null {
-  return checkUrl(url, createAddressGuard(allowedCidrs));
-}
-
 export function checkUrl(url: string, guard: AddressGuard): string | null {
   if (url.length > MAX_URL_LENGTH) return `expected at most ${MAX_URL_LENGTH} characters`;
   // The parser drops or encodes these silently; a stored URL should read as it is used.
@@ -37,5 +33,5 @@ function checkHost(hostname: string, guard: AddressGuard): string | null {
   // RFC 6761: these names are the loopback whatever a resolver says.
   const address = literal === 'localhost' || literal.endsWith('.localhost') ? '127.0.0.1' : literal;
   if (isIP(address) === 0 || guard.allows(address)) return null;
-  return `expected a public address, got ${hostname} (AGENT_ALLOWED_CIDRS allows others)`;
+  return `expected a public address, got ${hostname} (${guard.variable} allows others)`;
 }

@@ -1,9 +1,9 @@
 import { limits } from '../config/limits.ts';
 import type { Json } from '../engine/json.ts';
+import { MAX_CODE_LENGTH, storableText } from '../engine/storable-text.ts';
 
 /** Where an agent gives its failure no code of its own. */
 export const NO_CODE = 'AGENT_ERROR';
-const MAX_CODE_LENGTH = 255;
 
 /** Of a JSON value what can stand as a code or a message as it is. */
 export function scalarText(value: Json | undefined): string | null {
@@ -30,12 +30,12 @@ export function cleanCode(code: string | null): string {
   if (code === null) return '';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
   const line = code.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
-  return line.slice(0, MAX_CODE_LENGTH).toWellFormed();
+  return storableText(line, MAX_CODE_LENGTH);
 }
 
 /** A message is for people: line breaks stay, what Postgres cannot store goes. */
 export function cleanMessage(message: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
   const storable = message.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '');
-  return storable.slice(0, limits.maxErrorMessageLength).toWellFormed();
+  return storableText(storable, limits.maxErrorMessageLength);
 }

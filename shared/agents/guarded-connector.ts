@@ -2,6 +2,7 @@ import { lookup as resolve } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import type { AddressGuard } from './address-guard.ts';
+import { readHeadsOf } from './answer-heads.ts';
 
 /** The name stands for, or is, an address that agents may not be called at. */
 export class AddressRefusedError extends Error {
@@ -21,7 +22,7 @@ export function createGuardedConnector(
       if (error) return done(error, []);
       const allowed = found.filter(({ address }) => guard.allows(address));
       const [first] = allowed;
-      if (!first) return done(refusal(hostname), []);
+      if (!first) return done(refusal(hostname, guard), []);
       if (lookupOptions.all) return done(null, allowed);
       done(null, first.address, first.family);
     });
@@ -30,13 +31,18 @@ export function createGuardedConnector(
   return (target, done) => {
     // A socket to an address literal never calls lookup.
     const literal = target.hostname.replace(/^\[(.*)\]$/, '$1');
-    if (isIP(literal) !== 0 && !guard.allows(literal)) return done(refusal(target.hostname), null);
-    connect(target, done);
+    if (isIP(literal) !== 0 && !guard.allows(literal)) return done(refusal(target.hostname, guard), null);
+    connect(target, (...result) => {
+      const [error, socket] = result;
+      if (error === null) readHeadsOf(socket);
+      done(...result);
+    });
   };
 }
 
-function refusal(hostname: string): AddressRefusedError {
+/** Without the address: it would tell what a private name resolves to. */
+function refusal(hostname: string, { variable }: AddressGuard): AddressRefusedError {
   return new AddressRefusedError(
-    `${hostname} is, or resolves to, an address that is not public. Set AGENT_ALLOWED_CIDRS to allow it.`,
+    `${hostname} is, or resolves to, an address that is not public (${variable} allows others)`,
   );
 }

@@ -1,5 +1,6 @@
 import { type FailedCall, failedCall } from './call-outcome.ts';
 import { cleanMessage } from './error-text.ts';
+import { unreachable } from './name-the-call.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 /** Why Lambda did not carry out an invocation, as far as the step's retries are concerned. */
@@ -138,11 +139,7 @@ export interface InvokeFailure {
 export function readInvokeFailure(error: unknown, nowMs: number): InvokeFailure {
   const { name, code, status, reason, retryAfterSeconds } = partsOf(error);
   if (status === null) {
-    const message = `The agent gave no complete answer: ${code ?? name}`;
-    return {
-      failure: failedCall('AGENT_UNREACHABLE', cleanMessage(message), { retryable: true }),
-      needsMending: false,
-    };
+    return { failure: unreachable(error, code ?? name), needsMending: false };
   }
   const refusal = (Object.hasOwn(refusals, name) ? refusals[name] : undefined) ?? refusalOf(status);
   const treatment = treatments[refusal];

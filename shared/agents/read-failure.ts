@@ -1,13 +1,23 @@
 import { STATUS_CODES } from 'node:http';
-import { isJsonObject, type Json } from '../engine/json.ts';
+import type { Json } from '../engine/json.ts';
+import { storableText } from '../engine/storable-text.ts';
 import { type FailedCall, failedCall } from './call-outcome.ts';
-import { cleanCode, cleanMessage, jsonText, NO_CODE, scalarText, textOf } from './error-text.ts';
+import { decodeBody } from './content-encoding.ts';
+import { cleanCode, cleanMessage, NO_CODE } from './error-text.ts';
+import { withoutQuery } from './name-the-call.ts';
+import { describeError } from './read-error.ts';
 import { retryAfterMs } from './retry-after.ts';
+
+/** Of an error's body only a code and a message are kept. */
+export const MAX_ERROR_BODY_BYTES = 64 * 1024;
+/** What comes out of that much when it is decoded; beyond it the body says nothing. */
+const MAX_DECODED_BYTES = 1024 * 1024;
 
 export interface FailedAnswer {
   readonly status: number;
   /** Null where the header is absent. */
   readonly contentType: string | null;
+  readonly contentEncoding: string | null;
   readonly retryAfter: string | null;
   readonly location: string | null;
   /** As much of the body as was read; it may be cut, or not be JSON at all. */
@@ -18,7 +28,7 @@ export interface FailedAnswer {
 export function readFailure(answer: FailedAnswer, nowMs: number): FailedCall {
   const { status } = answer;
   if (status >= 300 && status < 400) {
-    const target = answer.location === null ? '' : ` to ${answer.location.slice(0, 500)}`;
+    const target = answer.location === null ? '' : ` to ${storableText(withoutQuery(answer.location), 500)}`;
     const message = `The agent answered ${status}, a redirect${target}. Redirects are not followed: register the address that answers.`;
     return failedCall('AGENT_REDIRECTED', cleanMessage(message), { retryable: false });
   }
@@ -40,10 +50,19 @@ function statusMessage(status: number): string {
 }
 
 /** What the body says of itself, in whichever of the usual forms. */
-function describe({ body, contentType, status }: FailedAnswer): {
+function describe({ body: encoded, contentType, contentEncoding, status }: FailedAnswer): {
   code: string | null;
   message: string | null;
 } {
+  const decoded = decodeBody(encoded, contentEncoding, { maxBytes: MAX_DECODED_BYTES, mayBeCut: true });
+  if (!decoded.ok) {
+    const { coding } = decoded;
+    return {
+      code: null,
+      message: `${statusMessage(status)}, and its body cannot be read: Content-Encoding ${storableText(coding, 100)}`,
+    };
+  }
+  const { body } = decoded;
   const text = body.toString('utf8').replace(/^\uFEFF/, '');
   let value: Json;
   try {
@@ -54,14 +73,5 @@ function describe({ body, contentType, status }: FailedAnswer): {
     const helps = plain !== '' && !plain.startsWith('<') && !contentType?.includes('html');
     return { code: null, message: helps ? `${statusMessage(status)}: ${plain}` : null };
   }
-  if (value === null) return { code: null, message: null };
-  if (!isJsonObject(value)) return { code: null, message: scalarText(value) ?? jsonText(value) };
-  const nested = isJsonObject(value.error) ? value.error : {};
-  const detail = textOf(value.detail) ?? scalarText(value.title);
-  const isProblem = detail !== null || contentType?.includes('problem+json') === true;
-  const type = isProblem && value.type !== 'about:blank' ? scalarText(value.type) : null;
-  return {
-    code: scalarText(value.code) ?? scalarText(nested.code) ?? type,
-    message: textOf(value.message) ?? scalarText(value.error) ?? textOf(nested.message) ?? detail,
-  };
+  return describeError(value, contentType?.includes('problem+json') === true);
 }

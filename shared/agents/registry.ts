@@ -1,6 +1,8 @@
-import * as z from 'zod';
 import { limits } from '../config/limits.ts';
+import { storableText } from '../engine/storable-text.ts';
 import type { Agent } from './agent.ts';
+import { ACCEPTED_ENCODINGS } from './content-encoding.ts';
+import { MAX_REGISTRY_ANSWER_BYTES, readRegistryAnswer } from './registry-answer.ts';
 import { RegistryMemory } from './registry-memory.ts';
 
 export type RegistryLookup =
@@ -30,20 +32,6 @@ export interface AgentRegistryOptions {
   readonly timeoutMs?: number;
 }
 
-const MAX_BODY_BYTES = 64 * 1024;
-
-const common = {
-  name: z.string(),
-  /** Seconds. */
-  timeout: z.number().int().positive().nullish(),
-  secret: z.string().min(1).nullish(),
-};
-const registryAgent = z.discriminatedUnion('kind', [
-  z.object({ ...common, kind: z.literal('http'), url: z.string().min(1) }),
-  z.object({ ...common, kind: z.literal('lambda'), function_arn: z.string().min(1) }),
-  z.object({ ...common, kind: z.literal('kafka'), topic: z.string().min(1) }),
-]);
-
 export function createAgentRegistry({ url, clock, timeoutMs = 2_000 }: AgentRegistryOptions): AgentRegistry {
   const base = url.replace(/\/+$/, '');
   const memory = new RegistryMemory({ ask: (agentName) => ask(base, agentName, timeoutMs), clock });
@@ -58,8 +46,8 @@ async function ask(base: string, agentName: string, timeoutMs: number): Promise<
   try {
     // Many functions may ask, and few do: its client is loaded when it is used.
     const { request } = await import('undici');
-    const { statusCode, body } = await request(`${base}/agents/${encodeURIComponent(agentName)}`, {
-      headers: { accept: 'application/json' },
+    const { statusCode, headers, body } = await request(`${base}/agents/${encodeURIComponent(agentName)}`, {
+      headers: { accept: 'application/json', 'accept-encoding': ACCEPTED_ENCODINGS },
       signal: AbortSignal.timeout(timeoutMs),
     });
     if (statusCode !== 200) {
@@ -71,38 +59,23 @@ async function ask(base: string, agentName: string, timeoutMs: number): Promise<
     let length = 0;
     for await (const chunk of body as AsyncIterable<Buffer>) {
       length += chunk.length;
-      if (length > MAX_BODY_BYTES) return unavailable(`it answered more than ${MAX_BODY_BYTES} bytes`);
+      if (length > MAX_REGISTRY_ANSWER_BYTES)
+        return unavailable(`it answered more than ${MAX_REGISTRY_ANSWER_BYTES} bytes`);
       chunks.push(chunk);
     }
-    return readAnswer(JSON.parse(Buffer.concat(chunks).toString()), agentName);
+    const coding = [headers['content-encoding'] ?? []].flat().join(', ') || null;
+    const answer = readRegistryAnswer(Buffer.concat(chunks), coding, agentName);
+    return answer.ok ? { status: 'found', agent: answer.agent } : unavailable(answer.reason);
   } catch (error) {
-    if (error instanceof SyntaxError) return unavailable('it answered something that is not JSON');
     const { code, name } = error as Error & { code?: unknown };
     return unavailable(typeof code === 'string' ? code : name);
   }
 }
 
-function readAnswer(answer: unknown, agentName: string): RegistryLookup {
-  const parsed = registryAgent.safeParse(answer);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    return unavailable(`it answered another form than expected: ${problems.join('; ')}`);
-  }
-  const found = parsed.data;
-  if (found.name !== agentName) return unavailable('it answered with another agent than the one asked for');
-  const address =
-    found.kind === 'http' ? found.url : found.kind === 'lambda' ? found.function_arn : found.topic;
-  const agent: Agent = {
-    name: agentName,
-    kind: found.kind,
-    address,
-    timeoutSeconds: found.timeout ?? null,
-    secret: found.secret ?? null,
-  };
-  return { status: 'found', agent };
-}
-
 function unavailable(reason: string): RegistryLookup {
-  const message = `The agent registry could not be asked: ${reason}`.slice(0, limits.maxErrorMessageLength);
+  const message = storableText(
+    `The agent registry could not be asked: ${reason}`,
+    limits.maxErrorMessageLength,
+  );
   return { status: 'unavailable', message };
 }

@@ -43,28 +43,47 @@ export function decryptSecret(secretKey: Buffer, encrypted: Buffer): string {
   }
 }
 
+/** Whether this is what is stored; what cannot be read is another. */
+export function isSameSecret(secretKey: Buffer, encrypted: Buffer, secret: string): boolean {
+  try {
+    return decryptSecret(secretKey, encrypted) === secret;
+  } catch (error) {
+    if (error instanceof SecretUnreadableError) return false;
+    throw error;
+  }
+}
+
 /** A new secret in Standard Webhooks' form: `whsec_` and 32 random bytes in base64. */
 export function generateSecret(): string {
   return WHSEC + randomBytes(32).toString('base64');
 }
 
+/** Standard Webhooks, "Signature scheme": between 192 and 512 bits. */
+const MIN_KEY_BYTES = 24;
+const MAX_KEY_BYTES = 64;
+
 /**
- * The bytes that sign. `whsec_…` is Standard Webhooks' form, base64 after the prefix; any other text is itself the key, as
- * UTF-8 (the receiver's library then takes `new Webhook(secret, { format: 'raw' })`).
- * @returns null where `whsec_` is not followed by base64 of at least one byte.
+ * The bytes that sign: what the secret's base64 says, with `whsec_` before it or without, as the libraries of Standard Webhooks
+ * take it. They differ in everything else: of letters that base64 does not have, some raise and some read past them, and only a few
+ * take a text as the key. So nothing else is taken here: every library makes the same key of the same secret.
+ * @returns null where it is not the one standard spelling, padding included, of one to 64 bytes.
  */
 export function signingKeyOf(secret: string): Buffer | null {
-  if (!secret.startsWith(WHSEC)) return secret === '' ? null : Buffer.from(secret, 'utf8');
-  const encoded = secret.slice(WHSEC.length);
-  const isBase64 = encoded.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(encoded);
-  return isBase64 ? Buffer.from(encoded, 'base64') : null;
+  const encoded = secret.startsWith(WHSEC) ? secret.slice(WHSEC.length) : secret;
+  // Longer than any; the rest is not worth decoding.
+  if (encoded.length > 2 * MAX_KEY_BYTES) return null;
+  const key = Buffer.from(encoded, 'base64');
+  const isOne = key.length > 0 && key.length <= MAX_KEY_BYTES && key.toString('base64') === encoded;
+  return isOne ? key : null;
 }
+
+export const SECRET_FORM = `whsec_ and ${MIN_KEY_BYTES} to ${MAX_KEY_BYTES} bytes in base64 (A-Z, a-z, 0-9, +, / and the padding =)`;
 
 /** What is wrong with a secret that somebody wants to register, or null. */
 export function checkAgentSecret(secret: string): string | null {
-  if (secret.length < 8 || secret.length > 512) return 'expected 8 to 512 characters';
-  if (!secret.isWellFormed()) return 'expected well-formed Unicode';
-  return signingKeyOf(secret) ? null : 'expected base64 after whsec_';
+  return (signingKeyOf(secret)?.length ?? 0) >= MIN_KEY_BYTES
+    ? null
+    : `expected ${SECRET_FORM}, which libraries of Standard Webhooks read alike`;
 }
 
 const encryptionKeys = new WeakMap<Buffer, KeyObject>();

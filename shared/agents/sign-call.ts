@@ -1,9 +1,12 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { signingKeyOf } from './secrets.ts';
 
 export interface CallSigner {
-  /** @returns the three headers of Standard Webhooks, flat name and value; null where the secret is not one. */
-  sign(secret: string, id: string, body: Buffer): string[] | null;
+  /**
+   * @param secrets each signs: while one takes another's place both do, and a receiver has either
+   * @returns the three headers of Standard Webhooks, flat name and value; none without secrets; null where none of them can sign.
+   */
+  sign(secrets: readonly string[], id: string, body: Buffer): string[] | null;
 }
 
 const MAX_KEYS = 1_000;
@@ -26,12 +29,24 @@ export function createCallSigner(clock: () => number): CallSigner {
     return key;
   };
   return {
-    sign(secret, id, body) {
-      const key = keyOf(secret);
-      if (!key) return null;
+    sign(secrets, id, body) {
+      if (secrets.length === 0) return [];
+      const usable = secrets.map(keyOf).filter((key) => key !== null);
+      if (usable.length === 0) return null;
       const timestamp = String(Math.floor(clock() / 1000));
-      const signature = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64');
-      return ['webhook-id', id, 'webhook-timestamp', timestamp, 'webhook-signature', `v1,${signature}`];
+      const signatures = usable.map(
+        (key) =>
+          `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')}`,
+      );
+      return ['webhook-id', id, 'webhook-timestamp', timestamp, 'webhook-signature', signatures.join(' ')];
     },
   };
+}
+
+/**
+ * The `webhook-id` of a call. A message is what is to be done, however often it is sent: the id is the idempotency key's, and so
+ * stays over the attempts of a step visit. A digest of it, since the signed text is `id.timestamp.body` and an id must have no dot.
+ */
+export function webhookIdOf(idempotencyKey: string): string {
+  return `msg_${createHash('sha256').update(idempotencyKey.toWellFormed()).digest('base64url')}`;
 }

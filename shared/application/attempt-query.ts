@@ -1,3 +1,4 @@
+import { attemptsOf } from '../engine/decide.ts';
 import type { BatchItem } from './batch.ts';
 import type { AttemptQuery } from './ports.ts';
 
@@ -12,7 +13,7 @@ export const NO_ATTEMPTS: AttemptQuery = {
   steps: [],
 };
 
-/** Which attempts a batch's events are about: their types alone tell. */
+/** The attempts that a batch's events begin with. */
 export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
   const ids = new Set<string>();
   const withInput = new Set<string>();
@@ -21,43 +22,18 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
   const waiting = new Map<string, { runId: string; name: string; count: number }>();
   const steps = new Map<string, { runId: string; scope: string | null; stepId: string }>();
   for (const { runId, event } of items) {
-    switch (event.type) {
-      case 'agent_answered':
-        ids.add(event.stepExecutionId);
-        // A failure may open another attempt on the same input.
-        if (event.outcome.status === 'failed') withInput.add(event.stepExecutionId);
-        break;
-      case 'step_requested':
-        ids.add(event.stepExecutionId);
-        withInput.add(event.stepExecutionId);
-        break;
-      case 'woken':
-        // A run that has had its time ends as one that is cancelled does.
-        if (event.stepExecutionId === null) openOf.add(runId);
-        else {
-          ids.add(event.stepExecutionId);
-          withInput.add(event.stepExecutionId);
-        }
-        break;
-      case 'signal_received': {
-        // Several signals of one name are for as many who wait.
-        const key = JSON.stringify([runId, event.name]);
-        const count = (waiting.get(key)?.count ?? 0) + 1;
-        waiting.set(key, { runId, name: event.name, count });
-        break;
-      }
-      case 'cancellation_requested':
-      case 'resume_requested':
-        openOf.add(runId);
-        break;
-      case 'retry_requested': {
-        lastOf.add(runId);
-        // The parent's, by its key: whether it waits still.
-        if (event.parentStepExecutionId) ids.add(event.parentStepExecutionId);
-        const { fromStep: stepId = null, fromScope: scope = null } = event;
-        if (stepId !== null) steps.set(JSON.stringify([runId, scope, stepId]), { runId, scope, stepId });
-        break;
-      }
+    const about = attemptsOf(event);
+    if (about.id !== null) ids.add(about.id);
+    if (about.id !== null && about.withInput) withInput.add(about.id);
+    if (about.parentId !== null) ids.add(about.parentId);
+    if (about.open) openOf.add(runId);
+    if (about.last) lastOf.add(runId);
+    if (about.step !== null) steps.set(JSON.stringify([runId, about.step]), { runId, ...about.step });
+    if (about.waitingFor !== null) {
+      // Several signals of one name are for as many who wait.
+      const name = about.waitingFor;
+      const key = JSON.stringify([runId, name]);
+      waiting.set(key, { runId, name, count: (waiting.get(key)?.count ?? 0) + 1 });
     }
   }
   return {

@@ -1,15 +1,21 @@
+import type { DefinitionProblem } from '../definition/parse-definition.ts';
 import type { RefusalCode } from '../engine/decision.ts';
 import type { EngineEvent } from '../engine/event.ts';
-import type { JsonObject } from '../engine/json.ts';
+import type { Json } from '../engine/json.ts';
 import type { RunStatus } from '../engine/state.ts';
 import type { AuditEntry } from './audit.ts';
+import type { Fault } from './error-policy.ts';
 
 /** An event about one run. */
 export interface BatchItem {
   readonly runId: string;
   readonly event: EngineEvent;
   /** The plan that an execution request carries: for a run that another producer inserted without one. */
-  readonly inlinePlan?: JsonObject;
+  readonly inlinePlan?: Json;
+  /** What reading that plan has changed of it: then it is not taken. */
+  readonly inlinePlanLosses?: readonly DefinitionProblem[];
+  /** Whoever sent it has shown nothing: it is for a run that has no owner, such as another producer inserts, and for no other. */
+  readonly onlyOfNobody?: true;
   /** Decided by this version of the run's workflow from then on, where what it did is compatible: for a retry. */
   readonly version?: VersionChange;
   /** Who asked for it by a call: stored with what is decided, and not where it is refused. */
@@ -25,12 +31,19 @@ export interface VersionChange {
 
 /** What became of an item. Refusals are normal: records come more than once, and late. */
 export type Outcome =
-  | { readonly outcome: 'decided'; readonly status: RunStatus }
+  | {
+      readonly outcome: 'decided';
+      readonly status: RunStatus;
+      /** The item could not be decided, or what it led to not be saved: its attempt failed for it, or its run. */
+      readonly fault?: Fault;
+    }
   | { readonly outcome: 'refused'; readonly code: RefusalCode | 'NO_PLAN' }
   | { readonly outcome: 'unknown_run' }
+  /** It asks for what only the run's owner may, and comes from nobody. */
+  | { readonly outcome: 'unauthorised' }
   /** Steps that completed are not the same in the other version, or not in it. */
   | { readonly outcome: 'incompatible'; readonly stepIds: readonly string[] }
-  /** The database refuses a value of this item, and nothing else could be made of it. */
+  /** The database refuses a value of this item: a call's, or one of which nothing else could be made. */
   | { readonly outcome: 'value_refused'; readonly reason: string }
-  /** A defect of ours, kept to the one item. */
+  /** A defect of ours, kept to the one item; and its run could not be ended for it. */
   | { readonly outcome: 'defect'; readonly reason: string };

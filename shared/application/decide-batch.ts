@@ -1,10 +1,11 @@
 import type { Topics } from '../config/topics.ts';
 import type { Draws } from '../engine/draft.ts';
-import type { EngineEvent } from '../engine/event.ts';
 import type { BatchItem, Outcome } from './batch.ts';
 import { changesOf } from './changes-of.ts';
-import { decideItems } from './decide-items.ts';
+import { decideItems, type ItemOutcome, type Lacking, type PendingItem } from './decide-items.ts';
 import { codeOf } from './error-code.ts';
+import { apart, classOf, type Fault } from './error-policy.ts';
+import { standInsFor } from './give-up.ts';
 import { loadOtherVersions, loadPlans, plannedFor } from './load-plans.ts';
 import { loadAttemptsAbout, loadStates } from './load-states.ts';
 import { messagesOf } from './messages-of.ts';
@@ -38,40 +39,46 @@ export type DecideBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
 
 /**
  * Decides a batch of events in one transaction: load what all need, decide each on the state that the one before left, save
- * all, in a fixed handful of statements whatever the batch's size; then publishes (design §3).
- * @throws what the store throws when the database is away: nothing is changed then, and the batch may come again.
+ * all, in a fixed handful of statements whatever the batch's size; then publishes (design §3). What cannot be decided or saved is
+ * found, and its run ended for it, or its attempt (error-policy.ts).
+ * @throws what is transient, as the database being away: nothing is changed then, or what is decided again is refused as a repeat
  */
 export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
-  const decideAll = async (items: readonly BatchItem[]): Promise<Outcome[]> => {
-    for (let conflicts = 0; ; ) {
-      try {
-        const { outcomes, committed } = await deps.store.transaction((tx) => decideWithin(deps, tx, items));
-        if (committed !== null) {
-          const [routes, versions] = await Promise.all([committed.routes, committed.versions]);
-          await deps.publishCommitted(withPlans(committed.entry, versions), routes);
-        }
-        return outcomes;
-      } catch (error) {
-        if (codeOf(error) === 'TRANSACTION_CONFLICT' && conflicts++ < MAX_CONFLICTS) continue;
-        if (codeOf(error) === 'VALUE_REFUSED') return isolate(items, error as Error);
-        throw error;
-      }
+  const decideAll = (items: readonly PendingItem[]): Promise<Outcome[]> => apart(items, decideOnce, giveUp);
+
+  const decideOnce = async (items: readonly PendingItem[]): Promise<Outcome[]> => {
+    const outcomes = await commitTogether(deps, items).catch((error: unknown) => {
+      const isCall = items.some(({ audit }) => audit !== undefined);
+      // Who calls has no time for more than one try, and may ask again.
+      throw isCall && codeOf(error) === 'STATEMENT_TIMEOUT' ? new CallTooLongError(error) : error;
+    });
+    const lacking = items.flatMap((item, i) => {
+      const outcome = outcomes[i] as ItemOutcome;
+      return outcome.outcome === 'lacking' ? [withNeeds(item, outcome)] : [];
+    });
+    const later = lacking.length === 0 ? [] : await decideAll(lacking);
+    const settled: Outcome[] = [];
+    for (const [i, outcome] of outcomes.entries()) {
+      if (outcome.outcome === 'lacking') settled.push(later.shift() as Outcome);
+      else if (outcome.outcome === 'defect')
+        settled.push(...(await giveUp(items[i] as PendingItem, { class: 'defect', reason: outcome.reason })));
+      else settled.push(outcome);
     }
+    return settled;
   };
 
-  /** Halves the batch until the item that carries the refused value stands alone; its neighbours go on. */
-  const isolate = async (items: readonly BatchItem[], error: Error): Promise<Outcome[]> => {
-    if (items.length > 1) {
-      const middle = items.length >> 1;
-      return [...(await decideAll(items.slice(0, middle))), ...(await decideAll(items.slice(middle)))];
+  /** Of one item, which stands alone. */
+  const giveUp = async (item: PendingItem, fault: Fault): Promise<Outcome[]> => {
+    const { runId, audit } = item;
+    for (const event of standInsFor(item, fault)) {
+      try {
+        const [outcome] = await commitTogether(deps, [{ runId, event, ...(audit && { audit }) }]);
+        if (outcome?.outcome === 'decided') return [{ ...outcome, fault }];
+      } catch (error) {
+        if (classOf(error) === 'transient') throw error;
+      }
     }
-    const [item] = items as [BatchItem];
-    if (item.event.type !== 'agent_answered' || item.event.outcome.status === 'failed') {
-      return [{ outcome: 'value_refused', reason: error.message }];
-    }
-    const failure = { code: 'UNSTORABLE', message: error.message, retryable: false };
-    const event: EngineEvent = { ...item.event, logs: null, outcome: { status: 'failed', error: failure } };
-    return decideAll([{ ...item, event }]);
+    return [{ outcome: fault.class === 'value' ? 'value_refused' : 'defect', reason: fault.reason }];
   };
 
   return async (items) => {
@@ -81,10 +88,61 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
   };
 }
 
+/** What somebody called for was not decided before a statement's time was over. */
+class CallTooLongError extends Error {
+  readonly code = 'OUT_OF_TIME';
+  constructor(cause: unknown) {
+    super('The database took too long for this; try again', { cause });
+  }
+}
+
+/** What its decision was found to read beside: that is loaded too, in a transaction in which it comes first of its run. */
+function withNeeds(item: PendingItem, { needs }: Lacking): PendingItem {
+  return needs === null ? item : { ...item, lacking: [...(item.lacking ?? []), needs] };
+}
+
 const MAX_CONFLICTS = 5;
 
+/** @throws whatever keeps the transaction from being committed, conflicts that pass apart */
+async function commitTogether(
+  deps: DecideBatchDeps,
+  items: readonly PendingItem[],
+): Promise<readonly ItemOutcome[]> {
+  for (let conflicts = 0; ; ) {
+    try {
+      const { outcomes, committed } = await deps.store.transaction((tx) => decideWithin(deps, tx, items));
+      if (committed !== null) await publish(deps, committed);
+      return outcomes;
+    } catch (error) {
+      if (codeOf(error) !== 'TRANSACTION_CONFLICT' || conflicts++ >= MAX_CONFLICTS) throw error;
+    }
+  }
+}
+
+async function publish({ publishCommitted }: DecideBatchDeps, committed: Committed): Promise<void> {
+  const [routes, versions] = await Promise.all([committed.routes, committed.versions]);
+  let entry: OutboxEntry;
+  try {
+    entry = withPlans(committed.entry, versions);
+  } catch {
+    // It is decided, and must not be decided again: the outbox has it.
+    return;
+  }
+  await publishCommitted(entry, routes);
+}
+
+interface Committed {
+  readonly entry: OutboxEntry;
+  readonly routes: Promise<ReadonlyMap<string, AgentRoute>>;
+  readonly versions: Promise<ReadonlyMap<string, LoadedVersion>>;
+}
+
 /** In one transaction. `committed` is what is to be published after it; null where nothing was decided. */
-async function decideWithin(deps: DecideBatchDeps, tx: RunTransaction, items: readonly BatchItem[]) {
+async function decideWithin(
+  deps: DecideBatchDeps,
+  tx: RunTransaction,
+  items: readonly PendingItem[],
+): Promise<{ outcomes: readonly ItemOutcome[]; committed: Committed | null }> {
   const runIds = [...new Set(items.map(({ runId }) => runId))];
   // Issued together: one round trip where the driver pipelines.
   const [locked, attempts] = await Promise.all([tx.lockRuns(runIds), loadAttemptsAbout(tx, items)]);

@@ -2,6 +2,8 @@ import { decide } from '../engine/decide.ts';
 import type { Decision } from '../engine/decision.ts';
 import type { Draws } from '../engine/draft.ts';
 import type { EngineEvent } from '../engine/event.ts';
+import { NotLoadedError } from '../engine/known.ts';
+import type { Needs } from '../engine/needs.ts';
 import type { State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
 import type { BatchItem, Outcome } from './batch.ts';
@@ -9,6 +11,22 @@ import type { DecidedRun } from './changes-of.ts';
 import { EMPTY_PLAN } from './empty-plan.ts';
 import { type OtherVersions, type Planned, plannedFor } from './load-plans.ts';
 import type { LockedRun } from './ports.ts';
+
+/** An item with what it was found to need beside what is told of its event. */
+export interface PendingItem extends BatchItem {
+  readonly lacking?: readonly Needs[];
+}
+
+/** Its decision reads what was not loaded: with that, it is decided again. Null: it comes after one of its run that is. */
+export interface Lacking {
+  readonly outcome: 'lacking';
+  readonly needs: Needs | null;
+}
+
+export type ItemOutcome = Outcome | Lacking;
+
+/** No decision reads more than what is told by so many. */
+const MAX_LACKING = 100;
 
 /** What a batch's transaction has loaded, by run. */
 export interface LoadedBatch {
@@ -21,7 +39,7 @@ export interface LoadedBatch {
 
 export interface DecidedBatch {
   /** One for each item, in their order. */
-  readonly outcomes: Outcome[];
+  readonly outcomes: readonly ItemOutcome[];
   readonly decided: readonly DecidedRun[];
   /** Of the calls that were decided. */
   readonly audited: readonly AuditRecord[];
@@ -32,38 +50,52 @@ export interface DecidedBatch {
  * @param now epoch milliseconds
  */
 export function decideItems(
-  items: readonly BatchItem[],
+  items: readonly PendingItem[],
   { runs, planned, others, states }: LoadedBatch,
   now: number,
   draws: Draws,
 ): DecidedBatch {
   const decided = new Map<string, DecidedRun>();
   const audited: AuditRecord[] = [];
-  const outcomes = items.map((item): Outcome => {
+  const waiting = new Set<string>();
+  const outcomes = items.map((item): ItemOutcome => {
     const { runId, event: asked, audit, version } = item;
     const run = runs.get(runId);
     if (run === undefined) return { outcome: 'unknown_run' };
+    // Its run's events keep their order.
+    if (waiting.has(runId)) return { outcome: 'lacking', needs: null };
     const before = decided.get(runId);
     const state = before?.state ?? (states.get(runId) as State);
     const stepIds = others.incompatibleSteps(item, before?.plan ?? planned.get(runId)?.plan, state);
     if (stepIds.length > 0) return { outcome: 'incompatible', stepIds };
-    const { plan, versionId, refusal }: Planned =
+    const { plan, versionId, refusal, defect }: Planned =
       before && !version
         ? { plan: before.plan, versionId: before.versionId }
         : plannedFor(item, planned, others);
     const isRefused = refusal !== undefined && asked.type === 'execution_requested';
-    const event: EngineEvent = isRefused ? { type: 'plan_refused', message: refusal } : asked;
+    const event: EngineEvent = isRefused
+      ? { type: 'plan_refused', message: refusal }
+      : asked.type === 'retry_requested' && version
+        ? { ...asked, changesVersion: version.versionId !== run.versionId }
+        : asked;
     // A run ends without a plan, and does nothing else.
-    if (plan === undefined && !isRefused && event.type !== 'cancellation_requested') {
+    const isEnd = event.type === 'cancellation_requested' || event.type === 'given_up';
+    if (defect !== undefined && !isEnd) return { outcome: 'defect', reason: defect };
+    if (plan === undefined && !isRefused && !isEnd) {
       return { outcome: 'refused', code: 'NO_PLAN' };
     }
     let decision: Decision;
     try {
       decision = decide(plan ?? EMPTY_PLAN, state, event, now, draws);
     } catch (error) {
+      if (error instanceof NotLoadedError && error.needs && (item.lacking?.length ?? 0) < MAX_LACKING) {
+        waiting.add(runId);
+        return { outcome: 'lacking', needs: error.needs };
+      }
       return { outcome: 'defect', reason: (error as Error).message };
     }
     if (!decision.ok) return { outcome: 'refused', code: decision.code };
+    if (item.onlyOfNobody && run.owner !== null) return { outcome: 'unauthorised' };
     decided.set(runId, {
       locked: run,
       plan: plan ?? EMPTY_PLAN,

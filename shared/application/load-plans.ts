@@ -3,16 +3,19 @@ import { type DefinitionProblem, parseWorkflowPlan } from '../definition/parse-d
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { State } from '../engine/state.ts';
+import { storableText } from '../engine/storable-text.ts';
 import type { BatchItem, VersionChange } from './batch.ts';
 import { incompatibleSteps } from './incompatible-steps.ts';
 import type { PlanCache } from './plan-cache.ts';
-import type { LockedRun, RunTransaction } from './ports.ts';
+import type { LoadedVersion, LockedRun, RunTransaction } from './ports.ts';
 
 export interface Planned {
   readonly plan?: Plan;
   readonly versionId?: string | null;
   /** Why the inline plan cannot be taken. */
   readonly refusal?: string;
+  /** Why the stored plan cannot be compiled. */
+  readonly defect?: string;
 }
 
 /** The plan stored with the run decides, never the record's copy; only a run without one takes it from the record. */
@@ -31,16 +34,20 @@ export async function loadPlans(
     else known.set(versionId, plan);
   }
   const loaded = missing.size === 0 ? null : await tx.loadVersions([...missing]);
-  for (const [id, { definition }] of loaded ?? []) known.set(id, plans.add(id, definition));
+  const defects = compileInto(known, plans, loaded);
   const planned = new Map<string, Planned>();
   for (const [runId, { versionId }] of runs) {
-    const plan = versionId === null ? undefined : known.get(versionId);
-    if (versionId !== null && plan !== undefined) planned.set(runId, { plan, versionId });
+    if (versionId === null) continue;
+    const plan = known.get(versionId);
+    const defect = defects.get(versionId);
+    if (plan !== undefined) planned.set(runId, { plan, versionId });
+    else if (defect !== undefined) planned.set(runId, { defect, versionId });
   }
   const inline = new Map<string, WorkflowDefinition>();
-  for (const { runId, inlinePlan } of items) {
+  for (const { runId, inlinePlan, inlinePlanLosses: losses = [] } of items) {
     if (inlinePlan === undefined || !runs.has(runId) || planned.has(runId) || inline.has(runId)) continue;
-    const parsed = parseWorkflowPlan(inlinePlan);
+    const parsed =
+      losses.length > 0 ? { ok: false as const, problems: losses } : parseWorkflowPlan(inlinePlan);
     if (parsed.ok) inline.set(runId, parsed.definition);
     else planned.set(runId, { refusal: refusalOf(parsed.problems) });
   }
@@ -55,9 +62,25 @@ export async function loadPlans(
 
 function refusalOf(problems: readonly DefinitionProblem[]): string {
   const texts = problems.map(({ path, message }) => `${path || 'workflow_plan'}: ${message}`);
-  return `The workflow_plan of the execution request is not valid: ${texts.join('; ')}`
-    .slice(0, limits.maxErrorMessageLength)
-    .toWellFormed();
+  const text = `The workflow_plan of the execution request is not valid: ${texts.join('; ')}`;
+  return storableText(text, limits.maxErrorMessageLength);
+}
+
+/** @returns what keeps plans from being compiled, by version: that of one is no other's */
+function compileInto(
+  known: Map<string, Plan>,
+  plans: PlanCache,
+  loaded: ReadonlyMap<string, LoadedVersion> | null,
+): ReadonlyMap<string, string> {
+  const defects = new Map<string, string>();
+  for (const [id, { definition }] of loaded ?? []) {
+    try {
+      known.set(id, plans.add(id, definition));
+    } catch (error) {
+      defects.set(id, `The plan of version ${id} cannot be compiled: ${(error as Error).message}`);
+    }
+  }
+  return defects;
 }
 
 export interface OtherVersions {
@@ -98,9 +121,11 @@ export async function loadOtherVersions(
     missing.size === 0 ? null : tx.loadVersions([...missing]),
     asked.length === 0 ? null : tx.loadCompletedSteps([...new Set(asked.map(({ runId }) => runId))]),
   ]);
-  for (const [id, { definition }] of loaded ?? []) known.set(id, plans.add(id, definition));
+  const defects = compileInto(known, plans, loaded);
   const planned = ({ versionId }: VersionChange): Planned => {
     const plan = known.get(versionId);
+    const defect = defects.get(versionId);
+    if (defect !== undefined) return { defect, versionId };
     return plan ? { plan, versionId } : {};
   };
   return {

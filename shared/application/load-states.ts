@@ -1,4 +1,5 @@
-import { joinsOf, needsOf } from '../engine/decide.ts';
+import { attemptsOf, joinsOf, needsOf } from '../engine/decide.ts';
+import { knownOf, NOTHING_KNOWN } from '../engine/known.ts';
 import { type Needs, NO_NEEDS } from '../engine/needs.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Attempt, Join, State } from '../engine/state.ts';
@@ -18,6 +19,8 @@ export interface PlannedItem extends BatchItem {
   readonly locked: LockedRun;
   /** Absent where the run has none: it needs nothing more then. */
   readonly plan: Plan | undefined;
+  /** What its decision was found to read beside what it was told to need. */
+  readonly lacking?: readonly Needs[] | undefined;
 }
 
 /**
@@ -47,7 +50,7 @@ export async function loadStates(
     const { paths, allOf } = joins;
     const containers = [...paths, ...allOf.map((runId) => ({ runId, path: null }))];
     const [found, attempts] = await Promise.all([
-      tx.loadJoins(joins),
+      tx.loadJoins({ paths, allOf }),
       loadAttempts(tx, { ...NO_ATTEMPTS, containers }),
     ]);
     for (const [runId, ofRun] of found) addJoins(states, runId, ofRun);
@@ -68,6 +71,11 @@ export async function loadStates(
   ]);
   for (const [runId, ofRun] of data ?? []) states.set(runId, { ...stateOf(runId), ...ofRun });
   addAttempts(states, open);
+  for (const [runId, ofRun] of Map.groupBy(items, (item) => item.runId)) {
+    const asked = ofRun.map(({ event }) => ({ attempts: attemptsOf(event) }));
+    const known = knownOf([...asked, { joins: joins?.byRun.get(runId) ?? [], needs: needs.get(runId) }]);
+    states.set(runId, { ...stateOf(runId), known });
+  }
   return states;
 }
 
@@ -81,6 +89,7 @@ async function loadAttempts(
 function initialState({ run }: LockedRun, attempts: readonly Attempt[] = []): State {
   return {
     run,
+    known: NOTHING_KNOWN,
     attempts: new Map(attempts.map((attempt) => [attempt.stepExecutionId, attempt])),
     joins: new Map(),
     children: new Map(),
@@ -98,19 +107,24 @@ function initialState({ run }: LockedRun, attempts: readonly Attempt[] = []): St
 function joinQueryOf(items: readonly PlannedItem[], stateOf: (runId: string) => State) {
   const paths = new Map<string, { runId: string; path: string }>();
   const allOf = new Set<string>();
+  const byRun = new Map<string, 'all' | readonly string[]>();
   for (const { runId, plan, event } of items) {
     const joins = plan && unlessDefect(() => joinsOf(plan, stateOf(runId), event));
+    if (joins === undefined) continue;
+    const before = byRun.get(runId) ?? [];
+    byRun.set(runId, joins === 'all' || before === 'all' ? 'all' : [...before, ...joins]);
     if (joins === 'all') allOf.add(runId);
-    else for (const path of joins ?? []) paths.set(JSON.stringify([runId, path]), { runId, path });
+    else for (const path of joins) paths.set(JSON.stringify([runId, path]), { runId, path });
   }
-  return paths.size + allOf.size === 0 ? null : { paths: [...paths.values()], allOf: [...allOf] };
+  return paths.size + allOf.size === 0 ? null : { paths: [...paths.values()], allOf: [...allOf], byRun };
 }
 
 function needsByRun(items: readonly PlannedItem[], stateOf: (runId: string) => State): Map<string, Needs> {
   const needs = new Map<string, Needs>();
-  for (const { runId, plan, event } of items) {
-    const more = plan && unlessDefect(() => needsOf(plan, stateOf(runId), event));
-    if (more) needs.set(runId, together(needs.get(runId) ?? NO_NEEDS, more));
+  for (const { runId, plan, event, lacking = [] } of items) {
+    const told = plan && unlessDefect(() => needsOf(plan, stateOf(runId), event));
+    for (const more of told ? [told, ...lacking] : lacking)
+      needs.set(runId, together(needs.get(runId) ?? NO_NEEDS, more));
   }
   return needs;
 }

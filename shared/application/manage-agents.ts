@@ -23,6 +23,8 @@ export interface RegisteredAgent {
 export interface AgentDetails extends RegisteredAgent {
   /** What a dry run takes for its answer; null: none is known. */
   readonly exampleOutput: Json;
+  /** Until when the secret before signs as well; null: it does not. */
+  readonly previousSecretUntil: Date | null;
 }
 
 export interface AgentSettings {
@@ -50,24 +52,35 @@ export interface Agents {
     filter: { readonly kind?: AgentKind | undefined },
     page: PageRequest,
   ): Promise<Page<RegisteredAgent>>;
-  /** `secretEncrypted` undefined keeps the one that is there. Null where the viewer may not manage such an agent. */
+  /** Null where the agent has none. */
+  maybeFindSecret(id: string): Promise<Buffer | null>;
+  /** Null where the viewer may not manage such an agent. */
   updateAgent(
     viewer: Viewer,
     id: string,
-    settings: AgentSettings & { readonly secretEncrypted: Buffer | null | undefined },
+    settings: AgentSettings & SecretChange,
     audit: AuditEntry,
   ): Promise<AgentDetails | null>;
   deleteAgent(viewer: Viewer, id: string, audit: AuditEntry): Promise<boolean>;
 }
 
+export interface SecretChange {
+  /** Undefined keeps the one that is there; null: the agent has none from now on. */
+  readonly secretEncrypted: Buffer | null | undefined;
+  /** How long from now the secret before signs as well. Undefined leaves it as it is. */
+  readonly overlapSeconds: number | undefined;
+}
+
 export interface AgentSecrets {
   generate(): string;
   encrypt(secret: string): Buffer;
+  isSame(encrypted: Buffer, secret: string): boolean;
 }
 
 export interface AgentRequest extends AgentSettings {
   /** Undefined: a new agent gets one made for it, an existing one keeps its own. */
   readonly secret: string | undefined;
+  readonly secretOverlapSeconds: number | undefined;
 }
 
 export type ManagedAgent =
@@ -85,13 +98,16 @@ export interface ManageAgents {
   ): Promise<ManagedAgent>;
 }
 
+/** A receiver is told its new secret by hand, and not everywhere at once. */
+const OVERLAP_SECONDS = 86_400;
+
 /**
  * What an admin registers is everybody's; a user's own is only theirs, and of kind http, since lambda and kafka agents are
  * reached with the deployment's own rights (design §4).
  */
 export function createManageAgents(agents: Agents, secrets: AgentSecrets): ManageAgents {
   return {
-    async register(caller, name, { secret: given, ...settings }, audit) {
+    async register(caller, name, { secret: given, secretOverlapSeconds: _, ...settings }, audit) {
       if (!isKindPermitted(caller, settings)) return { ok: false, code: 'KIND_NOT_PERMITTED' };
       const secret = isSigned(settings) ? (given ?? secrets.generate()) : null;
       const secretEncrypted = secret === null ? null : secrets.encrypt(secret);
@@ -104,18 +120,27 @@ export function createManageAgents(agents: Agents, secrets: AgentSecrets): Manag
         throw error;
       }
     },
-    async update(caller, { id, kind: kindBefore }, { secret: given, ...settings }, audit) {
+    async update(caller, { id, kind: kindBefore }, request, audit) {
+      const { secret: given, secretOverlapSeconds, ...settings } = request;
       if (!isKindPermitted(caller, settings)) return { ok: false, code: 'KIND_NOT_PERMITTED' };
       // An agent of another kind has no secret to keep when it becomes one of kind http.
       const made = given === undefined && kindBefore !== 'http' && isSigned(settings);
       const secret = made ? secrets.generate() : given;
-      const kept = secret === undefined ? undefined : secrets.encrypt(secret);
-      const secretEncrypted = isSigned(settings) ? kept : null;
-      const agent = await agents.updateAgent(caller, id, { ...settings, secretEncrypted }, audit);
+      const isOther = secret !== undefined && !(await isSecretOf(id, secret));
+      const secretEncrypted = !isSigned(settings) ? null : isOther ? secrets.encrypt(secret) : undefined;
+      const overlapSeconds = secretOverlapSeconds ?? (isOther ? OVERLAP_SECONDS : undefined);
+      const change = { secretEncrypted, overlapSeconds };
+      const agent = await agents.updateAgent(caller, id, { ...settings, ...change }, audit);
       if (!agent) return { ok: false, code: 'UNKNOWN_AGENT' };
       return { ok: true, agent, secret: made ? (secret ?? null) : null };
     },
   };
+
+  /** The same request once more must not take the secret before for gone. */
+  async function isSecretOf(id: string, secret: string): Promise<boolean> {
+    const encrypted = await agents.maybeFindSecret(id);
+    return encrypted !== null && secrets.isSame(encrypted, secret);
+  }
 }
 
 function isKindPermitted(caller: Viewer, { kind }: AgentSettings): boolean {

@@ -9,7 +9,7 @@ import type {
   RetryRequest,
   StepRequest,
 } from '../messages/messages.ts';
-import { retryTokenSubject } from '../messages/retry-token.ts';
+import { cancellationTokenSubject, retryTokenSubject } from '../messages/token-subjects.ts';
 import type { LockedRun, OutgoingMessage, ResultTokens } from './ports.ts';
 
 export interface MessageContext {
@@ -72,6 +72,7 @@ function messageOf(
         run_id: runId,
         cancelled_by: effect.by,
         reason: effect.reason,
+        cancellation_token: tokens.resultToken(cancellationTokenSubject({ run_id: runId, timestamp })),
         timestamp,
         message_type: 'cancellation_request',
       } satisfies CancellationRequest;
@@ -88,11 +89,12 @@ function messageOf(
       return { topic: topics.executionRequests, key: effect.childRunId, value, planOf };
     }
     case 'cancel_child': {
+      const about = { run_id: effect.childRunId, timestamp: new Date(effect.requestedAt).toISOString() };
       const value = {
-        run_id: effect.childRunId,
+        ...about,
         cancelled_by: null,
         reason: effect.reason,
-        timestamp: new Date(effect.requestedAt).toISOString(),
+        cancellation_token: tokens.resultToken(cancellationTokenSubject(about)),
         message_type: 'cancellation_request',
       } satisfies CancellationRequest;
       return { topic: topics.cancellationRequests, key: effect.childRunId, value };

@@ -1,4 +1,4 @@
-import type { Topics } from '../config/topics.ts';
+import { agentTopicProblem, type Topics } from '../config/topics.ts';
 import { type AgentName, type AgentRegistry, type AgentRoute, agentKey } from './ports.ts';
 import type { ToPublish } from './publishing-record.ts';
 
@@ -21,10 +21,11 @@ export function createRouteTasks({
   topics,
 }: {
   readonly registry: AgentRegistry | null;
-  readonly topics: Pick<Topics, 'httpTasks' | 'lambdaTasks'>;
+  readonly topics: Topics;
 }): RouteTasks {
   const topicOf = ({ kind, address }: AgentRoute) => {
-    if (kind === 'kafka') return address;
+    // Into no topic but an agent's is anything published for it, whoever named the topic: the bridge says what is wrong with it.
+    if (kind === 'kafka' && agentTopicProblem(address, topics) === null) return address;
     return kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks;
   };
   /** Null: nobody knows the agent. Undefined: the registry has yet to tell. */

@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import { ADMIN_ROLE, type Caller } from './caller.ts';
+import { ADMIN_ROLE, type Caller, userOfToken } from './caller.ts';
 
 export type VerifyJwt = (token: string) => Promise<Caller | null>;
 
@@ -79,9 +79,11 @@ function publicKeysAt(url: URL): JWTVerifyGetKey {
 }
 
 function callerOf({ sub, communities = [], roles = [] }: Record<string, unknown>): Caller | null {
-  if (typeof sub !== 'string' || sub.trim() === '' || sub.length > MAX_USER_ID_LENGTH) return null;
+  if (typeof sub !== 'string' || sub.trim() === '') return null;
   if (sub.includes('\u0000') || !sub.isWellFormed()) return null;
   if (!Array.isArray(communities) || !communities.every((id) => Number.isSafeInteger(id))) return null;
   if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) return null;
-  return { userId: sub, isAdmin: roles.includes(ADMIN_ROLE), communities, via: 'jwt', key: null };
+  const isAdmin = roles.includes(ADMIN_ROLE);
+  const userId = userOfToken(sub, isAdmin);
+  return userId.length > MAX_USER_ID_LENGTH ? null : { userId, isAdmin, communities, via: 'jwt', key: null };
 }

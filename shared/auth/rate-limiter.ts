@@ -41,7 +41,10 @@ export interface RateLimiterDeps {
 const FAILURES = 'failed-authentications';
 const MAX_REMEMBERED = 10_000;
 
-/** One bucket for each key and each user of a JWT, in the database and so the same for every Lambda. */
+/**
+ * Buckets in the database, and so the same for every Lambda: one for all that a user comes with of one tier, keys and tokens,
+ * since a user makes as many keys as they like; an admin, who may make keys without a limit, has one for each key.
+ */
 export function createRateLimiter(deps: RateLimiterDeps): RateLimiter {
   const { limits, jwtTier, nowMs = () => Date.now() } = deps;
   // Others may have taken tokens since: a bucket holds what it refilled since then at the most. So one that must be empty still
@@ -64,11 +67,11 @@ export function createRateLimiter(deps: RateLimiterDeps): RateLimiter {
   }
 
   return {
-    async admit({ key, via, userId }) {
+    async admit({ key, via, userId, isAdmin }) {
       const tier = via === 'anonymous' ? 'unlimited' : (key?.tier ?? jwtTier);
       const capacity = requestsPerMinute[tier];
       if (capacity === null) return unlimited;
-      return take(key ? `key:${key.id}` : `jwt:${userId}`, tier, capacity);
+      return take(key && isAdmin ? `key:${key.id}` : `user:${tier}:${userId}`, tier, capacity);
     },
     admitFailure: (sourceAddress) => take(bucketOf(sourceAddress), FAILURES, failedAuthenticationsPerMinute),
     stateOfAddress(sourceAddress) {

@@ -43,11 +43,16 @@ const allVariables = connectionVariables.extend({
   JWT_ISSUER: optionalText,
   JWT_AUDIENCE: list.default([]),
   /** The tier of callers by JWT: requests a minute of each user. */
-  JWT_RATE_LIMIT: z.enum(tiers).default('unlimited'),
+  JWT_RATE_LIMIT: z.enum(tiers).default('standard'),
   /** Origins whose pages may call; `*` is any. */
   CORS_ALLOWED_ORIGINS: list.default([]),
   AGENT_REGISTRY_URL: optionalUrl,
+  /** Private addresses of everybody's agents, which an admin or the registry names. */
   AGENT_ALLOWED_CIDRS: list.default([]),
+  /** Of agents that users register for themselves. */
+  USER_AGENT_ALLOWED_CIDRS: list.default([]),
+  /** Lambda sets it: an agent cannot be one of the deployment's own functions. */
+  AWS_LAMBDA_FUNCTION_NAME: z.string().default(''),
   /** Where agents reach this API from outside, without a trailing slash: callback URLs start with it. */
   PUBLIC_URL: z
     .url()
@@ -124,6 +129,9 @@ export interface Environment extends Connections {
   readonly corsAllowedOrigins: readonly string[];
   readonly agentRegistryUrl: string | null;
   readonly agentAllowedCidrs: readonly string[];
+  readonly userAgentAllowedCidrs: readonly string[];
+  /** Of the function that this is; empty outside Lambda. */
+  readonly functionName: string;
   readonly publicUrl: string;
   /** What the deployment sets of the plan's defaults. */
   readonly runLimits: RunLimits;
@@ -158,6 +166,8 @@ export function readEnvironment(variables: Variables = process.env): Environment
     corsAllowedOrigins: env.CORS_ALLOWED_ORIGINS,
     agentRegistryUrl: env.AGENT_REGISTRY_URL,
     agentAllowedCidrs: env.AGENT_ALLOWED_CIDRS,
+    userAgentAllowedCidrs: env.USER_AGENT_ALLOWED_CIDRS,
+    functionName: env.AWS_LAMBDA_FUNCTION_NAME,
     publicUrl: env.PUBLIC_URL,
     runLimits: {
       maxStepsPerRun: env.MAX_STEPS_PER_RUN,

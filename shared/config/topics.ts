@@ -34,5 +34,16 @@ export function topicsFor({ prefix, executionTopic, cancellationTopic }: TopicSe
   };
 }
 
-/** Topics of agents that speak Kafka themselves start so (design §4), and so can never name one of ours. */
+/** Topics of agents that speak Kafka themselves start so (design §4), and so never name one of ours or of somebody else's. */
 export const AGENT_TOPIC_PREFIX = 'agent.';
+const MAX_TOPIC_LENGTH = 249;
+
+/** What is wrong with the topic of an agent, or null. A deployment's own prefix may be anything, this one too. */
+export function agentTopicProblem(topic: string, topics: Topics): string | null {
+  if (!/^[\w.-]+$/.test(topic) || topic.length > MAX_TOPIC_LENGTH) {
+    return `expected at most ${MAX_TOPIC_LENGTH} letters, digits, dots, underscores and hyphens`;
+  }
+  if (!topic.startsWith(AGENT_TOPIC_PREFIX)) return `expected to start with ${AGENT_TOPIC_PREFIX}`;
+  if (Object.values(topics).includes(topic)) return "expected an agent's topic, got one of Stepline's own";
+  return null;
+}

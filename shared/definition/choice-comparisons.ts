@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Json } from '../engine/json.ts';
 import { compareTimestamps, parseTimestamp } from '../engine/timestamp.ts';
+import { compareText } from './json-comparison.ts';
 import { path } from './step-fields.ts';
 import { compilePattern } from './string-pattern.ts';
 
@@ -32,8 +33,7 @@ interface Kind<Value> {
 const text: Kind<string> = {
   literal: z.string({ error: 'expected text' }),
   read: (value) => (typeof value === 'string' ? value : null),
-  // By UTF-16 code unit.
-  compare: (a, b) => (a === b ? 0 : a < b ? -1 : 1),
+  compare: compareText,
 };
 const number: Kind<number> = {
   literal: z.number({ error: 'expected a number' }),

@@ -1,8 +1,8 @@
 import { isJsonObject, type Json } from '../engine/json.ts';
 import type { Expression, Reads, Scope } from '../engine/plan.ts';
 import { pathWithin } from '../validation/problem.ts';
-import { type CompiledPath, compilePath, ExpressionError } from './json-path.ts';
-import { isPath } from './path.ts';
+import { type CompiledPath, compilePath, ExpressionError, NoPathError } from './json-path.ts';
+import { ESCAPE_HINT, isPath, literalText } from './path.ts';
 import { readsOf, type Source } from './reads.ts';
 
 /** In all expressions of a step: each may walk all of the data. */
@@ -44,7 +44,7 @@ export function createExpressionCompiler({
   const all: Source[] = [];
 
   function compile(text: string, at: string, mayBeMultiple: boolean): CompiledPath | null {
-    const compiled = tryCompile(text, at);
+    const compiled = tryCompile(text, at, mayBeMultiple);
     if (compiled === null) return null;
     if (compiled.isMultiple && !mayBeMultiple) {
       onProblem(at, `expected a path to one value, got "${text}"`);
@@ -59,12 +59,13 @@ export function createExpressionCompiler({
     return compiled;
   }
 
-  function tryCompile(text: string, at: string): CompiledPath | null {
+  function tryCompile(text: string, at: string, mayBeText: boolean): CompiledPath | null {
     try {
       return compilePath(text, isStep);
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      onProblem(at, error.message);
+      const hint = mayBeText && error instanceof NoPathError ? `; ${ESCAPE_HINT}` : '';
+      onProblem(at, `${error.message}${hint}`);
       return null;
     }
   }
@@ -87,7 +88,8 @@ export function createExpressionCompiler({
       );
       return (scope) => Object.fromEntries(entries.map(([key, evaluate]) => [key, evaluate(scope)]));
     }
-    return () => value;
+    const literal = typeof value === 'string' ? literalText(value) : value;
+    return () => literal;
   }
 
   return {

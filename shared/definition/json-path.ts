@@ -1,6 +1,8 @@
 import { JSONPathEnvironment, JSONPathError, type JSONPathQuery, jsonpath } from 'json-p3';
+import { limits } from '../config/limits.ts';
 import { isJsonObject, type Json } from '../engine/json.ts';
 import type { Scope } from '../engine/plan.ts';
+import { compareByValue, lengthFunction, queriesIn } from './path-filters.ts';
 import type { Source } from './reads.ts';
 
 /*
@@ -11,9 +13,12 @@ import type { Source } from './reads.ts';
  * each segment), and steps with very many paths that each walk all of the data.
  */
 const { expressions } = jsonpath;
-const environment = new JSONPathEnvironment();
+/** `..` goes down all of what may be stored, and the names above it. The library's own limit is less. */
+const MAX_DEPTH = limits.maxJsonDepth + 10;
+const environment = new JSONPathEnvironment({ maxRecursionDepth: MAX_DEPTH });
 environment.functionRegister.delete('match');
 environment.functionRegister.delete('search');
+environment.functionRegister.set('length', lengthFunction);
 
 /** In characters. The parser recurses: a longer path could nest past the stack. */
 const MAX_PATH_LENGTH = 2_000;
@@ -25,6 +30,9 @@ const roots = ['workflow_input', 'variables', 'item', 'index', 'error', 'output'
 export class ExpressionError extends Error {
   readonly code = 'EXPRESSION_ERROR';
 }
+
+/** It is no path that could be meant here, so that it may be text. */
+export class NoPathError extends ExpressionError {}
 
 export interface CompiledPath {
   readonly sources: readonly Source[];
@@ -56,16 +64,16 @@ export function compilePath(text: string, isStep: (id: string) => boolean): Comp
 
 function parse(text: string): JSONPathQuery {
   if (text.length > MAX_PATH_LENGTH) {
-    throw new ExpressionError(
-      `expected a JSONPath of at most ${MAX_PATH_LENGTH} characters, got ${text.length}`,
-    );
+    throw new NoPathError(`expected a JSONPath of at most ${MAX_PATH_LENGTH} characters, got ${text.length}`);
   }
   try {
-    return environment.compile(text);
+    const query = environment.compile(text);
+    compareByValue(query);
+    return query;
   } catch (error) {
     if (!(error instanceof JSONPathError)) throw error;
     const hint = "names with characters other than letters, digits and _ are written $['my-step']";
-    throw new ExpressionError(`expected a JSONPath (RFC 9535; ${hint}), got "${text}": ${error.message}`, {
+    throw new NoPathError(`expected a JSONPath (RFC 9535; ${hint}), got "${text}": ${error.message}`, {
       cause: error,
     });
   }
@@ -83,7 +91,7 @@ function sourceOf(query: JSONPathQuery, isStep: (id: string) => boolean): Source
   }
   if (isRoot(first)) return first === 'variables' ? { from: first, name: second } : { from: first };
   const expected = [...roots.slice(0, -1).map((root) => `$.${root}…`), '$.<step_id>.output_data…'];
-  throw new ExpressionError(
+  throw new NoPathError(
     `expected a path that begins ${expected.slice(0, -1).join(', ')} or ${expected.at(-1)}, got "${query.toString()}"`,
   );
 }
@@ -160,30 +168,4 @@ const DescendantSegment = environment.compile('$..a').segments[0]?.constructor;
 
 function isDescendant(segment: JSONPathQuery['segments'][number]): boolean {
   return segment.constructor === DescendantSegment;
-}
-
-type QueryKind = typeof expressions.FilterQuery | typeof expressions.RootQuery;
-
-/** The paths of one kind inside a query's filters, at any depth. */
-function queriesIn(query: JSONPathQuery, kind: QueryKind): JSONPathQuery[] {
-  return query.segments.flatMap((segment) =>
-    segment.selectors.flatMap((selector) =>
-      selector instanceof jsonpath.selectors.FilterSelector ? queriesOf(selector.expression, kind) : [],
-    ),
-  );
-}
-
-function queriesOf(expression: jsonpath.expressions.FilterExpression, kind: QueryKind): JSONPathQuery[] {
-  if (expression instanceof expressions.FilterQuery) {
-    return [...(expression instanceof kind ? [expression.path] : []), ...queriesIn(expression.path, kind)];
-  }
-  if (expression instanceof expressions.LogicalExpression) return queriesOf(expression.expression, kind);
-  if (expression instanceof expressions.PrefixExpression) return queriesOf(expression.right, kind);
-  if (expression instanceof expressions.InfixExpression) {
-    return [...queriesOf(expression.left, kind), ...queriesOf(expression.right, kind)];
-  }
-  if (expression instanceof expressions.FunctionExtension) {
-    return expression.args.flatMap((argument) => queriesOf(argument, kind));
-  }
-  return [];
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { RetryPolicy } from '../engine/plan.ts';
 import { compileCodes } from './catch.ts';
+import { errorCode } from './step-fields.ts';
 
 const MAX_INTERVAL_MS = 86_400_000;
 
@@ -24,13 +25,16 @@ const retryPolicy = z.strictObject({
     .default('full')
     .describe('`full` draws evenly between 0 and the interval.'),
   codes: z
-    .array(z.string().min(1).max(255))
+    .array(errorCode)
     .min(1)
     .optional()
     .describe('The error codes it is for; absent, or with `ALL`: every one.'),
 });
 
-export const retry = z.union([retryPolicy, z.array(retryPolicy)], {
+/** Of a list: an attempt keeps a count for each. */
+const MAX_POLICIES = 100;
+
+export const retry = z.union([retryPolicy, z.array(retryPolicy).max(MAX_POLICIES)], {
   error: 'expected a retry policy, or a list of them',
 });
 
@@ -39,7 +43,9 @@ export type RetryDefinition = z.infer<typeof retry>;
 /** `retry` of a step. */
 export const retryField = retry
   .optional()
-  .describe('A policy, or a list of which the first that is for the error counts; `[]`: never.');
+  .describe(
+    'A policy, or a list of which the first that is for the error grants the next attempt, each counting for itself; `[]`: never.',
+  );
 
 export function compileRetry(definition: RetryDefinition): RetryPolicy[] {
   return (Array.isArray(definition) ? definition : [definition]).map((policy) => ({

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { limits } from '../config/limits.ts';
+import { secondsToMs } from '../engine/decimal.ts';
 import type { Json } from '../engine/json.ts';
+import { atMostCharacters } from '../validation/characters.ts';
 import { isPath } from './path.ts';
 
 /** Seconds: a year. */
@@ -9,7 +11,7 @@ export const MAX_DURATION_SECONDS = 31_536_000;
 export const name = z
   .string({ error: 'expected text' })
   .min(1, 'expected at least one character')
-  .max(limits.maxNameLength, `expected at most ${limits.maxNameLength} characters`)
+  .check(atMostCharacters(limits.maxNameLength))
   .regex(/^[^\p{C}]*$/u, 'expected no control characters')
   .refine((text) => text.trim() === text, 'expected no space at either end');
 
@@ -24,7 +26,7 @@ export const mapping = z.record(z.string(), json, { error: 'expected an object' 
 export const seconds = z.number().positive().max(MAX_DURATION_SECONDS);
 
 /** An error code: an agent's own, or the engine's. */
-export const errorCode = z.string({ error: 'expected text' }).min(1).max(255);
+export const errorCode = z.string({ error: 'expected text' }).min(1).check(atMostCharacters(255));
 
 /*
  * The fields that steps of several types have. What is stored keeps the order of a schema's fields, and a definition that is
@@ -35,7 +37,7 @@ export function heading<Type extends z.ZodType>(type: Type) {
   return {
     id: name.optional().describe("The step's key, if given."),
     name: name.optional().describe('For people; default: the id.'),
-    description: z.string().max(4_000).optional().describe('For people.'),
+    description: z.string().check(atMostCharacters(4_000)).optional().describe('For people.'),
     type: type.describe('What kind of step it is; absent: `agent`.'),
     step_type: name.optional().describe('A label for logs; default: the type.'),
   };
@@ -74,5 +76,5 @@ export const inputMapping = mapping
   .describe("What is handed over; a string that starts `$.` or `$[` is a JSONPath over the run's data.");
 
 export function millisecondsOf(durationSeconds: number | undefined): number | null {
-  return durationSeconds === undefined ? null : Math.ceil(durationSeconds * 1_000);
+  return durationSeconds === undefined ? null : secondsToMs(durationSeconds);
 }

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { limits } from '../config/limits.ts';
+import { atMostCharacters } from '../validation/characters.ts';
 import { valueAt } from '../validation/known-fields.ts';
-import { nearestFirst } from '../validation/nearest-name.ts';
+import { nearestName } from '../validation/nearest-name.ts';
 import { type RetryDefinition, retry } from './retry.ts';
 import { name, seconds } from './step-fields.ts';
 import type { ExpressionFinder } from './step-type.ts';
@@ -69,8 +70,8 @@ const step = z
   .meta({ id: 'WorkflowStep' });
 
 function unknownType(type: unknown): string {
-  const known = typeof type === 'string' ? nearestFirst(type, typeNames) : typeNames;
-  return `expected one of the types ${known.join(', ')}`;
+  const nearest = typeof type === 'string' ? nearestName(type, typeNames) : null;
+  return `expected one of the types ${typeNames.join(', ')}${nearest === null ? '' : `, did you mean "${nearest}"?`}`;
 }
 
 const steps = z
@@ -110,7 +111,7 @@ export const workflowDefinition = z.strictObject({
   name: name.describe('Unique per owner: registering it again adds a version.'),
   description: z
     .string({ error: 'expected text' })
-    .max(4_000, 'expected at most 4000 characters')
+    .check(atMostCharacters(4_000))
     .nullish()
     .describe('For people.'),
   start_step: name.describe('The id of the first step.'),

@@ -53,7 +53,7 @@ export function openJoin(
     draft.putChild({ scope, index, status: 'PENDING', input, output: null, error: null });
   });
   for (const { child, startStep } of children.slice(0, started))
-    flow.request(startStep, childScope(path, child));
+    flow.requestFirst(startStep, childScope(path, child));
 }
 
 /** Settles the step of a join that is over. */
@@ -61,8 +61,8 @@ export function settleJoin(flow: Flow, attempt: Attempt, combine: Combine): Refu
   const { draft } = flow;
   const path = joinPathOf(attempt);
   const join = draft.joins.get(path);
-  const gathered = draft.loaded.gathered.get(path);
-  if (join === undefined || !join.isOver || gathered === undefined) return 'NOT_DUE';
+  if (join === undefined || !join.isOver) return 'NOT_DUE';
+  const gathered = draft.gathered.get(path) ?? [];
   flow.cancelWithin(path);
   if (join.failure !== null) flow.fail(attempt, { ...join.failure, retryable: true });
   else flow.complete(attempt, combine(gathered));

@@ -2,6 +2,7 @@ import type { Decision, RefusalCode } from './decision.ts';
 import { Draft, type Draws } from './draft.ts';
 import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
 import { Flow } from './flow.ts';
+import { giveUp } from './give-up.ts';
 import { holdAsWorkflow, pause, resume } from './pause.ts';
 import type { Plan } from './plan.ts';
 import { decideRetry } from './retry.ts';
@@ -24,6 +25,7 @@ import { behaviourOf } from './steps/all.ts';
  *   pause_requested         pause                pause                   RUN_CLOSED
  *   resume_requested        resume               resume                  RUN_CLOSED
  *   retry_requested         RUN_OPEN             RUN_OPEN                go on, or back to a step | RUN_COMPLETED
+ *   given_up                fail                 fail it, or its attempt tell the parent that asked | RUN_CLOSED
  *
  * A paused run is PENDING or RUNNING: what was asked for settles, but nothing starts and no clock counts (RUN_PAUSED) until it is
  * resumed (pause.ts). What an attempt does is its step type's to say (steps/); what follows from it is flow.ts.
@@ -40,8 +42,10 @@ import { behaviourOf } from './steps/all.ts';
  */
 
 /**
- * Decides what `event` means. Pure: time, ids and chance are arguments; `state` holds what `joinsOf` and `needsOf` name.
+ * Decides what `event` means. Pure: time, ids and chance are arguments; `state` holds what `attemptsOf`, `joinsOf` and `needsOf`
+ * name.
  * @param now epoch milliseconds
+ * @throws NotLoadedError where it reads what was not loaded: with that it may be decided again
  */
 export function decide(plan: Plan, state: State, event: EngineEvent, now: number, draws: Draws): Decision {
   const flow = new Flow(plan, new Draft(state, now, draws), behaviourOf);
@@ -54,6 +58,7 @@ export function decide(plan: Plan, state: State, event: EngineEvent, now: number
 function apply(flow: Flow, event: EngineEvent): RefusalCode | null {
   const { draft } = flow;
   if (event.type === 'retry_requested') return decideRetry(flow, event);
+  if (event.type === 'given_up') return giveUp(flow, event);
   if (!isOpenRun(draft.run)) return 'RUN_CLOSED'; // I4
   switch (event.type) {
     case 'execution_requested':
@@ -76,7 +81,7 @@ function apply(flow: Flow, event: EngineEvent): RefusalCode | null {
       return resume(flow, event.by ?? 'run');
     case 'cancellation_requested':
       if (isOutdated(draft.run, event.requestedAt)) return 'CANCELLATION_OUTDATED';
-      cancelOpen(flow);
+      flow.cancelOpen();
       cancelRun(draft, event.by, event.reason);
       if (!event.announced) {
         draft.effects.push({ type: 'announce_cancellation', by: event.by, reason: event.reason });
@@ -163,7 +168,7 @@ function wakeRun(flow: Flow, at: number): RefusalCode | null {
   if (status === 'PENDING') return start(flow, 'NOT_DUE');
   if (pausedAt !== null) return 'RUN_PAUSED';
   if (timeoutAt === null || timeoutAt > at) return 'NOT_DUE';
-  cancelOpen(flow);
+  flow.cancelOpen();
   const message = `The run did not end by ${new Date(timeoutAt).toISOString()}: its limit is ${flow.plan.timeoutMs} ms`;
   failRun(draft, null, { code: 'TIMEOUT', message });
   return null;
@@ -174,19 +179,13 @@ function receive(flow: Flow, { name, signalId, payload }: SignalReceived): Refus
   if (draft.signals.has(signalId)) return 'SIGNAL_REPEATED';
   const came = { id: signalId, name, payload, receivedAt: draft.now, takenBy: null };
   draft.putSignal(came);
-  const waiting = [...draft.attempts.values()]
-    .filter((attempt) => attempt.status === 'RUNNING' && attempt.signalName === name)
-    .sort((a, b) => a.createdAt - b.createdAt)[0];
+  const waiting = draft.waitingFor(name).sort((a, b) => a.createdAt - b.createdAt)[0];
   const step = waiting && flow.stepOf(waiting.stepId);
   const signalled = step && flow.behaviourOf(step).signalled;
   if (waiting && step && signalled) flow.settling(() => signalled(flow, step, waiting, came));
   // Every decision raises the sequence.
   else draft.announce(null);
   return null;
-}
-
-function cancelOpen(flow: Flow): void {
-  for (const attempt of flow.draft.attempts.values()) if (isOpenAttempt(attempt)) flow.cancel(attempt);
 }
 
 /** I2: what a settled attempt is told is refused. */
@@ -200,4 +199,5 @@ function withAttempt(
   return isOpenAttempt(attempt) ? act(attempt) : 'ATTEMPT_CLOSED';
 }
 
+export { attemptsOf } from './attempts-of.ts';
 export { joinsOf, mustComeFirst, needsOf } from './needs-of.ts';

@@ -1,6 +1,20 @@
 import type { Effect } from './decision.ts';
 import type { Json, JsonObject } from './json.ts';
-import { type Attempt, type Child, type Join, type Run, type Signal, type State, stepKey } from './state.ts';
+import { NotLoadedError } from './known.ts';
+import type { Known, Readable } from './readable.ts';
+import { isWithin } from './scope-path.ts';
+import {
+  type Attempt,
+  type Child,
+  type GatheredChild,
+  isOpenAttempt,
+  type Join,
+  type Run,
+  type Signal,
+  type StartableWorkflow,
+  type State,
+  stepKey,
+} from './state.ts';
 
 /** Ids and chance, from outside: the engine makes none. */
 export interface Draws {
@@ -15,6 +29,38 @@ type Tables = Pick<
   'attempts' | 'joins' | 'children' | 'signals' | 'variables' | 'errors' | 'outputs' | 'visits'
 >;
 
+type RowsOf<Table> = Table extends ReadonlyMap<string, infer Row> ? Rows<Row> : never;
+
+/** A table of a state. What was not loaded is not 'none'. */
+export class Rows<Row> {
+  readonly #what: Readable;
+  readonly #loaded: ReadonlyMap<string, Row>;
+  readonly #known: Known;
+
+  constructor(what: Readable, loaded: ReadonlyMap<string, Row>, known: Known) {
+    this.#what = what;
+    this.#loaded = loaded;
+    this.#known = known;
+  }
+
+  /** @throws NotLoadedError where nobody asked for it */
+  get(key: string): Row | undefined {
+    const row = this.#loaded.get(key);
+    if (row === undefined && !this.#known.has(this.#what, key)) throw new NotLoadedError(this.#what, key);
+    return row;
+  }
+
+  /** @throws NotLoadedError where nobody asked for it */
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  /** Of those that are loaded. */
+  values(): Iterable<Row> {
+    return this.#loaded.values();
+  }
+}
+
 /** A decision while it is made: the state that it leads to and what is to be carried out. */
 export class Draft {
   run: Run;
@@ -25,6 +71,7 @@ export class Draft {
   #createdAt: number | null = null;
   /** What this decision writes to is copied at the first write. */
   readonly #written = new Map<keyof Tables, Map<string, unknown>>();
+  readonly #begun = new Set<string>();
 
   constructor(state: State, now: number, draws: Draws) {
     this.#before = state;
@@ -37,40 +84,84 @@ export class Draft {
     return { ...this.#before, ...Object.fromEntries(this.#written), run: this.run };
   }
 
-  get attempts(): ReadonlyMap<string, Attempt> {
-    return this.#table('attempts');
+  get attempts(): Rows<Attempt> {
+    return this.#rows('attempts');
   }
 
-  get joins(): ReadonlyMap<string, Join> {
-    return this.#table('joins');
+  get joins(): Rows<Join> {
+    return this.#rows('joins');
   }
 
-  get children(): ReadonlyMap<string, Child> {
-    return this.#table('children');
+  get children(): Rows<Child> {
+    return this.#rows('children');
   }
 
-  get signals(): ReadonlyMap<string, Signal> {
-    return this.#table('signals');
+  get signals(): Rows<Signal> {
+    return this.#rows('signals');
   }
 
-  get variables(): ReadonlyMap<string, Json> {
-    return this.#table('variables');
+  get variables(): Rows<Json> {
+    return this.#rows('variables');
   }
 
-  get errors(): ReadonlyMap<string, JsonObject> {
-    return this.#table('errors');
+  get errors(): Rows<JsonObject> {
+    return this.#rows('errors');
   }
 
-  get outputs(): ReadonlyMap<string, Json> {
-    return this.#table('outputs');
+  get outputs(): Rows<Json> {
+    return this.#rows('outputs');
   }
 
-  get visits(): ReadonlyMap<string, number> {
-    return this.#table('visits');
+  get gathered(): Rows<readonly GatheredChild[]> {
+    return new Rows('gathered', this.#before.gathered, this.#before.known);
   }
 
-  get loaded(): Pick<State, 'workflowInput' | 'workflows' | 'gathered' | 'parentAttempt'> {
-    return this.#before;
+  get workflows(): Rows<StartableWorkflow | null> {
+    return new Rows('workflows', this.#before.workflows, this.#before.known);
+  }
+
+  get workflowInput(): Json {
+    this.mustKnow('workflowInput');
+    return this.#before.workflowInput;
+  }
+
+  /** All that are open. */
+  openAttempts(): Attempt[] {
+    this.mustKnow('openAttempts');
+    return [...this.attempts.values()].filter(isOpenAttempt);
+  }
+
+  /** All that are open inside a join, at any depth. */
+  openWithin(join: string): Attempt[] {
+    if (!this.#before.known.has('openAttempts', '')) this.mustKnow('openWithin', join);
+    return [...this.attempts.values()].filter(
+      (attempt) => isOpenAttempt(attempt) && isWithin(attempt.scope, join),
+    );
+  }
+
+  /** That wait for a signal: the first of them at least. */
+  waitingFor(signalName: string): Attempt[] {
+    this.mustKnow('waitingAttempts', signalName);
+    return [...this.attempts.values()].filter(
+      (attempt) => attempt.status === 'RUNNING' && attempt.signalName === signalName,
+    );
+  }
+
+  /** That nobody took: the earliest of them at least. */
+  untakenSignals(name: string): Signal[] {
+    this.mustKnow('untakenSignals', name);
+    return [...this.signals.values()].filter((signal) => signal.name === name && signal.takenBy === null);
+  }
+
+  /** The attempt of another run that asks for a retry. */
+  parentAttempt(stepExecutionId: string): Attempt | undefined {
+    this.mustKnow('attempts', stepExecutionId);
+    return this.#before.parentAttempt;
+  }
+
+  /** @throws NotLoadedError where nobody asked for it */
+  mustKnow(what: Readable, key = ''): void {
+    if (!this.#before.known.has(what, key)) throw new NotLoadedError(what, key);
   }
 
   /** Later than what led to it, whatever the clock of the environment that decided that: a run's attempts are in their order. */
@@ -113,10 +204,16 @@ export class Draft {
     this.#write('outputs', stepKey(scope, stepId), output);
   }
 
-  /** One more. */
-  countVisit(scope: string, stepId: string): number {
+  /** A branch or item begins: nothing was visited in its scope before. */
+  beginScope(scope: string): void {
+    this.#begun.add(scope);
+  }
+
+  /** One more. @param isFirst where that is certain without a look */
+  countVisit(scope: string, stepId: string, isFirst: boolean): number {
     const key = stepKey(scope, stepId);
-    const visit = (this.visits.get(key) ?? 0) + 1;
+    const isCertain = (isFirst || this.#begun.has(scope)) && !this.#table('visits').has(key);
+    const visit = isCertain ? 1 : (this.#rows('visits').get(key) ?? 0) + 1;
     this.#write('visits', key, visit);
     return visit;
   }
@@ -134,6 +231,10 @@ export class Draft {
       attempt: attempt?.attempt ?? null,
       errorMessage,
     });
+  }
+
+  #rows<Table extends keyof Tables>(table: Table): RowsOf<Tables[Table]> {
+    return new Rows<unknown>(table, this.#table(table), this.#before.known) as RowsOf<Tables[Table]>;
   }
 
   #table<Table extends keyof Tables>(table: Table): Tables[Table] {

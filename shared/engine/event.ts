@@ -23,7 +23,8 @@ export type EngineEvent =
   /** Of the run itself, where it does not say. */
   | { readonly type: 'pause_requested'; readonly by?: Pauser }
   | { readonly type: 'resume_requested'; readonly by?: Pauser }
-  | RetryRequested;
+  | RetryRequested
+  | GivenUp;
 
 export interface AgentAnswered {
   readonly type: 'agent_answered';
@@ -54,6 +55,20 @@ export interface SignalReceived {
   readonly payload: Json;
 }
 
+/**
+ * What another event led to could not be kept, or not be decided at all: what it was about fails with this instead of waiting for
+ * ever.
+ */
+export interface GivenUp {
+  readonly type: 'given_up';
+  readonly code: string;
+  readonly message: string;
+  /** The attempt that fails, where that suffices; null: the run does. */
+  readonly stepExecutionId: string | null;
+  /** The parent's attempt that asked a closed run to go on: it is told that the run cannot. */
+  readonly parentStepExecutionId?: string | null;
+}
+
 /** Somebody asks for a closed run to go on. */
 export interface RetryRequested {
   readonly type: 'retry_requested';
@@ -61,6 +76,8 @@ export interface RetryRequested {
   readonly fromStep?: string | null;
   /** Which branch or item of that step; null: the latest that it ran in. */
   readonly fromScope?: string | null;
+  /** It goes on with another version, whose steps may come in another order. */
+  readonly changesVersion?: boolean;
   /** Instead of what the step's mapping makes; undefined: the mapping's. */
   readonly inputData?: Json | undefined;
   /** The attempt of the parent run that waits now. */

@@ -1,16 +1,18 @@
-import { backoffMs } from './backoff.ts';
+import { nextTry } from './backoff.ts';
 import type { RefusalCode } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { AgentAnswered, AgentFailure } from './event.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { fitsInBytes } from './json-size.ts';
+import { NotLoadedError } from './known.ts';
 import type { Needs } from './needs.ts';
 import type { Expression, Plan, PlanStep, Scope } from './plan.ts';
 import { completeRun, failRun } from './run-end.ts';
 import { countEnd, ended, type ScopeEnd } from './scope-end.ts';
-import { isWithin, joinOf, scopesAround } from './scope-path.ts';
-import { type Attempt, isOpenAttempt, type Signal } from './state.ts';
-import { itemScope, stepOf, viewOf } from './view.ts';
+import { joinOf, scopesAround } from './scope-path.ts';
+import type { Attempt, Signal } from './state.ts';
+import { storableFailure } from './storable-text.ts';
+import { itemScope, mayComeAgain, stepOf, viewOf } from './view.ts';
 
 /*
  * An attempt of a step, of any type:
@@ -102,6 +104,12 @@ export class Flow {
     return attempt;
   }
 
+  /** A branch's or item's first step. */
+  requestFirst(stepId: string, scope: string): void {
+    this.draft.beginScope(scope);
+    this.request(stepId, scope);
+  }
+
   /** Publishes a request for an open attempt; a paused run's is asked for when it is resumed. */
   ask(attempt: Attempt): void {
     if (this.draft.run.pausedAt !== null) return;
@@ -154,7 +162,7 @@ export class Flow {
     logs: readonly string[] | null = null,
     { isFinal = false }: { isFinal?: boolean } = {},
   ): void {
-    const { code, message } = failure;
+    const { code, message } = storableFailure(failure);
     const failed: Attempt = { ...closed(this.draft, attempt, 'FAILED', logs), error: { code, message } };
     this.draft.put(failed);
     this.draft.announce(failed, message);
@@ -179,21 +187,19 @@ export class Flow {
     if (step !== undefined) this.behaviourOf(step).cancelled?.(this, step, attempt);
   }
 
+  cancelOpen(): void {
+    for (const attempt of this.draft.openAttempts()) this.cancel(attempt);
+  }
+
   /** Closes what is open inside a join. */
   cancelWithin(join: string): void {
-    for (const attempt of this.draft.attempts.values())
-      if (isOpenAttempt(attempt) && isWithin(attempt.scope, join)) this.cancel(attempt);
+    for (const attempt of this.draft.openWithin(join)) this.cancel(attempt);
   }
 
   /** Evaluates what a step says of itself; null: it failed, which is settled. */
   evaluate(attempt: Attempt, expression: Expression, what: string): { readonly value: Json } | null {
     const step = this.stepOf(attempt.stepId);
-    const made = this.#evaluate(
-      expression,
-      viewOf(this.plan, this.draft, step, attempt.scope, step.reads),
-      step,
-      what,
-    );
+    const made = this.#evaluate(expression, viewOf(this.plan, this.draft, step, attempt.scope), step, what);
     if (made.ok) return { value: made.value };
     this.fail(attempt, made.failure);
     return null;
@@ -211,7 +217,8 @@ export class Flow {
     this.behaviourOf(step).start(this, step, attempt);
   }
 
-  #open(stepId: string, scope: string, given: Partial<Attempt>): Attempt {
+  /** @param isRepeat of a step that was visited for certain, though it is in no loop */
+  #open(stepId: string, scope: string, given: Partial<Attempt>, isRepeat = false): Attempt {
     const step = this.stepOf(stepId);
     const { draft } = this;
     if (given.visit === undefined && itemScope(this.plan, step, scopesAround(scope)) === null)
@@ -220,9 +227,10 @@ export class Flow {
       stepExecutionId: draft.draws.id(),
       stepId,
       scope,
-      visit: given.visit ?? draft.countVisit(scope, stepId),
+      visit: given.visit ?? draft.countVisit(scope, stepId, !isRepeat && !mayComeAgain(step, draft.run)),
       attempt: 1,
       policyAttempt: 1,
+      policyRetries: null,
       status: 'PENDING',
       inputData: null,
       outputData: null,
@@ -257,15 +265,17 @@ export class Flow {
   /** Opens the attempt that a retry policy grants. */
   #retry(step: PlanStep, failed: Attempt, failure: AgentFailure): boolean {
     const { draft } = this;
-    const delayMs = backoffMs(step.retry, failure, failed.policyAttempt, draft.draws.jitter);
-    if (delayMs === null) return false;
+    const granted = nextTry(step.retry, failure, failed, draft.draws.jitter);
+    if (granted === null) return false;
+    const { delayMs, ...tries } = granted;
     const dueAt = draft.now + delayMs;
     // A container begins anew, with scopes of its own: another visit. An agent's task stays the same visit's.
-    const again = this.behaviourOf(step).opensScopes
+    const { opensScopes = false } = this.behaviourOf(step);
+    const again = opensScopes
       ? {}
       : { visit: failed.visit, attempt: failed.attempt + 1, inputData: failed.inputData };
-    const policyAttempt = failed.policyAttempt + 1;
-    const next = this.#open(step.id, failed.scope, { policyAttempt, dueAt, wakeAt: dueAt, ...again });
+    const given = { ...tries, dueAt, wakeAt: dueAt, ...again };
+    const next = this.#open(step.id, failed.scope, given, opensScopes);
     draft.put(next);
     draft.announce(next);
     return true;
@@ -296,7 +306,7 @@ export class Flow {
     if (!fitsInBytes(result, maxPayloadBytes))
       return tooLarge(`The output of step "${step.id}"`, maxPayloadBytes);
     if (step.output === null && step.assign === null) return { ok: true, output: result, variables: null };
-    const view = { ...viewOf(this.plan, this.draft, step, scope, step.settleReads), output: result };
+    const view = viewOf(this.plan, this.draft, step, scope, result);
     const output = step.output && this.#evaluate(step.output, view, step, 'output');
     if (output && !output.ok) return output;
     const assigned = step.assign && this.#evaluate(step.assign, view, step, 'assign');
@@ -315,6 +325,7 @@ export class Flow {
     try {
       value = expression.evaluate(view);
     } catch (error) {
+      if (error instanceof NotLoadedError) throw error;
       const message = `The ${what} of step "${step.id}" cannot be made: ${(error as Error).message}`;
       return { ok: false, failure: { code: 'EXPRESSION_ERROR', message, retryable: false } };
     }

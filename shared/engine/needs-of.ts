@@ -7,7 +7,7 @@ import { latest, stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State, stepKey } from './state.ts';
 import { behaviourOf } from './steps/all.ts';
-import { itemScope, scopeSeen, stepOf } from './view.ts';
+import { itemScope, mayComeAgain, scopeSeen, stepOf } from './view.ts';
 
 /*
  * What a decision reads, told before it is made, so that it is loaded and nothing else. A decision settles one attempt and enters
@@ -30,7 +30,7 @@ export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | r
 }
 
 export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
-  if (event.type === 'retry_requested') return retryNeeds(state, event);
+  if (event.type === 'retry_requested') return retryNeeds(plan, state, event);
   if (!isOpenRun(state.run)) return NO_NEEDS;
   const needs = new NeedsCollector(plan, state);
   switch (event.type) {
@@ -47,7 +47,8 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
   }
   const answersWell = event.type !== 'agent_answered' || event.outcome.status === 'completed';
   for (const attempt of attemptsAbout(state, event)) {
-    if (attempt.status === 'PENDING') needs.startingAttempt(attempt);
+    if (event.type === 'given_up') needs.settling(attempt, false);
+    else if (attempt.status === 'PENDING') needs.startingAttempt(attempt);
     else if (isContainer(plan, attempt)) needs.settlingContainer(attempt, event.type === 'woken');
     else needs.settling(attempt, answersWell);
   }
@@ -67,6 +68,7 @@ function attemptsAbout(state: State, event: EngineEvent): Attempt[] {
   switch (event.type) {
     case 'agent_answered':
     case 'step_requested':
+    case 'given_up':
     case 'woken': {
       const attempt = event.stepExecutionId === null ? undefined : state.attempts.get(event.stepExecutionId);
       return attempt && isOpenAttempt(attempt) ? [attempt] : [];
@@ -84,15 +86,33 @@ function isContainer(plan: Plan, { stepId }: Attempt): boolean {
   return behaviourOf(stepOf(plan, stepId)).opensScopes ?? false;
 }
 
-function retryNeeds(state: State, event: RetryRequested): Needs {
+function retryNeeds(plan: Plan, state: State, event: RetryRequested): Needs {
   const target = stepToRetry(state.attempts.values(), event);
-  if (!target) return { ...NO_NEEDS, outputs: outputToAnswer(state, event), unfinishedChildren: true };
+  const followers = followersOf(plan, state);
+  if (!target) {
+    const outputs = outputToAnswer(state, event);
+    return { ...NO_NEEDS, outputs, visits: followers, unfinishedChildren: true };
+  }
   const { scope, stepId } = target;
   // The scopes that it goes back into, which may have completed.
   const children = scopesAround(scope).filter((each) => each !== '');
   // What those came to counts in their joins no more.
   const gathered = children.flatMap((each) => joinOf(each) ?? []);
-  return { ...NO_NEEDS, visits: [{ scope, stepId }], children, gathered, unfinishedChildren: true };
+  // Siblings go on too; the top and its own scope go back.
+  const besides = followers.filter((each) => each.scope !== '' && each.scope !== scope);
+  const visits = [{ scope, stepId }, ...besides];
+  return { ...NO_NEEDS, visits, children, gathered, unfinishedChildren: true };
+}
+
+/** Steps that a scope goes on with where its last attempt completed and nothing follows, or none was made at all. */
+function followersOf(plan: Plan, { attempts }: State): StepInScope[] {
+  const lasts = [...attempts.values()];
+  const followers = lasts.flatMap(({ scope, stepId, status }) => {
+    const next = status === 'COMPLETED' ? plan.steps.get(stepId)?.next : null;
+    return next ? [{ scope, stepId: next }] : [];
+  });
+  const hasBegun = lasts.some(({ scope }) => scope === '');
+  return hasBegun ? followers : [...followers, { scope: '', stepId: plan.startStep }];
 }
 
 /** The output of a run that has completed is that of its last step. */
@@ -210,7 +230,7 @@ class NeedsCollector {
   }
 
   #visit(step: PlanStep, scope: string): void {
-    if (step.inCycle || this.#state.run.revisits)
+    if (mayComeAgain(step, this.#state.run))
       this.#visits.set(stepKey(scope, step.id), { scope, stepId: step.id });
   }
 

@@ -2,7 +2,7 @@ import { joinPathOf } from './container.ts';
 import type { RefusalCode } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { Flow } from './flow.ts';
-import { type Attempt, isOpenAttempt, type Pauser, type Run } from './state.ts';
+import type { Attempt, Pauser, Run } from './state.ts';
 
 /*
  * A pause stands beside the status: what is under way settles, and no step starts. Its own pause may hold a run, and its
@@ -63,18 +63,19 @@ function goOn(flow: Flow): void {
   const { now, run } = draft;
   const isDue = run.status === 'PENDING' || (run.timeoutAt !== null && run.timeoutAt <= now);
   draft.run = { ...run, wakeAt: isDue ? now : (run.wakeAt ?? run.timeoutAt) };
-  for (const attempt of draft.attempts.values()) {
-    if (!isOpenAttempt(attempt)) continue;
-    const isHeld =
-      attempt.status === 'PENDING'
-        ? attempt.dueAt === null
-        : draft.joins.get(joinPathOf(attempt))?.isOver === true;
+  for (const attempt of draft.openAttempts()) {
+    const isHeld = attempt.status === 'PENDING' ? attempt.dueAt === null : isOver(flow, attempt);
     const next = nextTimeOf(attempt);
     if (isHeld) flow.ask(attempt);
     // By the timekeeper's clock it may have been due, and by this one not yet.
     else if (next !== null && (next <= now || attempt.wakeAt === null))
       draft.put({ ...attempt, wakeAt: Math.max(next, now) });
   }
+}
+
+function isOver(flow: Flow, attempt: Attempt): boolean {
+  const { opensScopes = false } = flow.behaviourOf(flow.stepOf(attempt.stepId));
+  return opensScopes && flow.draft.joins.get(joinPathOf(attempt))?.isOver === true;
 }
 
 function nextTimeOf({ dueAt, deadlineAt, heartbeatDueAt }: Attempt): number | null {

@@ -173,14 +173,14 @@ export interface Scope {
   readonly workflowInput: Json;
   readonly variables: Json;
   /** Outputs by step id; a step that has not completed is absent. */
-  readonly outputs: ReadonlyMap<string, Json>;
+  readonly outputs: Pick<ReadonlyMap<string, Json>, 'get'>;
   /** Inside a map. */
-  readonly item?: Json;
-  readonly index?: number;
+  readonly item?: Json | undefined;
+  readonly index?: number | undefined;
   /** {code, message, step, attempt} of the error that was caught last. */
   readonly error?: JsonObject | undefined;
   /** What the step came to, for its `output_mapping` and `assign`. */
-  readonly output?: Json;
+  readonly output?: Json | undefined;
 }
 
 /** Intervals grow from `initialIntervalMs` by `backoffRate` to `maxIntervalMs`; full jitter draws evenly between 0 and that. */

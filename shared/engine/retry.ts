@@ -20,6 +20,8 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
   const { draft } = flow;
   const { parentStepExecutionId: asking = null, previousParentStepExecutionId: previous = null } = event;
   const { parent, status } = draft.run;
+  draft.mustKnow('lastAttempts');
+  if (event.fromStep) draft.mustKnow('stepAttempts', stepKey(event.fromScope ?? '*', event.fromStep));
   const isOpen = isOpenRun(draft.run);
   if (parent !== null && asking !== null) {
     // I4: a repeated record, of this retry or one before it, opens no run that has closed again since.
@@ -27,7 +29,7 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
     const isOutdated = previous !== null && parent.stepExecutionId !== previous;
     if (isRepeated || isOutdated) return isOpen ? 'RUN_OPEN' : 'RUN_CLOSED';
     // Its cancellation may have been read before, and refused by a run that was closed still: it would run for nobody.
-    if (!isWaiting(draft.loaded.parentAttempt)) return 'PARENT_NOT_WAITING';
+    if (!isWaiting(draft.parentAttempt(asking))) return 'PARENT_NOT_WAITING';
     draft.run = { ...draft.run, parent: { ...parent, stepExecutionId: asking } };
     if (isOpen || status === 'COMPLETED') return answerAnother(flow);
   }
@@ -36,7 +38,7 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
   if (target === null && (status === 'COMPLETED' || isAtEnd(flow))) return 'RUN_COMPLETED';
   if (target === undefined || (target && !flow.plan.steps.has(target.stepId))) return 'STEP_NOT_REACHED';
   if (event.inputData !== undefined && !takesInput(flow, target)) return 'INPUT_NOT_TAKEN';
-  reopen(flow, target !== null, event.requestedAt);
+  reopen(flow, target !== null || event.changesVersion === true, event.requestedAt);
   const given = event.inputData === undefined ? {} : { inputData: event.inputData };
   if (target !== null) goBack(flow, target, given);
   else resumeScope(flow, '', given);
@@ -48,7 +50,7 @@ function answerAnother(flow: Flow): null {
   const { draft } = flow;
   const last = lastIn(flow, '');
   if (draft.run.status === 'COMPLETED') {
-    const output = draft.outputs.get(stepKey('', last?.stepId ?? '')) ?? null;
+    const output = last === null ? null : (draft.outputs.get(stepKey('', last.stepId)) ?? null);
     draft.run = { ...draft.run, outputData: output };
     answerParent(draft, { output });
   }
@@ -60,7 +62,8 @@ function isWaiting(parentAttempt: Attempt | undefined): boolean {
   return parentAttempt !== undefined && isOpenAttempt(parentAttempt);
 }
 
-function reopen({ draft, plan }: Flow, goesBack: boolean, requestedAt: number | undefined): void {
+/** @param mayRevisit it goes back, or its steps have another order from now on */
+function reopen({ draft, plan }: Flow, mayRevisit: boolean, requestedAt: number | undefined): void {
   const { run, now } = draft;
   // A parent may have been cancelled before this was read: that is no cancellation that this undoes.
   const askedAt = Math.min(now, requestedAt ?? now);
@@ -75,7 +78,7 @@ function reopen({ draft, plan }: Flow, goesBack: boolean, requestedAt: number | 
     cancellation: null,
     // Not before a cancellation or another retry, whatever the clocks of the environments that decided those.
     retriedAt: Math.max(askedAt, run.cancellation?.at ?? askedAt, run.retriedAt ?? askedAt),
-    revisits: run.revisits || goesBack,
+    revisits: run.revisits || mayRevisit,
     timeoutAt,
     wakeAt: timeoutAt,
   };
@@ -134,11 +137,12 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
   draft.put(running);
   draft.announce(running);
   const reopened = {
-    ...without(flow, join, draft.children.get(except ?? '')),
+    ...without(flow, join, except === null ? undefined : draft.children.get(except)),
     stepExecutionId: running.stepExecutionId,
   };
   const hasEnough = reopened.completed >= join.needed;
   draft.putJoin({ ...reopened, isOver: hasEnough && except === null });
+  draft.mustKnow('unfinishedChildren');
   const left = [...draft.children.values()].filter(
     ({ scope, index, status }) =>
       joinOf(scope) === join.path && (scope === except || (status !== 'COMPLETED' && index < join.started)),
@@ -160,7 +164,7 @@ function without({ draft }: Flow, join: Join, child: Child | undefined): Join {
   const open = { ...join, failed: 0, failure: null };
   if (child?.status !== 'COMPLETED') return open;
   // What a child came to is loaded where its join's children are gathered, and only there.
-  const counted = draft.loaded.gathered.get(join.path)?.find(({ index }) => index === child.index);
+  const counted = draft.gathered.get(join.path)?.find(({ index }) => index === child.index);
   const outputBytes = join.outputBytes - jsonBytes(counted?.output ?? null);
   return { ...open, completed: join.completed - 1, outputBytes };
 }

@@ -2,6 +2,7 @@ import type { RunOutcome } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { Json } from './json.ts';
 import type { Attempt, Failure, Run } from './state.ts';
+import { storableFailure } from './storable-text.ts';
 
 /*
  * The ends of a run (I1, I4):
@@ -17,7 +18,8 @@ export function completeRun(draft: Draft, output: Json): void {
 }
 
 /** @param attempt the one that failed for good; null where no step is to blame. */
-export function failRun(draft: Draft, attempt: Attempt | null, { code, message }: Failure): void {
+export function failRun(draft: Draft, attempt: Attempt | null, failure: Failure): void {
+  const { code, message } = storableFailure(failure);
   const text =
     attempt === null
       ? message

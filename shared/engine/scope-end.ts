@@ -6,7 +6,8 @@ import type { Child, Failure, Join } from './state.ts';
  * What the end of a branch or item is to its join, by the counters alone: however many there are, it costs the same.
  *
  *   so many completed as it needs           --> over
- *   one more failed than it tolerates       --> over, failed as that one | TOLERATED_FAILURES_EXCEEDED where some are tolerated
+ *   one more failed than it tolerates       --> over, failed as that one | TOLERATED_FAILURES_EXCEEDED where all are needed and
+ *                                               some may fail: of a map
  *   its outputs are too large together      --> over, failed: DATA_LIMIT
  *   all ended                               --> over
  *   it was over before                      --> counted, and nothing else
@@ -42,7 +43,8 @@ function failureOf(join: Join, end: ScopeEnd, maxPayloadBytes: number): Failure 
     return { code: 'DATA_LIMIT', message };
   }
   if (end.status === 'COMPLETED' || join.failed <= join.tolerated) return null;
-  if (join.tolerated === 0) return end.failure;
+  // Of those that need not complete none was forgiven: with this one, too few are left.
+  if (join.needed + join.tolerated <= join.total) return end.failure;
   const message = `${join.failed} failed, ${join.tolerated} are tolerated; the last: ${end.failure.code}: ${end.failure.message}`;
   return { code: 'TOLERATED_FAILURES_EXCEEDED', message };
 }

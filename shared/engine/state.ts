@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from './json.ts';
+import type { Known } from './readable.ts';
 
 export type RunStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 export type AttemptStatus = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
@@ -38,7 +39,7 @@ export interface Run {
   readonly stepsStarted: number;
   /** When its time is up. */
   readonly timeoutAt: number | null;
-  /** It went back to an earlier step: each step may have been visited before. */
+  /** It went back to an earlier step, or on with another version: each step may have been visited before. */
   readonly revisits: boolean;
   /** The attempt of another run that started it and waits for it. */
   readonly parent: { readonly runId: string; readonly stepExecutionId: string } | null;
@@ -59,6 +60,8 @@ export interface Attempt {
   readonly attempt: number;
   /** Like `attempt`, but counted from the last explicit retry: what retry policies count. */
   readonly policyAttempt: number;
+  /** How many of those after the first each policy of a list granted, in its order; null: the step has no list, or nothing failed yet. */
+  readonly policyRetries: readonly number[] | null;
   readonly status: AttemptStatus;
   /** Null until it is made, when the step starts. */
   readonly inputData: Json;
@@ -143,12 +146,13 @@ export interface StartableWorkflow {
 
 /**
  * What one event about one run needs: the attempts it is about, the joins that it may settle and the data that the next step
- * reads, never the whole run.
+ * reads, never the whole run. What was asked for and is absent, is not there (`known`).
  */
 export interface State {
   readonly run: Run;
+  readonly known: Known;
   readonly attempts: ReadonlyMap<string, Attempt>;
-  /** Of the parent run: the one that a retry was asked for; absent: none was, or it is gone. */
+  /** Of the parent run: the one that a retry was asked for. */
   readonly parentAttempt?: Attempt | undefined;
   /** By path. */
   readonly joins: ReadonlyMap<string, Join>;
@@ -163,7 +167,7 @@ export interface State {
   readonly errors: ReadonlyMap<string, JsonObject>;
   /** By `stepKey`: the output of its latest completed attempt. */
   readonly outputs: ReadonlyMap<string, Json>;
-  /** By `stepKey`: how often it was visited; absent: not asked for. */
+  /** By `stepKey`: how often it was visited. */
   readonly visits: ReadonlyMap<string, number>;
   /** By `workflowKey`; null: there is none. */
   readonly workflows: ReadonlyMap<string, StartableWorkflow | null>;

@@ -8,7 +8,7 @@ export interface Timestamp {
 const RFC_3339 =
   /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,30}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
 
-/** Reads RFC 3339's date-time; null for anything else, the 30th of February too. */
+/** Reads RFC 3339's date-time; null for anything else, the 30th of February too, and a leap second where none can be. */
 export function parseTimestamp(text: string): Timestamp | null {
   const match = RFC_3339.exec(text);
   if (match === null) return null;
@@ -21,10 +21,17 @@ export function parseTimestamp(text: string): Timestamp | null {
   if (date.getUTCDate() !== day) return null;
   const offsetSeconds = (match[8] === '-' ? -1 : 1) * (offsetHour * 3_600 + offsetMinute * 60);
   const secondOfDay = hour * 3_600 + minute * 60 + second;
+  const epochSeconds = date.getTime() / 1_000 + secondOfDay - offsetSeconds;
+  if (second === 60 && !endsMonth(epochSeconds)) return null;
   return {
-    epochSeconds: date.getTime() / 1_000 + secondOfDay - offsetSeconds,
+    epochSeconds,
     fraction: (match[7] ?? '').replace(/0+$/, ''),
   };
+}
+
+/** Whether a second :60 that counts up to here is a leap second: the last of a month, in UTC (RFC 3339 §5.7, appendix D). */
+export function endsMonth(epochSeconds: number): boolean {
+  return epochSeconds % 86_400 === 0 && new Date(epochSeconds * 1_000).getUTCDate() === 1;
 }
 
 type Six = [number, number, number, number, number, number];

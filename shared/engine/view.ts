@@ -1,8 +1,8 @@
-import type { Draft } from './draft.ts';
+import type { Draft, Rows } from './draft.ts';
 import type { Json } from './json.ts';
-import type { Plan, PlanStep, Reads, Scope } from './plan.ts';
+import type { Plan, PlanStep, Scope } from './plan.ts';
 import { childOf, scopesAround } from './scope-path.ts';
-import { stepKey } from './state.ts';
+import { type Run, stepKey } from './state.ts';
 
 /*
  * What a step sees from where it stands: outputs and variables of its own scope and of those around it, the innermost first, and
@@ -16,26 +16,42 @@ export function stepOf(plan: Plan, stepId: string): PlanStep {
   return step;
 }
 
-/** What a step's expressions see. */
-export function viewOf(plan: Plan, draft: Draft, step: PlanStep, scope: string, reads: Reads): Scope {
+/** What a step's expressions see, read when they read it. @param output what the step came to */
+export function viewOf(plan: Plan, draft: Draft, step: PlanStep, scope: string, output?: Json): Scope {
   const around = scopesAround(scope);
-  const nearest = <Value>(values: ReadonlyMap<string, Value>) => {
+  const nearest = <Value>(values: Rows<Value>) => {
     const found = around.find((each) => values.has(each));
     return found === undefined ? undefined : values.get(found);
   };
-  const outputs = new Map<string, Json>();
-  for (const stepId of reads.steps) {
-    const output = draft.outputs.get(stepKey(scopeSeen(plan, step, around, stepId), stepId));
-    if (output !== undefined) outputs.set(stepId, output);
-  }
-  const item = reads.item ? itemScope(plan, step, around) : null;
+  const item = () => itemScope(plan, step, around);
   return {
-    workflowInput: draft.loaded.workflowInput,
-    variables: nearest(draft.variables) ?? null,
-    outputs,
-    error: nearest(draft.errors),
-    ...(item !== null && { item: draft.children.get(item)?.input ?? null, index: Number(childOf(item)) }),
+    get workflowInput() {
+      return draft.workflowInput;
+    },
+    get variables() {
+      return nearest(draft.variables) ?? null;
+    },
+    outputs: {
+      get: (stepId) => draft.outputs.get(stepKey(scopeSeen(plan, step, around, stepId), stepId)),
+    },
+    get error() {
+      return nearest(draft.errors);
+    },
+    get item() {
+      const own = item();
+      return own === null ? undefined : (draft.children.get(own)?.input ?? null);
+    },
+    get index() {
+      const own = item();
+      return own === null ? undefined : Number(childOf(own));
+    },
+    output,
   };
+}
+
+/** Whether a step may have been visited in its scope before, so that its visits must be counted; else it is the first. */
+export function mayComeAgain(step: PlanStep, run: Run): boolean {
+  return step.inCycle || run.revisits;
 }
 
 /** The scope whose step of that id a step sees: its own, or one around it. */

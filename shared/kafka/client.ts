@@ -1,4 +1,5 @@
 import { Kafka, logLevel } from 'kafkajs';
+import { registerCodecs } from './compression/codecs.ts';
 import { socketWithoutDelay } from './socket-without-delay.ts';
 
 export interface KafkaOptions {
@@ -8,7 +9,9 @@ export interface KafkaOptions {
   readonly token?: (() => Promise<string>) | undefined;
 }
 
-/** One client configuration for producer and admin. Retries are short: what is not published stays in the outbox. */
+registerCodecs();
+
+/** One client configuration for producers, admins and consumers, which read every compression. Retries are short: what is not published stays in the outbox. */
 export function createKafka({ brokers, clientId, token }: KafkaOptions): Kafka {
   return new Kafka({
     clientId,

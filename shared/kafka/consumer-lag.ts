@@ -8,12 +8,17 @@ export interface ConsumerOfTopic {
 }
 
 export interface ConsumerLag extends ConsumerOfTopic {
-  /** Records that the group has not committed, over all partitions. */
+  /**
+   * Offsets that the group has not committed, over all partitions: records, and the markers of transactions behind them, until
+   * the next record is read. The local stack commits beyond markers; what Lambda's pollers do is not told.
+   */
   readonly lag: number;
+  /** Consumers that are in the group now. */
+  readonly members: number;
 }
 
 /**
- * How far each group is behind its topic's end. A partition that the group never committed counts from its beginning.
+ * How far each group is behind its topic's end, and who reads in it. A partition that the group never committed counts from its beginning.
  * @throws when the cluster has not answered within `timeoutMs`
  */
 export async function readConsumerLag(
@@ -32,8 +37,10 @@ export async function readConsumerLag(
     await admin.connect();
     return Promise.all(
       consumers.map(async (consumer) => {
-        const lag = await untilCoordinated(giveUpAt, () => lagOf(admin, consumer));
-        return { ...consumer, lag };
+        const [lag, members] = await untilCoordinated(giveUpAt, () =>
+          Promise.all([lagOf(admin, consumer), membersOf(admin, consumer)]),
+        );
+        return { ...consumer, lag, members };
       }),
     );
   })();
@@ -59,4 +66,9 @@ async function lagOf(admin: Admin, { groupId, topic }: ConsumerOfTopic): Promise
     const read = Math.max(Number(committedOf.get(partition) ?? -1), Number(low));
     return sum + Math.max(0, Number(high) - read);
   }, 0);
+}
+
+async function membersOf(admin: Admin, { groupId }: ConsumerOfTopic): Promise<number> {
+  const { groups } = await admin.describeGroups([groupId]);
+  return groups[0]?.members.length ?? 0;
 }

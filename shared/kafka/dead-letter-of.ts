@@ -1,4 +1,5 @@
 import { limits } from '../config/limits.ts';
+import { storableText } from '../engine/storable-text.ts';
 import type { DeadLetter } from '../messages/messages.ts';
 import type { MskRecord } from './msk-event.ts';
 import type { OutgoingRecord } from './producer.ts';
@@ -13,7 +14,7 @@ export function deadLetterOf(record: MskRecord, reason: string, topic: string, n
   const message = {
     message_type: 'dead_letter',
     // It quotes what the record says, which may be long.
-    reason: reason.slice(0, limits.maxErrorMessageLength).toWellFormed(),
+    reason: storableText(reason, limits.maxErrorMessageLength),
     topic: record.topic,
     partition: record.partition,
     offset: record.offset,

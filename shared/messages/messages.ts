@@ -1,38 +1,50 @@
 import * as z from 'zod';
-import { shownAs } from '../documents/json-schema.ts';
+import { type JsonSchema, shownAs } from '../documents/json-schema.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 
 /**
  * Every message on Kafka. Execution and cancellation requests are as api-executor-integration shows them; the others are
- * design §4's, in the same style. Fields that we do not know are let through: other producers may send more.
+ * design §4's, in the same style. Fields that we do not know are let through: other producers may send more. What cannot be
+ * trusted is refused, and an odd detail of what can be is not: its sender would wait for ever.
  */
 const json = z.custom<Json>((value) => value !== undefined, 'expected JSON');
-const object = shownAs(
-  z.custom<JsonObject>(
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-    'expected an object',
-  ),
-  { type: 'object' },
-);
 const id = z.string().min(1).max(255);
 const timestamp = z.string().max(64);
+
+/**
+ * A field of other producers' and of agents' records that is taken whatever it is, and null like absent: its reader makes of it
+ * what it can. Documents show what is meant.
+ */
+const asMeant = (meant: JsonSchema) => shownAs(json.nullish(), meant);
+/** It is meant to be there. */
+const requiredAsMeant = (meant: JsonSchema) =>
+  shownAs(z.unknown() as unknown as z.ZodType<Json | undefined>, meant);
 
 export const executionRequest = z.object({
   message_type: z.literal('execution_request'),
   run_id: id,
-  workflow_plan: object.describe(
-    'A workflow definition, with `workflow_id` and `version`. Used only for a run that another producer inserted without one.',
+  workflow_plan: requiredAsMeant({ type: 'object' }).describe(
+    'A workflow definition, with `workflow_id` and `version`. Used only for a run that another producer inserted without one, which fails where it is not valid.',
   ),
   input_data: json.optional(),
-  timestamp,
+  timestamp: requiredAsMeant({ type: 'string' }),
 });
 
 export const cancellationRequest = z.object({
   message_type: z.literal('cancellation_request'),
   run_id: id,
-  cancelled_by: z.string().max(255).nullish(),
-  reason: z.string().max(4000).nullish(),
-  timestamp,
+  cancelled_by: asMeant({ type: ['string', 'null'] }).describe('255 characters of it are kept.'),
+  reason: asMeant({ type: ['string', 'null'] }).describe('4,000 characters of it are kept.'),
+  cancellation_token: z
+    .string()
+    .max(255)
+    .nullish()
+    .describe(
+      'Of this run and this `timestamp`, by Stepline itself. Without it only a run that another producer inserted, which has no owner, is cancelled; a wrong one cancels nothing.',
+    ),
+  timestamp: requiredAsMeant({ type: ['string', 'number'] }).describe(
+    'ISO 8601, or the time of Unix. What was asked for before a retry does not end what the retry began.',
+  ),
 });
 
 /** What an agent is to do. Keyed by `step_execution_id`. */
@@ -59,31 +71,58 @@ export const agentTask = z.object({
   timestamp,
 });
 
-/** What an agent leaves out is taken as the least it can mean: a failure that may pass. */
-export const agentError = z.object({
-  code: z.string().min(1).max(255).default('AGENT_ERROR'),
-  message: z.string().default('The agent failed and said no more'),
-  retryable: z.boolean().default(true),
-  retry_after_ms: z
-    .number()
-    .min(0)
-    .max(86_400_000)
-    .optional()
-    .describe('From `Retry-After`: the next attempt begins no earlier.'),
+/** How an attempt failed, as we write it. */
+export interface AgentError {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  /** The next attempt begins no earlier than so long from now. */
+  readonly retry_after_ms?: number | undefined;
+}
+
+const agentError = asMeant({
+  type: ['object', 'null'],
+  properties: {
+    code: {
+      type: ['string', 'null'],
+      description:
+        'One line of at most 255 characters, for retry policies and `catch`. Default: AGENT_ERROR.',
+    },
+    message: { type: ['string', 'null'], description: '4,000 characters of it are kept.' },
+    retryable: {
+      type: ['boolean', 'null'],
+      default: true,
+      description: 'Whether the retry policy may call again.',
+    },
+    retry_after_ms: {
+      type: ['number', 'null'],
+      minimum: 0,
+      maximum: 86_400_000,
+      description: 'The next attempt begins no earlier.',
+    },
+  },
 });
 
 export const agentResult = z.object({
   message_type: z.literal('agent_result'),
   run_id: id,
-  step_execution_id: id,
-  /** Null or absent from a child run, which knows the attempt that waits for it by its id alone. */
-  attempt: z.number().int().min(1).nullish(),
-  status: z.enum(['completed', 'failed']),
-  output_data: json.optional(),
-  error: agentError.nullish(),
-  logs: z.array(z.string()).nullish(),
-  result_token: z.string().max(255),
-  timestamp: timestamp.optional(),
+  step_execution_id: id.describe('Names the attempt, with its `result_token`.'),
+  attempt: asMeant({ type: ['integer', 'null'] }).describe('For people.'),
+  status: requiredAsMeant({ enum: ['completed', 'failed'] }).describe(
+    'In whatever case. With another one the attempt has failed: as `error` says, else with AGENT_ANSWER_INVALID.',
+  ),
+  output_data: json.optional().describe('Of a completed attempt; absent is null.'),
+  error: agentError.describe(
+    'Of a failed attempt. An odd detail is read as what it can mean, or as absent; a text is the message.',
+  ),
+  logs: asMeant({ type: ['array', 'null'], items: { type: 'string' } }).describe(
+    '100 lines are kept, 2,000 characters of each.',
+  ),
+  result_token: z
+    .string()
+    .max(255)
+    .describe("The task's. A record without it is a dead letter; with it, it settles the attempt."),
+  timestamp: asMeant({ type: ['string', 'null'] }),
 });
 
 /** Enter the PENDING attempt that the sender's decision inserted. */
@@ -149,24 +188,40 @@ export const deadLetter = z.object({
   timestamp,
 });
 
-export type ExecutionRequest = z.infer<typeof executionRequest>;
-export type CancellationRequest = z.infer<typeof cancellationRequest>;
+export type ExecutionRequest = Meant<
+  typeof executionRequest,
+  { readonly workflow_plan: JsonObject; readonly timestamp: string }
+>;
+export type CancellationRequest = Meant<
+  typeof cancellationRequest,
+  { readonly cancelled_by: string | null; readonly reason: string | null; readonly timestamp: string }
+>;
 export type AgentTask = z.infer<typeof agentTask>;
-export type AgentError = z.infer<typeof agentError>;
-export type AgentResult = z.infer<typeof agentResult>;
+export type AgentResult = Meant<
+  typeof agentResult,
+  {
+    readonly attempt?: number | undefined;
+    readonly status: 'completed' | 'failed';
+    readonly error?: { readonly [K in keyof AgentError]: AgentError[K] | null } | null | undefined;
+    readonly logs?: readonly string[] | null | undefined;
+    readonly timestamp?: string | undefined;
+  }
+>;
 export type StepRequest = z.infer<typeof stepRequest>;
 export type RetryRequest = z.infer<typeof retryRequest>;
 export type Wake = z.infer<typeof wake>;
 export type MonitoringUpdate = z.infer<typeof monitoringUpdate>;
 export type DeadLetter = z.infer<typeof deadLetter>;
 
-/** What the step-executor consumes; `message_type` tells which. */
-export const executorMessage = z.discriminatedUnion('message_type', [
-  executionRequest,
-  cancellationRequest,
-  agentResult,
-  stepRequest,
-  retryRequest,
+/** A message as it is written; what is read may have anything in the fields that are taken whatever they are. */
+type Meant<Schema extends z.ZodType, Fields> = Omit<z.infer<Schema>, keyof Fields> & Fields;
+
+/** What the step-executor consumes, by `message_type`. */
+export const executorMessages = {
+  execution_request: executionRequest,
+  cancellation_request: cancellationRequest,
+  agent_result: agentResult,
+  step_request: stepRequest,
+  retry_request: retryRequest,
   wake,
-]);
-export type ExecutorMessage = z.infer<typeof executorMessage>;
+} as const;

@@ -2,6 +2,7 @@ import { type Limits, limits } from '../config/limits.ts';
 import type { Json } from '../engine/json.ts';
 import { writtenOutDigits } from '../engine/json-size.ts';
 import { MAX_PROBLEMS, pathWithin } from '../validation/problem.ts';
+import { findChangedNumbers } from './parsing-losses.ts';
 
 export type PayloadProblemCode = 'NOT_JSON' | 'TOO_LARGE' | 'TOO_DEEP' | 'TOO_MANY_ENTRIES' | 'UNSTORABLE';
 
@@ -17,9 +18,9 @@ const MAX_WRITTEN_OUT_DIGITS = limits.maxPayloadBytes;
 type PayloadLimits = Pick<Limits, 'maxJsonDepth' | 'maxJsonEntries'>;
 
 /**
- * Reads JSON text from a user or an agent, and refuses what Postgres cannot store or another reader would see differently:
- * U+0000, lone surrogates, numbers beyond a double, a `__proto__` key, nesting and entry counts past the limits. So are numbers
- * that are short by their exponents and a thousand times as long when Postgres writes them out.
+ * Reads JSON text from an agent, and refuses what Postgres cannot store or another reader would see differently: U+0000, lone
+ * surrogates, numbers beyond a double and those that it would change, a `__proto__` key, nesting and entry counts past the
+ * limits. So are numbers that are short by their exponents and a thousand times as long when Postgres writes them out.
  */
 export function parsePayload(
   text: string,
@@ -27,7 +28,7 @@ export function parsePayload(
 ): ParsedJson {
   const parsed = parseJson(text, maxBytes);
   if (!parsed.ok) return parsed;
-  const problem = findPayloadProblem(parsed.value, limits);
+  const problem = findPayloadProblem(parsed.value, limits) ?? findChangedNumber(text);
   return problem ? { ok: false, problem } : parsed;
 }
 
@@ -48,6 +49,15 @@ export function parseJson(text: string, maxBytes: number): ParsedJson {
     const message = `expected JSON: ${(error as Error).message}`;
     return { ok: false, problem: { code: 'NOT_JSON', path: '', message } };
   }
+}
+
+/**
+ * The first number in JSON text that its reader would change, or null.
+ * @param field of the object that the text is: only what stands there counts
+ */
+export function findChangedNumber(text: string, field?: string): PayloadProblem | null {
+  const [changed] = findChangedNumbers(text, field);
+  return changed ? { code: 'UNSTORABLE', ...changed } : null;
 }
 
 /** The first problem in a parsed value, or null. */

@@ -18,8 +18,12 @@ export interface AttemptCall {
 export interface StoredAgent {
   readonly kind: 'http' | 'lambda' | 'kafka';
   readonly address: string;
+  /** Null: it is everybody's. */
+  readonly owner: string | null;
   readonly timeoutSeconds: number | null;
   readonly secretEncrypted: Buffer | null;
+  /** That it was before, while both sign. */
+  readonly previousSecretEncrypted: Buffer | null;
 }
 
 export interface DeadlineExtension {
@@ -48,14 +52,16 @@ interface CallRow {
   agent_name: string;
   kind: StoredAgent['kind'] | null;
   address: string | null;
+  agent_owner: string | null;
   timeout_seconds: number | null;
   secret_encrypted: Buffer | null;
+  previous_secret_encrypted: Buffer | null;
 }
 
 export function createAgentCalls(statements: Statements): AgentCalls {
   return {
     async loadCalls(stepExecutionIds) {
-      const rows = await statements.many<CallRow>('select * from load_agent_calls($1)', [stepExecutionIds]);
+      const rows = await statements.many<CallRow>('select * from load_attempt_calls($1)', [stepExecutionIds]);
       return new Map(rows.map((row) => [row.step_execution_id, callOf(row)]));
     },
 
@@ -118,8 +124,10 @@ function callOf(row: CallRow): AttemptCall {
         : {
             kind: row.kind,
             address: row.address!,
+            owner: row.agent_owner,
             timeoutSeconds: row.timeout_seconds,
             secretEncrypted: row.secret_encrypted,
+            previousSecretEncrypted: row.previous_secret_encrypted,
           },
   };
 }

@@ -1,5 +1,11 @@
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
-import type { AgentDetails, AgentKind, Agents, RegisteredAgent } from '../application/manage-agents.ts';
+import type {
+  AgentDetails,
+  AgentKind,
+  Agents,
+  RegisteredAgent,
+  SecretChange,
+} from '../application/manage-agents.ts';
 import type { Json } from '../engine/json.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
@@ -20,10 +26,12 @@ interface AgentRow {
 
 interface AgentDetailsRow extends AgentRow {
   example_output: Json;
+  previous_secret_until: Date | null;
 }
 
 const COLUMNS = 'a.id, a.owner, a.name, a.kind, a.address, a.timeout_seconds, a.created_at, a.updated_at';
-const ALL_COLUMNS = `${COLUMNS}, a.example_output`;
+const ALL_COLUMNS = `${COLUMNS}, a.example_output,
+  case when a.previous_secret_until > now() then a.previous_secret_until end as previous_secret_until`;
 
 /** The API's agents. What a run needs of them is read elsewhere. */
 export function createAgents(database: Statements): Agents {
@@ -81,7 +89,14 @@ export function createAgents(database: Statements): Agents {
       );
       return pageOf(rows, page, (row) => ({ key: row.name, id: row.id }), agentOf);
     },
-    async updateAgent(viewer, id, { kind, address, timeoutSeconds, exampleOutput, secretEncrypted }, audit) {
+    async maybeFindSecret(id) {
+      const row = await database.maybeOne<{ secret_encrypted: Buffer | null }>(
+        'select secret_encrypted from agents where id = $1',
+        [id],
+      );
+      return row?.secret_encrypted ?? null;
+    },
+    async updateAgent(viewer, id, { kind, address, timeoutSeconds, exampleOutput, ...secret }, audit) {
       const parameters = new Parameters();
       const row = await database.maybeOne<AgentDetailsRow>(
         `with agent as (
@@ -89,7 +104,7 @@ export function createAgents(database: Statements): Agents {
            set kind = ${parameters.add(kind)}, address = ${parameters.add(address)},
                timeout_seconds = ${parameters.add(timeoutSeconds)},
                 example_output = ${parameters.add(jsonParameter(exampleOutput))}, updated_at = now()
-               ${secretEncrypted === undefined ? '' : `, secret_encrypted = ${parameters.add(secretEncrypted)}`}
+               ${secretPart(secret, parameters)}
            where a.id = ${parameters.add(id)} and ${canManageAgent(viewer, parameters)}
            returning ${ALL_COLUMNS}
          ), ${auditPart(audit, 'agent', 'id', parameters)}
@@ -112,6 +127,26 @@ export function createAgents(database: Statements): Agents {
   };
 }
 
+/** What is set of a secret and the one before. An overlap that is over does not begin again. */
+function secretPart({ secretEncrypted, overlapSeconds }: SecretChange, parameters: Parameters): string {
+  const set = (secret: string, until: string) =>
+    `, previous_secret_encrypted = case when ${until} > now() then ${secret} end,
+       previous_secret_until = case when ${until} > now() then ${until} end`;
+  if (secretEncrypted === null) {
+    return ', secret_encrypted = null, previous_secret_encrypted = null, previous_secret_until = null';
+  }
+  const inSeconds = (seconds: number) => `now() + ${parameters.add(seconds)} * interval '1 second'`;
+  if (secretEncrypted !== undefined) {
+    const untilOfFormer = `case when a.secret_encrypted is not null then ${inSeconds(overlapSeconds ?? 0)} end`;
+    return `, secret_encrypted = ${parameters.add(secretEncrypted)} ${set('a.secret_encrypted', untilOfFormer)}`;
+  }
+  if (overlapSeconds === undefined) return set('a.previous_secret_encrypted', 'a.previous_secret_until');
+  return set(
+    'a.previous_secret_encrypted',
+    `case when a.previous_secret_until > now() then ${inSeconds(overlapSeconds)} end`,
+  );
+}
+
 function agentOf(row: AgentRow): RegisteredAgent {
   return {
     id: row.id,
@@ -126,5 +161,9 @@ function agentOf(row: AgentRow): RegisteredAgent {
 }
 
 function detailsOf(row: AgentDetailsRow): AgentDetails {
-  return { ...agentOf(row), exampleOutput: row.example_output };
+  return {
+    ...agentOf(row),
+    exampleOutput: row.example_output,
+    previousSecretUntil: row.previous_secret_until,
+  };
 }

@@ -6,6 +6,7 @@ import type {
   AuditRecord,
   StoredAuditRecord,
 } from '../application/audit.ts';
+import { storableText } from '../engine/storable-text.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './page.ts';
 import { Parameters } from './parameters.ts';
@@ -102,8 +103,8 @@ function rowOf(record: AuditRecord): Record<keyof typeof RECORD, unknown> {
     community_id: record.communityId,
     action: record.action,
     result: record.result,
-    resource: record.resource?.slice(0, 255) ?? null,
-    request_id: record.requestId.slice(0, 255),
+    resource: record.resource && storableText(record.resource, 255),
+    request_id: storableText(record.requestId, 255),
     source_address: record.sourceAddress,
   };
 }

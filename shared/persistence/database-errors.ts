@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-/** The database refuses a value: only the record that carries it is at fault (SQLSTATE class 22, and index rows too large). */
+/** The database refuses a value: only the record that carries it is at fault (SQLSTATE classes 22 and 54). */
 export class ValueRefusedError extends Error {
   readonly code = 'VALUE_REFUSED';
 }
@@ -13,6 +13,16 @@ export class UniqueViolationError extends Error {
     super(message, options);
     this.constraint = constraint;
   }
+}
+
+/** Another rule of a table is broken: a defect, since what is written is checked before. */
+export class ConstraintViolationError extends Error {
+  readonly code = 'CONSTRAINT_VIOLATION';
+}
+
+/** The database is not as this release needs it, or this user may not use it: no record's fault, and the same for all of them. */
+export class DatabaseUnfitError extends Error {
+  readonly code = 'DATABASE_UNFIT';
 }
 
 /** Another transaction was in the way: the same work, done again, may succeed. */
@@ -45,9 +55,14 @@ const UNREACHABLE = new Set([
   'EAI_AGAIN',
 ]);
 
-/** Connection, resources, shutdown; and a server that only reads, as the writer of before a failover. */
+/** What cannot be had without another schema, user or server: objects that are not there or not allowed, features, the catalogue. */
+function isUnfit(state: string): boolean {
+  return ['0A', '28', '3D', '3F', '42', 'F0'].some((start) => state.startsWith(start));
+}
+
+/** Connection, resources, shutdown, the system; a server that only reads, as the writer of before a failover; and a connection that was frozen inside a transaction. */
 function isUnavailable(state: string): boolean {
-  return ['08', '53', '57P', '25006'].some((start) => state.startsWith(start));
+  return ['08', '53', '57P', '58', '25006', '25P03'].some((start) => state.startsWith(start));
 }
 
 /** SQLSTATEs and socket errors become our errors here and nowhere else. Anything unknown passes through as it came. */
@@ -56,10 +71,13 @@ export function translateDatabaseError(error: unknown): unknown {
   const cause = { cause: error };
   if (error instanceof pg.DatabaseError && error.code !== undefined) {
     const state = error.code;
-    if (state.startsWith('22') || state === '54000')
+    // 54: a value that is too large, or nested too deep, for the server.
+    if (state.startsWith('22') || state.startsWith('54'))
       return new ValueRefusedError(`The database refused a value: ${error.message}`, cause);
     if (state === '23505')
       return new UniqueViolationError(`Already there: ${error.message}`, error.constraint ?? null, cause);
+    if (state.startsWith('23'))
+      return new ConstraintViolationError(`A rule of the table is broken: ${error.message}`, cause);
     if (state === '40001' || state === '40P01' || state === '55P03') {
       return new TransactionConflictError(`Do it again: ${error.message}`, cause);
     }
@@ -67,6 +85,9 @@ export function translateDatabaseError(error: unknown): unknown {
       return new StatementTimeoutError(`The statement was cancelled: ${error.message}`, cause);
     if (isUnavailable(state)) {
       return new DatabaseUnavailableError(`The database is not available: ${error.message}`, cause);
+    }
+    if (isUnfit(state)) {
+      return new DatabaseUnfitError(`The database is not as this release needs it: ${error.message}`, cause);
     }
     // Raised by our own functions (functions/save_decisions.sql).
     if (state === 'SL001') return new StaleDecisionError(error.message, cause);
@@ -80,4 +101,20 @@ export function translateDatabaseError(error: unknown): unknown {
     return new DatabaseUnavailableError(`The database cannot be reached: ${error.message}`, cause);
   }
   return error;
+}
+
+/** What fails before anything was asked, a password that could not be fetched for one, is nobody's record's fault. */
+export function connectionError(error: unknown): unknown {
+  const translated = translateDatabaseError(error);
+  if (translated instanceof DatabaseUnfitError || translated instanceof DatabaseUnavailableError)
+    return translated;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new DatabaseUnavailableError(`No connection to the database: ${reason}`, { cause: error });
+}
+
+/** What the driver throws for a statement and the server did not say is about the connection, or of a kind that JavaScript has. */
+export function driverError(error: unknown): unknown {
+  const translated = translateDatabaseError(error);
+  const isPlain = translated === error && error instanceof Error && error.constructor === Error;
+  return isPlain ? connectionError(error) : translated;
 }

@@ -1,5 +1,10 @@
 import pg from 'pg';
-import { DatabaseUnavailableError, translateDatabaseError } from './database-errors.ts';
+import {
+  connectionError,
+  DatabaseUnavailableError,
+  driverError,
+  translateDatabaseError,
+} from './database-errors.ts';
 
 /** Statements on one connection. The verbs promise a row count, and throw RowCountError where the promise breaks. */
 export interface Statements {
@@ -67,7 +72,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     ...statements,
     async transaction(work) {
       const client = await pool.connect().catch((error) => {
-        throw translateDatabaseError(error);
+        throw connectionError(error);
       });
       const send = (sql: string, values?: unknown[]) => client.query(sql, values);
       const { run, failure } = orderly(options.pipeline ? together(client, send) : inTurn(send));
@@ -109,7 +114,11 @@ function addressOf({ url, password }: DatabaseOptions): pg.PoolConfig {
     port: Number(port || 5432),
     user: decodeURIComponent(username),
     database: decodeURIComponent(pathname.slice(1)),
-    password,
+    // What fails here, the pool's queries tell as their own error.
+    password: () =>
+      password().catch((error: unknown) => {
+        throw connectionError(error);
+      }),
     ssl: { rejectUnauthorized: true },
   };
 }
@@ -167,7 +176,7 @@ function statementsOn(run: RunQuery): Statements {
     try {
       return (await run(sql, values as unknown[])) as pg.QueryResult<Row>;
     } catch (error) {
-      throw translateDatabaseError(error);
+      throw driverError(error);
     }
   }
   const rowsOf = async <Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]) =>

@@ -11,6 +11,7 @@ interface AttemptRow {
   visit: number;
   attempt: number;
   policy_attempt: number;
+  policy_retries: number[] | null;
   status: AttemptStatus;
   input_data: Json;
   created_at: Date;
@@ -29,14 +30,14 @@ interface AttemptRow {
   error_code: string | null;
 }
 
-/** What a batch's events are about, by run (functions/load_attempts.sql). One statement, or none where nothing is asked. */
+/** What a batch's events are about, by run (functions/load_attempts_with_retries.sql). One statement, or none where nothing is asked. */
 export async function loadAttempts(
   statements: Statements,
   { ids, withInput, ...query }: AttemptQuery,
 ): Promise<ReadonlyMap<string, Attempt[]>> {
   const others = othersOf(query);
   if (ids.length + others.length === 0) return new Map();
-  const rows = await statements.many<AttemptRow>('select * from load_attempts($1, $2, $3)', [
+  const rows = await statements.many<AttemptRow>('select * from load_attempts_with_retries($1, $2, $3)', [
     ids,
     withInput,
     others.length === 0 ? null : JSON.stringify(others),
@@ -83,6 +84,7 @@ function attemptOf(row: AttemptRow): Attempt {
     visit: row.visit,
     attempt: row.attempt,
     policyAttempt: row.policy_attempt,
+    policyRetries: row.policy_retries,
     status: row.status,
     inputData: row.input_data,
     // What a settled attempt came to is never read back by a decision, but for its error's code.

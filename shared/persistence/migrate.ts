@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
+import { checkServerVersion } from './least-postgres.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 const FUNCTIONS_FOLDER = new URL('./functions/', import.meta.url);
@@ -16,6 +17,7 @@ export class MigrationError extends Error {
  * creates the engine's functions as this version has them, all at once; code of another version may call them meanwhile.
  * @returns the names that were applied
  * @throws MigrationError naming the file; those before it stay applied
+ * @throws DatabaseTooOld before any
  */
 export async function migrate(
   databaseUrl: string,
@@ -25,6 +27,7 @@ export async function migrate(
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
+    await checkServerVersion(client);
     const applied = await namesOfApplied(client);
     const pending = (await migrations).filter(({ name }) => !applied.has(name));
     const names: string[] = [];

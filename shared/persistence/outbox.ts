@@ -53,7 +53,9 @@ export async function claimLeftBehind(
       where o.id = l.id and l.bytes_before < $3
       returning o.id, o.messages,
         -- Of other messages, where the release before took some away.
-        case when length(o.published) = json_array_length(o.messages) then o.published::text end as published,
+        case when o.published is not null then
+          case when length(o.published) = json_array_length(o.messages) then o.published::text end
+        end as published,
         (extract(epoch from now() - o.created_at) * 1000)::float8 as age_ms,
         (extract(epoch from now() - o.refused_since) * 1000)::float8 as refused_for_ms`,
     [olderThanMs, limit, maxBytes, leaseMs],
@@ -61,6 +63,20 @@ export async function claimLeftBehind(
   return rows
     .map(({ age_ms: ageMs, refused_for_ms: refusedForMs, ...row }) => ({ ...row, ageMs, refusedForMs }))
     .sort((one, other) => (one.id < other.id ? -1 : 1));
+}
+
+/** A row that is not to be looked at for as long as it has waited, within bounds. */
+export async function postponeOutbox(
+  statements: Statements,
+  id: string,
+  { atLeastMs, atMostMs }: { readonly atLeastMs: number; readonly atMostMs: number },
+): Promise<void> {
+  await statements.execute(
+    `update outbox set retry_at = now()
+            + greatest($2 * interval '1 millisecond', least($3 * interval '1 millisecond', now() - created_at))
+      where id = $1`,
+    [id, atLeastMs, atMostMs],
+  );
 }
 
 /** What was claimed and not sent is anybody's again. Rows that are being removed need no lease. */

@@ -128,6 +128,7 @@ function openedRow({ runId, stepName, agentName, stepType, attempt }: AttemptOpe
     visit: attempt.visit,
     attempt: attempt.attempt,
     policy_attempt: attempt.policyAttempt,
+    policy_retries: attempt.policyRetries,
     timeout_ms: attempt.timeoutMs,
     due_at: iso(attempt.dueAt),
     deadline_at: iso(attempt.deadlineAt),

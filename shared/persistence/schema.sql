@@ -146,6 +146,37 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.load_attempts_with_retries(ids text[], with_input text[], others json)
+ RETURNS TABLE(run_id character varying, step_execution_id character varying, step_id character varying, scope text, visit integer, attempt integer, policy_attempt integer, policy_retries integer[], status character varying, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, heartbeat_ms bigint, heartbeat_due_at timestamp with time zone, republished_at timestamp with time zone, signal_name character varying, child_run_id character varying, wake_at timestamp with time zone, error_code character varying, input_data jsonb)
+CREATE OR REPLACE FUNCTION public.load_attempt_calls(ids text[])
+ RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, kind character varying, address character varying, agent_owner character varying, timeout_seconds integer, secret_encrypted bytea, previous_secret_encrypted bytea)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+    asked text;
+begin
+    foreach asked in array ids loop
+        return query
+        select s.step_execution_id, s.run_id, r.status, s.status, s.accepted_at is not null, s.timeout_ms,
+               s.agent_name, a.kind, a.address, a.owner, a.timeout_seconds, a.secret_encrypted,
+               case when a.previous_secret_until > now() then a.previous_secret_encrypted end
+          from step_executions s
+          join workflow_runs r on r.run_id = s.run_id
+          left join lateral (
+            select own.* from agents own where own.name = s.agent_name and own.owner = r.owner
+            union all
+            select everybodys.* from agents everybodys where everybodys.name = s.agent_name and everybodys.owner is null
+            order by owner nulls last limit 1
+          ) as a on true
+         where s.step_execution_id = asked;
+    end loop;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.load_attempts(ids text[], with_input text[], others json)
  RETURNS TABLE(run_id character varying, step_execution_id character varying, step_id character varying, scope text, visit integer, attempt integer, policy_attempt integer, status character varying, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, heartbeat_ms bigint, heartbeat_due_at timestamp with time zone, republished_at timestamp with time zone, signal_name character varying, child_run_id character varying, wake_at timestamp with time zone, error_code character varying, input_data jsonb)
  LANGUAGE plpgsql
@@ -225,7 +256,7 @@ begin
     end if;
     return query
     select s.run_id, s.step_execution_id, s.step_id, s.scope, s.visit, s.attempt,
-           s.policy_attempt, s.status, s.created_at, s.started_at, s.completed_at,
+           s.policy_attempt, s.policy_retries, s.status, s.created_at, s.started_at, s.completed_at,
            s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.heartbeat_ms,
            s.heartbeat_due_at, s.republished_at, s.signal_name, s.child_run_id,
            s.wake_at, s.error_code,
@@ -567,19 +598,19 @@ begin
     if opened is not null then
         insert into step_executions (
             id, step_execution_id, run_id, step_id, step_name, agent_name, step_type, status, input_data, output_data,
-            error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, timeout_ms,
-            due_at, deadline_at, heartbeat_ms, heartbeat_due_at, signal_name, child_run_id, wake_at
+            error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, policy_retries,
+            timeout_ms, due_at, deadline_at, heartbeat_ms, heartbeat_due_at, signal_name, child_run_id, wake_at
         )
         select v.id, v.id::text, v.run_id, v.step_id, v.step_name, v.agent_name, v.step_type, v.status, v.input_data, v.output_data,
                v.error_message, v.error_code, v.created_at, v.started_at, v.completed_at, v.scope, v.visit, v.attempt,
-               v.policy_attempt, v.timeout_ms, v.due_at, v.deadline_at, v.heartbeat_ms, v.heartbeat_due_at, v.signal_name,
-               v.child_run_id, v.wake_at
+               v.policy_attempt, v.policy_retries, v.timeout_ms, v.due_at, v.deadline_at, v.heartbeat_ms, v.heartbeat_due_at,
+               v.signal_name, v.child_run_id, v.wake_at
           from json_to_recordset(opened) as v (
             id uuid, run_id text, step_id text, step_name text, agent_name text, step_type text, status text, input_data jsonb,
             output_data jsonb, error_message text, error_code text, created_at timestamptz, started_at timestamptz,
-            completed_at timestamptz, scope text, visit integer, attempt integer, policy_attempt integer, timeout_ms bigint,
-            due_at timestamptz, deadline_at timestamptz, heartbeat_ms bigint, heartbeat_due_at timestamptz, signal_name text,
-            child_run_id text, wake_at timestamptz
+            completed_at timestamptz, scope text, visit integer, attempt integer, policy_attempt integer, policy_retries integer[],
+            timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, heartbeat_ms bigint, heartbeat_due_at timestamptz,
+            signal_name text, child_run_id text, wake_at timestamptz
           );
     end if;
     if advanced is not null then
@@ -795,11 +826,15 @@ create table agents (
     updated_at timestamp with time zone default now() not null,
     example_output jsonb,
     example_output_bytes integer default octet_length((example_output)::text),
+    previous_secret_encrypted bytea,
+    previous_secret_until timestamp with time zone,
     constraint agents_kind_check CHECK (((kind)::text = ANY ((ARRAY['http'::character varying, 'lambda'::character varying, 'kafka'::character varying])::text[]))),
     constraint agents_timeout_seconds_check CHECK ((timeout_seconds > 0)),
     constraint agents_pkey PRIMARY KEY (id),
     constraint agents_name_owner_key UNIQUE NULLS NOT DISTINCT (name, owner)
 );
+
+CREATE INDEX agents_of_owner ON public.agents USING btree (owner, name);
 
 create table api_keys (
     id uuid not null,
@@ -996,6 +1031,7 @@ create table step_executions (
     heartbeat_due_at timestamp with time zone,
     signal_name character varying(255),
     child_run_id character varying(255),
+    policy_retries integer[],
     constraint step_executions_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint step_executions_pkey PRIMARY KEY (id),
     constraint step_executions_run_id_scope_step_id_visit_attempt_key UNIQUE (run_id, scope, step_id, visit, attempt),

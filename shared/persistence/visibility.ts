@@ -39,9 +39,10 @@ export function grantedWorkflows(
   parameters: Parameters,
   right: 'can_view' | 'can_execute' = 'can_view',
 ): string {
-  const user = parameters.add(userId);
-  const ofCommunities = `g.community_id = any(${parameters.add(communities)}::bigint[])`;
-  return `select g.workflow_id from workflow_grants g where g.${right} and (g.user_id = ${user} or ${ofCommunities})`;
+  // Each by its own index: of the two with `or`, PostgreSQL 17 would read the whole table.
+  const grantsWith = (to: string) => `select g.workflow_id from workflow_grants g where g.${right} and ${to}`;
+  return `${grantsWith(`g.user_id = ${parameters.add(userId)}`)}
+    union all ${grantsWith(`g.community_id = any(${parameters.add(communities)}::bigint[])`)}`;
 }
 
 /** One's own, an admin's too: what the plain face shows (design §5). */

@@ -1,4 +1,5 @@
 import { version } from '../config/version.ts';
+import { storableText } from '../engine/storable-text.ts';
 import type { Logger } from './logger.ts';
 
 /** One event of authentication, authorisation or accounting (workflow-execution-api-keys, Logging). */
@@ -67,7 +68,7 @@ const MAX_FIELD_LENGTH = 255;
  */
 function fieldOf(value: string | number | null): string {
   if (value === null || value === '') return '-';
-  const text = String(value).slice(0, MAX_FIELD_LENGTH).toWellFormed();
+  const text = storableText(String(value), MAX_FIELD_LENGTH);
   return text.replace(/[^\p{L}\p{N}_.@:/+-]/gu, (character) =>
     [...Buffer.from(character)]
       .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)

@@ -84,9 +84,3 @@ function distanceBelow(limit: number, a: string, b: string): number | null {
   const distance = at(last, b.length);
   return distance < limit ? distance : null;
 }
-
-/** The names, the one that was probably meant before the others. */
-export function nearestFirst(given: string, names: readonly string[]): readonly string[] {
-  const nearest = nearestName(given, names);
-  return nearest === null ? names : [nearest, ...names.filter((name) => name !== nearest)];
-}

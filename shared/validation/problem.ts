@@ -1,3 +1,5 @@
+import { storableText } from '../engine/storable-text.ts';
+
 /** One thing that is wrong with what somebody sent: where, and what was expected. */
 export interface Problem {
   /** Dotted from the root of what was sent; `''` is all of it. */
@@ -23,5 +25,5 @@ export function pathOf(place: readonly PropertyKey[]): string {
 
 /** At most so many characters of a text that somebody sent; what is cut ends in `…`. */
 export function shortened(text: string, maxLength: number): string {
-  return text.length <= maxLength ? text : `${text.slice(0, maxLength - 1).toWellFormed()}…`;
+  return text.length <= maxLength ? text : `${storableText(text, maxLength - 1)}…`;
 }

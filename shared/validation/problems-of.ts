@@ -2,20 +2,25 @@ import type * as z from 'zod';
 import { isJsonObject } from '../engine/json.ts';
 import { knownFields, tagsWithField, valueAt } from './known-fields.ts';
 import type { HintOf } from './nearest-name.ts';
-import { MAX_PROBLEMS, type Problem, pathOf, pathWithin } from './problem.ts';
+import { MAX_PROBLEMS, type Problem, pathOf, pathWithin, shortened } from './problem.ts';
 
 export interface ProblemWords {
   readonly hintOf: HintOf;
   /** What something is that the schema does not know. Default: `unknown field`. */
   readonly unknown?: string | undefined;
+  /** Said of an unknown field of the root that is like no known one: where it may belong. */
+  readonly whereTo?: ((field: string) => string) | undefined;
 }
+
+/** In characters. */
+const MAX_SHOWN_KEY_LENGTH = 200;
 
 /** What a schema finds wrong with an input, each where it is; an unknown field with the name that was probably meant. */
 export function problemsOf(
   schema: z.core.$ZodType,
   input: unknown,
   { issues }: z.core.$ZodError,
-  { hintOf, unknown = 'unknown field' }: ProblemWords,
+  { hintOf, unknown = 'unknown field', whereTo }: ProblemWords,
 ): readonly Problem[] {
   let told = 0;
   const unknownField = (path: readonly PropertyKey[], key: string) => {
@@ -26,7 +31,10 @@ export function problemsOf(
     if (tags.length > 0) return `unknown field of this type${belongsTo(tags, known)}`;
     const given = path.reduce(valueAt, input);
     const free = known.filter((name) => !isJsonObject(given) || !Object.hasOwn(given, name));
-    return `${unknown}${hintOf(key, free)}`;
+    const hint = hintOf(key, free);
+    const elsewhere =
+      hint === '' && path.length === 0 ? whereTo?.(shortened(key, MAX_SHOWN_KEY_LENGTH)) : undefined;
+    return `${unknown}${elsewhere === undefined ? hint : `: ${elsewhere}`}`;
   };
   const problemsAt = (issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Problem[] => {
     const place = [...above, ...issue.path];

@@ -120,7 +120,7 @@ export async function startBenchStack({
         deadLetterTopic: topics.deadLetter,
         countDeadLetters,
         clock,
-        log: { debug: () => {}, warn: (message, fields) => console.error(message, fields) },
+        log: { debug: () => {}, warn: console.error, error: console.error },
       }) as LambdaHandler;
     },
   });

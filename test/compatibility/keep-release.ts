@@ -20,7 +20,7 @@ import { startReleaseStack } from './release-stack.ts';
 import { KEPT_SECONDS, openReleaseWorld } from './release-world.ts';
 import { keptSituations, liveSituations } from './situations/all-situations.ts';
 import { inFlight, leftBehind } from './situations/in-flight.ts';
-import { agentTopicOf, openStage } from './stage.ts';
+import { agentTopicOf, COMMUNITY, openStage } from './stage.ts';
 import { readTables } from './table-rows.ts';
 
 /** Whose runs the situations are. */
@@ -28,7 +28,7 @@ const ann = {
   name: 'kept',
   userId: 'ann',
   roles: [],
-  communities: [],
+  communities: [COMMUNITY],
   tier: 'unlimited',
   scopes: [],
   expiresAt: null,

@@ -7,7 +7,7 @@ import { writeTopics } from './kafka-log.ts';
 import { type KeptWorld, readWorld } from './kept-release.ts';
 import type { Release } from './release.ts';
 import { migrateAs } from './release-stack.ts';
-import { agentTopicOf, registerAgents } from './stage.ts';
+import { agentTopicOf, COMMUNITY, registerAgents } from './stage.ts';
 import { writeTables } from './table-rows.ts';
 
 export interface Servers {
@@ -52,6 +52,8 @@ export async function restoreWorld(
   await migrateAs(next, variables);
   const world = await openRunWorld({ ...servers, database, variables });
   await moveAgents(world);
+  // Its key is of before runs were only taken for communities of whoever asks.
+  await world.database.execute('update api_keys set communities = array[$1::bigint]', [COMMUNITY]);
   return { ...world, kept, client: createRunClient(world.url, { 'x-api-key': kept.apiKey }) };
 }
 

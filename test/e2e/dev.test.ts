@@ -182,6 +182,21 @@ test('the quick start’s commands work as written', async () => {
   expect(cancelled).toMatchObject({ success: false, details: { reason: 'RUN_CLOSED' } });
 });
 
+test('a function that was started anew is in dev.json', async () => {
+  const before = devFile().pids.api as number;
+  process.kill(before, 'SIGKILL');
+  // Whatever invokes it next starts it.
+  const api = await eventually(
+    'the process that took its place',
+    async () => {
+      await fetch(`http://127.0.0.1:${port}/health`);
+      return devFile().pids.api;
+    },
+    (found) => found !== undefined && found !== before,
+  );
+  expect(() => process.kill(api as number, 0)).not.toThrow();
+});
+
 test('an admin sees that the work gets done', async () => {
   const headers = { 'X-API-Key': devFile().api_key };
   const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`, { headers });

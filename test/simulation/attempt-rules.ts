@@ -4,7 +4,7 @@ import type { Plan, PlanStep } from '../../shared/engine/plan.ts';
 import { childOf, joinOf } from '../../shared/engine/scope-path.ts';
 import { type Attempt, isOpenAttempt } from '../../shared/engine/state.ts';
 import type { AttemptRow, RunRow } from '../support/memory-tables.ts';
-import { type Change, type Commit, has, hold, isAbout, isSoon, updatesOf } from './commit.ts';
+import { type Change, CLOCKS_MS, type Commit, has, hold, isAbout, isSoon, updatesOf } from './commit.ts';
 import type { World } from './world.ts';
 
 /** What each transaction keeps of the attempts that it writes. */
@@ -17,11 +17,13 @@ export class AttemptRules {
 
   check(change: Change<AttemptRow>, commit: Commit, plan: Plan): void {
     this.#checkRow(change, commit);
+    this.#checkTime(change);
     const step = plan.steps.get(change.after.attempt.stepId);
     // A run that another producer inserted may be cancelled before it has a plan.
     if (step === undefined) return;
     this.#checkWork(change, commit, step);
     this.#checkGathered(change, step);
+    this.#checkFailure(change, step);
   }
 
   #checkRow({ before, after: { runId, attempt } }: Change<AttemptRow>, { messages, runs }: Commit): void {
@@ -53,6 +55,18 @@ export class AttemptRules {
         has(messages, 'step_request', { step_execution_id: id }) && isSoon(attempt.wakeAt, this.#world.now),
         `I5: ${id} of ${runId} is not asked for`,
       );
+  }
+
+  /** No clock is run ahead of, whoever says how late it is. */
+  #checkTime({ before, after: { runId, attempt } }: Change<AttemptRow>): void {
+    if (before === undefined) return;
+    const { stepExecutionId: id, dueAt, deadlineAt, republishedAt } = before.attempt;
+    const isPast = (time: number | null) => time === null || time <= this.#world.now + CLOCKS_MS;
+    if (before.attempt.status === 'PENDING' && attempt.status === 'RUNNING')
+      hold(isPast(dueAt), `${id} of ${runId} starts before it is due`);
+    const isGivenUp =
+      attempt.error?.message.startsWith('No answer came') || republishedAt !== attempt.republishedAt;
+    if (isGivenUp) hold(isPast(deadlineAt), `${id} of ${runId} is given up before its deadline`);
   }
 
   /** What its type of step asks for, and what it came to. */
@@ -120,6 +134,22 @@ export class AttemptRules {
     hold(
       JSON.stringify(expected) === JSON.stringify(outputData),
       `${path} of ${runId} gathers ${JSON.stringify(outputData)} of ${JSON.stringify(byName(completed))}`,
+    );
+  }
+
+  /** A parallel step tolerates nothing: it fails as itself, or with what one of its branches failed with. */
+  #checkFailure({ before, after: { runId, attempt } }: Change<AttemptRow>, step: PlanStep): void {
+    const isFailed = attempt.status === 'FAILED' && before?.attempt.status === 'RUNNING';
+    if (!isFailed || step.type !== 'parallel') return;
+    const path = joinPathOf(attempt);
+    const codes = [...this.#world.store.children.values()]
+      .filter((row) => row.runId === runId && joinOf(row.child.scope) === path)
+      .map(({ child }) => child.error?.code);
+    const code = attempt.error?.code ?? '';
+    const own = ['DATA_LIMIT', 'EXPRESSION_ERROR', 'STEP_LIMIT', 'TIMEOUT'];
+    hold(
+      own.includes(code) || codes.includes(code),
+      `${path} of ${runId} fails with ${code}, and its branches with ${codes.join(', ')}`,
     );
   }
 

@@ -93,6 +93,7 @@ export class BridgeModel {
       status: outcome.status,
       ...answer,
       result_token: task.result_token,
+      ...(this.#world.random.chance(0.2) && inOtherWords(task, outcome)),
     };
     this.#world.broker.publish([
       { topic: topics.results, key: runId, value: value as unknown as JsonObject },
@@ -126,6 +127,18 @@ export class BridgeModel {
     };
     world.later(Math.ceil(heartbeatMs / 2), beat);
   }
+}
+
+/** As clients of other languages may write it. */
+function inOtherWords({ attempt }: Pick<AgentTask, 'attempt'>, { status }: AgentOutcome) {
+  return {
+    status: status.toUpperCase(),
+    attempt: `${attempt}`,
+    logs: [1, null],
+    timestamp: 0,
+    trace: '\u0000',
+    ...(status === 'completed' && { error: null }),
+  };
 }
 
 function errorOf({ code, message, retryable, retryAfterMs }: AgentFailure) {

@@ -4,6 +4,7 @@ import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import { type Random, seedToReplay } from '../support/random.ts';
 import { BridgeModel } from './bridge-model.ts';
 import { Invariants } from './invariants.ts';
+import { POISONS } from './poisons.ts';
 import { Sequences } from './sequences.ts';
 import { simulate } from './simulate.ts';
 import { AGENT_TOPIC } from './topics.ts';
@@ -25,11 +26,12 @@ async function begin(random: Random) {
     faults: 160,
     longestMs: 10_000_000,
     command: async () => {
-      const drawn = random.int(9);
+      const drawn = random.int(10);
       if (drawn < 2) await (random.chance(0.7) ? sequences.start() : sequences.startForeign());
       else if (drawn < 3) await sequences.cancel();
       else if (drawn < 4) await sequences.cancelByRecord();
-      else if (drawn < 8) await sequences.retryOne();
+      else if (drawn < 5) await sequences.forgeWake();
+      else if (drawn < 9) await sequences.retryOne();
       else if (random.chance(0.5)) world.loseTopic(AGENT_TOPIC);
       else world.registry.isAway = !world.registry.isAway;
     },
@@ -50,10 +52,21 @@ describe('under faults of every kind all invariants hold, and each run comes to 
     return;
   }
 
-  const ends = { COMPLETED: 0, FAILED: 0, CANCELLED: 0, retried: 0, timedOut: 0, republished: 0 };
+  const ends = {
+    COMPLETED: 0,
+    FAILED: 0,
+    CANCELLED: 0,
+    retried: 0,
+    timedOut: 0,
+    republished: 0,
+    reordered: 0,
+  };
+  const poisons = new Set<string>();
   it.each(Array.from({ length: GROUPS }, (_, i) => i))('group %i', async (group) => {
     for (let seed = group + 1; seed <= SEEDS; seed += GROUPS) {
-      const { store } = (await simulate(seed, begin)).world;
+      const { met, poisons: one, store } = (await simulate(seed, begin)).world;
+      ends.reordered += met.get('went on in another order') ?? 0;
+      for (const code of one.met.keys()) poisons.add(code);
       for (const { run } of store.runs.values()) {
         ends[run.status as 'COMPLETED' | 'FAILED' | 'CANCELLED']++;
         if (run.retriedAt !== null) ends.retried++;
@@ -68,5 +81,6 @@ describe('under faults of every kind all invariants hold, and each run comes to 
   it('and the seeds have met every kind of end', () => {
     const met = Object.entries(ends).filter(([, count]) => count >= 10);
     expect(met.map(([kind]) => kind)).toEqual(Object.keys(ends));
+    expect([...poisons].sort()).toEqual([...POISONS].sort());
   });
 });

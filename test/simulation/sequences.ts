@@ -3,15 +3,17 @@ import { parseDefinition } from '../../shared/definition/parse-definition.ts';
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { AgentOutcome } from '../../shared/engine/event.ts';
 import type { JsonObject } from '../../shared/engine/json.ts';
-import { isOpenRun } from '../../shared/engine/state.ts';
+import { isOpenAttempt, isOpenRun, type Run } from '../../shared/engine/state.ts';
 import type { AgentTask } from '../../shared/messages/messages.ts';
 import type { Agents } from './bridge-model.ts';
+import { POISONS } from './poisons.ts';
 import { topics } from './topics.ts';
 import {
   answerTo,
   drawWorkflow,
   type FaultFreeRun,
   faultFree,
+  reordered,
   type WorkflowModel,
 } from './workflow-model.ts';
 import { AUDIT, type World } from './world.ts';
@@ -20,8 +22,12 @@ const LEASE_MS = 60_000;
 
 export interface SimulatedRun {
   readonly runId: string;
-  readonly workflow: WorkflowModel;
-  readonly faultFree: FaultFreeRun;
+  /** As its version has it. */
+  workflow: WorkflowModel;
+  faultFree: FaultFreeRun;
+  /** It went on with its steps in another order. */
+  isReordered: boolean;
+  readonly n: number;
   /** The agent of its broken step works from now on. */
   isHealed: boolean;
   /** What a user last asked for, and was granted or may yet be. */
@@ -108,9 +114,10 @@ export class Sequences implements Agents {
     this.#world.say(`cancelled: ${JSON.stringify(changed)}`, [runId]);
   }
 
-  /** By another producer's record. */
+  /** By another producer's record, which has no token: of a run of theirs, or of one that they have no business with. */
   async cancelByRecord(): Promise<void> {
     const run = this.anyRun();
+    const isTheirs = this.#world.store.runs.get(run.runId)!.owner === null;
     const value = {
       message_type: 'cancellation_request',
       run_id: run.runId,
@@ -120,11 +127,25 @@ export class Sequences implements Agents {
     };
     try {
       // Their clock is not ours: whether it was asked for before a retry cannot always be told.
-      run.lastCommand = 'cancel by record';
-      this.#world.cancelledElsewhere.add(run.runId);
+      if (isTheirs) run.lastCommand = 'cancel by record';
+      if (isTheirs) this.#world.cancelledElsewhere.add(run.runId);
       this.#world.broker.publish([{ topic: topics.cancellationRequests, key: run.runId, value }]);
     } catch {
       // They may ask again.
+    }
+  }
+
+  /** Somebody who may write to the topic says that it is later than it is. */
+  async forgeWake(): Promise<void> {
+    const { runId } = this.anyRun();
+    const open = this.#world.store.attemptsOf(runId).filter(isOpenAttempt);
+    const step_execution_id = this.#world.random.pick([null, ...open.map(({ stepExecutionId: id }) => id)]);
+    const timestamp = new Date(this.#world.now + 86_400_000).toISOString();
+    const value = { message_type: 'wake', run_id: runId, step_execution_id, timestamp };
+    try {
+      this.#world.broker.publish([{ topic: topics.stepRequests, key: runId, value }]);
+    } catch {
+      // They may try again.
     }
   }
 
@@ -134,7 +155,17 @@ export class Sequences implements Agents {
     if (isOpenRun(this.#world.store.runs.get(runId)!.run)) return;
     run.isHealed = true;
     this.#world.retried.add(runId);
-    const changed = await this.#world.callInPeace((changeRun) => changeRun.retry(runId, {}, AUDIT));
+    this.#world.poisons.heal(runId);
+    const other = run.workflow.isFree && this.#world.random.chance(0.5) ? this.#otherVersion(run) : null;
+    const changed = await this.#world.callInPeace((changeRun) =>
+      changeRun.retry(runId, { version: other?.version }, AUDIT),
+    );
+    if (changed.ok && other) {
+      this.#world.count('went on in another order');
+      run.isReordered = true;
+      run.workflow = other.workflow;
+      run.faultFree = faultFree(other.workflow, run.n);
+    }
     if (changed.ok && run.lastCommand !== 'cancel by record') run.lastCommand = 'retry';
     this.#world.say(`retried: ${JSON.stringify(changed)}`, [runId]);
   }
@@ -149,7 +180,7 @@ export class Sequences implements Agents {
     const expected = run.faultFree.inputs.get(stepId);
     if (JSON.stringify(input) !== JSON.stringify(expected))
       throw new Error(`I3: ${runId} asks ${stepId} for ${JSON.stringify(input)}`);
-    if (key !== `${runId}:${stepId}:1`) throw new Error(`I6: the key is ${key}`);
+    if (!run.isReordered && key !== `${runId}:${stepId}:1`) throw new Error(`I6: the key is ${key}`);
     if (stepId === run.workflow.brokenStep && !run.isHealed)
       return { status: 'failed', error: { code: 'BROKEN', message: 'never', retryable: false } };
     if (this.#world.chance(0.15)) {
@@ -165,30 +196,52 @@ export class Sequences implements Agents {
     for (const run of this.#runs.values()) this.#checkOutcome(run);
   }
 
-  #checkOutcome({ runId, workflow, faultFree, isHealed, lastCommand }: SimulatedRun): void {
+  #checkOutcome({ runId, workflow, faultFree, isHealed, isReordered, lastCommand }: SimulatedRun): void {
     const { store } = this.#world;
     const { run } = store.runs.get(runId)!;
     const attempts = store.attemptsOf(runId);
     const completed = attempts.filter(({ status }) => status === 'COMPLETED').map(({ stepId }) => stepId);
-    if (completed.join() !== workflow.stepIds.slice(0, completed.length).join())
+    if (!isReordered && completed.join() !== workflow.stepIds.slice(0, completed.length).join())
       throw new Error(`I2: ${runId} completed ${completed.join()}`);
     if (run.status === 'COMPLETED') {
       if (JSON.stringify(run.outputData) !== JSON.stringify(faultFree.output))
         throw new Error(`I6: ${runId} came to ${JSON.stringify(run.outputData)}`);
-      if (completed.length !== workflow.stepIds.length) throw new Error(`I6: ${runId} left out steps`);
+      if (!isReordered && completed.length !== workflow.stepIds.length)
+        throw new Error(`I6: ${runId} left out steps`);
       if (workflow.brokenStep !== null && !isHealed) throw new Error(`I6: ${runId} passed its broken step`);
     }
-    // Its topic was away for as long as a task waits for it.
-    const isWithoutTopic = run.error?.code === 'AGENT_TOPIC_NOT_FOUND' && this.#world.met.has('topic away');
-    const isBroken = run.error?.code === 'BROKEN' && run.error.stepId === workflow.brokenStep;
-    if (run.status === 'FAILED' && !isBroken && !isWithoutTopic)
+    if (run.status === 'FAILED' && !this.#mayHaveFailed(workflow, run))
       throw new Error(`I6: ${runId} failed with ${JSON.stringify(run.error)}`);
     if (run.status === 'CANCELLED' && !lastCommand?.startsWith('cancel'))
       throw new Error(`I4: ${runId} is cancelled, and was retried since`);
   }
 
+  /** Its broken step, a topic that was away, or what cannot be saved: that with the code of its class. */
+  #mayHaveFailed({ brokenStep }: WorkflowModel, { runId, error }: Run): boolean {
+    if (error?.code === 'BROKEN') return error.stepId === brokenStep;
+    // Its topic was away for as long as a task waits for it.
+    if (error?.code === 'AGENT_TOPIC_NOT_FOUND') return this.#world.met.has('topic away');
+    const poison = this.#world.poisons.get(runId);
+    if (poison === undefined) return false;
+    return poison.code === 'VALUE_REFUSED'
+      ? error?.code === 'UNSTORABLE' && error.stepId === poison.stepId
+      : error?.code === 'INTERNAL_ERROR' && error.stepId === null;
+  }
+
+  #otherVersion({ workflow }: SimulatedRun) {
+    const { random, store } = this.#world;
+    const other = reordered(workflow, random);
+    const versionId = `version-of-${this.#world.id()}`;
+    store.addVersion(versionId, definitionOf(other.definition), 2);
+    return { workflow: other, version: { versionId, number: 2, workflowId: 'wf-w-2' } };
+  }
+
   #add(runId: string, workflow: WorkflowModel, n: number): void {
-    const run = { runId, workflow, faultFree: faultFree(workflow, n), isHealed: false, lastCommand: null };
+    const given = { workflow, faultFree: faultFree(workflow, n), n };
+    const run = { runId, ...given, isReordered: false, isHealed: false, lastCommand: null };
+    const { poisons, random } = this.#world;
+    if (random.chance(0.1))
+      poisons.add(runId, { stepId: random.pick(workflow.stepIds), code: random.pick(POISONS) });
     this.#runs.set(runId, run);
     this.#world.say(`started: ${workflow.stepIds.length} steps, broken: ${workflow.brokenStep}`, [runId]);
   }

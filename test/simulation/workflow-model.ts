@@ -8,6 +8,8 @@ export interface WorkflowModel {
   readonly stepIds: readonly string[];
   /** The step whose agent fails for good until somebody heals it, or null. */
   readonly brokenStep: string | null;
+  /** Each step reads the run's input alone: they may come in any order. */
+  readonly isFree: boolean;
 }
 
 export interface FaultFreeRun {
@@ -17,11 +19,14 @@ export interface FaultFreeRun {
 
 export function drawWorkflow(random: Random, name: string): WorkflowModel {
   const stepIds = Array.from({ length: 1 + random.int(8) }, (_, i) => `step-${i + 1}`);
+  const isFree = random.chance(0.3);
   const steps = stepIds.map((id, i) => {
-    const before = i === 0 ? '$.workflow_input.n' : `$['${stepIds[i - 1]}'].output_data.n`;
+    const before = isFree || i === 0 ? '$.workflow_input.n' : `$['${stepIds[i - 1]}'].output_data.n`;
     // Some steps read far back, which is then loaded and not brought by the event.
     const further =
-      i === 0 || random.chance(0.5) ? '$.workflow_input.n' : `$['${stepIds[random.int(i)]}'].output_data.n`;
+      isFree || i === 0 || random.chance(0.5)
+        ? '$.workflow_input.n'
+        : `$['${stepIds[random.int(i)]}'].output_data.n`;
     const step = {
       agent_name: random.chance(0.3) ? REGISTRY_AGENT : TABLE_AGENT,
       next_step: stepIds[i + 1] ?? null,
@@ -35,7 +40,22 @@ export function drawWorkflow(random: Random, name: string): WorkflowModel {
     definition: { name, start_step: stepIds[0], steps: Object.fromEntries(steps), retry },
     stepIds,
     brokenStep: random.chance(0.3) ? random.pick(stepIds) : null,
+    isFree,
   };
+}
+
+/** The same steps in another order. */
+export function reordered(workflow: WorkflowModel, random: Random): WorkflowModel {
+  const { name, retry, steps } = workflow.definition as {
+    name: string;
+    retry: object;
+    steps: Record<string, object>;
+  };
+  const left = [...workflow.stepIds];
+  const stepIds = workflow.stepIds.map(() => left.splice(random.int(left.length), 1)[0] as string);
+  const inOrder = stepIds.map((id, i) => [id, { ...steps[id], next_step: stepIds[i + 1] ?? null }] as const);
+  const definition = { name, start_step: stepIds[0], steps: Object.fromEntries(inOrder), retry };
+  return { ...workflow, definition, stepIds };
 }
 
 /** What an agent answers, whenever and however often it is asked. */

@@ -21,6 +21,7 @@ import { failure } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
 import { Asked } from './asked.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
+import { Poisons } from './poisons.ts';
 import { PublishingWatch } from './publishing-watch.ts';
 import { RegistryModel } from './registry-model.ts';
 import { isLeftBehindAt, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
@@ -42,7 +43,10 @@ const CRASH_POINTS = [
 ] as const;
 type CrashPoint = (typeof CRASH_POINTS)[number];
 
-class Crash extends Error {}
+/** Its invocation ends with it: nothing that it would be to any one record. */
+class Crash extends Error {
+  readonly code = 'DATABASE_UNAVAILABLE';
+}
 
 interface Environment {
   readonly decideBatch: DecideBatch;
@@ -68,6 +72,7 @@ export interface WorldParts {
  */
 export class World implements TimekeepersWorld {
   readonly store: MemoryStore;
+  readonly poisons: Poisons;
   readonly broker: BrokerModel;
   readonly registry: RegistryModel;
   readonly watch: PublishingWatch;
@@ -103,6 +108,7 @@ export class World implements TimekeepersWorld {
     this.registry = new RegistryModel(() => this.chance(0.2));
     this.watch = new PublishingWatch(this.broker, () => this.now);
     this.store = new MemoryStore(() => this.now);
+    this.poisons = new Poisons(this.store);
     this.store.onPoint = (point) => this.#reach(point);
     this.store.routes.set(agentKey({ owner: null, name: TABLE_AGENT }), {
       kind: 'kafka',
@@ -311,6 +317,7 @@ export class World implements TimekeepersWorld {
           this.say(`refused ${event}: ${code}`, [`${run_id}`]);
         },
         warn() {},
+        error() {},
       },
     });
     const heartbeats = { beat: async (_runId: string, id: string) => this.#beat(id) };

@@ -49,7 +49,7 @@ export async function makeApiThings({
   await send('POST', `/api/v1/runs/${ended.run_id}/cancel`);
   const running = await send('POST', `${path}/execute`, body);
   const permission = await send('PUT', `${path}/permissions`, { user_id: 'val' });
-  const agent = { name: `agent-${name}`, url: 'http://127.0.0.1:9/' };
+  const agent = { name: `agent-${name}`, url: 'https://agents.example.com/' };
   await send('POST', '/api/v1/agents', agent);
   const apiKey = await send('POST', '/api/v1/api-keys', { name });
   const call = await eventually(

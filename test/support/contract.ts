@@ -70,7 +70,15 @@ const ORDINARY = new Set([
 ]);
 
 /** Documented, and there only sometimes: a run that goes on, a last page, one of two reasons. */
-const OPTIONAL = new Set(['ETag', 'Link', 'Accept', 'Accept-Encoding']);
+const OPTIONAL = new Set([
+  'ETag',
+  'Link',
+  'Accept',
+  'Accept-Encoding',
+  // One name or the other.
+  'WWW-Authenticate',
+  'x-amzn-Remapped-WWW-Authenticate',
+]);
 
 export function openContract(document: OpenApiDocument, url: string): Contract {
   const validatorOf = schemaValidator(document);

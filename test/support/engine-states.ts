@@ -1,5 +1,6 @@
 import type { Draws } from '../../shared/engine/draft.ts';
 import type { Json } from '../../shared/engine/json.ts';
+import { EVERYTHING } from '../../shared/engine/known.ts';
 import type {
   AgentStep,
   Expression,
@@ -181,6 +182,7 @@ export function attempt(given: Partial<Attempt> = {}): Attempt {
     visit: 1,
     attempt: 1,
     policyAttempt: 1,
+    policyRetries: null,
     status: 'RUNNING',
     inputData: { given: 'in' },
     outputData: null,
@@ -258,6 +260,7 @@ export function stateOf(run: Run, attempts: readonly Attempt[] = [], data: Given
   const atTop = <Value>([stepId, value]: [string, Value]) => [stepKey('', stepId), value] as const;
   return {
     run,
+    known: EVERYTHING,
     attempts: new Map(attempts.map((attempt) => [attempt.stepExecutionId, attempt])),
     joins: new Map(joins.map((join) => [join.path, join])),
     children: new Map(children.map((child) => [child.scope, child])),

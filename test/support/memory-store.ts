@@ -2,6 +2,7 @@ import { pendingRun } from '../../shared/application/pending-run.ts';
 import type {
   AgentName,
   AgentRoute,
+  Changes,
   RunStore,
   RunTransaction,
   Settlement,
@@ -40,6 +41,10 @@ export class MemoryStore implements RunStore, NewRuns {
   #turn: Promise<unknown> = Promise.resolve();
   /** Called at every point; what it throws, the transaction throws. */
   onPoint: (point: StorePoint) => void = () => {};
+  /** Sees whose data are to be read; what it throws, the transaction throws. */
+  onLoad: (runIds: readonly string[]) => void = () => {};
+  /** Sees what is to be written; what it throws, the transaction throws. */
+  onSave: (changes: Changes) => void = () => {};
   /** Called after each commit. */
   onCommitted: (written: Written) => void = () => {};
 
@@ -202,6 +207,7 @@ export class MemoryStore implements RunStore, NewRuns {
       },
       async loadData(asked) {
         store.#at('loadData');
+        store.onLoad(asked.map(({ runId }) => runId));
         return new Map(asked.map((needs) => [needs.runId, readData(store.#tables, needs)]));
       },
       async loadCompletedSteps(runIds) {
@@ -231,6 +237,7 @@ export class MemoryStore implements RunStore, NewRuns {
       save(changes, outbox) {
         const save = async () => {
           store.#at('save');
+          store.onSave(changes);
           writeChanges(store.#tables, changes, outbox, store.#now());
         };
         return leave(save());

@@ -69,7 +69,7 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
       functionName: 'step-executor',
       createHandler: () => {
         const { decideBatch, producer, tokens, clock, countDeadLetters } = servicesOf('step-executor');
-        const log = { debug: () => {}, warn: () => {} };
+        const log = { debug: () => {}, warn: () => {}, error: () => {} };
         const { verifyResultToken } = tokens;
         const deadLetterTopic = topics.deadLetter;
         const counted = { deadLetterTopic, countDeadLetters };

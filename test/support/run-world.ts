@@ -54,6 +54,9 @@ export interface RunWorld {
   close(): Promise<void>;
 }
 
+/** Those of the client's key. */
+const COMMUNITIES = [7, 123];
+
 export const JWT_SECRET = 'a secret of the tests, in UTF-8: ä';
 
 export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
@@ -71,6 +74,7 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
     KAFKA_TOPIC_PREFIX: `runs-${randomBytes(4).toString('hex')}.`,
     STEPLINE_SECRET_KEY: randomBytes(32).toString('base64'),
     JWT_SECRET,
+    JWT_RATE_LIMIT: 'unlimited',
     AGENT_ALLOWED_CIDRS: '127.0.0.0/8',
     PUBLIC_URL: url,
     LOG_LEVEL: 'SILENT',
@@ -81,7 +85,7 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
   const layout = { partitions: options.partitions ?? 1, replicationFactor: 1 };
   await createTopics({ brokers, clientId: 'test' }, topics, layout);
   const database = openDatabase({ url: databaseUrl, maxConnections: 2 });
-  const key = await makeApiKey(database, 'ann');
+  const key = await makeApiKey(database, 'ann', { communities: COMMUNITIES });
   const producer = createKafka({ brokers, clientId: 'test' }).producer();
   await producer.connect();
   const readers: TopicReader<unknown>[] = [];

@@ -5,6 +5,7 @@ import type { TestProject } from 'vitest/node';
 import { removeWithLauncher } from '../../localstack/guardian.ts';
 import { startKafka } from '../../localstack/kafka.ts';
 import { startPostgres } from '../../localstack/postgres.ts';
+import type { PostgresMajor } from '../../localstack/postgres-binaries.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -16,12 +17,19 @@ declare module 'vitest' {
 }
 
 /** One real PostgreSQL and one real Kafka broker for the whole run, whatever the machine has running. */
-export default async function startSharedServers(project: TestProject): Promise<() => Promise<void>> {
+export default function startSharedServers(project: TestProject): Promise<() => Promise<void>> {
+  return startServers(project, {});
+}
+
+export async function startServers(
+  project: TestProject,
+  postgresOptions: { readonly major?: PostgresMajor },
+): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'stepline-test-'));
   // When the run is killed, the guardian removes what is left; so tests leave no folder behind either way.
   removeWithLauncher(folder);
   const [postgres, kafka] = await Promise.all([
-    startPostgres({ dataDir: join(folder, 'postgres') }),
+    startPostgres({ dataDir: join(folder, 'postgres'), ...postgresOptions }),
     startKafka({ dir: join(folder, 'kafka'), onProgress: (line) => process.stderr.write(`${line}\n`) }),
   ]);
   project.provide('databaseUrl', postgres.url);

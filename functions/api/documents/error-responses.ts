@@ -33,7 +33,7 @@ export const plainErrorBody = z
   .meta({ id: 'PlainError' });
 
 const ownHeaders: Readonly<Partial<Record<ErrorCode, readonly HeaderName[]>>> = {
-  UNAUTHORIZED: ['WWW-Authenticate'],
+  UNAUTHORIZED: ['WWW-Authenticate', 'x-amzn-Remapped-WWW-Authenticate'],
   METHOD_NOT_ALLOWED: ['Allow'],
   UNSUPPORTED_MEDIA_TYPE: ['Accept', 'Accept-Encoding'],
   RATE_LIMITED: ['Retry-After'],

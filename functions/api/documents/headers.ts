@@ -42,7 +42,11 @@ export const headers = {
     schema: { type: 'string' },
   },
   'WWW-Authenticate': {
-    description: 'How to authenticate.',
+    description: 'How to authenticate. Through API Gateway it comes under another name, the following.',
+    schema: { type: 'string', examples: ['Bearer realm="stepline"'] },
+  },
+  'x-amzn-Remapped-WWW-Authenticate': {
+    description: 'What API Gateway makes of `WWW-Authenticate`.',
     schema: { type: 'string', examples: ['Bearer realm="stepline"'] },
   },
 } as const satisfies Record<string, Header>;

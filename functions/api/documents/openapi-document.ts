@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { limits } from '../../../shared/config/limits.ts';
 import { version } from '../../../shared/config/version.ts';
 import type { JsonSchema } from '../../../shared/documents/json-schema.ts';
 import { type AnswerSpec, type Operation, tags } from '../operation.ts';
@@ -23,7 +24,9 @@ One run is seen through three faces and is the same run on each: same ids, times
 \`X-API-Key\` or \`Authorization: Bearer\`, but for health, the documents and callbacks.
 
 A path that is not here answers 404, a method that a path lacks 405 with \`Allow\`; \`OPTIONS\` answers 204, and what answers \
-GET answers HEAD. A 400 names every field that is wrong. Lists of the envelope go on by \`cursor\`, the plain face's by \`Link\`.`;
+GET answers HEAD. A 400 names every field that is wrong. The JSON of a body has at most \
+${limits.maxJsonEntries.toLocaleString('en')} keys and items, all levels together, and ${limits.maxJsonDepth} levels; some have a size \
+of their own. Lists of the envelope go on by \`cursor\`, the plain face's by \`Link\`.`;
 
 const statusTexts: Readonly<Record<string, string>> = { 200: 'Done.', 201: 'Made.', 202: 'Accepted.' };
 

@@ -32,6 +32,10 @@ const detailedFields = {
   example_output: json
     .describe('What a test of a workflow takes for its answer; null: it answers its input.')
     .meta({ examples: [null] }),
+  previous_secret_until: timestamp
+    .nullable()
+    .describe('Until then calls are signed with the secret before as well; null: there is none.')
+    .meta({ examples: [null] }),
 };
 
 export const agent = z.strictObject(detailedFields).meta({ id: 'Agent' });
@@ -55,6 +59,7 @@ export function presentAgent(
   return {
     ...listed,
     example_output: details.exampleOutput,
+    previous_secret_until: details.previousSecretUntil?.toISOString() ?? null,
     ...(secret !== null && { secret }),
     created_at,
     updated_at,

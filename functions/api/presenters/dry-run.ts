@@ -2,9 +2,11 @@ import * as z from 'zod';
 import type { DryRunReport } from '../../../shared/application/dry-run/dry-run.ts';
 import type { TracedNode } from '../../../shared/application/dry-run/trace.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
+import { storableText } from '../../../shared/engine/storable-text.ts';
 import { attemptStatus, count, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
 import { MAX_NODES, MAX_NODES_BYTES } from './node.ts';
 import { nodeKeys, placeFields, presentPlace } from './place.ts';
+import { warningsMeta } from './warnings.ts';
 
 const timeFields = {
   started_at: timestamp.nullable(),
@@ -92,7 +94,7 @@ export const workflowTest = z
   })
   .meta({ id: 'WorkflowTest' });
 
-export const workflowTestMeta = z.strictObject({
+export const workflowTestMeta = warningsMeta.extend({
   truncated: z.array(z.string()).optional().describe('The lists that are longer than they are shown.'),
   limit: count.optional(),
 });
@@ -204,7 +206,7 @@ function presentAttempt({
 
 function withoutData(node: TracedNode): TracedNode {
   const { error } = node;
-  const message = error?.message.slice(0, MAX_SHORT_MESSAGE_LENGTH).toWellFormed();
+  const message = error && storableText(error.message, MAX_SHORT_MESSAGE_LENGTH);
   return {
     ...node,
     inputData: null,

@@ -19,4 +19,9 @@ const warning = z
 /** Of a definition that is valid. */
 export const warnings = z
   .array(warning)
-  .describe('What does nothing, or not what it seems to: it is probably not meant so.');
+  .describe(
+    'What does nothing, or not what it seems to, or names what is not registered: it is probably not meant so.',
+  );
+
+/** Beside an answer about something else. */
+export const warningsMeta = z.strictObject({ warnings: warnings.meta({ examples: [[]] }) });

@@ -1,6 +1,8 @@
 import * as z from 'zod';
+import { readReport } from '../../../shared/agents/read-error.ts';
 import type { RunChanged } from '../../../shared/application/change-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
+import { shownAs } from '../../../shared/documents/json-schema.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { AttemptStatus } from '../../../shared/engine/state.ts';
 import type { Answer } from '../answer.ts';
@@ -25,13 +27,26 @@ const settledFields = {
 const settled = z.strictObject(settledFields);
 const alreadySettled = { CONFLICT: 'The step has been settled already, or its run has ended.' };
 
-// Agents of many makers call here: fields that we do not know are let through.
-const failureBody = z.looseObject({
-  code: z.string({ error: 'expected text' }).min(1).max(255).default('AGENT_ERROR'),
-  message: z.string({ error: 'expected text' }).max(limits.maxPayloadBytes),
-  retryable: z.boolean({ error: 'expected true or false' }).default(false),
-  retry_after_ms: z.number().min(0).max(86_400_000).optional(),
-});
+/** Agents of many makers call here, and say in many ways that they have failed: it counts, whatever is odd about a detail. */
+const failureBody = shownAs(
+  z.unknown().transform((said) => readReport(said as Json, false)),
+  {
+    type: 'object',
+    properties: {
+      code: {
+        type: ['string', 'null'],
+        description:
+          'One line of at most 255 characters, for retry policies and `catch`. Default: AGENT_ERROR.',
+      },
+      message: {
+        type: ['string', 'null'],
+        description: `${limits.maxErrorMessageLength} characters of it are kept.`,
+      },
+      retryable: { type: ['boolean', 'null'], default: false },
+      retry_after_ms: { type: ['number', 'null'], minimum: 0, maximum: 86_400_000 },
+    },
+  },
+);
 
 const callback = {
   method: 'POST',
@@ -80,15 +95,12 @@ export const callbackRoutes = [
         failed: { code: 'UPSTREAM_DOWN', message: 'The source is not reachable', retryable: true },
       },
     },
-    body: { schema: failureBody, maxBytes: limits.maxPayloadBytes },
+    body: { schema: failureBody, maxBytes: limits.maxPayloadBytes, isOptional: true, takesAnyJson: true },
     async handle({ params, subject, body, audit }, { changeRun }) {
       const { step_execution_id } = params;
-      const { code, retryable, retry_after_ms } = body;
-      const message = body.message.slice(0, limits.maxErrorMessageLength).toWellFormed();
-      const error = { code, message, retryable, retryAfterMs: retry_after_ms };
       return settledAnswer(
         step_execution_id,
-        await changeRun.fail(subject.runId, step_execution_id, error, audit),
+        await changeRun.fail(subject.runId, step_execution_id, body, audit),
       );
     },
   }),

@@ -3,10 +3,11 @@ import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { Problem } from '../api-error.ts';
 import { executeExamples, startedExample } from '../examples.ts';
-import { findExecutable } from '../find-permitted.ts';
+import { findExecutable, requireMembership } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
 import { startedExecution } from '../presenters/execution.ts';
-import { communityId, idParam, isGiven, jsonObject, oversizedFields } from '../request-fields.ts';
+import { warningsMeta } from '../presenters/warnings.ts';
+import { communityId, goesIn, idParam, isGiven, jsonObject, oversizedFields } from '../request-fields.ts';
 import { runId, runStatus } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 
@@ -14,7 +15,9 @@ import { defineRoute } from '../route.ts';
 export const runInput = {
   input_data: jsonObject.nullish().describe('What mappings read as `$.workflow_input`.'),
   variables: jsonObject.nullish().describe('Instead of `input_data`, with `community_id`.'),
-  community_id: communityId.nullish(),
+  community_id: communityId
+    .nullish()
+    .describe('One of the communities of the key or token, unless an admin asks.'),
   metadata: jsonObject.nullish().describe('Kept with the run as it is.'),
 };
 
@@ -27,15 +30,18 @@ export const executeRoutes = [
     operation: {
       tags: ['runs', 'executions'],
       description:
-        'Answers at once. `input_data`, or `variables` with `community_id`; either stands for the other where mappings read it.',
+        'Answers at once. `input_data`, or `variables` with `community_id`; either stands for the other where mappings read it. `meta.warnings` tells of agents and workflows that its steps name and that are not registered: the run would fail at those steps.',
       answers: {
         202: envelope(startedExecution, {
+          meta: warningsMeta,
           beside: { run_id: runId, status: runStatus },
           headers: ['Location'],
           example: startedExample,
         }),
       },
-      refusals: { PERMISSION_DENIED: '`can_execute` on this workflow is needed.' },
+      refusals: {
+        PERMISSION_DENIED: '`can_execute` on this workflow is needed, and membership of the community.',
+      },
       bodyExamples: executeExamples,
     },
     authentication: 'caller',
@@ -46,6 +52,7 @@ export const executeRoutes = [
       // One of input_data and variables, metadata, and room for the rest.
       maxBytes: 3 * limits.maxPayloadBytes,
       isOptional: true,
+      whereTo: goesIn('input_data'),
       findProblems: findFormProblems,
       findOversized: ({ input_data, variables, metadata }) =>
         oversizedFields({ input_data, variables, metadata }),
@@ -53,8 +60,9 @@ export const executeRoutes = [
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     takesIdempotencyKey: true,
-    async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
-      const started = await executeWorkflow(caller, subject, {
+    async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow, findMissingNames }) {
+      requireMembership(caller, body.community_id);
+      const starting = executeWorkflow(caller, subject, {
         inputData: body.input_data ?? undefined,
         variables: body.variables ?? undefined,
         communityId: body.community_id ?? null,
@@ -62,6 +70,10 @@ export const executeRoutes = [
         idempotencyKey,
         audit,
       });
+      const [started, warnings] = await Promise.all([
+        starting,
+        findMissingNames(caller, { ...subject, patienceMs: 0 }),
+      ]);
       return {
         status: 202,
         message: 'Workflow execution started',
@@ -73,6 +85,7 @@ export const executeRoutes = [
           start_time: started.createdAt.toISOString(),
           execution_path: [],
         },
+        meta: { warnings },
         beside: { run_id: started.runId, status: 'PENDING' },
         headers: { Location: `/api/v1/runs/${started.runId}` },
         changesNothing: started.isRepeat,

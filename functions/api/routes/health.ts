@@ -1,6 +1,12 @@
 import * as z from 'zod';
 import { unavailable } from '../api-error.ts';
-import { type DeepHealth, deepHealthFields, deepHealthOf, excessesOf } from '../deep-health.ts';
+import {
+  type DeepHealth,
+  deepHealthFields,
+  deepHealthOf,
+  excessesOf,
+  type KnownHealth,
+} from '../deep-health.ts';
 import { requireAdmin } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
 import { flag } from '../request-fields.ts';
@@ -8,6 +14,7 @@ import { defineRoute } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 
 const CHECK_TIMEOUT_MS = 1_500;
+const BACKLOG_TIMEOUT_MS = 5_000;
 
 const healthFields = {
   status: z.literal('healthy'),
@@ -33,7 +40,7 @@ export const healthRoutes = [
       refusals: {
         PERMISSION_DENIED: '`deep` is for admins.',
         SERVICE_UNAVAILABLE:
-          'Something is not reachable, or with `deep` over its threshold; `details` says what.',
+          'Something is not reachable, or with `deep` over its threshold; `details` says what, as far as it is known.',
       },
     },
     authentication: 'optional',
@@ -46,45 +53,55 @@ export const healthRoutes = [
     }),
     async handle({ caller, query }, { healthChecks, operations }) {
       if (query.deep) requireAdmin(caller);
-      const [database, kafka] = await Promise.all([
-        stateOf(healthChecks.database),
-        stateOf(healthChecks.kafka),
+      const [checks, known] = await Promise.all([
+        statesOf(healthChecks),
+        query.deep ? readDeepHealth(operations) : null,
       ]);
-      const checks = { database, kafka };
-      const down = Object.entries(checks).flatMap(([name, state]) => (state === 'down' ? [name] : []));
-      if (down.length > 0) throw unavailable(`Not reachable: ${down.join(', ')}`, { details: checks });
-      const deep = query.deep ? await deepHealth(operations) : {};
-      const data = { status: 'healthy', ...checks, ...deep };
+      const down = serverNames.filter((name) => checks[name] === 'down');
+      const excesses = known === null ? [] : excessesOf(known, down);
+      const problems = [
+        ...(down.length > 0 ? [`Not reachable: ${down.join(', ')}`] : []),
+        ...(excesses.length > 0 ? [`Over the threshold: ${excesses.join(', ')}`] : []),
+      ];
+      if (problems.length > 0)
+        throw unavailable(problems.join('. '), { details: { ...checks, ...(known ?? {}) } });
+      // Nothing is unknown, or it would have been a problem.
+      const data = { status: 'healthy', ...checks, ...(known as DeepHealth | null) };
       return { status: 200, message: 'Healthy', data, beside: { status: data.status } };
     },
   }),
 ];
 
-/** @throws ApiError 503 naming what is over its threshold */
-async function deepHealth(operations: ApiServices['operations']): Promise<DeepHealth> {
+const serverNames = ['database', 'kafka'] as const;
+
+async function statesOf(healthChecks: ApiServices['healthChecks']) {
+  const [database, kafka] = await Promise.all([stateOf(healthChecks.database), stateOf(healthChecks.kafka)]);
+  return { database, kafka };
+}
+
+/** What waits is told by the one server also where the other is away. */
+async function readDeepHealth(operations: ApiServices['operations']): Promise<KnownHealth> {
   const [backlog, lags] = await Promise.all([
-    operations.readBacklog(),
+    withinTime(operations.readBacklog(), BACKLOG_TIMEOUT_MS).catch(() => null),
     operations.readConsumerLag().catch(() => null),
   ]);
-  const health = deepHealthOf(backlog, lags);
-  const excesses = excessesOf(health);
-  if (excesses.length > 0) {
-    throw unavailable(`Over the threshold: ${excesses.join(', ')}`, { details: { ...health } });
-  }
-  return health;
+  return deepHealthOf(backlog, lags);
 }
 
 async function stateOf(check: () => Promise<unknown>): Promise<'up' | 'down'> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<'down'>((resolve) => {
-    timer = setTimeout(resolve, CHECK_TIMEOUT_MS, 'down');
-  });
-  const checked = check().then(
+  return withinTime(check(), CHECK_TIMEOUT_MS).then(
     () => 'up' as const,
     () => 'down' as const,
   );
+}
+
+async function withinTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(reject, timeoutMs, new Error(`no answer within ${timeoutMs} ms`));
+  });
   try {
-    return await Promise.race([checked, timeout]);
+    return await Promise.race([work, timeout]);
   } finally {
     clearTimeout(timer);
   }

@@ -2,6 +2,8 @@ import * as z from 'zod';
 import type { Cancellation } from '../../../shared/application/change-run.ts';
 import type { Viewer } from '../../../shared/application/viewer.ts';
 import { limits } from '../../../shared/config/limits.ts';
+import { atMostCharacters } from '../../../shared/validation/characters.ts';
+import { ApiError } from '../api-error.ts';
 import { cancelExamples } from '../examples.ts';
 import { findChangeableRun } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
@@ -16,16 +18,23 @@ import { runAnswer } from '../run-answer.ts';
 export const cancelBody = z.strictObject({
   reason: z
     .string({ error: 'expected text' })
-    .max(limits.maxErrorMessageLength, `expected at most ${limits.maxErrorMessageLength} characters`)
+    .check(atMostCharacters(limits.maxErrorMessageLength))
     .nullish(),
-  cancelled_by: boundedText(255).nullish().describe('Default: who asks.'),
+  cancelled_by: boundedText(255)
+    .nullish()
+    .describe('Who asks, which is the default; another only by an admin.'),
 });
 
+/** @throws ApiError 403: in somebody else's name */
 export function cancellationOf(
-  caller: Viewer,
+  { userId, isAdmin }: Viewer,
   { cancelled_by, reason }: z.infer<typeof cancelBody>,
 ): Cancellation {
-  return { by: cancelled_by ?? caller.userId, reason: reason ?? null };
+  const by = cancelled_by ?? userId;
+  if (by !== userId && !isAdmin) {
+    throw new ApiError('PERMISSION_DENIED', 'cancelled_by: only an admin may name another than who asks');
+  }
+  return { by, reason: reason ?? null };
 }
 
 export const runActionRoutes = [
@@ -39,7 +48,8 @@ export const runActionRoutes = [
       answers: { 200: envelope(run, { beside: { run_id: runId, status: runStatus } }) },
       refusals: {
         BAD_REQUEST: 'It has ended already.',
-        PERMISSION_DENIED: '`can_execute` on the workflow of this run is needed.',
+        PERMISSION_DENIED:
+          '`can_execute` on the workflow of this run is needed; and `cancelled_by` is who asks, unless that is an admin.',
       },
       bodyExamples: cancelExamples,
     },

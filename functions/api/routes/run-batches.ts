@@ -89,6 +89,7 @@ export const runBatchRoutes = [
     operation: {
       tags: ['runs'],
       answers: { 200: envelope(bulkCancelled) },
+      refusals: { PERMISSION_DENIED: '`cancelled_by` is who asks, unless that is an admin.' },
       bodyExamples: {
         count: { filter: { workflow_name: 'data-pipeline' }, dry_run: true },
         cancel: {
@@ -114,6 +115,7 @@ export const runBatchRoutes = [
     },
     async handle({ caller, body, audit }, { runBatches, changeRun }) {
       const { filter, dry_run } = body;
+      const cancellation = cancellationOf(caller, body);
       const { total, runIds } = await runBatches.findOpenRuns(
         caller,
         {
@@ -126,7 +128,7 @@ export const runBatchRoutes = [
         const data = { dry_run, matched: total, cancelled: 0, remaining: total };
         return { status: 200, message: `${total} runs would be cancelled`, data, changesNothing: true };
       }
-      const changes = await changeRun.cancelAll(runIds, cancellationOf(caller, body), audit);
+      const changes = await changeRun.cancelAll(runIds, cancellation, audit);
       const cancelled = changes.filter(({ ok }) => ok).length;
       // Those that ended by themselves meanwhile are neither cancelled nor left.
       const data = { dry_run, matched: total, cancelled, remaining: total - runIds.length };

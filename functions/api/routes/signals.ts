@@ -5,7 +5,7 @@ import { limits } from '../../../shared/config/limits.ts';
 import { findChangeableRun } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
 import { refusalError } from '../refusal-error.ts';
-import { boundedText, json, oversizedFields, parameterText } from '../request-fields.ts';
+import { boundedText, goesIn, json, oversizedFields, parameterText } from '../request-fields.ts';
 import { runId } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
 import type { ApiServices } from '../services.ts';
@@ -47,6 +47,7 @@ export const signalRoutes = [
       // The payload, and room for the rest.
       maxBytes: 2 * limits.maxPayloadBytes,
       isOptional: true,
+      whereTo: goesIn('payload'),
       findOversized: ({ payload }) => oversizedFields({ payload }),
     },
     subjectName: 'Run',

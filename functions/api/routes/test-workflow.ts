@@ -2,8 +2,9 @@ import type { DryRunResult } from '../../../shared/application/dry-run/dry-run.t
 import { limits } from '../../../shared/config/limits.ts';
 import { accountForTest } from '../accounting.ts';
 import { ApiError, badRequest } from '../api-error.ts';
+import { REGISTRY_PATIENCE_MS } from '../definition-warnings.ts';
 import { dryRunBody, mocksOf } from '../dry-run-body.ts';
-import { findExecutable } from '../find-permitted.ts';
+import { findExecutable, requireMembership } from '../find-permitted.ts';
 import { envelope } from '../operation.ts';
 import { presentDryRun, workflowTest, workflowTestMeta } from '../presenters/dry-run.ts';
 import { idParam } from '../request-fields.ts';
@@ -21,7 +22,7 @@ export const testWorkflowRoutes = [
         'Agents answer with their mocks, else with their registered `example_output`, else with their input. Retries and waits take no time: the trace has the times at which they would have been.',
       answers: { 200: envelope(workflowTest, { meta: workflowTestMeta }) },
       refusals: {
-        PERMISSION_DENIED: '`can_execute` on this workflow is needed.',
+        PERMISSION_DENIED: '`can_execute` on this workflow is needed, and membership of the community.',
         EXECUTION_TIMEOUT: 'It did not end within the limits of steps, time or data, or by itself.',
       },
       bodyExamples: {
@@ -40,16 +41,19 @@ export const testWorkflowRoutes = [
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     // It changes nothing, so there is no audit record; the line with its result is written here.
     audited: 'never',
-    async handle({ subject, body, audit }, services) {
-      const result = await services.dryRun.run(subject, {
+    async handle({ caller, subject, body, audit }, services) {
+      requireMembership(caller, body.community_id);
+      const testing = services.dryRun.run(subject, {
         inputData: body.input_data ?? null,
         variables: body.variables ?? null,
         mocks: mocksOf(body),
       });
+      const naming = services.findMissingNames(caller, { ...subject, patienceMs: REGISTRY_PATIENCE_MS });
+      const [result, warnings] = await Promise.all([testing, naming]);
       if (!result.ok) throw refusalOf(result.reason);
       const { data, meta } = presentDryRun(subject.id, result.report);
       accountForTest(audit, data.summary.passed, services);
-      return { status: 200, message: 'Workflow test completed', data, meta };
+      return { status: 200, message: 'Workflow test completed', data, meta: { ...meta, warnings } };
     },
   }),
 ];

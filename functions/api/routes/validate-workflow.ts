@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { findWarnings } from '../../../shared/definition/warnings/find-warnings.ts';
 import { definitionBody } from '../definition-body.ts';
+import { warningsOf } from '../definition-warnings.ts';
 import { definitionExamples } from '../examples.ts';
 import { envelope } from '../operation.ts';
 import { warnings } from '../presenters/warnings.ts';
@@ -15,15 +15,15 @@ export const validateWorkflowRoutes = [
     operation: {
       tags: ['runs'],
       description:
-        'Everything that is wrong is told at once, each with its path and what was expected. What is right and yet does nothing, or not what it seems to, is a warning.',
+        'Everything that is wrong is told at once, each with its path and what was expected. What is right and yet does nothing, or not what it seems to, is a warning; so is an agent or a workflow that its steps name and that is not registered.',
       answers: { 200: envelope(z.strictObject({ valid: z.literal(true), warnings })) },
       bodyExamples: definitionExamples,
     },
     authentication: 'caller',
     scope: 'read',
     body: definitionBody,
-    async handle({ body }, { runLimits }) {
-      const data = { valid: true, warnings: findWarnings(body, runLimits) };
+    async handle({ caller, body }, services) {
+      const data = { valid: true, warnings: await warningsOf(caller, caller.userId, body, services) };
       return { status: 200, message: 'The definition is valid', data };
     },
   }),

@@ -1,16 +1,17 @@
 import * as z from 'zod';
 import type { RegisteredWorkflow } from '../../../shared/application/register-workflow.ts';
-import { findWarnings } from '../../../shared/definition/warnings/find-warnings.ts';
+import type { Viewer } from '../../../shared/application/viewer.ts';
 import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import type { Answer } from '../answer.ts';
 import { ApiError, notFound } from '../api-error.ts';
 import { timeCursor } from '../cursor.ts';
 import { definitionBody } from '../definition-body.ts';
+import { type DefinitionJudges, warningsOf } from '../definition-warnings.ts';
 import { definitionExamples } from '../examples.ts';
 import { findManageable } from '../find-permitted.ts';
 import { envelope, pageOf } from '../operation.ts';
 import { pageAnswer } from '../page-answer.ts';
-import { warnings } from '../presenters/warnings.ts';
+import { warningsMeta } from '../presenters/warnings.ts';
 import {
   archivedWorkflow,
   presentWorkflow,
@@ -21,10 +22,9 @@ import {
 import { idParam, pageLimit, parameterText } from '../request-fields.ts';
 import { uuid } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
-import type { ApiServices } from '../services.ts';
 
 const registeredEnvelope = envelope(workflow, {
-  meta: z.strictObject({ warnings: warnings.meta({ examples: [[]] }) }),
+  meta: warningsMeta,
   beside: { id: uuid },
   headers: ['Location'],
 });
@@ -44,9 +44,9 @@ export const workflowRoutes = [
     },
     authentication: 'caller',
     body: definitionBody,
-    async handle({ caller, body, audit }, { registerWorkflow, runLimits }) {
-      const registered = await registerWorkflow.register(caller, body, audit);
-      return registeredAnswer(registered, body, 201, runLimits);
+    async handle({ caller, body, audit }, services) {
+      const registered = await services.registerWorkflow.register(caller, body, audit);
+      return registeredAnswer(registered, { caller, body, status: 201 }, services);
     },
   }),
   defineRoute({
@@ -100,9 +100,9 @@ export const workflowRoutes = [
     body: definitionBody,
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findManageable(caller, params.id, services),
-    async handle({ caller, params, body, audit }, { registerWorkflow, runLimits }) {
-      const registered = await registerWorkflow.replace(caller, params.id, body, audit);
-      return registeredAnswer(registered, body, 200, runLimits);
+    async handle({ caller, params, body, audit }, services) {
+      const registered = await services.registerWorkflow.replace(caller, params.id, body, audit);
+      return registeredAnswer(registered, { caller, body, status: 200 }, services);
     },
   }),
   defineRoute({
@@ -128,12 +128,15 @@ export const workflowRoutes = [
   }),
 ];
 
-function registeredAnswer(
+async function registeredAnswer(
   registered: RegisteredWorkflow,
-  definition: WorkflowDefinition,
-  status: 200 | 201,
-  runLimits: ApiServices['runLimits'],
-): Answer {
+  {
+    caller,
+    body,
+    status,
+  }: { readonly caller: Viewer; readonly body: WorkflowDefinition; readonly status: 200 | 201 },
+  services: DefinitionJudges,
+): Promise<Answer> {
   if (!registered.ok) {
     switch (registered.code) {
       case 'UNKNOWN_WORKFLOW':
@@ -142,12 +145,12 @@ function registeredAnswer(
         throw new ApiError('CONFLICT', 'Another workflow of this owner has this name');
     }
   }
-  const { id, version } = registered.workflow;
+  const { id, version, owner } = registered.workflow;
   return {
     status,
     message: `Version ${version} of the workflow registered`,
-    data: presentWorkflow(registered.workflow, definition),
-    meta: { warnings: findWarnings(definition, runLimits) },
+    data: presentWorkflow(registered.workflow, body),
+    meta: { warnings: await warningsOf(caller, owner, body, services) },
     beside: { id },
     headers: { Location: `/api/v1/workflows/${id}` },
   };

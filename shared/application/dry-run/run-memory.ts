@@ -1,6 +1,7 @@
-import { joinsOf, needsOf } from '../../engine/decide.ts';
+import { attemptsOf, joinsOf, needsOf } from '../../engine/decide.ts';
 import type { EngineEvent } from '../../engine/event.ts';
 import type { Json } from '../../engine/json.ts';
+import { knownOf, NOTHING_KNOWN } from '../../engine/known.ts';
 import type { Needs } from '../../engine/needs.ts';
 import type { Plan } from '../../engine/plan.ts';
 import { childOf, isWithin, joinOf } from '../../engine/scope-path.ts';
@@ -111,7 +112,8 @@ export class RunMemory {
     const needs = needsOf(this.#plan, { ...about, joins }, event);
     for (const path of needs.openWithin)
       for (const attempt of this.#open.values()) if (isWithin(attempt.scope, path)) add(attempt);
-    return { ...about, joins, ...this.#dataFor(needs) };
+    const known = knownOf([{ attempts: attemptsOf(event), joins: paths, needs }]);
+    return { ...about, joins, known, ...this.#dataFor(needs) };
   }
 
   keep(state: State): void {
@@ -147,7 +149,8 @@ export class RunMemory {
 
   #stateOf(attempts: ReadonlyMap<string, Attempt>) {
     const none = new Map<string, never>();
-    return { run: this.#run, attempts, workflowInput: this.#workflowInput, joins: none };
+    const workflowInput = this.#workflowInput;
+    return { run: this.#run, known: NOTHING_KNOWN, attempts, workflowInput, joins: none };
   }
 
   #dataFor(needs: Partial<Needs>) {

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { limits } from '../../config/limits.ts';
 import type { FailStep } from '../../engine/plan.ts';
+import { atMostCharacters } from '../../validation/characters.ts';
 import type { ExpressionCompiler } from '../expression.ts';
 import { errorCode, heading } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
@@ -11,7 +12,7 @@ export const failSchema = z.strictObject({
   error_code: errorCode.describe('Text, or a path to it.'),
   error_message: z
     .string({ error: 'expected text' })
-    .max(limits.maxErrorMessageLength)
+    .check(atMostCharacters(limits.maxErrorMessageLength))
     .optional()
     .describe('Text, or a path to it; default: at which step the workflow failed.'),
 });

@@ -5,6 +5,7 @@ import { clausesWithoutEffect, coveredClauses } from './clauses-without-effect.t
 import { codesThatNeverCome } from './codes-that-never-come.ts';
 import { countsWithoutEffect } from './counts-without-effect.ts';
 import { placedSteps } from './placed-steps.ts';
+import { textLikePaths } from './text-like-paths.ts';
 import { timesWithoutEffect } from './times-without-effect.ts';
 import { variablesNobodyReads } from './variables-nobody-reads.ts';
 import type { Warning } from './warning.ts';
@@ -19,6 +20,7 @@ export function findWarnings(
 ): Warning[] {
   const steps = placedSteps(definition);
   const { retry } = definition;
+  const graph = readStepGraph(definition, () => false);
   return [
     ...(Array.isArray(retry) ? coveredClauses('retry', retry) : []),
     ...steps.flatMap((placed) => [
@@ -27,6 +29,7 @@ export function findWarnings(
       ...timesWithoutEffect(placed, definition),
       ...countsWithoutEffect(placed, maxMapItems),
     ]),
-    ...variablesNobodyReads(readStepGraph(definition, () => false)),
+    ...variablesNobodyReads(graph),
+    ...textLikePaths(graph),
   ].slice(0, MAX_PROBLEMS);
 }

@@ -1,6 +1,7 @@
 import type { StepBehaviour } from '../flow.ts';
 import { isJsonObject, type Json } from '../json.ts';
 import type { FailStep } from '../plan.ts';
+import { MAX_CODE_LENGTH, storableText } from '../storable-text.ts';
 
 /*
  *   start  --> FAILED with its code and message, and so is its scope: the run, the branch, the item
@@ -11,7 +12,7 @@ export const fail: StepBehaviour<FailStep> = {
     if (made === null) return;
     const { code = null, message = null } = isJsonObject(made.value) ? made.value : {};
     const failure = {
-      code: textOf(code, 'FAILED').slice(0, 255),
+      code: storableText(textOf(code, 'FAILED'), MAX_CODE_LENGTH),
       message: textOf(message, 'The workflow says so'),
       retryable: false,
     };

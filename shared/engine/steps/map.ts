@@ -1,4 +1,5 @@
 import { openJoin, outputOf, settleJoin, wakeJoin } from '../container.ts';
+import { percentageOf } from '../decimal.ts';
 import type { StepBehaviour } from '../flow.ts';
 import type { MapStep } from '../plan.ts';
 import { childScope } from '../scope-path.ts';
@@ -31,10 +32,12 @@ export const map: StepBehaviour<MapStep> = {
       flow.complete(attempt, []);
     } else {
       const children = items.map((input, index) => ({ child: index, startStep: step.startStep, input }));
-      const byPercentage = Math.floor((items.length * step.toleratedFailurePercentage) / 100);
       openJoin(flow, { ...attempt, inputData: { items: items.length } }, children, {
         needed: items.length,
-        tolerated: Math.max(step.toleratedFailures, byPercentage),
+        tolerated: Math.max(
+          step.toleratedFailures,
+          percentageOf(items.length, step.toleratedFailurePercentage),
+        ),
         started: Math.min(items.length, step.maxConcurrency ?? AT_ONCE),
       });
     }
@@ -44,7 +47,7 @@ export const map: StepBehaviour<MapStep> = {
     const join = flow.draft.joins.get(path);
     if (join === undefined || join.started >= join.total) return;
     flow.draft.putJoin({ ...join, started: join.started + 1 });
-    flow.request(step.startStep, childScope(path, join.started));
+    flow.requestFirst(step.startStep, childScope(path, join.started));
   },
 
   opens: ({ startStep }) => [startStep],

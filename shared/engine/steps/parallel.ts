@@ -6,8 +6,7 @@ import type { GatheredChild } from '../state.ts';
 /*
  *   start      --> RUNNING, each branch's first step requested
  *   requested  --> as many branches as it waits for completed  --> COMPLETED with {branch: output} of those
- *                  so many cannot complete any more            --> FAILED as that branch | TOLERATED_FAILURES_EXCEEDED: not all
- *                                                                  were needed
+ *                  so many cannot complete any more            --> FAILED as the branch that was one too many
  *   (container.ts has the rest)
  */
 export const parallel: StepBehaviour<ParallelStep> = {

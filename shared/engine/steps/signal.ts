@@ -11,9 +11,7 @@ import type { Attempt, Signal } from '../state.ts';
  */
 export const signal: StepBehaviour<SignalStep> = {
   start(flow, step, attempt) {
-    const early = [...flow.draft.signals.values()]
-      .filter(({ name, takenBy }) => name === step.signal && takenBy === null)
-      .sort((a, b) => a.receivedAt - b.receivedAt)[0];
+    const early = flow.draft.untakenSignals(step.signal).sort((a, b) => a.receivedAt - b.receivedAt)[0];
     if (early !== undefined) {
       take(flow, attempt, early);
       return;

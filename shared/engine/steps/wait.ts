@@ -1,6 +1,8 @@
+import { secondsToMs } from '../decimal.ts';
 import type { StepBehaviour } from '../flow.ts';
 import type { Json } from '../json.ts';
 import type { WaitStep } from '../plan.ts';
+import { storableText } from '../storable-text.ts';
 import { parseTimestamp } from '../timestamp.ts';
 
 /*
@@ -17,7 +19,7 @@ export const wait: StepBehaviour<WaitStep> = {
     const dueAt = step.of === 'seconds' ? afterSeconds(made.value, now) : timestamp(made.value);
     if (dueAt === null || dueAt - now > step.maxMs) {
       const expected = step.of === 'seconds' ? 'a number of seconds from 0 on' : 'an RFC 3339 timestamp';
-      const message = `Step "${step.id}" expected ${expected}, at most ${step.maxMs / 86_400_000} days from now, got ${JSON.stringify(made.value).slice(0, 200)}`;
+      const message = `Step "${step.id}" expected ${expected}, at most ${step.maxMs / 86_400_000} days from now, got ${storableText(JSON.stringify(made.value), 200)}`;
       flow.fail(attempt, { code: 'EXPRESSION_ERROR', message, retryable: false });
     } else if (dueAt <= now) {
       flow.complete(attempt, null);
@@ -36,7 +38,7 @@ export const wait: StepBehaviour<WaitStep> = {
 };
 
 function afterSeconds(value: Json, now: number): number | null {
-  return typeof value === 'number' && value >= 0 ? Math.ceil(now + value * 1_000) : null;
+  return typeof value === 'number' && value >= 0 ? now + secondsToMs(value) : null;
 }
 
 function timestamp(value: Json): number | null {

@@ -17,7 +17,7 @@ export const workflow: StepBehaviour<ChildWorkflowStep> = {
   start(flow, step, attempt) {
     const { draft, plan } = flow;
     const { name, version } = step.workflow;
-    const found = draft.loaded.workflows.get(workflowKey(name, version));
+    const found = draft.workflows.get(workflowKey(name, version));
     const depth = draft.run.depth + 1;
     if (!found) {
       const which = version === null ? '' : ` with a version ${version}`;

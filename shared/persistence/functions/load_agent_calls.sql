@@ -1,3 +1,4 @@
+-- Of the release before, which knows nothing of owners and of secrets that overlap (load_attempt_calls.sql).
 -- What a bridge needs to know of attempts before it calls their agents: the run owner's own agent comes before everybody's. Each is
 -- found by the keys, one after the other: a plan that Postgres keeps was made when tables had other sizes.
 create or replace function load_agent_calls(ids text[]) returns table (

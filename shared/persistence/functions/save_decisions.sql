@@ -55,19 +55,19 @@ begin
     if opened is not null then
         insert into step_executions (
             id, step_execution_id, run_id, step_id, step_name, agent_name, step_type, status, input_data, output_data,
-            error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, timeout_ms,
-            due_at, deadline_at, heartbeat_ms, heartbeat_due_at, signal_name, child_run_id, wake_at
+            error_message, error_code, created_at, started_at, completed_at, scope, visit, attempt, policy_attempt, policy_retries,
+            timeout_ms, due_at, deadline_at, heartbeat_ms, heartbeat_due_at, signal_name, child_run_id, wake_at
         )
         select v.id, v.id::text, v.run_id, v.step_id, v.step_name, v.agent_name, v.step_type, v.status, v.input_data, v.output_data,
                v.error_message, v.error_code, v.created_at, v.started_at, v.completed_at, v.scope, v.visit, v.attempt,
-               v.policy_attempt, v.timeout_ms, v.due_at, v.deadline_at, v.heartbeat_ms, v.heartbeat_due_at, v.signal_name,
-               v.child_run_id, v.wake_at
+               v.policy_attempt, v.policy_retries, v.timeout_ms, v.due_at, v.deadline_at, v.heartbeat_ms, v.heartbeat_due_at,
+               v.signal_name, v.child_run_id, v.wake_at
           from json_to_recordset(opened) as v (
             id uuid, run_id text, step_id text, step_name text, agent_name text, step_type text, status text, input_data jsonb,
             output_data jsonb, error_message text, error_code text, created_at timestamptz, started_at timestamptz,
-            completed_at timestamptz, scope text, visit integer, attempt integer, policy_attempt integer, timeout_ms bigint,
-            due_at timestamptz, deadline_at timestamptz, heartbeat_ms bigint, heartbeat_due_at timestamptz, signal_name text,
-            child_run_id text, wake_at timestamptz
+            completed_at timestamptz, scope text, visit integer, attempt integer, policy_attempt integer, policy_retries integer[],
+            timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, heartbeat_ms bigint, heartbeat_due_at timestamptz,
+            signal_name text, child_run_id text, wake_at timestamptz
           );
     end if;
     if advanced is not null then

@@ -83,6 +83,11 @@ describe('loading calls', () => {
     await addAgent('mine-first', null, 'http://everybody', Buffer.from('all'));
     await addAgent('mine-first', 'ann', 'http://ann', Buffer.from('ann'));
     await addAgent('only-bobs', 'bob', 'http://bob');
+    await database.execute(
+      `update agents set previous_secret_encrypted = 'before',
+              previous_secret_until = now() + case when owner is null then interval '1 hour' else interval '-1 second' end
+        where name = 'mine-first'`,
+    );
     const [ann, bob, nobody] = [await addRun('ann'), await addRun('bob', 'FAILED'), await addRun(null)];
     const ids = [
       await addAttempt(ann, 'mine-first', 'RUNNING', 1_500),
@@ -119,12 +124,21 @@ describe('loading calls', () => {
       accepted: false,
       timeoutMs: 1_500,
       agentName: 'mine-first',
-      agent: { kind: 'http', address: 'http://ann', timeoutSeconds: 9, secretEncrypted: Buffer.from('ann') },
+      agent: {
+        kind: 'http',
+        address: 'http://ann',
+        owner: 'ann',
+        timeoutSeconds: 9,
+        secretEncrypted: Buffer.from('ann'),
+        // Its time is over.
+        previousSecretEncrypted: null,
+      },
     });
     expect(calls.get(ids[1]!)).toMatchObject({
       runStatus: 'FAILED',
       attemptStatus: 'COMPLETED',
       timeoutMs: null,
+      agent: { owner: null, previousSecretEncrypted: Buffer.from('before') },
     });
   });
 });

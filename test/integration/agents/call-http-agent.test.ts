@@ -1,13 +1,26 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { brotliCompressSync, deflateRawSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createAddressGuard } from '../../../shared/agents/address-guard.ts';
+import type { Agent } from '../../../shared/agents/agent.ts';
 import type { AgentCall, AgentCaller } from '../../../shared/agents/agent-call.ts';
 import { createHttpAgentCaller } from '../../../shared/agents/call-http-agent.ts';
 import { createGuardedConnector } from '../../../shared/agents/guarded-connector.ts';
 import { generateSecret } from '../../../shared/agents/secrets.ts';
+import { webhookIdOf } from '../../../shared/agents/sign-call.ts';
 import { limits } from '../../../shared/config/limits.ts';
+
+const PRIVATE_NAME = 'inside.test';
+vi.mock('node:dns', async (importOriginal) => {
+  const dns = await importOriginal<typeof import('node:dns')>();
+  const lookup = (name: string, options: object, done: (error: null, found: unknown[]) => void) =>
+    name === 'inside.test'
+      ? done(null, [{ address: '127.0.0.1', family: 4 }])
+      : dns.lookup(name, options, done as never);
+  return { ...dns, lookup };
+});
 
 const callBody = {
   run_id: 'run-1',
@@ -42,14 +55,14 @@ const serveSocket = async (onSocket: (socket: Socket) => void) =>
   `http://127.0.0.1:${await listen(createTcpServer(onSocket))}/agent`;
 
 function caller(allowedCidrs = ['127.0.0.0/8'], clock: () => number = Date.now): AgentCaller {
-  const created = createHttpAgentCaller({ guard: createAddressGuard(allowedCidrs), clock });
+  const guards = { everybodys: createAddressGuard(allowedCidrs), own: createAddressGuard([]) };
+  const created = createHttpAgentCaller({ guards, clock });
   open.push(created);
   return created;
 }
 
-const callOf = (address: string, rest: Partial<AgentCall> = {}): AgentCall => ({
-  address,
-  secret: null,
+const callOf = (address: string, rest: Partial<AgentCall & Agent> = {}): AgentCall => ({
+  agent: { name: 'extractor', address, owner: rest.owner ?? null, secrets: rest.secrets ?? [] },
   timeoutMs: 5_000,
   idempotencyKey: 'run-1:extract:1',
   body: callBody,
@@ -78,14 +91,15 @@ describe('a call', () => {
       seen.body = await textOf(request);
       json(response, 200, { rows: 3 });
     });
-    const outcome = await caller().call(callOf(`${url}?a=b%20c`, { secret }));
+    const outcome = await caller().call(callOf(`${url}?a=b%20c`, { secrets: [secret] }));
     expect(outcome).toEqual({ status: 'completed', output: { rows: 3 }, logs: null });
     expect([seen.method, seen.url]).toEqual(['POST', '/agent?a=b%20c']);
     expect(JSON.parse(seen.body!)).toEqual(callBody);
     expect(seen.headers).toMatchObject({
       'content-type': 'application/json',
       'idempotency-key': 'run-1:extract:1',
-      'webhook-id': 'step-1',
+      'webhook-id': webhookIdOf('run-1:extract:1'),
+      'accept-encoding': 'gzip, deflate, br, zstd',
     });
     const headers = seen.headers as Record<string, string>;
     expect(new Webhook(secret).verify(seen.body!, headers)).toEqual(callBody);
@@ -124,14 +138,27 @@ describe('a call', () => {
       '',
       {
         status: 'failed',
-        error: { code: 'AGENT_ERROR', message: 'The agent answered 404 Not Found', retryable: false },
+        error: {
+          code: 'AGENT_ERROR',
+          message: expect.stringMatching(
+            /^The agent answered 404 Not Found \(agent "extractor" at http:\S+\/agent\)$/,
+          ),
+          retryable: false,
+        },
       },
     ],
     [422, '{"code":"BAD"}', { status: 'failed', error: { code: 'BAD', retryable: false } }],
     [
       500,
       '{"error":{"code":"X","message":"y"}}',
-      { status: 'failed', error: { code: 'X', message: 'y', retryable: true } },
+      {
+        status: 'failed',
+        error: {
+          code: 'X',
+          message: expect.stringMatching(/^y \(agent "extractor" at http:\S+\/agent, HTTP 500\)$/),
+          retryable: true,
+        },
+      },
     ],
   ])('answered %i %j', async (status, body, expected) => {
     const url = await serve((_, response) => {
@@ -145,6 +172,77 @@ describe('a call', () => {
     expect(await caller().call(callOf(url))).toMatchObject({
       error: { retryable: true, retry_after_ms: 3_000 },
     });
+  });
+
+  it.each<[string, string]>([
+    ['100 that nobody asked for', 'HTTP/1.1 100 Continue\r\n\r\n'],
+    [
+      'several, with headers',
+      'HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n',
+    ],
+  ])('reads past informational answers: %s, and keeps the connection', async (_, before) => {
+    let connections = 0;
+    const url = await serveSocket((socket) => {
+      connections++;
+      socket.on('data', () => socket.write(`${before}HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7`));
+    });
+    const { call } = caller();
+    for (let i = 0; i < 3; i++) {
+      expect(await call(callOf(url))).toMatchObject({ output: 7 });
+      // An answer is handed on before its connection is free again.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(connections).toBe(1);
+  });
+
+  it('waits for the answer after 100, however it comes', async () => {
+    const url = await serveSocket((socket) =>
+      socket.once('data', async () => {
+        for (const byte of 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 1\r\n\r\n7') {
+          socket.write(byte);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      }),
+    );
+    expect(await caller().call(callOf(url))).toMatchObject({ output: 7 });
+  });
+
+  it('takes its time from the call where nothing follows 100', async () => {
+    const url = await serveSocket((socket) =>
+      socket.once('data', () => socket.write('HTTP/1.1 100 Continue\r\n\r\n')),
+    );
+    expect(await caller().call(callOf(url, { timeoutMs: 150 }))).toMatchObject({
+      error: { code: 'TIMEOUT' },
+    });
+  });
+
+  it('reads header lines that go on in the next one', async () => {
+    const url = await serveSocket((socket) =>
+      socket.once('data', () =>
+        socket.end('HTTP/1.1 429 Slow\r\nRetry-After:\r\n\t3\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}'),
+      ),
+    );
+    expect(await caller().call(callOf(url))).toMatchObject({ error: { retry_after_ms: 3_000 } });
+  });
+
+  it.each<[string, (body: string) => Buffer]>([
+    ['gzip', gzipSync],
+    ['deflate', deflateRawSync],
+    ['br', brotliCompressSync],
+    ['zstd', zstdCompressSync],
+  ])('reads answers and errors that are compressed by %s', async (coding, encode) => {
+    const answers = [
+      [200, { rows: 3 }],
+      [422, { code: 'QUOTA', message: 'no more' }],
+    ] as const;
+    let asked = 0;
+    const url = await serve((_, response) => {
+      const [status, body] = answers[asked++]!;
+      response.writeHead(status, { 'content-encoding': coding }).end(encode(JSON.stringify(body)));
+    });
+    const { call } = caller();
+    expect(await call(callOf(url))).toMatchObject({ output: { rows: 3 } });
+    expect(await call(callOf(url))).toMatchObject({ error: { code: 'QUOTA' } });
   });
 
   it('waits for the answer after informational ones', async () => {
@@ -250,7 +348,13 @@ describe('the time of a call', () => {
     const outcome = await caller().call(callOf(url, { timeoutMs: 150 }));
     expect(outcome).toEqual({
       status: 'failed',
-      error: { code: 'TIMEOUT', message: 'The agent did not answer within 150 ms', retryable: true },
+      error: {
+        code: 'TIMEOUT',
+        message: expect.stringMatching(
+          /^The agent did not answer within 150 ms \(agent "extractor" at http:\S+\/agent(, HTTP 200)?\)$/,
+        ),
+        retryable: true,
+      },
       logs: null,
     });
     expect(performance.now() - startedAt).toBeGreaterThan(140);
@@ -346,18 +450,21 @@ describe('a broken connection', () => {
       error: {
         code: 'AGENT_UNREACHABLE',
         retryable: true,
-        message: expect.stringMatching(/^The agent gave no complete answer: \w+$/),
+        message: expect.stringMatching(
+          /^The agent gave no complete answer: \w+ \(agent "extractor" at http:\S+\/agent(, HTTP 200)?\)$/,
+        ),
       },
     });
   });
 
-  it('(refused) can be tried again, and tells no address', async () => {
+  it('(refused) can be tried again, and tells where', async () => {
     const url = await serve(() => {});
     await open.pop()!.close();
-    expect(await caller().call(callOf(url))).toMatchObject({
+    const { host } = new URL(url);
+    expect(await caller().call(callOf(`${url}?key=secret#part`))).toMatchObject({
       error: {
         code: 'AGENT_UNREACHABLE',
-        message: 'The agent gave no complete answer: ECONNREFUSED',
+        message: `The agent gave no complete answer: ECONNREFUSED ${host} (agent "extractor" at http://${host}/agent)`,
         retryable: true,
       },
     });
@@ -404,6 +511,22 @@ describe('the address guard', () => {
     },
   );
 
+  it('keeps a user’s own agent from connections that everybody’s has opened', async () => {
+    let calls = 0;
+    const { port } = new URL(await serve((_, response) => json(response, 200, ++calls)));
+    // Of a name nothing is known until it is connected to, and a kept connection is not opened again.
+    const url = `http://${PRIVATE_NAME}:${port}/agent`;
+    const { call } = caller();
+    expect(await call(callOf(url))).toMatchObject({ output: 1 });
+    expect(await call(callOf(url, { owner: 'ann' }))).toMatchObject({
+      error: {
+        ...refused.error,
+        message: `The agent cannot be called where it is registered: ${PRIVATE_NAME} is, or resolves to, an address that is not public (AGENT_ALLOWED_CIDRS allows others) (agent "extractor" at ${url})`,
+      },
+    });
+    expect(await call(callOf(url))).toMatchObject({ output: 2 });
+  });
+
   it.each(['ftp://example.com/', 'http://user:pass@example.com/', 'nonsense'])('refuses %s', async (url) => {
     expect(await caller().call(callOf(url))).toMatchObject(refused);
   });
@@ -423,7 +546,7 @@ describe('the address guard', () => {
 
   it('does not call with a secret that cannot sign', async () => {
     const connected = vi.fn();
-    const outcome = await caller().call(callOf(await serve(connected), { secret: 'whsec_?' }));
+    const outcome = await caller().call(callOf(await serve(connected), { secrets: ['whsec_?'] }));
     expect(outcome).toMatchObject({ error: { code: 'AGENT_SECRET_UNUSABLE', retryable: false } });
     expect(connected).not.toHaveBeenCalled();
   });

@@ -8,8 +8,7 @@ import { limits } from '../../../shared/config/limits.ts';
 
 const ARN = 'arn:aws:lambda:eu-west-1:123456789012:function:extractor:live';
 const call: AgentCall = {
-  address: ARN,
-  secret: null,
+  agent: { name: 'extractor', address: ARN, owner: null, secrets: [] },
   timeoutMs: 5_000,
   idempotencyKey: 'run-1:extract:1',
   body: {
@@ -190,7 +189,7 @@ describe('an answer', () => {
       });
     expect(await outcomeOf(answer)).toEqual({
       status: 'failed',
-      error: { code: 'RangeError', message: 'out of range', retryable: true },
+      error: { code: 'RangeError', message: `out of range (agent "extractor" at ${ARN})`, retryable: true },
       logs: null,
     });
   });
@@ -250,7 +249,10 @@ describe('no answer', () => {
 
   it('where nobody listens', async () => {
     expect(await caller('http://127.0.0.1:1').call(call)).toMatchObject({
-      error: { ...unreachable.error, message: 'The agent gave no complete answer: ECONNREFUSED' },
+      error: {
+        ...unreachable.error,
+        message: `The agent gave no complete answer: ECONNREFUSED 127.0.0.1:1 (agent "extractor" at ${ARN})`,
+      },
     });
   });
 
@@ -281,7 +283,11 @@ describe('no answer', () => {
     );
     expect(outcome).toEqual({
       status: 'failed',
-      error: { code: 'TIMEOUT', message: 'The agent did not answer within 200 ms', retryable: true },
+      error: {
+        code: 'TIMEOUT',
+        message: `The agent did not answer within 200 ms (agent "extractor" at ${ARN})`,
+        retryable: true,
+      },
       logs: null,
     });
     expect(performance.now() - began).toBeLessThan(30_000);
@@ -295,7 +301,7 @@ describe('no answer', () => {
   it('says why there was no more time', async () => {
     const timeoutMessage = 'The function that called it had no more time.';
     expect(await outcomeOf(() => {}, { timeoutMs: 50, timeoutMessage })).toMatchObject({
-      error: { code: 'TIMEOUT', message: timeoutMessage },
+      error: { code: 'TIMEOUT', message: `${timeoutMessage} (agent "extractor" at ${ARN})` },
     });
   });
 

@@ -2,13 +2,16 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAddressGuard } from '../../../shared/agents/address-guard.ts';
+import { createAgentGuards } from '../../../shared/agents/agent-guards.ts';
 import { createHttpAgentCaller } from '../../../shared/agents/call-http-agent.ts';
 import { generateSecret } from '../../../shared/agents/secrets.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 
 const secret = generateSecret();
-const caller = createHttpAgentCaller({ guard: createAddressGuard(['127.0.0.0/8']), clock: Date.now });
+const caller = createHttpAgentCaller({
+  guards: createAgentGuards({ agentAllowedCidrs: ['127.0.0.0/8'], userAgentAllowedCidrs: [] }),
+  clock: Date.now,
+});
 const server = new URL('../../../localstack/agents/server.ts', import.meta.url);
 let child: ReturnType<typeof fork>;
 let base: string;
@@ -22,8 +25,12 @@ afterAll(() => caller.close());
 
 const call = (agent: string, input: Json, signedWith: string | null = secret) =>
   caller.call({
-    address: `${base}/agents/${agent}`,
-    secret: signedWith,
+    agent: {
+      name: agent,
+      address: `${base}/agents/${agent}`,
+      owner: null,
+      secrets: signedWith === null ? [] : [signedWith],
+    },
     timeoutMs: 5_000,
     idempotencyKey: 'k',
     body: {

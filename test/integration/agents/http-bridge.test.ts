@@ -3,11 +3,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Context } from 'aws-lambda';
 import pg from 'pg';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { openHttpBridge } from '../../../functions/http-bridge/open-http-bridge.ts';
 import { createSelfInvoker } from '../../../shared/agent-bridge/invoke-self.ts';
 import type { OpenAgentBridge } from '../../../shared/agent-bridge/open-agent-bridge.ts';
-import { encryptSecret } from '../../../shared/agents/secrets.ts';
+import { encryptSecret, generateSecret } from '../../../shared/agents/secrets.ts';
 import { createTokens } from '../../../shared/agents/tokens.ts';
 import { type Environment, readEnvironment } from '../../../shared/config/environment.ts';
 import { createKafka } from '../../../shared/kafka/client.ts';
@@ -150,6 +151,61 @@ describe('the bridge on a real database, broker and sockets', () => {
     expect(call?.body.callback_url).toBe(
       `https://stepline.test/api/v1/callbacks/${call?.body.step_execution_id}/${tokens.callbackToken(call!.body.step_execution_id)}`,
     );
+  });
+
+  it('sends one message, however many attempts it takes, and signs it with either secret while two are valid', async () => {
+    const secret = generateSecret();
+    const [first, other] = [await addTask('signed'), await addTask('signed')];
+    await database.execute(
+      `update agents set previous_secret_encrypted = secret_encrypted, secret_encrypted = $1,
+              previous_secret_until = now() + interval '1 hour' where name = 'signed'`,
+      [encryptSecret(secretKey, secret)],
+    );
+    const second = { ...(await addTask('signed')), attempt: 2, idempotency_key: first.idempotency_key };
+    await opened.bridge.handleRecords(eventOf([first, other, second]), invocation);
+    for (const task of [first, other, second])
+      expect(await resultOf(task)).toMatchObject({ status: 'completed' });
+    const callOf = (task: AgentTask) =>
+      agents.callsOf('signed').find(({ body }) => body.step_execution_id === task.step_execution_id)!;
+    const idOf = (task: AgentTask) => callOf(task).headers['webhook-id'];
+    expect(idOf(second)).toBe(idOf(first));
+    expect(idOf(other)).not.toBe(idOf(first));
+    for (const one of [secret, 'whsec_c2VjcmV0']) {
+      const { body, headers } = callOf(second);
+      const verified = new Webhook(one).verify(JSON.stringify(body), headers as Record<string, string>);
+      expect(verified).toEqual(body);
+    }
+  });
+
+  it('does not call a user’s own agent inside the network, where everybody’s may be', async () => {
+    const task = await addTask('insiders');
+    await database.execute(`update agents set owner = 'ann' where name = 'insiders'`);
+    await database.execute(`update workflow_runs set owner = 'ann' where run_id = $1`, [task.run_id]);
+    await opened.bridge.handleRecords(eventOf([task]), invocation);
+    expect(await resultOf(task)).toMatchObject({
+      error: {
+        code: 'AGENT_ADDRESS_REFUSED',
+        message: expect.stringContaining('USER_AGENT_ALLOWED_CIDRS'),
+        retryable: false,
+      },
+    });
+    expect(agents.callsOf('insiders')).toEqual([]);
+  });
+
+  it.each([
+    ['kafka', 'workflow.cancellation.requests', 'expected to start with agent.'],
+    ['lambda', 'step-executor:live', 'one of Stepline'],
+  ])('fails the step of a %s agent that is not where agents may be', async (kind, address, problem) => {
+    const task = await addTask(`misplaced-${kind}`);
+    await database.execute('update agents set kind = $1, address = $2 where name = $3', [
+      kind,
+      address,
+      `misplaced-${kind}`,
+    ]);
+    await opened.bridge.handleRecords(eventOf([task]), invocation);
+    expect(await resultOf(task)).toMatchObject({
+      error: { code: 'AGENT_ADDRESS_REFUSED', message: expect.stringContaining(problem), retryable: false },
+    });
   });
 
   it('keeps an accepted attempt open for its time, and does not call its agent again', async () => {

@@ -1,7 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createAgentRegistry } from '../../../shared/agents/registry.ts';
+import { generateSecret } from '../../../shared/agents/secrets.ts';
 
 let server: Server | undefined;
 afterEach(() => {
@@ -21,19 +23,32 @@ const answer = (body: unknown, status = 200): RequestListener => {
   };
 };
 
+const secret = generateSecret();
+const previous = generateSecret();
+
+const coded = (coding: string, body: Buffer): RequestListener => {
+  return (_, response) => {
+    response.writeHead(200, { 'content-encoding': coding }).end(body);
+  };
+};
+
 describe('the agent registry', () => {
   it.each([
     [
-      { name: 'a b/c', kind: 'http', url: 'https://a.test/', timeout: 5, secret: 's' },
-      { kind: 'http', address: 'https://a.test/', timeoutSeconds: 5, secret: 's' },
+      { name: 'a b/c', kind: 'http', url: 'https://a.test/', timeout: 5, secret },
+      { kind: 'http', address: 'https://a.test/', timeoutSeconds: 5, secrets: [secret] },
     ],
     [
       { name: 'a b/c', kind: 'lambda', function_arn: 'arn:aws:lambda:x', more: 1 },
-      { kind: 'lambda', address: 'arn:aws:lambda:x', timeoutSeconds: null, secret: null },
+      { kind: 'lambda', address: 'arn:aws:lambda:x', timeoutSeconds: null, secrets: [] },
     ],
     [
       { name: 'a b/c', kind: 'kafka', topic: 'agent.a', timeout: null, secret: null },
-      { kind: 'kafka', address: 'agent.a', timeoutSeconds: null, secret: null },
+      { kind: 'kafka', address: 'agent.a', timeoutSeconds: null, secrets: [] },
+    ],
+    [
+      { name: 'a b/c', kind: 'http', url: 'u', secret, previous_secret: previous },
+      { kind: 'http', address: 'u', timeoutSeconds: null, secrets: [secret, previous] },
     ],
   ])('answers %j', async (body, agent) => {
     const paths: unknown[] = [];
@@ -42,8 +57,17 @@ describe('the agent registry', () => {
       answer(body)(request, response);
     });
     const { lookup } = createAgentRegistry({ url, clock: Date.now });
-    expect(await lookup('a b/c')).toEqual({ status: 'found', agent: { name: 'a b/c', ...agent } });
+    expect(await lookup('a b/c')).toEqual({
+      status: 'found',
+      agent: { name: 'a b/c', owner: null, ...agent },
+    });
     expect(paths).toEqual(['/registry/agents/a%20b%2Fc']);
+  });
+
+  it('may compress its answer', async () => {
+    const body = gzipSync(JSON.stringify({ name: 'x', kind: 'http', url: 'https://a.test/' }));
+    const { lookup } = createAgentRegistry({ url: await serve(coded('gzip', body)), clock: Date.now });
+    expect(await lookup('x')).toMatchObject({ status: 'found', agent: { address: 'https://a.test/' } });
   });
 
   it('knows no agent where it answers 404', async () => {
@@ -58,6 +82,21 @@ describe('the agent registry', () => {
     ['answers another form', answer({ name: 'x', kind: 'http' }), 'url: Invalid input'],
     ['answers another kind', answer({ name: 'x', kind: 'smtp' }), 'kind: '],
     ['answers a timeout of zero', answer({ name: 'x', kind: 'http', url: 'u', timeout: 0 }), 'timeout: '],
+    [
+      'answers a timeout without end',
+      answer({ name: 'x', kind: 'http', url: 'u', timeout: 1e9 }),
+      'timeout: ',
+    ],
+    [
+      'answers a secret that no library reads alike',
+      answer({ name: 'x', kind: 'http', url: 'u', secret: 'plain text' }),
+      'secret: expected whsec_ and 24 to 64 bytes in base64',
+    ],
+    [
+      'answers in a coding that nobody reads',
+      coded('compress', Buffer.from('{}')),
+      'it answered in compress',
+    ],
     ['answers for another agent', answer({ name: 'y', kind: 'http', url: 'u' }), 'another agent'],
     ['answers too much', answer(`"${'x'.repeat(70_000)}"`), 'more than 65536 bytes'],
     ['hangs', () => {}, 'TimeoutError'],

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { decryptSecret } from '../../../shared/agents/secrets.ts';
+import { decryptSecret, generateSecret } from '../../../shared/agents/secrets.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { type ApiHarness, openApiHarness } from './api-harness.ts';
 import { codeOf } from './run-harness.ts';
@@ -13,7 +13,7 @@ afterAll(() => api?.close());
 const agents = '/api/v1/agents';
 const post = (body: unknown) => ({ method: 'POST', path: agents, body });
 const asAdmin = (request: Parameters<ApiHarness['send']>[0]) => api.as('root', { roles: ['admin'] })(request);
-const http = (name: string) => ({ name, url: 'http://127.0.0.1:9000/extract' });
+const http = (name: string) => ({ name, url: 'https://agents.example.com/extract' });
 
 async function storedSecret(id: string): Promise<string | null> {
   const row = await api.engine.database.one<{ secret_encrypted: Buffer | null }>(
@@ -36,10 +36,11 @@ describe('registering an agent', () => {
         id: expect.any(String),
         name: 'extractor',
         kind: 'http',
-        url: 'http://127.0.0.1:9000/extract',
+        url: 'https://agents.example.com/extract',
         timeout_seconds: 30,
         owner: 'ann',
         example_output: null,
+        previous_secret_until: null,
         secret: expect.stringMatching(/^whsec_/),
         created_at: expect.any(String),
         updated_at: expect.any(String),
@@ -83,9 +84,10 @@ describe('registering an agent', () => {
   });
 
   it('keeps a given secret, and does not show it', async () => {
-    const { body } = await api.as('ann')(post({ ...http('own-secret'), secret: 'a secret of mine' }));
+    const secret = generateSecret();
+    const { body } = await api.as('ann')(post({ ...http('own-secret'), secret }));
     expect(body.data).not.toHaveProperty('secret');
-    expect(await storedSecret(body.id)).toBe('a secret of mine');
+    expect(await storedSecret(body.id)).toBe(secret);
   });
 
   it('of an admin is everybody’s, and of any kind', async () => {
@@ -141,7 +143,7 @@ describe('registering an agent', () => {
     ],
     [
       'a secret for lambda, where IAM lets in',
-      { name: 'x', kind: 'lambda', function_arn: 'f', secret: 'a secret of mine' },
+      { name: 'x', kind: 'lambda', function_arn: 'f', secret: generateSecret() },
       ['secret'],
     ],
     ['a function without a name', { name: 'x', kind: 'lambda', function_arn: '' }, ['function_arn']],
@@ -149,8 +151,33 @@ describe('registering an agent', () => {
     ['an alias that is none', { name: 'x', kind: 'lambda', function_arn: 'f:a:b' }, ['function_arn']],
     [
       'a secret for kafka',
-      { name: 'x', kind: 'kafka', topic: 'agent.x', secret: 'a secret of mine' },
+      { name: 'x', kind: 'kafka', topic: 'agent.x', secret: generateSecret() },
       ['secret'],
+    ],
+    [
+      'one of our functions',
+      { name: 'x', kind: 'lambda', function_arn: 'step-executor:live' },
+      ['function_arn'],
+    ],
+    [
+      'one of our functions, by its ARN',
+      { name: 'x', kind: 'lambda', function_arn: 'arn:aws:lambda:us-east-1:000000000000:function:api' },
+      ['function_arn'],
+    ],
+    [
+      'a secret in plain text',
+      { name: 'x', url: 'https://example.com/', secret: 'a secret of mine' },
+      ['secret'],
+    ],
+    [
+      'a secret in base64 for URLs',
+      { name: 'x', url: 'https://example.com/', secret: `whsec_${'A-_'.repeat(16)}` },
+      ['secret'],
+    ],
+    [
+      'an overlap where there is no secret before',
+      { name: 'x', url: 'https://example.com/', secret_overlap_seconds: 1 },
+      ['secret_overlap_seconds'],
     ],
     ['a short secret', { name: 'x', url: 'https://example.com/', secret: 'x' }, ['secret']],
     [
@@ -240,8 +267,22 @@ describe('changing agents', () => {
     });
     expect(moved.body.data).not.toHaveProperty('secret');
     expect(await storedSecret(made.id)).toBe(made.data.secret);
-    await asKim({ method: 'PUT', path, body: { ...http('mover'), secret: 'another secret' } });
-    expect(await storedSecret(made.id)).toBe('another secret');
+    const secret = generateSecret();
+    await asKim({ method: 'PUT', path, body: { ...http('mover'), secret } });
+    expect(await storedSecret(made.id)).toBe(secret);
+  });
+
+  it('to the loopback only where the agent is everybody’s, whoever asks', async () => {
+    const local = { url: 'http://127.0.0.1:8000/api/v1/agents' };
+    const refusal = { path: 'url', message: expect.stringContaining('USER_AGENT_ALLOWED_CIDRS') };
+    const answer = await api.as('pat')(post({ name: 'pats', ...local }));
+    expect(answer).toMatchObject({ status: 400, body: { details: [refusal] } });
+    const { body: made } = await api.as('pat')(post(http('pats')));
+    for (const send of [api.as('pat'), asAdmin]) {
+      const changed = await send({ method: 'PUT', path: `${agents}/${made.id}`, body: local });
+      expect(changed).toMatchObject({ status: 400, body: { details: [refusal] } });
+    }
+    expect((await asAdmin(post({ name: 'locals', ...local }))).status).toBe(201);
   });
 
   it('refuses another name, a forbidden kind and a bad address', async () => {
@@ -283,4 +324,101 @@ describe('changing agents', () => {
       expect(await storedSecret(made.id)).toBeNull();
     },
   );
+});
+
+describe('replacing a secret', () => {
+  const [first, second, third] = [generateSecret(), generateSecret(), generateSecret()];
+  /** Both as they are stored, and how long the one before still signs, in seconds. */
+  async function secretsOf(id: string) {
+    const row = await api.engine.database.one<{ now: Buffer; before: Buffer | null; seconds: number | null }>(
+      `select secret_encrypted as now, previous_secret_encrypted as before,
+              round(extract(epoch from previous_secret_until - now()))::int as seconds
+         from agents where id = $1`,
+      [id],
+    );
+    const read = (encrypted: Buffer | null) => encrypted && decryptSecret(api.secretKey, encrypted);
+    return { now: read(row.now), before: read(row.before), seconds: row.seconds };
+  }
+  async function agentOf(user: string) {
+    const send = api.as(user);
+    const { body } = await send(post({ ...http('rotates'), secret: first }));
+    const put = (more: object) =>
+      send({ method: 'PUT', path: `${agents}/rotates`, body: { ...http('rotates'), ...more } });
+    return { id: body.id as string, put, send };
+  }
+  const near = (seconds: number) => expect.closeTo(seconds, -1.5);
+
+  it('keeps the one before for a day, and shows until when, not what', async () => {
+    const { id, put, send } = await agentOf('quin');
+    const { body } = await put({ secret: second });
+    expect(await secretsOf(id)).toEqual({ now: second, before: first, seconds: near(86_400) });
+    const until = Date.parse(body.data.previous_secret_until);
+    expect((until - Date.now()) / 1_000).toEqual(near(86_400));
+    expect(JSON.stringify(body)).not.toContain('whsec_');
+    const read = await send({ path: `${agents}/rotates` });
+    expect(read.body.data.previous_secret_until).toBe(body.data.previous_secret_until);
+    expect(JSON.stringify((await send({ path: agents })).body)).not.toContain('whsec_');
+  });
+
+  it('keeps it for as long as is said, and the last one before alone', async () => {
+    const { id, put } = await agentOf('rob');
+    await put({ secret: second, secret_overlap_seconds: 600 });
+    expect(await secretsOf(id)).toEqual({ now: second, before: first, seconds: near(600) });
+    await put({ secret: third, secret_overlap_seconds: 1_200 });
+    expect(await secretsOf(id)).toEqual({ now: third, before: second, seconds: near(1_200) });
+    await put({ secret: first, secret_overlap_seconds: 0 });
+    expect(await secretsOf(id)).toEqual({ now: first, before: null, seconds: null });
+  });
+
+  it('is the same when the request comes again', async () => {
+    const { id, put } = await agentOf('sue');
+    await put({ secret: second, secret_overlap_seconds: 600 });
+    await put({ secret: second });
+    expect(await secretsOf(id)).toEqual({ now: second, before: first, seconds: near(600) });
+    // A change of something else leaves both.
+    await put({ timeout: 5 });
+    expect(await secretsOf(id)).toEqual({ now: second, before: first, seconds: near(600) });
+  });
+
+  it('is over when somebody says so, and does not begin again', async () => {
+    const { id, put } = await agentOf('tom');
+    await put({ secret: second });
+    expect((await put({ secret_overlap_seconds: 0 })).body.data.previous_secret_until).toBeNull();
+    expect(await secretsOf(id)).toEqual({ now: second, before: null, seconds: null });
+    await put({ secret_overlap_seconds: 600 });
+    expect(await secretsOf(id)).toEqual({ now: second, before: null, seconds: null });
+  });
+
+  it('is over when its time is, and what is left of it goes with the next change', async () => {
+    const { id, put, send } = await agentOf('uma');
+    await put({ secret: second });
+    await api.engine.database.execute(
+      `update agents set previous_secret_until = now() - interval '1 second' where id = $1`,
+      [id],
+    );
+    expect((await send({ path: `${agents}/rotates` })).body.data.previous_secret_until).toBeNull();
+    await put({ secret_overlap_seconds: 600 });
+    expect(await secretsOf(id)).toEqual({ now: second, before: null, seconds: null });
+  });
+
+  it('is nothing for agents whose calls are not signed', async () => {
+    const { id, put } = await agentOf('wim');
+    await put({ secret: second });
+    const topic = { kind: 'kafka', topic: 'agent.rotates' };
+    const path = `${agents}/${id}`;
+    expect(
+      await asAdmin({ method: 'PUT', path, body: { ...topic, secret_overlap_seconds: 60 } }),
+    ).toMatchObject({ status: 400, body: { details: [{ path: 'secret_overlap_seconds' }] } });
+    expect((await asAdmin({ method: 'PUT', path, body: topic })).status).toBe(200);
+    const { now, before } = await secretsOf(id);
+    expect([now, before]).toEqual([null, null]);
+  });
+
+  it.each([-1, 2_592_001, 0.5, '60', null])('refuses an overlap of %j', async (secret_overlap_seconds) => {
+    const { put } = await agentOf(`vic-${secret_overlap_seconds}`);
+    expect(await put({ secret: second, secret_overlap_seconds })).toMatchObject({
+      status: 400,
+      body: { details: [{ path: 'secret_overlap_seconds' }] },
+    });
+  });
 });

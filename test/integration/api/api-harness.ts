@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
+import { expect } from 'vitest';
 import { createApi } from '../../../functions/api/create-api.ts';
 import { createApiServices } from '../../../functions/api/create-api-services.ts';
 import type { ApiServices } from '../../../functions/api/services.ts';
@@ -52,9 +53,18 @@ export interface HarnessOptions {
   readonly authMode?: 'required' | 'anonymous';
   /** False where nothing is published. */
   readonly withTopics?: boolean;
+  /** Who is asked for agents that are not registered. */
+  readonly agentRegistryUrl?: string;
   /** Nobody listens where the database should be. */
   readonly unreachableDatabase?: boolean;
 }
+
+/** Of the pipeline's agents, which nobody has registered here. */
+export const unregisteredAgents = ['extract', 'transform'].map((step) => ({
+  path: `steps.${step}.agent_name`,
+  message: expect.stringMatching(/^the workflow's owner has no agent "data-\w+", nor has everybody/),
+  hint: 'Register the agent, or correct the name: the step would fail with AGENT_NOT_FOUND',
+}));
 
 /** The real API on the real engine, on a database and topics of its own. */
 export async function openApiHarness(options: HarnessOptions): Promise<ApiHarness> {
@@ -66,7 +76,9 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     STEPLINE_SECRET_KEY: randomBytes(32).toString('base64'),
     AUTH_MODE: options.authMode ?? 'required',
     JWT_SECRET,
+    JWT_RATE_LIMIT: 'unlimited',
     AGENT_ALLOWED_CIDRS: '127.0.0.0/8',
+    ...(options.agentRegistryUrl !== undefined && { AGENT_REGISTRY_URL: options.agentRegistryUrl }),
   });
   if (options.withTopics ?? false) {
     const layout = { partitions: 1, replicationFactor: 1 };
@@ -88,7 +100,7 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     const send = async (request: ApiRequest) => responseOf(await api(apiEvent(request), apiContext));
     return {
       send,
-      as: (userId, claims = {}) => {
+      as: (userId, claims = userId === 'ann' ? { communities: COMMUNITIES_OF_ANN } : {}) => {
         const token = signToken(userId, claims);
         return async (request) =>
           send({ ...request, headers: { Authorization: `Bearer ${await token}`, ...request.headers } });
@@ -131,6 +143,9 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     },
   };
 }
+
+/** The owner's, whose runs are of one or the other. */
+const COMMUNITIES_OF_ANN = [1, 2, 3, 5, 7, 8, 9, 42, 123];
 
 function signToken(userId: string, claims: Record<string, unknown>): Promise<string> {
   return new SignJWT(claims)

@@ -77,7 +77,7 @@ let names = 0;
 const definition = () => ({ ...dataPipeline, name: `w${names++}` });
 const workflow = async (): Promise<string> => (await ask('POST', '/api/v1/workflows', definition())).id;
 const agent = async (): Promise<string> =>
-  (await ask('POST', '/api/v1/agents', { name: `a${names++}`, url: 'http://127.0.0.1:9/' })).id;
+  (await ask('POST', '/api/v1/agents', { name: `a${names++}`, url: 'https://agents.example.com/' })).id;
 const apiKey = async (): Promise<string> => (await ask('POST', '/api/v1/api-keys', { name: 'k' })).id;
 const executionOf = (runId: string) => runId.slice('run-'.length);
 
@@ -184,12 +184,12 @@ const changes: Record<string, () => Promise<Change>> = {
     request: {
       method: 'POST',
       path: '/api/v1/agents',
-      body: { name: `a${names++}`, url: 'http://127.0.0.1:9/' },
+      body: { name: `a${names++}`, url: 'https://agents.example.com/' },
     },
   }),
   updateAgent: async () => {
     const id = await agent();
-    const body = { url: 'http://127.0.0.1:10/' };
+    const body = { url: 'https://agents.example.com/other' };
     return { request: { method: 'PUT', path: `/api/v1/agents/${id}`, body }, resource: id };
   },
   deleteAgent: async () => {

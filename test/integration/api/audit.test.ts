@@ -96,7 +96,7 @@ describe('a call', () => {
 
   it('about a run is of the run’s community', async () => {
     const variables = { variables: {}, community_id: 42 };
-    const asAnn = api.as('ann', { communities: [1] });
+    const asAnn = api.as('ann', { communities: [42] });
     for (const path of [
       (id: string) => `/api/v1/runs/run-${id}/cancel`,
       (id: string) => `/api/v1/workflows/executions/${id}/cancel`,
@@ -174,7 +174,7 @@ it('no secret, key or token is in any line or record', async () => {
   });
   const unknown = generateApiKey().key;
   const agentSecret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-  const agent = { name: 'signed', url: 'http://127.0.0.1:9/', secret: agentSecret };
+  const agent = { name: 'signed', url: 'https://agents.example.com/', secret: agentSecret };
   await api.as('ann')({ method: 'POST', path: '/api/v1/agents', body: agent });
   for (const key of [made.data.api_key, unknown]) {
     await api.send({ path: '/api/v1/runs', headers: { 'X-API-Key': key } });

@@ -33,11 +33,25 @@ describe('callbacks', () => {
     },
   );
 
-  it('take what an answer to a call may be, whose keys may come twice and integers be long', async () => {
+  it('take what an answer to a call may be, whose keys may come twice', async () => {
     const { runId, path } = await waitingStep();
-    const body = '{"a":1,"a":2,"id":9007199254740993}';
+    const body = '{"a":1,"a":2,"id":12345678901234567000}';
     expect((await api.send({ method: 'POST', path: `${path}?from=here`, body })).status).toBe(200);
-    expect(await stepOf(runId)).toMatchObject({ output_data: { a: 2, id: 9007199254740992 } });
+    expect(await stepOf(runId)).toMatchObject({ output_data: { a: 2, id: 12345678901234567000 } });
+  });
+
+  it('refuse a number that would be another one, and say where', async () => {
+    const { runId, path } = await waitingStep();
+    const { status, body } = await api.send({
+      method: 'POST',
+      path,
+      body: '{"rows":[{"id":9007199254740993}]}',
+    });
+    expect([status, body.details]).toEqual([
+      400,
+      [{ path: 'rows.0.id', message: '9007199254740993 would become 9007199254740992; send it as text' }],
+    ]);
+    expect(await stepOf(runId)).toMatchObject({ status: 'RUNNING' });
   });
 
   it('fail the step', async () => {
@@ -55,20 +69,22 @@ describe('callbacks', () => {
     ]);
   });
 
-  it('refuse a failure that says nothing, and leave the step open', async () => {
+  it.each<[unknown, string, string]>([
+    [
+      { code: 500, message: null, retryable: null, retry_after_ms: -1 },
+      '500',
+      'The agent failed and said no more',
+    ],
+    [{ code: '', message: ['no', 'more'] }, 'AGENT_ERROR', '["no","more"]'],
+    [{ error: { code: 'QUOTA', message: 'no more' } }, 'QUOTA', 'no more'],
+    [{ code: 'c'.repeat(300) }, 'c'.repeat(255), 'The agent failed and said no more'],
+    ['"boom"', 'AGENT_ERROR', 'boom'],
+    ['{"message":"a\\u0000b\\ud800","n":9007199254740993}', 'AGENT_ERROR', 'ab\ufffd'],
+    [undefined, 'AGENT_ERROR', 'The agent failed and said no more'],
+  ])('fail the step whatever is odd about the failure: %j', async (failure, code, message) => {
     const { runId, path } = await waitingStep();
-    const { status, body } = await api.send({
-      method: 'POST',
-      path: `${path}/fail`,
-      body: { code: 1, retryable: 'yes' },
-    });
-    expect(status).toBe(400);
-    expect(body.details.map((detail: { path: string }) => detail.path)).toEqual([
-      'code',
-      'message',
-      'retryable',
-    ]);
-    expect(await stepOf(runId)).toMatchObject({ status: 'RUNNING' });
+    expect((await api.send({ method: 'POST', path: `${path}/fail`, body: failure })).status).toBe(200);
+    expect(await stepOf(runId)).toMatchObject({ status: 'FAILED', error_code: code, error_message: message });
   });
 
   it('refuse outputs that are not JSON, too large or unstorable, and leave the step open', async () => {

@@ -3,7 +3,7 @@ import { definitionExamples } from '../../../functions/api/examples.ts';
 import { type ApiThings, COMMUNITY } from '../../support/api-things.ts';
 import type { ContractRequest } from '../../support/contract.ts';
 
-const agent = { url: 'http://127.0.0.1:9/' };
+const agent = { url: 'https://agents.example.com/' };
 const definition = () => ({ ...definitionExamples.pipeline, name: randomUUID() });
 
 function callbackParams({ callbackUrl }: ApiThings) {

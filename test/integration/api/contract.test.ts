@@ -24,7 +24,7 @@ const keys: Record<string, string> = {};
 beforeAll(async () => {
   stack = await startRunStack({ databaseUrl: inject('databaseUrl'), kafkaBrokers: inject('kafkaBrokers') });
   await addSlowAgent(stack);
-  keys.owner = await makeApiKey(stack.database, 'ann');
+  keys.owner = await makeApiKey(stack.database, 'ann', { communities: [COMMUNITY] });
   keys.reader = await makeApiKey(stack.database, 'ann', { scopes: ['read'] });
   keys.executor = await makeApiKey(stack.database, 'ann', { scopes: ['execute'] });
   keys.admin = await makeApiKey(stack.database, 'root', { roles: ['admin'] });
@@ -272,7 +272,7 @@ describe('409', () => {
   it('of what is not in a state for it, or has its name already', async () => {
     const my = await makeApiThings(stack);
     await contract.call('retryRun', as('owner', { params: { run_id: my.runId } }), 409);
-    const agent = { body: { name: my.agentName, url: 'http://127.0.0.1:9/' } };
+    const agent = { body: { name: my.agentName, url: 'https://agents.example.com/' } };
     await contract.call('registerAgent', as('owner', agent), 409);
     const other = await contract.call('registerWorkflow', as('owner', requests.registerWorkflow!(my)), 201);
     const { name, start_step, steps } = JSON.parse(other.text).data;

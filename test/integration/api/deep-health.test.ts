@@ -74,7 +74,7 @@ describe('deep health', () => {
     expect(groups).toHaveLength(6);
     for (const { group_id, topic, ...lag } of groups) {
       expect(group_id).toBe(`execution-consumer-group.${topic}`);
-      expect(lag).toEqual({ value: 0, threshold: 10_000, is_over: false });
+      expect(lag).toEqual({ value: 0, threshold: 10_000, is_over: false, members: 0 });
     }
   });
 
@@ -121,6 +121,15 @@ describe('the lag of a consumer group', () => {
     expect(await lag()).toBe(5);
     await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '2' }] });
     expect(await lag()).toBe(3);
+    const members = async () => (await readConsumerLag(kafka, [{ groupId, topic }], 60_000))[0]?.members;
+    expect(await members()).toBe(0);
+    const consumer = client.consumer({ groupId, maxWaitTimeInMs: 200 });
+    await consumer.connect();
+    await consumer.subscribe({ topic });
+    await consumer.run({ eachMessage: async () => {} });
+    await eventually('a member', members, (found) => found === 1);
+    await consumer.disconnect();
+    expect(await members()).toBe(0);
     await Promise.all([admin.disconnect(), producer.disconnect()]);
   });
 

@@ -7,7 +7,7 @@ let api: RunHarness;
 let apiKey: string;
 beforeAll(async () => {
   api = await openRunHarness({ databaseUrl: inject('databaseUrl'), kafkaBrokers: inject('kafkaBrokers') });
-  apiKey = (await api.makeApiKey('ann')).key;
+  apiKey = (await api.makeApiKey('ann', [], { communities: [123] })).key;
 });
 afterAll(() => api?.close());
 

@@ -7,6 +7,7 @@ import { createKafka } from '../../../shared/kafka/client.ts';
 import { createAgentExamples } from '../../../shared/persistence/agent-examples.ts';
 import { apiContext, apiEvent, responseOf } from '../../support/api-event.ts';
 import { eventually } from '../../support/eventually.ts';
+import { unregisteredAgents } from './api-harness.ts';
 import { codeOf, openRunHarness, type RunHarness } from './run-harness.ts';
 
 let api: RunHarness;
@@ -145,7 +146,7 @@ describe('a test', () => {
         error_node_id: null,
         summary: { nodes_executed: 2, nodes_failed: 0, nodes_skipped: 0, total_duration: 0, passed: true },
       },
-      meta: {},
+      meta: { warnings: unregisteredAgents },
     });
   });
 
@@ -221,7 +222,7 @@ describe('agents’ answers', () => {
     )({
       method: 'POST',
       path: '/api/v1/agents',
-      body: { name, url: 'http://127.0.0.1:9/', example_output },
+      body: { name, url: 'https://agents.example.com/', example_output },
     });
 
   it('are the mocks, else the examples of agents that the owner sees, their own first, else echoes', async () => {
@@ -443,7 +444,11 @@ describe('a test that does not end in time', () => {
   });
 
   it('is 400 where the agents’ examples are more than are held at once', async () => {
-    const agent = { name: 'data-extractor', url: 'http://127.0.0.1:9/', example_output: 'x'.repeat(100) };
+    const agent = {
+      name: 'data-extractor',
+      url: 'https://agents.example.com/',
+      example_output: 'x'.repeat(100),
+    };
     await api.as('ann')({ method: 'POST', path: '/api/v1/agents', body: agent });
     const answer = await testWithin({ maxExamplesBytes: 101 });
     expect(codeOf(answer)).toEqual([400, 'BAD_REQUEST']);

@@ -81,10 +81,11 @@ describe.each(allRoutes.map((route) => [`${route.method} ${route.path}`, route] 
       });
 
       it('429 with Retry-After', async () => {
-        const { id, key } = await api.makeApiKey('ann', [], { tier: 'standard' });
+        const userId = `ann-${route.operationId}`;
+        const { key } = await api.makeApiKey(userId, [], { tier: 'standard' });
         await api.engine.database.execute(
           `insert into rate_limits (bucket, tokens, refilled_at, admitted) values ($1, -5, clock_timestamp(), true)`,
-          [`key:${id}`],
+          [`user:standard:${userId}`],
         );
         const answer = await api.send({
           method: route.method,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { limits } from '../../../shared/config/limits.ts';
-import { dataPipeline } from './api-harness.ts';
+import { dataPipeline, unregisteredAgents } from './api-harness.ts';
 import { codeOf, openRunHarness, type RunHarness } from './run-harness.ts';
 
 let api: RunHarness;
@@ -27,7 +27,7 @@ describe('executing', () => {
         start_time: expect.stringMatching(/Z$/),
         execution_path: [],
       },
-      meta: {},
+      meta: { warnings: unregisteredAgents },
       run_id: expect.stringMatching(/^run-[0-9a-f-]{36}$/),
       status: 'PENDING',
     });
@@ -53,6 +53,31 @@ describe('executing', () => {
     for (const nothing of [undefined, '', {}, { input_data: null, variables: null }]) {
       expect((await api.as('ann')(api.execute(nothing))).status).toBe(202);
     }
+  });
+
+  it('tells who sends the input as the body where it goes', async () => {
+    const { status, body } = await api.as('ann')(api.execute({ message: 'hi', metdata: {} }));
+    expect([status, body.details]).toEqual([
+      400,
+      [
+        {
+          path: 'message',
+          message: 'unknown field: your own data goes in input_data, this as input_data.message',
+        },
+        { path: 'metdata', message: 'unknown field, did you mean "metadata"?' },
+      ],
+    ]);
+  });
+
+  it('warns of no agent that is registered', async () => {
+    const eve = api.as('eve');
+    for (const name of ['data-extractor', 'data-transformer'])
+      await eve({ method: 'POST', path: '/api/v1/agents', body: { name, url: 'http://127.0.0.1:9/' } });
+    const { body: made } = await eve({ method: 'POST', path: '/api/v1/workflows', body: dataPipeline });
+    expect(made.meta).toEqual({ warnings: [] });
+    const path = `/api/v1/workflows/${made.id}/execute`;
+    const started = await eve({ method: 'POST', path, body: { input_data: input } });
+    expect([started.status, started.body.meta]).toEqual([202, { warnings: [] }]);
   });
 
   const deep = JSON.parse(`${'['.repeat(500)}${']'.repeat(500)}`);

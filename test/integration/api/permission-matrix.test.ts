@@ -50,7 +50,10 @@ async function makeThings(): Promise<Things> {
   const run = await send('POST', `${path}/execute`, { variables: {}, community_id: 1 });
   const closed = await send('POST', `${path}/execute`, {});
   await send('POST', `/api/v1/runs/${closed.run_id}/cancel`);
-  const agent = await send('POST', '/api/v1/agents', { name: `a${number}`, url: 'http://127.0.0.1:9/' });
+  const agent = await send('POST', '/api/v1/agents', {
+    name: `a${number}`,
+    url: 'https://agents.example.com/',
+  });
   const apiKey = await send('POST', '/api/v1/api-keys', { name: `k${number}` });
   return {
     workflowId: workflow.id,
@@ -82,7 +85,7 @@ const callers: Record<string, (request: ApiRequest) => Promise<ApiResponse>> = {
 };
 
 const OWN = '/api/v1/workflows';
-const agentBody = { url: 'http://127.0.0.1:9/' };
+const agentBody = { url: 'https://agents.example.com/' };
 
 interface Case {
   readonly request: (things: Things) => Pick<ApiRequest, 'path' | 'body'>;

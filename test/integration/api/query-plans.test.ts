@@ -7,6 +7,7 @@ import { readBacklog, readBacklogSizes } from '../../../shared/persistence/backl
 import { type Database, openDatabase, type Statements } from '../../../shared/persistence/database.ts';
 import { createCountDeadLetters } from '../../../shared/persistence/dead-letter-counts.ts';
 import { createExecutionQueries, type NumberedPage } from '../../../shared/persistence/execution-queries.ts';
+import { createKnownNames } from '../../../shared/persistence/known-names.ts';
 import { createNodeQueries } from '../../../shared/persistence/node-queries.ts';
 import { removeOldIdempotencyKeys } from '../../../shared/persistence/purge.ts';
 import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
@@ -272,6 +273,12 @@ describe('on 100,000 rows no statement reads a whole table', () => {
       'the examples of agents',
       (s) => createAgentExamples(s).loadExamples('user7', ['agent7', 'agent57', 'agent8'], 1_000),
     ],
+    [
+      'names that definitions have and nobody else',
+      (s) =>
+        createKnownNames(s).findMissing('user7', { agents: ['agent7', 'agnt57'], workflows: ['w7', 'none'] }),
+    ],
+    ['the names of an owner’s agents and workflows', (s) => createKnownNames(s).listNames('user7', 250)],
     ['an agent to delete', (s) => createAgents(s).deleteAgent(user, id, auditEntry)],
   ])('%s', async (_what, work) => {
     const plans = await plansOf(work);

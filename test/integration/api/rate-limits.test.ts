@@ -23,10 +23,10 @@ const setBucket = (bucket: string, tokens: number) =>
 
 describe('a key', () => {
   it('is told its rate on every answer, errors too', async () => {
-    const { id, key } = await api.makeApiKey('ann', [], { tier: 'standard' });
+    const { key } = await api.makeApiKey('ann', [], { tier: 'standard' });
     const paths = ['/api/v1/runs', '/api/v1/runs/none', '/api/v1/runs?limit=x'];
     for (const [place, path] of paths.entries()) {
-      await setBucket(`key:${id}`, 100 - place);
+      await setBucket('user:standard:ann', 100 - place);
       const { status, headers } = await ask(key, path);
       expect(status).toBe([200, 404, 400][place]);
       expect(headers['RateLimit-Policy']).toBe('"standard";q=100;w=60');
@@ -35,10 +35,10 @@ describe('a key', () => {
   });
 
   it('beyond its rate is 429 with Retry-After, and goes on when that has passed', async () => {
-    const { id, key } = await api.makeApiKey('ann', [], { tier: 'standard' });
-    await setBucket(`key:${id}`, 1.2);
+    const { key } = await api.makeApiKey('ann', [], { tier: 'standard' });
+    await setBucket('user:standard:ann', 1.2);
     expect((await ask(key)).status).toBe(200);
-    await setBucket(`key:${id}`, 0.2);
+    await setBucket('user:standard:ann', 0.2);
     const refused = await ask(key);
     expect(codeOf(refused)).toEqual([429, 'RATE_LIMITED']);
     expect(refused.headers).toMatchObject({
@@ -57,16 +57,31 @@ describe('a key', () => {
       'RateLimit-Policy': '"unlimited";q=999999999999999;w=60',
       RateLimit: '"unlimited";r=999999999999999;t=0',
     });
-    const rows = await api.engine.database.many('select from rate_limits where bucket = $1', [
-      `key:${unlimited.id}`,
+    const rows = await api.engine.database.many('select from rate_limits where bucket = any($1)', [
+      [`key:${unlimited.id}`, 'user:unlimited:ann'],
     ]);
     expect(rows).toEqual([]);
   });
 
-  it('has its own bucket', async () => {
+  it('has one bucket with the other keys and tokens of its user, of its tier: more keys are no more requests', async () => {
     const [a, b] = [
-      await api.makeApiKey('ann', [], { tier: 'standard' }),
-      await api.makeApiKey('ann', [], { tier: 'standard' }),
+      await api.makeApiKey('lou', [], { tier: 'standard' }),
+      await api.makeApiKey('lou', [], { tier: 'standard' }),
+    ];
+    const premium = await api.makeApiKey('lou', [], { tier: 'premium' });
+    const another = await api.makeApiKey('ida', [], { tier: 'standard' });
+    await setBucket('user:standard:lou', 1.5);
+    expect((await ask(a.key)).status).toBe(200);
+    expect((await ask(b.key)).status).toBe(429);
+    const made = await api.makeApiKey('lou', [], { tier: 'standard' });
+    expect((await ask(made.key)).status).toBe(429);
+    for (const { key } of [premium, another]) expect((await ask(key)).status).toBe(200);
+  });
+
+  it('of an admin, who makes keys without a limit, has its own', async () => {
+    const [a, b] = [
+      await api.makeApiKey('root', ['admin'], { tier: 'standard' }),
+      await api.makeApiKey('root', ['admin'], { tier: 'standard' }),
     ];
     await setBucket(`key:${a.id}`, -5);
     expect((await ask(a.key)).status).toBe(429);

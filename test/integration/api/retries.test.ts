@@ -56,6 +56,25 @@ describe('from a step', () => {
     expect(execution.body.data.execution_path).toEqual(['extract', 'transform', 'extract#2', 'transform#2']);
   });
 
+  it('takes the numbers that the API itself shows, and none that would be others', async () => {
+    const runId = await completed();
+    const again = (n: string) => retry(runId, `{"from_step":"extract","input_data":{"n":[${n}]}}`);
+    const refused = await again('12345678901234567890');
+    expect([refused.status, refused.body.details]).toEqual([
+      400,
+      [
+        {
+          path: 'input_data.n.0',
+          message: '12345678901234567890 would become 12345678901234567000; send it as text',
+        },
+      ],
+    ]);
+    expect((await again('12345678901234567000,1e308,5e-324,0.1,1.0')).status).toBe(202);
+    await begin(runId);
+    const shown = JSON.stringify((await stepsOf(runId)).at(-1).input_data);
+    expect(shown).toBe('{"n":[12345678901234567000,1e+308,5e-324,0.1,1]}');
+  });
+
   it('a failed run may be given another input where it failed', async () => {
     const runId = await api.startedRun();
     await api.pickUp(runId);

@@ -31,14 +31,23 @@ describe('cancelling', () => {
     const runId = await api.startedRun();
     await api.pickUp(runId);
     const { body } = await api.as('ann')(
-      cancel(runId, { reason: 'Testing cancellation', cancelled_by: 'user@example.com' }),
+      cancel(runId, { reason: 'Testing cancellation', cancelled_by: 'ann' }),
     );
     expect(body.data).toMatchObject({
-      cancelled_by: 'user@example.com',
+      cancelled_by: 'ann',
       cancel_reason: 'Testing cancellation',
     });
     const steps = await api.as('ann')({ path: `/api/v1/runs/${runId}/steps` });
     expect(steps.body.data).toMatchObject([{ step_id: 'extract', status: 'CANCELLED' }]);
+  });
+
+  it("is nobody else's but an admin's to say who cancelled", async () => {
+    const runId = await api.startedRun();
+    const asBob = cancel(runId, { cancelled_by: 'bob' });
+    expect(codeOf(await api.as('ann')(asBob))).toEqual([403, 'PERMISSION_DENIED']);
+    expect((await api.as('ann')({ path: `/api/v1/runs/${runId}` })).body.status).toBe('PENDING');
+    const { body } = await api.as('root', { roles: ['admin'] })(asBob);
+    expect(body.data).toMatchObject({ status: 'CANCELLED', cancelled_by: 'bob' });
   });
 
   it('is 400 for a run that has ended', async () => {

@@ -73,12 +73,14 @@ describe('cancelling many runs', () => {
     const pending = await asLea(cancel({ filter: { ...filter, status: 'PENDING' }, dry_run: true }));
     expect(pending.body.data.matched).toBe(1);
 
-    const { status, body } = await asLea(cancel({ filter, reason: 'Out of order', cancelled_by: 'ops' }));
+    const inAnothersName = await asLea(cancel({ filter, cancelled_by: 'ops' }));
+    expect([inAnothersName.status, inAnothersName.body.error_code]).toEqual([403, 'PERMISSION_DENIED']);
+    const { status, body } = await asLea(cancel({ filter, reason: 'Out of order' }));
     expect([status, body.data]).toEqual([200, { dry_run: false, matched: 2, cancelled: 2, remaining: 0 }]);
     const shown = await asLea({ path: `/api/v1/runs/${runs[0]}` });
     expect(shown.body.data).toMatchObject({
       status: 'CANCELLED',
-      cancelled_by: 'ops',
+      cancelled_by: 'lea',
       cancel_reason: 'Out of order',
     });
     expect((await asLea({ path: `/api/v1/runs/${runs[3]}` })).body.data.status).toBe('PENDING');

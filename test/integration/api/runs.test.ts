@@ -179,7 +179,7 @@ describe('listing runs', () => {
     body.data.map((run: { run_id: string }) => run.run_id);
 
   it('filters and pages', async () => {
-    const asMia = api.as('mia');
+    const asMia = api.as('mia', { communities: [0, 1, 2, 3, 4] });
     const { body: made } = await asMia({
       method: 'POST',
       path: '/api/v1/workflows',

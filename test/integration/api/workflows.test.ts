@@ -3,7 +3,7 @@ import { createRegisterWorkflow } from '../../../shared/application/register-wor
 import { openDatabase } from '../../../shared/persistence/database.ts';
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
-import { type ApiHarness, dataPipeline, openApiHarness } from './api-harness.ts';
+import { type ApiHarness, dataPipeline, openApiHarness, unregisteredAgents } from './api-harness.ts';
 
 let api: ApiHarness;
 beforeAll(async () => {
@@ -23,7 +23,7 @@ describe('registering a workflow', () => {
       success: true,
       message: 'Version 1 of the workflow registered',
       id: expect.stringMatching(uuid),
-      meta: { warnings: [] },
+      meta: { warnings: unregisteredAgents },
       data: {
         ...dataPipeline,
         id: body.id,

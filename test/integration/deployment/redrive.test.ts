@@ -36,6 +36,7 @@ afterAll(async () => {
 interface Redriven {
   readonly seen: number;
   readonly redriven: number;
+  readonly complete: boolean;
   readonly left: readonly string[];
 }
 
@@ -98,8 +99,8 @@ test('dead letters: a request that came before its run is executed, and what nob
   );
 
   const asked = ['--from', 'dead-letter'];
-  expect(await redrive(...asked, '--dry-run')).toEqual({ seen: 2, redriven: 2, left: [] });
-  expect(await redrive(...asked)).toEqual({ seen: 2, redriven: 2, left: [] });
+  expect(await redrive(...asked, '--dry-run')).toEqual({ seen: 2, redriven: 2, complete: true, left: [] });
+  expect(await redrive(...asked)).toEqual({ seen: 2, redriven: 2, complete: true, left: [] });
   expect(await deployed.client.ended(runId)).toMatchObject({
     status: 'COMPLETED',
     output_data: { message: 'early' },
@@ -115,12 +116,12 @@ test('given up: what a mapping had no more attempts for is executed once the fau
   expect(await deployed.client.findRun(runId)).toMatchObject({ status: 'PENDING' });
   await deployed.database.query('grant select, update on workflow_runs to stepline_step_executor');
 
-  expect(await redrive('--from', 'on-failure')).toEqual({ seen: 1, redriven: 1, left: [] });
+  expect(await redrive('--from', 'on-failure')).toEqual({ seen: 1, redriven: 1, complete: true, left: [] });
   expect(await deployed.client.ended(runId)).toMatchObject({
     status: 'COMPLETED',
     output_data: { message: 'late' },
   });
-  expect(await redrive('--from', 'on-failure')).toEqual({ seen: 0, redriven: 0, left: [] });
+  expect(await redrive('--from', 'on-failure')).toEqual({ seen: 0, redriven: 0, complete: true, left: [] });
 });
 
 test('what is asked wrongly is answered with how to ask', async () => {

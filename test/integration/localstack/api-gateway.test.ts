@@ -87,9 +87,10 @@ describe('the event', () => {
         requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
         identity: { sourceIp: '127.0.0.1', userAgent: 'a-test' },
         httpMethod: 'POST',
-        path: '/api/v1/workflows',
+        path: '/local/api/v1/workflows',
         protocol: 'HTTP/1.1',
         resourcePath: '/{proxy+}',
+        requestTime: expect.stringMatching(/^\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d \+0000$/),
         requestTimeEpoch: expect.any(Number),
       }),
       body: 'eyJuYW1lIjoiw6QifQ==',
@@ -110,6 +111,29 @@ describe('the event', () => {
     expect(event.queryStringParameters).toEqual({ status: 'B' });
     expect(event.multiValueHeaders['X-Tag']).toEqual(['one', 'two']);
     expect(event.headers['X-Tag']).toBe('two');
+  });
+
+  test('keeps the slash at the end of the path, and not of its parameter', async () => {
+    const event = await eventOf('/api/v1/workflows/?limit=1');
+    expect([event.path, event.pathParameters, event.requestContext.path]).toEqual([
+      '/api/v1/workflows/',
+      { proxy: 'api/v1/workflows' },
+      '/local/api/v1/workflows/',
+    ]);
+  });
+
+  test('lacks the headers that API Gateway takes out, and has the others', async () => {
+    const takenOut = {
+      'Content-MD5': 'x',
+      'Max-Forwards': '9',
+      Server: 'x',
+      TE: 'trailers',
+      'WWW-Authenticate': 'x',
+    };
+    const kept = { 'Keep-Alive': 'timeout=9', 'Proxy-Authorization': 'x', Via: '1.1 x', Warning: 'x' };
+    const { headers } = await eventOf('/', { headers: { ...takenOut, ...kept } });
+    expect(headers).toMatchObject(kept);
+    for (const name of [...Object.keys(takenOut), 'Connection']) expect(headers).not.toHaveProperty(name);
   });
 
   test('has nulls where there is nothing', async () => {
@@ -157,6 +181,21 @@ describe('the answer', () => {
       'content-type': 'application/json',
     });
     expect(answer.body.toString('utf8')).toBe('ä');
+  });
+
+  test('has what API Gateway sets itself under another name', async () => {
+    const { headers } = await answering({
+      statusCode: 401,
+      headers: { 'WWW-Authenticate': 'Bearer', Server: 'ours', Date: 'then', 'Transfer-Encoding': 'x' },
+    });
+    expect(headers).toMatchObject({
+      'x-amzn-remapped-www-authenticate': 'Bearer',
+      'x-amzn-remapped-server': 'ours',
+      'x-amzn-remapped-date': 'then',
+    });
+    expect(headers).not.toHaveProperty('www-authenticate');
+    expect(headers).not.toHaveProperty('server');
+    expect(headers.date).not.toBe('then');
   });
 
   test('decodes base64 bodies', async () => {
@@ -212,6 +251,19 @@ describe('sizes', () => {
     expect(JSON.parse(answer.body.toString('utf8'))).toMatchObject({
       success: false,
       error_code: 'PAYLOAD_TOO_LARGE',
+    });
+  });
+
+  test('headers of more than 10,240 bytes in all are a 431', async () => {
+    const own = Buffer.byteLength(`Host127.0.0.1:${gateway.port}Connectionkeep-aliveX-Long`);
+    const longest = 'x'.repeat(10_240 - own);
+    expect((await send('/', { headers: { Connection: 'keep-alive', 'X-Long': longest } })).status).toBe(200);
+    const headers = { Connection: 'keep-alive', 'X-Long': `${longest}x` };
+    const answer = await send('/', { headers });
+    expect(answer.status).toBe(431);
+    expect(JSON.parse(answer.body.toString('utf8'))).toMatchObject({
+      success: false,
+      error_code: 'BAD_REQUEST',
     });
   });
 

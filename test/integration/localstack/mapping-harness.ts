@@ -60,10 +60,15 @@ export class MappingHarness {
     topic: string,
     handler: RecordsHandler,
     settings: Partial<MappingSettings> = {},
-    { timeoutMs = 10_000, ...tuning }: MappingTuning & { timeoutMs?: number } = {},
+    {
+      timeoutMs = 10_000,
+      log,
+      ...tuning
+    }: MappingTuning & { timeoutMs?: number; log?: (line: string) => void } = {},
   ): EventSourceMapping {
     const mapping = new EventSourceMapping({
       brokers: [this.#brokers],
+      ...(log && { log }),
       settings: {
         topic,
         functionName: 'fixture',

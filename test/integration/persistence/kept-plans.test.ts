@@ -130,23 +130,25 @@ const CALL_OF: Record<string, Call> = {
   'lock_runs_with_pauses: a run that has ended': (statements, n) => lockRuns(statements, [`run-${n + 1}`]),
   'workflow_is_paused: a workflow': (statements, n) =>
     statements.one('select workflow_is_paused($1)', [idOf(n)]),
-  'load_attempts: by id': attempts((n) => ({ ids: [idOf(n)], withInput: [idOf(n)] })),
-  'load_attempts: those open': attempts((n) => ({ openOf: [`run-${n}`] })),
-  'load_attempts: those open in a join': attempts((n) => ({
+  'load_attempts_with_retries: by id': attempts((n) => ({ ids: [idOf(n)], withInput: [idOf(n)] })),
+  'load_attempts_with_retries: those open': attempts((n) => ({ openOf: [`run-${n}`] })),
+  'load_attempts_with_retries: those open in a join': attempts((n) => ({
     openWithin: [{ runId: `run-${n}`, path: pathOf(n) }],
   })),
-  'load_attempts: a container': attempts((n) => ({
+  'load_attempts_with_retries: a container': attempts((n) => ({
     containers: [{ runId: `run-${n}`, path: pathOf(n) }],
   })),
-  'load_attempts: all containers': attempts((n) => ({ containers: [{ runId: `run-${n}`, path: null }] })),
-  'load_attempts: who waits for a signal': attempts((n) => ({
+  'load_attempts_with_retries: all containers': attempts((n) => ({
+    containers: [{ runId: `run-${n}`, path: null }],
+  })),
+  'load_attempts_with_retries: who waits for a signal': attempts((n) => ({
     waiting: [{ runId: `run-${n}`, name: 'go', count: 1 }],
   })),
-  'load_attempts: the last ones': attempts((n) => ({ lastOf: [`run-${n}`] })),
-  'load_attempts: the last of a step': attempts((n) => ({
+  'load_attempts_with_retries: the last ones': attempts((n) => ({ lastOf: [`run-${n}`] })),
+  'load_attempts_with_retries: the last of a step': attempts((n) => ({
     steps: [{ runId: `run-${n}`, scope: null, stepId: 'step1' }],
   })),
-  'load_attempts: the last of a step in a scope': attempts((n) => ({
+  'load_attempts_with_retries: the last of a step in a scope': attempts((n) => ({
     steps: [{ runId: `run-${n}`, scope: `${pathOf(n)}/0`, stepId: 'step1' }],
   })),
   'load_joins: one': (statements, n) =>
@@ -172,7 +174,10 @@ const CALL_OF: Record<string, Call> = {
     loadAgentRoutes(statements, [{ owner: `user${n % 50}`, name: `agent${n}` }]),
   'load_agent_routes: everybody’s': (statements, n) =>
     loadAgentRoutes(statements, [{ owner: null, name: `agent${n + 1}` }]),
-  'load_agent_calls: a call': (statements, n) => createAgentCalls(statements).loadCalls([idOf(n, 1)]),
+  // The release before calls it, while both serve.
+  'load_agent_calls: a call': (statements, n) =>
+    statements.many('select * from load_agent_calls($1)', [[idOf(n, 1)]]),
+  'load_attempt_calls: a call': (statements, n) => createAgentCalls(statements).loadCalls([idOf(n, 1)]),
   'save_decisions: closed': save((n) => ({ closed: [attemptOf(idOf(n, 1), { status: 'COMPLETED' })] })),
   'save_decisions: continued': save((n) => ({ continued: [attemptOf(idOf(n + 2, 1))] })),
   'save_decisions: opened': save((n) => ({

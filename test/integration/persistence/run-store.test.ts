@@ -533,9 +533,10 @@ describe.each([false, true])('what a batch does not await, pipelined: %s', (pipe
       'create trigger keep_row before update on step_executions for each row execute function keep_row()',
     );
     try {
-      await expect(environment.decide(runId, answer)).rejects.toMatchObject({
-        code: 'STALE_DECISION',
-        message: `The step execution ${stepExecutionId} is not as it was loaded`,
+      // Nor can its run be ended: the attempt would be closed with it.
+      expect(await environment.decide(runId, answer)).toEqual({
+        outcome: 'defect',
+        reason: `The step execution ${stepExecutionId} is not as it was loaded`,
       });
     } finally {
       await engine.database.execute('drop function keep_row cascade');
@@ -557,11 +558,11 @@ describe.each([false, true])('what a batch does not await, pipelined: %s', (pipe
         logs: null,
         outcome,
       }),
-    ).toEqual({ outcome: 'decided', status: 'FAILED' });
+    ).toMatchObject({ outcome: 'decided', status: 'FAILED', fault: { class: 'value' } });
     expect(await engine.runRow(runId)).toMatchObject({ error_code: 'UNSTORABLE' });
   });
 
-  it('is told where a row is there already', async () => {
+  it('ends its run where a row is there already', async () => {
     const runId = await startedRun(['a', 'b']);
     const stepExecutionId = await engine.openAttempt(runId);
     await engine.database.execute(
@@ -576,13 +577,14 @@ describe.each([false, true])('what a batch does not await, pipelined: %s', (pipe
       logs: null,
       outcome: completed(1),
     } as const;
-    await expect(environment.decide(runId, event)).rejects.toMatchObject({
-      code: 'UNIQUE_VIOLATION',
-      constraint: 'step_executions_run_id_scope_step_id_visit_attempt_key',
+    expect(await environment.decide(runId, event)).toMatchObject({
+      outcome: 'decided',
+      status: 'FAILED',
+      fault: { class: 'defect', reason: expect.stringMatching('visit_attempt_key') },
     });
     expect((await engine.attemptRows(runId)).map(({ status }) => status).sort()).toEqual([
+      'CANCELLED',
       'COMPLETED',
-      'RUNNING',
     ]);
   });
 });

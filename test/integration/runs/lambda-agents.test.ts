@@ -97,7 +97,9 @@ describe('a function that throws', () => {
     });
     expect(await stack.client.ended(runId)).toMatchObject({
       status: 'FAILED',
-      error_message: 'Step "s1" failed with BAD_SOURCE on attempt 1: No such bucket',
+      error_message: expect.stringMatching(
+        /^Step "s1" failed with BAD_SOURCE on attempt 1: No such bucket \(agent "refusing" at \S+\)$/,
+      ),
     });
   });
 });
@@ -139,7 +141,9 @@ describe('a function that does not answer', () => {
     const [late, ...others] = await stack.client.findSteps(runId);
     expect(late).toMatchObject({
       error_code: 'TIMEOUT',
-      error_message: 'The agent did not answer within 1500 ms',
+      error_message: expect.stringMatching(
+        /^The agent did not answer within 1500 ms \(agent "sleeper" at \S+\)$/,
+      ),
     });
     expect(summary(others)).toEqual([['s1', 2, 'COMPLETED', null]]);
   });
@@ -150,7 +154,7 @@ describe('a function that does not answer', () => {
       status: 'FAILED',
       error_code: 'TIMEOUT',
       error_message: expect.stringMatching(
-        /ended by its own timeout.*: RequestId: .* Task timed out after 0\.20 seconds$/,
+        /ended by its own timeout.*: RequestId: .* Task timed out after 0\.20 seconds \(agent "short" at \S+\)$/,
       ),
     });
   });

@@ -49,7 +49,7 @@ describe('monitoring updates', () => {
       '8 RUNNING s2 COMPLETED 2',
       '9 COMPLETED',
     ]);
-    expect(told[4]?.error_message).toBe('Not now');
+    expect(told[4]?.error_message).toMatch(/^Not now \(agent "\S+" at \S+, HTTP 503\)$/);
     expect(told[8]).toEqual({
       message_type: 'monitoring_update',
       run_id: runId,
@@ -161,6 +161,102 @@ describe('a record that cannot be dealt with', () => {
       status: 'COMPLETED',
       output_data: { message: 'honest' },
     });
+  });
+});
+
+describe('an answer that a Kafka agent writes in its own way', () => {
+  const settled = async (given: object) => {
+    const id = await stack.client.createWorkflow(sequence('oddly-answered', 'odd', 1));
+    const runId = await stack.client.execute(id);
+    const [task] = (await tasks.when(({ value }) => value.run_id === runId, 1)) as [ReadRecord<AgentTask>];
+    const { step_execution_id, result_token } = task.value;
+    const text = JSON.stringify({ run_id: runId, step_execution_id, result_token, ...given });
+    await stack.produce(
+      'results',
+      runId,
+      text.replace('"<number>"', '9007199254740993').replace('"<NaN>"', 'NaN'),
+    );
+    const { status } = await stack.client.ended(runId);
+    const [step] = await stack.client.findSteps(runId);
+    return {
+      status,
+      output_data: step?.output_data,
+      error_code: step?.error_code,
+      error_message: step?.error_message,
+    };
+  };
+  let tasks: TopicReader<AgentTask>;
+  beforeAll(async () => {
+    await stack.addAgent('odd', () => ({ status: 202 }));
+    tasks = await stack.readTopic<AgentTask>('httpTasks');
+  });
+
+  test.each<[string, object, object]>([
+    [
+      'with null for what is absent, numbers for texts and a time that is a number completes the step',
+      {
+        message_type: 'agent_result',
+        attempt: '1',
+        status: 'COMPLETED',
+        output_data: [1],
+        error: null,
+        logs: [1],
+        timestamp: 0,
+      },
+      { status: 'COMPLETED', output_data: [1] },
+    ],
+    [
+      'that fails with a number and nothing else fails it',
+      { status: 'failed', error: { code: 500, message: null, retryable: false, retry_after_ms: -1 } },
+      { status: 'FAILED', error_code: '500', error_message: 'The agent failed and said no more' },
+    ],
+    [
+      'of another status fails it, and says so',
+      { message_type: 'agent_result', status: 'ok' },
+      { status: 'FAILED', error_code: 'AGENT_ANSWER_INVALID' },
+    ],
+    [
+      'with a number that would be another one fails it, and says where',
+      { message_type: 'agent_result', status: 'completed', output_data: { id: '<number>' } },
+      {
+        status: 'FAILED',
+        error_code: 'UNSTORABLE',
+        error_message: 'output_data.id: 9007199254740993 would become 9007199254740992; send it as text',
+      },
+    ],
+    [
+      'with NaN, which is no JSON, fails it',
+      { message_type: 'agent_result', status: 'completed', output_data: { rate: '<NaN>' } },
+      { status: 'FAILED', error_code: 'AGENT_ANSWER_NOT_JSON' },
+    ],
+  ])('%s', async (_, given, expected) => {
+    expect(await settled(given)).toMatchObject(expected);
+  });
+});
+
+test('a cancellation request without our token ends no run that has an owner', async () => {
+  stack.hold('httpTasks', true);
+  const runId = await stack.client.execute(workflowId, { message: 'mine' });
+  const request = {
+    message_type: 'cancellation_request',
+    run_id: runId,
+    cancelled_by: 'them',
+    timestamp: '2026-01-15T10:35:00Z',
+  };
+  const isAbout =
+    (token: string | null) =>
+    ({ value: { value, reason } }: { value: DeadLetter }) =>
+      decoded(value) ===
+        JSON.stringify(token === null ? request : { ...request, cancellation_token: token }) &&
+      reason.startsWith('cancellation_token: ');
+  await stack.produce('cancellationRequests', runId, request);
+  await stack.produce('cancellationRequests', runId, { ...request, cancellation_token: 'x' });
+  await deadLetters.when(isAbout(null), 1);
+  await deadLetters.when(isAbout('x'), 1);
+  stack.hold('httpTasks', false);
+  expect(await stack.client.ended(runId)).toMatchObject({
+    status: 'COMPLETED',
+    output_data: { message: 'mine' },
   });
 });
 

@@ -59,7 +59,9 @@ describe('a failed attempt', () => {
     });
     expect(await stack.client.ended(runId)).toMatchObject({
       status: 'FAILED',
-      error_message: 'Step "s1" failed with NO_DISK on attempt 3: Full',
+      error_message: expect.stringMatching(
+        /^Step "s1" failed with NO_DISK on attempt 3: Full \(agent "broken" at http:\/\/127.0.0.1:\d+\/agents\/broken, HTTP 500\)$/,
+      ),
       error_code: 'NO_DISK',
       error_step_id: 's1',
       error_attempt: 3,
@@ -76,7 +78,9 @@ describe('a failed attempt', () => {
     const runId = await runOf('refusing', () => ({ status: 422, body: { message: 'No such source' } }));
     expect(await stack.client.ended(runId)).toMatchObject({
       status: 'FAILED',
-      error_message: 'Step "s1" failed with AGENT_ERROR on attempt 1: No such source',
+      error_message: expect.stringMatching(
+        /^Step "s1" failed with AGENT_ERROR on attempt 1: No such source \(agent "refusing" at \S+, HTTP 422\)$/,
+      ),
     });
   });
 
@@ -105,7 +109,9 @@ describe('a failed attempt', () => {
     expect(late).toMatchObject({
       status: 'FAILED',
       error_code: 'TIMEOUT',
-      error_message: 'The agent did not answer within 1500 ms',
+      error_message: expect.stringMatching(
+        /^The agent did not answer within 1500 ms \(agent "\S+" at \S+\)$/,
+      ),
     });
   });
 

@@ -1,8 +1,9 @@
 import { pendingRun } from '../../../shared/application/pending-run.ts';
-import { joinsOf, needsOf } from '../../../shared/engine/decide.ts';
+import { attemptsOf, joinsOf, needsOf } from '../../../shared/engine/decide.ts';
 import type { StartChild } from '../../../shared/engine/decision.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json, JsonObject } from '../../../shared/engine/json.ts';
+import { EVERYTHING, knownOf, NOTHING_KNOWN } from '../../../shared/engine/known.ts';
 import type { Needs } from '../../../shared/engine/needs.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import { childOf, isWithin, joinOf } from '../../../shared/engine/scope-path.ts';
@@ -89,6 +90,7 @@ export class EngineStore {
     const begun: State = {
       ...nothing(),
       run: { ...this.#seen(stored), outputData: null },
+      known: NOTHING_KNOWN,
       attempts,
       joins: new Map(),
       parentAttempt: this.#parentAttempt(events),
@@ -104,7 +106,14 @@ export class EngineStore {
     for (const path of needs.flatMap(({ openWithin }) => openWithin))
       for (const attempt of stored.attempts.values())
         if (isOpenAttempt(attempt) && isWithin(attempt.scope, path)) add(stripped(attempt, false));
-    return { ...state, ...data };
+    const known = knownOf(
+      events.map((event, i) => ({
+        attempts: attemptsOf(event),
+        joins: joinsOf(stored.plan, begun, event),
+        needs: needs[i],
+      })),
+    );
+    return { ...state, ...data, known };
   }
 
   /** The attempt that asks for a retry. */
@@ -124,6 +133,7 @@ export class EngineStore {
     const paths = [...stored.joins.keys()];
     return {
       run: this.#seen(stored),
+      known: EVERYTHING,
       attempts: new Map(stored.attempts),
       joins: new Map(stored.joins),
       children: new Map(stored.children),
@@ -224,7 +234,7 @@ export class EngineStore {
   }
 }
 
-type Data = Omit<State, 'run' | 'attempts' | 'joins'>;
+type Data = Omit<State, 'run' | 'known' | 'attempts' | 'joins'>;
 
 function nothing() {
   return {

@@ -2,6 +2,7 @@ import { decide, mustComeFirst } from '../../../shared/engine/decide.ts';
 import type { Decision, Effect } from '../../../shared/engine/decision.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
+import { NotLoadedError } from '../../../shared/engine/known.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import { isOpenAttempt, isOpenRun, type State } from '../../../shared/engine/state.ts';
 import type { Random } from '../../support/random.ts';
@@ -45,6 +46,8 @@ export class EngineWorld {
   readonly #trace: (readonly [at: number, runId: string, event: EngineEvent, outcome: string])[] = [];
   now = Date.parse('2026-01-15T10:30:00.000Z');
   decisions = 0;
+  /** Events that came with others of their run, and were decided after them. */
+  postponed = 0;
   readonly #random: Random;
   readonly #agents: AgentModel;
   readonly #faults: Faults;
@@ -138,12 +141,22 @@ export class EngineWorld {
     const before = this.store.load(runId, events);
     let state = before;
     const effects: Effect[] = [];
-    for (const event of events) {
+    let postponed: readonly EngineEvent[] = [];
+    for (const [i, event] of events.entries()) {
       const { plan } = this.store.get(runId);
       const ids = this.#ids;
       const jitter = this.#random.next();
       const draws = () => ({ id: () => this.#id(), jitter: () => jitter });
-      const decision = decide(plan, state, event, now, draws());
+      let decision: Decision;
+      try {
+        decision = decide(plan, state, event, now, draws());
+      } catch (error) {
+        // What an event reads of a state that those before it in the batch have led to; on its own it must be told before.
+        if (!(error instanceof NotLoadedError) || i === 0) throw error;
+        postponed = events.slice(i);
+        this.postponed++;
+        break;
+      }
       this.#trace.push([this.now, runId, event, decision.ok ? 'ok' : decision.code]);
       if (events.length === 1 && this.#random.chance(COMPARED)) {
         const used = this.#ids;
@@ -158,10 +171,12 @@ export class EngineWorld {
       state = decision.state;
       effects.push(...decision.effects);
     }
-    if (state === before) return;
-    this.store.commit(runId, before, state);
-    for (const effect of effects) this.#carryOut(runId, effect, now);
-    checkRun(this.store.get(runId), this.store);
+    if (state !== before) {
+      this.store.commit(runId, before, state);
+      for (const effect of effects) this.#carryOut(runId, effect, now);
+      checkRun(this.store.get(runId), this.store);
+    }
+    if (postponed.length > 0) this.#decide(runId, postponed);
   }
 
   #carryOut(runId: string, effect: Effect, now: number): void {

@@ -115,11 +115,14 @@ class InterpretedRun {
 
   #step(step: StepModel, env: Environment): Result {
     let visit = env.visit(step.id);
-    for (let attempt = 1, tried = 1; ; tried++) {
+    const granted = step.retry.map(() => 0);
+    for (let attempt = 1; ; ) {
       const result = this.#settle(step, env, visit, this.#attempt(step, env, visit, attempt));
       if (result.ok || result.isFinal || !result.retryable) return result;
-      const policy = step.retry.find(({ codes }) => codes === null || codes.includes(result.code));
-      if (policy === undefined || tried >= policy.maxAttempts) return result;
+      const which = step.retry.findIndex(({ codes }) => codes === null || codes.includes(result.code));
+      const policy = step.retry[which];
+      if (policy === undefined || (granted[which] ?? 0) + 1 >= policy.maxAttempts) return result;
+      granted[which] = (granted[which] ?? 0) + 1;
       // A container begins anew; anything else is tried again on the input that it had.
       if (step.type === 'map' || step.type === 'parallel') visit = env.visit(step.id);
       else attempt++;

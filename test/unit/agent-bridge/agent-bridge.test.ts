@@ -1,16 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createAgentBridge } from '../../../shared/agent-bridge/agent-bridge.ts';
 import { failedCall } from '../../../shared/agents/call-outcome.ts';
+import { PublishError } from '../../../shared/kafka/producer.ts';
 import { agentResult, deadLetter } from '../../../shared/messages/messages.ts';
 import type { AttemptCall } from '../../../shared/persistence/agent-calls.ts';
-import { eventOf, FakePorts, plenty, T0, tokens } from './fake-ports.ts';
-
-const storedAgent = {
-  kind: 'http',
-  address: 'http://agent.test/echo',
-  timeoutSeconds: null,
-  secretEncrypted: null,
-} as const;
+import { DatabaseUnavailableError } from '../../../shared/persistence/database-errors.ts';
+import { eventOf, FakePorts, plenty, storedAgent, T0, tokens } from './fake-ports.ts';
 
 describe('a task', () => {
   it('becomes a call of its agent, and the answer a result', async () => {
@@ -20,8 +15,14 @@ describe('a task', () => {
     await createAgentBridge(ports).handleRecords(eventOf(task), plenty);
     expect(ports.called).toEqual([
       {
-        address: 'http://agent.test/echo',
-        secret: 'whsec_c2VjcmV0',
+        agent: {
+          name: 'echo',
+          kind: 'http',
+          address: 'http://agent.test/echo',
+          owner: null,
+          timeoutSeconds: null,
+          secrets: ['whsec_c2VjcmV0'],
+        },
         timeoutMs: 60_000,
         timeoutMessage: undefined,
         idempotencyKey: 'run-a:extract:1',
@@ -132,7 +133,7 @@ describe('an agent', () => {
     const ports = Object.assign(new FakePorts(), { kind: 'lambda' } as const);
     const event = eventOf(ports.task('http'), ports.task('lambda', { agent: lambda }));
     await createAgentBridge(ports).handleRecords(event, plenty);
-    expect(ports.called.map(({ address }) => address)).toEqual(['extractor:live']);
+    expect(ports.called.map(({ agent }) => agent.address)).toEqual(['extractor:live']);
     expect(ports.messages('results.topic')).toContainEqual(
       expect.objectContaining({
         step_execution_id: 'http',
@@ -150,7 +151,62 @@ describe('an agent', () => {
     const agent = { ...storedAgent, secretEncrypted: Buffer.from('x') };
     await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent })), plenty);
     expect(ports.messages('results.topic')).toMatchObject([
-      { error: { code: 'AGENT_SECRET_UNUSABLE', message: 'other key', retryable: false } },
+      {
+        error: {
+          code: 'AGENT_SECRET_UNUSABLE',
+          message: 'other key (agent "echo" at http://agent.test/echo)',
+          retryable: false,
+        },
+      },
+    ]);
+  });
+
+  it('is called with the secret before as well while both are valid', async () => {
+    const ports = new FakePorts();
+    const secrets = { secretEncrypted: Buffer.from('new'), previousSecretEncrypted: Buffer.from('old') };
+    const task = ports.task('a', { agent: { ...storedAgent, ...secrets } });
+    await createAgentBridge(ports).handleRecords(eventOf(task), plenty);
+    expect(ports.called).toMatchObject([{ agent: { secrets: ['new', 'old'] } }]);
+  });
+
+  it('is called with its new secret where the one before cannot be decrypted any more', async () => {
+    const ports = Object.assign(new FakePorts(), {
+      readSecret: (encrypted: Buffer) => {
+        if (encrypted.toString() === 'old') throw new Error('other key');
+        return encrypted.toString();
+      },
+    });
+    const secrets = { secretEncrypted: Buffer.from('new'), previousSecretEncrypted: Buffer.from('old') };
+    const task = ports.task('a', { agent: { ...storedAgent, ...secrets } });
+    await createAgentBridge(ports).handleRecords(eventOf(task), plenty);
+    expect(ports.called).toMatchObject([{ agent: { secrets: ['new'] } }]);
+  });
+
+  it.each(['of the table', 'of the registry'])('%s is called only where agents may be', async (where) => {
+    const ports = new FakePorts();
+    const asked: unknown[] = [];
+    ports.checkAddress = ({ kind, address, owner }) => {
+      asked.push([kind, address, owner]);
+      return 'expected a public address';
+    };
+    const address = 'http://agent.test/echo?key=1';
+    ports.lookupRegistry = async (name) => ({
+      status: 'found',
+      agent: { name, kind: 'http', address, owner: null, timeoutSeconds: null, secrets: [] },
+    });
+    const agent = where === 'of the table' ? { ...storedAgent, address, owner: 'ann' } : null;
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent })), plenty);
+    expect(asked).toEqual([['http', address, agent === null ? null : 'ann']]);
+    expect(ports.called).toEqual([]);
+    expect(ports.messages('results.topic')).toMatchObject([
+      {
+        error: {
+          code: 'AGENT_ADDRESS_REFUSED',
+          message:
+            'The agent cannot be called where it is registered: expected a public address (agent "echo" at http://agent.test/echo)',
+          retryable: false,
+        },
+      },
     ]);
   });
 
@@ -162,13 +218,14 @@ describe('an agent', () => {
         name,
         kind: 'http',
         address: 'http://registered.test',
+        owner: null,
         timeoutSeconds: 7,
-        secret: 's3cret-s3cret',
+        secrets: ['s3cret-s3cret'],
       },
     });
     await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent: null })), plenty);
     expect(ports.called).toMatchObject([
-      { address: 'http://registered.test', secret: 's3cret-s3cret', timeoutMs: 7_000 },
+      { agent: { address: 'http://registered.test', secrets: ['s3cret-s3cret'] }, timeoutMs: 7_000 },
     ]);
   });
 
@@ -444,7 +501,7 @@ describe('trouble', () => {
   it('in publishing is tried again, and the agent is not called again', async () => {
     const ports = new FakePorts();
     let failures = 1;
-    ports.publishError = () => (failures-- > 0 ? new Error('no broker') : null);
+    ports.publishError = () => (failures-- > 0 ? new PublishError('no broker') : null);
     await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), plenty);
     expect(ports.called).toHaveLength(1);
     expect(ports.messages('results.topic')).toHaveLength(1);
@@ -460,8 +517,8 @@ describe('trouble', () => {
         remainingMs = 1_000;
         return status === 'accepted' ? { status } : { status, output: null, logs: null };
       };
-      ports.publishError = () => new Error('no broker');
-      ports.extendError = () => new Error('no database');
+      ports.publishError = () => new PublishError('no broker');
+      ports.extendError = () => new DatabaseUnavailableError('no database');
       const handling = createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), {
         remainingMs: () => remainingMs,
       });

@@ -7,12 +7,21 @@ import type { JsonObject } from '../../../shared/engine/json.ts';
 import type { MskEvent, MskRecord } from '../../../shared/kafka/msk-event.ts';
 import type { OutgoingRecord } from '../../../shared/kafka/producer.ts';
 import type { AgentTask } from '../../../shared/messages/messages.ts';
-import type { AttemptCall, DeadlineExtension } from '../../../shared/persistence/agent-calls.ts';
+import type { AttemptCall, DeadlineExtension, StoredAgent } from '../../../shared/persistence/agent-calls.ts';
 import type { DeadLetterSource } from '../../../shared/persistence/dead-letter-counts.ts';
 
 export const tokens = createTokens(Buffer.alloc(32, 7));
 export const T0 = Date.UTC(2026, 0, 1);
 export const plenty = { remainingMs: () => 840_000 };
+
+export const storedAgent: StoredAgent = {
+  kind: 'http',
+  address: 'http://agent.test/echo',
+  owner: null,
+  timeoutSeconds: null,
+  secretEncrypted: null,
+  previousSecretEncrypted: null,
+};
 
 /** Everything around the bridge, in memory. A test sets what differs. */
 export class FakePorts implements AgentBridgePorts {
@@ -42,6 +51,8 @@ export class FakePorts implements AgentBridgePorts {
     if (error) throw error;
     this.handed.push(handed);
   };
+
+  checkAddress: AgentBridgePorts['checkAddress'] = () => null;
 
   readonly clock = () => this.now;
   readonly readSecret = (encrypted: Buffer) => encrypted.toString();
@@ -81,7 +92,7 @@ export class FakePorts implements AgentBridgePorts {
       accepted: false,
       timeoutMs: null,
       agentName: 'echo',
-      agent: { kind: 'http', address: 'http://agent.test/echo', timeoutSeconds: null, secretEncrypted: null },
+      agent: storedAgent,
       ...attempt,
     });
     return {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readFailure } from '../../../shared/agents/read-failure.ts';
-import { readOutput } from '../../../shared/agents/read-output.ts';
+import { readAnswer, readOutput } from '../../../shared/agents/read-output.ts';
 import { retryAfterMs } from '../../../shared/agents/retry-after.ts';
 import { limits } from '../../../shared/config/limits.ts';
 
@@ -16,6 +16,9 @@ describe('the body of a 2xx', () => {
     ['"text"', 'text'],
     [' 7\n', 7],
     ['', null],
+    [' \t\r\n', null],
+    ['\uFEFF', null],
+    ['\uFEFF \n', null],
     ['\uFEFF{"bom":true}', { bom: true }],
     [`"${'x'.repeat(limits.maxPayloadBytes - 2)}"`, 'x'.repeat(limits.maxPayloadBytes - 2)],
   ])('%.30s is the output', (text, output) => {
@@ -25,7 +28,9 @@ describe('the body of a 2xx', () => {
   it.each<[string, string | Buffer, string]>([
     ['text', 'done', 'AGENT_ANSWER_NOT_JSON'],
     ['HTML', '<html></html>', 'AGENT_ANSWER_NOT_JSON'],
-    ['blanks', '  ', 'AGENT_ANSWER_NOT_JSON'],
+    ['a byte order mark that is not the first', ' \uFEFF', 'AGENT_ANSWER_NOT_JSON'],
+    ['a blank that JSON does not have', '\u00a0', 'AGENT_ANSWER_NOT_JSON'],
+    ['UTF-16', Buffer.from('\uFEFF{}', 'utf16le'), 'AGENT_ANSWER_NOT_JSON'],
     ['cut JSON', '{"a":', 'AGENT_ANSWER_NOT_JSON'],
     ['NaN', '{"a":NaN}', 'AGENT_ANSWER_NOT_JSON'],
     ['two values', '{}{}', 'AGENT_ANSWER_NOT_JSON'],
@@ -46,6 +51,37 @@ describe('the body of a 2xx', () => {
     expect(outcome).toMatchObject({ status: 'failed', error: { code, retryable: false } });
   });
 
+  const typed = (body: string | Buffer, contentType: string) =>
+    readAnswer({ body: Buffer.from(body), contentType, contentEncoding: null });
+
+  it.each<[string, string | Buffer]>([
+    ['application/json', '"ü"'],
+    ['application/json; charset=UTF-8', '"ü"'],
+    ['application/json;charset="utf8"', '"ü"'],
+    ['text/plain; charset=us-ascii', '"ü"'],
+  ])('of %s is UTF-8', (contentType, body) => {
+    expect(typed(body, contentType)).toMatchObject({ output: 'ü' });
+  });
+
+  it('in another charset is read where it has only letters that most have', () => {
+    expect(typed('"plain"', 'application/json; charset=iso-8859-1')).toMatchObject({ output: 'plain' });
+  });
+
+  it.each<[string, Buffer]>([
+    ['iso-8859-1', Buffer.from('"ü"', 'latin1')],
+    // Valid UTF-8, of another meaning.
+    ['windows-1252', Buffer.from('"Ã¼"', 'latin1')],
+    ['utf-16', Buffer.from('"x"', 'utf16le')],
+  ])('in %s fails for good, and names it', (charset, body) => {
+    expect(typed(body, `application/json; charset=${charset.toUpperCase()}`)).toMatchObject({
+      error: {
+        code: 'AGENT_ANSWER_NOT_JSON',
+        message: expect.stringMatching(new RegExp(`got charset ${charset}$`)),
+        retryable: false,
+      },
+    });
+  });
+
   it('says where it is wrong', () => {
     expect(readOutput(Buffer.from('{"a":[{"b":1e400}]}'))).toMatchObject({
       error: {
@@ -56,8 +92,11 @@ describe('the body of a 2xx', () => {
 });
 
 function failure(status: number, body: string | Buffer = '', headers: Record<string, string> = {}) {
-  const { contentType = null, retryAfter = null, location = null } = headers;
-  const outcome = readFailure({ status, body: Buffer.from(body), contentType, retryAfter, location }, now);
+  const { contentType = null, contentEncoding = null, retryAfter = null, location = null } = headers;
+  const outcome = readFailure(
+    { status, body: Buffer.from(body), contentType, contentEncoding, retryAfter, location },
+    now,
+  );
   return outcome.error;
 }
 
@@ -153,7 +192,7 @@ describe('a failed answer', () => {
       400,
       JSON.stringify({ code: 'c'.repeat(300), message: `${'m'.repeat(3_999)}🔑` }),
     );
-    expect([code.length, message.length]).toEqual([255, 4_000]);
+    expect([code.length, message.length]).toEqual([255, 3_999]);
     expect(message.isWellFormed()).toBe(true);
   });
 
@@ -174,6 +213,28 @@ describe('Retry-After', () => {
     ['999999999999999999999', 86_400_000],
     ['Thu, 01 Jan 2026 00:01:00 GMT', 60_000],
     ['Thursday, 01-Jan-26 00:01:00 GMT', 60_000],
+    // At most fifty years ahead, else the last century's.
+    ['Friday, 01-Jan-77 00:00:00 GMT', undefined],
+    ['Saturday, 01-Jan-77 00:00:00 GMT', 0],
+    ['Thu, 31 Dec 2025 23:59:60 GMT', undefined],
+    ['Wed, 31 Dec 2025 23:59:60 GMT', 0],
+    ['Thu, 01 Jan 2026 00:01:60 GMT', undefined],
+    ['Tue, 31 Feb 2026 00:00:00 GMT', undefined],
+    ['Sun, 29 Feb 2026 00:00:00 GMT', undefined],
+    ['Fri, 01 Jan 2026 00:01:00 GMT', undefined],
+    ['Thu, 01 Jan 2026 24:00:00 GMT', undefined],
+    ['Thu, 01 Jan 2026 00:60:00 GMT', undefined],
+    ['Thu, 01 Jan 2026 00:01:00', undefined],
+    ['Thu, 01 Jan 2026 00:01:00 +0200', undefined],
+    ['Thu, 01 Jan 2026 00:01:00 UTC', undefined],
+    ['Thu, 01 Jan 2026 00:01:00 gmt', undefined],
+    ['Thu, 1 Jan 2026 00:01:00 GMT', undefined],
+    ['Thu,  01 Jan 2026 00:01:00 GMT', undefined],
+    ['Thu Jan 1 00:01:00 2026', undefined],
+    ['Thu Jan  1 00:01:00 2026 GMT', undefined],
+    ['thu, 01 jan 2026 00:01:00 GMT', undefined],
+    ['3, 5', undefined],
+    ['\u00a05', undefined],
     ['Fri, 01 Jan 2027 00:00:00 GMT', 86_400_000],
     ['Thu Jan  1 00:01:00 2026', 60_000],
     ['Wed, 31 Dec 2025 23:59:00 GMT', 0],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createAddressGuard } from '../../../shared/agents/address-guard.ts';
-import { checkAgentUrl } from '../../../shared/agents/check-agent-url.ts';
+import { checkUrl } from '../../../shared/agents/check-agent-url.ts';
 
 describe('addresses', () => {
   const guard = createAddressGuard([]);
@@ -118,7 +118,7 @@ describe('a URL to register', () => {
     'https://[2606:4700::1111]/',
     'https://bücher.example/',
   ])('%s is fine', (url) => {
-    expect(checkAgentUrl(url, [])).toBeNull();
+    expect(checkUrl(url, createAddressGuard([]))).toBeNull();
   });
 
   it.each([
@@ -155,7 +155,7 @@ describe('a URL to register', () => {
     ['http://169.254.169.254/latest/meta-data', 'public address'],
     ['http://10.0.0.1/', 'public address'],
   ])('%j is refused', (url, expected) => {
-    expect(checkAgentUrl(url, [])).toContain(expected);
+    expect(checkUrl(url, createAddressGuard([]))).toContain(expected);
   });
 
   it.each([
@@ -164,6 +164,6 @@ describe('a URL to register', () => {
     'http://[::ffff:127.0.0.1]/',
     'http://0x7f.1/',
   ])('%s is fine where the loopback is allowed', (url) => {
-    expect(checkAgentUrl(url, ['127.0.0.0/8'])).toBeNull();
+    expect(checkUrl(url, createAddressGuard(['127.0.0.0/8']))).toBeNull();
   });
 });

@@ -8,7 +8,8 @@ const agentOf = (name: string, address = 'agent.x'): Agent => ({
   kind: 'kafka',
   address,
   timeoutSeconds: null,
-  secret: null,
+  owner: null,
+  secrets: [],
 });
 const found = (name: string, address?: string): RegistryLookup => ({
   status: 'found',

@@ -7,9 +7,10 @@ import {
   decryptSecret,
   encryptSecret,
   generateSecret,
+  isSameSecret,
   signingKeyOf,
 } from '../../../shared/agents/secrets.ts';
-import { createCallSigner } from '../../../shared/agents/sign-call.ts';
+import { createCallSigner, webhookIdOf } from '../../../shared/agents/sign-call.ts';
 import { createTokens } from '../../../shared/agents/tokens.ts';
 
 const key = Buffer.alloc(32, 1);
@@ -24,6 +25,12 @@ describe('a stored secret', () => {
   it('does not hold the text', () => {
     const secret = 'whsec_c2VjcmV0';
     expect(encryptSecret(key, secret).includes(Buffer.from(secret))).toBe(false);
+  });
+
+  it('is known again, and another is not, nor one that cannot be read', () => {
+    expect(isSameSecret(key, encryptSecret(key, 'a'), 'a')).toBe(true);
+    expect(isSameSecret(key, encryptSecret(key, 'a'), 'b')).toBe(false);
+    expect(isSameSecret(Buffer.alloc(32, 2), encryptSecret(key, 'a'), 'a')).toBe(false);
   });
 
   it('looks different each time', () => {
@@ -49,15 +56,43 @@ describe('a stored secret', () => {
 
 describe('a secret to register', () => {
   it.each([
-    ['12345678', null],
-    [generateSecret(), null],
-    ['short', 'expected 8 to 512 characters'],
-    ['x'.repeat(513), 'expected 8 to 512 characters'],
-    ['whsec_not base64!', 'expected base64 after whsec_'],
-    ['whsec_abc', 'expected base64 after whsec_'],
-    ['12345678\ud800', 'expected well-formed Unicode'],
-  ])('%j: %s', (secret, problem) => {
-    expect(checkAgentSecret(secret)).toBe(problem);
+    generateSecret(),
+    // The example of the specification, with the prefix and without.
+    'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+    'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+    `whsec_${Buffer.alloc(64, 0xfb).toString('base64')}`,
+    // Hexadecimal digits are base64 as well, and every library reads them so.
+    '0123456789abcdef0123456789abcdef',
+  ])('%s signs as the Standard Webhooks library does', (secret) => {
+    expect(checkAgentSecret(secret)).toBeNull();
+    const headers = headersOf(createCallSigner(Date.now).sign([secret], 'msg_1', Buffer.from('{}')));
+    expect(() => new Webhook(secret).verify('{}', headers)).not.toThrow();
+  });
+
+  it.each([
+    ['plain text', 'a secret as people write it: ümläut'],
+    ['nothing', ''],
+    ['the prefix alone', 'whsec_'],
+    ['letters of base64 for URLs', `whsec_${Buffer.alloc(32, 0xfb).toString('base64url')}=`],
+    ['no padding', `whsec_${Buffer.alloc(32, 1).toString('base64').replace('=', '')}`],
+    ['bits behind the last byte', `whsec_${'A'.repeat(42)}B=`],
+    ['a line break', `whsec_${'A'.repeat(32)}\n`],
+    ['blanks around', ' whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+    ['too long a key', `whsec_${Buffer.alloc(65, 1).toString('base64')}`],
+    ['far too much', 'A'.repeat(1_000_000)],
+    ['a lone surrogate', 'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS\ud800'],
+  ])('with %s is refused', (_, secret) => {
+    expect(checkAgentSecret(secret)).toBe(
+      'expected whsec_ and 24 to 64 bytes in base64 (A-Z, a-z, 0-9, +, / and the padding =), which libraries of Standard Webhooks read alike',
+    );
+    expect(createCallSigner(Date.now).sign([secret], 'msg_1', Buffer.from('{}'))).toBeNull();
+  });
+
+  it('with too short a key is refused, and one that was let in once signs on', () => {
+    const secret = `whsec_${Buffer.alloc(23, 1).toString('base64')}`;
+    expect(checkAgentSecret(secret)).toContain('24 to 64 bytes');
+    const headers = headersOf(createCallSigner(Date.now).sign([secret], 'msg_1', Buffer.from('{}')));
+    expect(() => new Webhook(secret).verify('{}', headers)).not.toThrow();
   });
 
   it('is made with 32 random bytes', () => {
@@ -66,28 +101,27 @@ describe('a secret to register', () => {
   });
 });
 
+function headersOf(signed: readonly string[] | null): Record<string, string> {
+  return Object.fromEntries([0, 2, 4].map((i) => [signed![i]!, signed![i + 1]!]));
+}
+
 describe('a signature', () => {
   const bodies = ['{}', '{"text":"ümläuts 🔑"}', 'x'.repeat(100_000)];
 
   it.each(bodies)('is the one that the Standard Webhooks library verifies', (body) => {
     const secret = generateSecret();
-    const signed = createCallSigner(Date.now).sign(secret, 'step-1', Buffer.from(body))!;
-    const headers = Object.fromEntries([0, 2, 4].map((i) => [signed[i]!, signed[i + 1]!]));
+    const headers = headersOf(createCallSigner(Date.now).sign([secret], 'step-1', Buffer.from(body)));
     expect(() => new Webhook(secret).verify(body, headers, { jsonParse: false })).not.toThrow();
     expect(() => new Webhook(secret).verify(`${body} `, headers, { jsonParse: false })).toThrow();
   });
 
-  it('by a secret in plain text is verified with the raw format', () => {
-    const secret = 'a secret as people write it: ümläut';
-    const signed = createCallSigner(() => 1_700_000_000_999).sign(secret, 'step-1', Buffer.from('{}'))!;
-    const expected = new Webhook(Buffer.from(secret), { format: 'raw' }).sign(
-      'step-1',
-      new Date(1_700_000_000_000),
-      '{}',
-    );
+  it('has the time in seconds, and is of exactly this form', () => {
+    const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+    const signed = createCallSigner(() => 1_700_000_000_999).sign([secret], 'msg_1', Buffer.from('{}'));
+    const expected = new Webhook(secret).sign('msg_1', new Date(1_700_000_000_000), '{}');
     expect(signed).toEqual([
       'webhook-id',
-      'step-1',
+      'msg_1',
       'webhook-timestamp',
       '1700000000',
       'webhook-signature',
@@ -95,8 +129,29 @@ describe('a signature', () => {
     ]);
   });
 
-  it('is not made with a secret that is none', () => {
-    expect(createCallSigner(Date.now).sign('whsec_!', 'step-1', Buffer.from('{}'))).toBeNull();
+  it('is made by each secret while one takes the place of another, and verified with either', () => {
+    const secrets = [generateSecret(), generateSecret()];
+    const headers = headersOf(createCallSigner(Date.now).sign(secrets, 'msg_1', Buffer.from('{}')));
+    expect(headers['webhook-signature']).toMatch(/^v1,[^ ]+ v1,[^ ]+$/);
+    for (const secret of secrets) expect(() => new Webhook(secret).verify('{}', headers)).not.toThrow();
+    expect(() => new Webhook(generateSecret()).verify('{}', headers)).toThrow();
+  });
+
+  it('is made by what can sign, and by nothing where no secret can', () => {
+    const { sign } = createCallSigner(Date.now);
+    const secret = generateSecret();
+    expect(headersOf(sign(['whsec_!', secret], 'msg_1', Buffer.from('{}')))['webhook-signature']).toMatch(
+      /^v1,[^ ]+$/,
+    );
+    expect(sign(['whsec_!'], 'msg_1', Buffer.from('{}'))).toBeNull();
+    expect(sign([], 'msg_1', Buffer.from('{}'))).toEqual([]);
+  });
+
+  it('is for an id that stays with the idempotency key, and has no dot', () => {
+    expect(webhookIdOf('run-1:extract:1')).toBe(webhookIdOf('run-1:extract:1'));
+    expect(webhookIdOf('run-1:extract:1')).not.toBe(webhookIdOf('run-1:extract:2'));
+    for (const key of ['run-1:extract:1', '', 'a.b', 'schritt für\r\n', '\ud800'])
+      expect(webhookIdOf(key)).toMatch(/^msg_[A-Za-z0-9_-]{43}$/);
   });
 });
 

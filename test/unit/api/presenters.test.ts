@@ -164,6 +164,7 @@ describe('an agent', () => {
     name: 'echo',
     timeoutSeconds: 30,
     exampleOutput: { rows: 3 },
+    previousSecretUntil: null,
     createdAt: at(0),
     updatedAt: at(0),
   };
@@ -190,7 +191,7 @@ describe('an agent', () => {
   it('shows its example output where it stands alone, and not in a list', () => {
     const http = { ...agent, kind: 'http', address: 'https://agents.example.com' } as const;
     expect(presentAgent(http)).toHaveProperty('example_output', { rows: 3 });
-    const { example_output: _none, ...rest } = presentAgent(http);
+    const { example_output: _none, previous_secret_until: _neither, ...rest } = presentAgent(http);
     expect(presentListedAgent(http)).toEqual(rest);
   });
 });

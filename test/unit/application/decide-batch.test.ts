@@ -1,86 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import type { BatchItem, Outcome } from '../../../shared/application/batch.ts';
-import { createDecideBatch } from '../../../shared/application/decide-batch.ts';
-import { pendingRun } from '../../../shared/application/pending-run.ts';
-import { PlanCache } from '../../../shared/application/plan-cache.ts';
-import { type AgentRoute, agentKey, type OutboxEntry } from '../../../shared/application/ports.ts';
-import { planDefaults } from '../../../shared/config/plan-defaults.ts';
-import { topicsFor } from '../../../shared/config/topics.ts';
-import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
-import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
-import type { Json, JsonObject } from '../../../shared/engine/json.ts';
-import { MemoryStore, type StorePoint } from '../../support/memory-store.ts';
-import type { RunRow } from '../../support/memory-tables.ts';
-
-const T0 = Date.parse('2026-01-15T10:30:00.000Z');
-const topics = topicsFor({ prefix: '', executionTopic: 'requests', cancellationTopic: 'cancellations' });
-const requested = { type: 'execution_requested' } as const;
-const cancelled = { type: 'cancellation_requested', by: 'ann', reason: null } as const;
-
-function definitionOf(input: object) {
-  const parsed = parseDefinition(input);
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  return parsed.definition;
-}
-
-const twoSteps = {
-  name: 'two',
-  start_step: 'a',
-  retry: { jitter: 'none', initial_interval_ms: 1_000 },
-  steps: {
-    a: { agent_name: 'x', next_step: 'b', input_mapping: { i: '$.workflow_input' } },
-    b: { agent_name: 'y', input_mapping: { before: '$.a.output_data' } },
-  },
-};
-
-function setUp() {
-  const store = new MemoryStore(() => T0);
-  store.addVersion('v-1', definitionOf(twoSteps));
-  const published: OutboxEntry[] = [];
-  const routes: ReadonlyMap<string, AgentRoute>[] = [];
-  let ids = 0;
-  const plans = new PlanCache(planDefaults);
-  const decideBatch = createDecideBatch({
-    store,
-    plans,
-    topics,
-    tokens: { resultToken: (id) => `token-of-${id}` },
-    clock: { now: () => T0 },
-    draws: { id: () => `id-${++ids}`, jitter: () => 0.5 },
-    publishCommitted: async (entry, given) => {
-      published.push(entry);
-      routes.push(given);
-    },
-  });
-  const addRun = (runId: string, given: Partial<RunRow> = {}) =>
-    store.runs.set(runId, {
-      run: { ...pendingRun(runId), wakeAt: T0 + 60_000 },
-      versionId: 'v-1',
-      owner: 'ann',
-      workflowId: 'wf-two-1',
-      inputData: { n: runId },
-      variables: null,
-      ...given,
-    });
-  const openAttempt = (runId: string) =>
-    store.attemptsOf(runId).find(({ status }) => status === 'PENDING' || status === 'RUNNING')!
-      .stepExecutionId;
-  const answer = (runId: string, outcome: AgentOutcome): BatchItem => ({
-    runId,
-    event: {
-      type: 'agent_answered',
-      stepExecutionId: openAttempt(runId),
-      attempt: null,
-      logs: null,
-      outcome,
-    },
-  });
-  return { store, decideBatch, plans, published, routes, addRun, openAttempt, answer };
-}
-
-const completed = (output: Json): AgentOutcome => ({ status: 'completed', output });
-const decided = (status: string): Outcome => ({ outcome: 'decided', status }) as Outcome;
-const refusedWith = (code: string): Outcome => ({ outcome: 'refused', code }) as Outcome;
+import { type AgentRoute, agentKey } from '../../../shared/application/ports.ts';
+import type { EngineEvent } from '../../../shared/engine/event.ts';
+import type { JsonObject } from '../../../shared/engine/json.ts';
+import {
+  cancelled,
+  completed,
+  decided,
+  definitionOf,
+  refusedWith,
+  requested,
+  setUp,
+  T0,
+  twoSteps,
+} from '../../support/decide-batch-harness.ts';
+import type { StorePoint } from '../../support/memory-store.ts';
 
 describe('decideBatch', () => {
   it('decides each record, saves all in one transaction, then publishes what it committed', async () => {
@@ -224,70 +157,6 @@ describe('decideBatch', () => {
   });
 });
 
-describe('a value that the database refuses', () => {
-  it('is found, fails its attempt, and its neighbours go on', async () => {
-    const { store, decideBatch, addRun, answer } = setUp();
-    const runIds = ['r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7'];
-    for (const runId of runIds) addRun(runId);
-    await decideBatch(runIds.map((runId) => ({ runId, event: requested })));
-    const outcomes = await decideBatch(
-      runIds.map((runId) => answer(runId, completed(runId === 'r5' ? 'a\u0000' : runId))),
-    );
-    expect(outcomes).toEqual(runIds.map((runId) => decided(runId === 'r5' ? 'FAILED' : 'RUNNING')));
-    expect(store.runs.get('r5')?.run.error).toMatchObject({ code: 'UNSTORABLE', stepId: 'a' });
-    expect(store.attemptsOf('r6').map(({ status }) => status)).toEqual(['COMPLETED', 'RUNNING']);
-  });
-
-  it('in what is no answer is told, and changes nothing', async () => {
-    const { store, decideBatch, addRun } = setUp();
-    addRun('r1', { inputData: 'a\u0000' });
-    addRun('r2');
-    expect(
-      await decideBatch([
-        { runId: 'r1', event: requested },
-        { runId: 'r2', event: requested },
-      ]),
-    ).toEqual([{ outcome: 'value_refused', reason: 'The store says VALUE_REFUSED' }, decided('RUNNING')]);
-    expect(store.runs.get('r1')?.run.status).toBe('PENDING');
-  });
-
-  it('in a failure that itself cannot be stored is told', async () => {
-    const { decideBatch, addRun, answer } = setUp();
-    addRun('r1');
-    await decideBatch([{ runId: 'r1', event: requested }]);
-    const error = { code: 'X', message: 'a\u0000', retryable: false };
-    expect(await decideBatch([answer('r1', { status: 'failed', error })])).toMatchObject([
-      { outcome: 'value_refused' },
-    ]);
-  });
-});
-
-describe('a defect', () => {
-  it('is told of its own item, and its neighbours go on', async () => {
-    const { store, decideBatch, addRun } = setUp();
-    addRun('r1');
-    addRun('r2');
-    await decideBatch([
-      { runId: 'r1', event: requested },
-      { runId: 'r2', event: requested },
-    ]);
-    const [first] = store.attemptsOf('r1');
-    const row = store.attempts.get(first!.stepExecutionId)!;
-    store.attempts.set(first!.stepExecutionId, { ...row, attempt: { ...row.attempt, stepId: 'gone' } });
-    const items = ['r1', 'r2'].map((runId): BatchItem => {
-      const { stepExecutionId } = store.attemptsOf(runId)[0]!;
-      return {
-        runId,
-        event: { type: 'agent_answered', stepExecutionId, attempt: 1, logs: null, outcome: completed(1) },
-      };
-    });
-    expect(await decideBatch(items)).toEqual([
-      { outcome: 'defect', reason: 'The plan has no step gone' },
-      decided('RUNNING'),
-    ]);
-  });
-});
-
 describe('a run without a plan', () => {
   const plan = { workflow_id: 'wf-theirs-1', version: '1', ...twoSteps } as JsonObject;
 
@@ -331,12 +200,45 @@ describe('a run without a plan', () => {
     expect(store.asked).not.toContain('storeInlinePlans');
   });
 
+  it('fails where reading the record changed the plan', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1', { versionId: null });
+    const inlinePlanLosses = [{ path: 'steps.a.input_mapping.id', message: 'another number' }];
+    const item = { runId: 'r1', event: requested, inlinePlan: plan, inlinePlanLosses };
+    expect(await decideBatch([item])).toEqual([decided('FAILED')]);
+    expect(store.runs.get('r1')?.run.error?.message).toBe(
+      'The workflow_plan of the execution request is not valid: steps.a.input_mapping.id: another number',
+    );
+  });
+
   it('that has one already does not look at what a record carries', async () => {
     const { store, decideBatch, addRun } = setUp();
     addRun('r1');
     const outcomes = await decideBatch([{ runId: 'r1', event: requested, inlinePlan: { start_step: 'z' } }]);
     expect(outcomes).toEqual([decided('RUNNING')]);
     expect(store.runs.get('r1')?.versionId).toBe('v-1');
+  });
+});
+
+describe('an event from nobody in particular', () => {
+  const forged = { event: cancelled, onlyOfNobody: true } as const;
+
+  it("changes a run without an owner, and no owner's", async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1');
+    addRun('r2', { owner: null });
+    expect(await decideBatch(['r1', 'r2'].map((runId) => ({ runId, ...forged })))).toEqual([
+      { outcome: 'unauthorised' },
+      decided('CANCELLED'),
+    ]);
+    expect(store.runs.get('r1')?.run.status).toBe('PENDING');
+  });
+
+  it('is of no account where nothing would change', async () => {
+    const { decideBatch, addRun } = setUp();
+    addRun('r1');
+    await decideBatch([{ runId: 'r1', event: cancelled }]);
+    expect(await decideBatch([{ runId: 'r1', ...forged }])).toEqual([refusedWith('RUN_CLOSED')]);
   });
 });
 

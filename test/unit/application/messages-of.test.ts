@@ -79,6 +79,7 @@ describe('an effect is a message', () => {
         value: {
           run_id: 'run-2',
           cancelled_by: null,
+          cancellation_token: 'token-of-cancel run-2 2026-01-15T10:30:00.001Z',
           reason: 'enough',
           timestamp: new Date(T0 + 1).toISOString(),
           message_type: 'cancellation_request',

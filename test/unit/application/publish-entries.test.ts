@@ -9,6 +9,7 @@ import type {
 } from '../../../shared/application/ports.ts';
 import { createPublishCommitted, createPublishEntries } from '../../../shared/application/publish-entries.ts';
 import { createRouteTasks } from '../../../shared/application/route-tasks.ts';
+import { topicsFor } from '../../../shared/config/topics.ts';
 
 const ACKNOWLEDGED: Delivery = { status: 'acknowledged' };
 const REFUSED: Delivery = {
@@ -129,7 +130,10 @@ describe('publishCommitted, where a registry must be asked', () => {
         return answered.promise;
       },
     };
-    const topics = { httpTasks: 'tasks.http', lambdaTasks: 'tasks.lambda' };
+    const topics = {
+      ...topicsFor({ prefix: '', executionTopic: 'executions', cancellationTopic: 'cancellations' }),
+      httpTasks: 'tasks.http',
+    };
     return { known, answered, patience, routeTasks: createRouteTasks({ registry, topics }) };
   }
 

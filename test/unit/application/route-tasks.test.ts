@@ -7,8 +7,13 @@ import {
 } from '../../../shared/application/ports.ts';
 import type { ToPublish } from '../../../shared/application/publishing-record.ts';
 import { agentsOf, createRouteTasks } from '../../../shared/application/route-tasks.ts';
+import { topicsFor } from '../../../shared/config/topics.ts';
 
-const topics = { httpTasks: 'tasks.http', lambdaTasks: 'tasks.lambda' };
+const topics = {
+  ...topicsFor({ prefix: '', executionTopic: 'executions', cancellationTopic: 'agent.cancellations' }),
+  httpTasks: 'tasks.http',
+  lambdaTasks: 'tasks.lambda',
+};
 const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x' };
 const lambda: AgentRoute = { kind: 'lambda', address: 'arn' };
 const http: AgentRoute = { kind: 'http', address: 'https://x' };
@@ -50,6 +55,19 @@ describe('a task goes', () => {
       lacking: [],
     });
   });
+
+  it.each(['workflow.cancellation.requests', 'results.topic', 'agent.cancellations', 'agent.x y', ''])(
+    'into no topic that is not an agent’s: %j, whether the table names it or the registry',
+    async (address) => {
+      const toThere: AgentRoute = { kind: 'kafka', address };
+      const { registry } = registryOf({ y: toThere });
+      const { route, ask } = createRouteTasks({ registry, topics });
+      const messages = placed(taskOf('x'), taskOf('y'));
+      const routes = routesOf(['x', toThere]);
+      await ask(route(messages, routes).lacking, 50);
+      expect(topicsOf(route(messages, routes).ready)).toEqual(['tasks.http', 'tasks.http']);
+    },
+  );
 
   it('by its own owner’s route', () => {
     const { route } = createRouteTasks({ registry: null, topics });

@@ -39,6 +39,19 @@ describe('a JWT', () => {
     });
   });
 
+  it.each([
+    ['admin', 'token:admin'],
+    ['anonymous', 'token:anonymous'],
+    ['key:ci', 'token:key:ci'],
+    ['token:admin', 'token:token:admin'],
+    ['Admin', 'Admin'],
+    ['keyholder', 'keyholder'],
+  ])('of "%s" is "%s", so that nobody is whom the deployment or its keys name', async (sub, userId) => {
+    expect(await verify(token({ ...good, sub }))).toMatchObject({ userId, isAdmin: false });
+    const asAdmin = await verify(token({ ...good, sub, roles: ['admin'] }));
+    expect(asAdmin).toMatchObject({ userId: sub, isAdmin: true });
+  });
+
   it('made by a library is taken', async () => {
     const key = new TextEncoder().encode(SECRET);
     const made = await new SignJWT({})
@@ -61,6 +74,7 @@ describe('a JWT', () => {
     ['with a number for sub', token({ ...good, sub: 7 })],
     ['with a sub that no column holds', token({ ...good, sub: 'a\u0000b' })],
     ['with an endless sub', token({ ...good, sub: 'x'.repeat(256) })],
+    ['with a sub that its own name makes endless', token({ ...good, sub: `key:${'x'.repeat(251)}` })],
     ['with communities that are none', token({ ...good, communities: ['1'] })],
     ['with one community', token({ ...good, communities: 1 })],
     ['with roles as text', token({ ...good, roles: 'admin' })],

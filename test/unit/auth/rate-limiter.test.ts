@@ -32,11 +32,13 @@ function setUp({ jwtTier = 'unlimited' as Tier, tokens = 99, admitted = true } =
 
 describe('a caller’s bucket', () => {
   it.each<[caller: Caller, jwtTier: Tier, asked: [string, number][]]>([
-    [byKey('standard'), 'unlimited', [['key:k1', 100]]],
-    [byKey('premium'), 'unlimited', [['key:k1', 1_000]]],
+    [byKey('standard'), 'unlimited', [['user:standard:ann', 100]]],
+    [byKey('premium'), 'unlimited', [['user:premium:ann', 1_000]]],
+    [{ ...byKey('standard'), isAdmin: true }, 'unlimited', [['key:k1', 100]]],
     [byKey('unlimited'), 'standard', []],
     [byJwt, 'unlimited', []],
-    [byJwt, 'standard', [['jwt:ann', 100]]],
+    [byJwt, 'standard', [['user:standard:ann', 100]]],
+    [{ ...byJwt, isAdmin: true }, 'standard', [['user:standard:ann', 100]]],
     [anonymousCaller, 'standard', []],
   ])('%j with JWTs %s: %j', async (caller, jwtTier, expected) => {
     const { limiter, asked } = setUp({ jwtTier });

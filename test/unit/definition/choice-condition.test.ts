@@ -23,7 +23,9 @@ describe('a comparison', () => {
     ['string_less_than', 'b', 'a', true],
     ['string_less_than', 'b', 'b', false],
     ['string_less_than', 'a', 'Z', true],
-    ['string_less_than', '\uff5e', '😀', true],
+    // By code point: the first unit of the pair would be before U+FF5E.
+    ['string_less_than', '\uff5e', '😀', false],
+    ['string_greater_than', '\uff5e', '😀', true],
     ['string_less_than_equals', 'b', 'b', true],
     ['string_greater_than', 'b', 'ba', true],
     ['string_greater_than_equals', 'b', 'b', true],

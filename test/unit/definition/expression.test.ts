@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createExpressionCompiler } from '../../../shared/definition/expression.ts';
+import { compareText } from '../../../shared/definition/json-comparison.ts';
 import { ExpressionError } from '../../../shared/definition/json-path.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { Expression, Reads, Scope } from '../../../shared/engine/plan.ts';
@@ -51,6 +52,34 @@ describe('literals', () => {
       error: false,
       steps: [],
     });
+  });
+
+  it.each([
+    ['\\$.50', '$.50'],
+    ['\\$.workflow_input', '$.workflow_input'],
+    ['\\$[0]', '$[0]'],
+    ['\\\\$.50', '\\$.50'],
+    ['\\\\\\$[', '\\\\$['],
+    ['\\$.', '$.'],
+    ['\\$5.00', '\\$5.00'],
+    ['\\', '\\'],
+    ['\\\\', '\\\\'],
+    ['a\\$.b', 'a\\$.b'],
+    ['\\n', '\\n'],
+  ])('%s is the text %s: a backslash before what would be a path', (written, text) => {
+    expect(evaluate({ x: [written] }, { workflowInput: 1 })).toEqual({ x: [text] });
+    expect(evaluate(written, { workflowInput: 1 })).toBe(text);
+    expect(compileMapping(written).reads).toMatchObject({ workflowInput: false, steps: [] });
+  });
+
+  it('what was probably meant as text is told how to be written', () => {
+    const hint = /; text that begins so has a backslash before it: "\\\\\$\.50" in JSON is \$\.50$/;
+    for (const text of ['$.50', '$.', '$.price', '$[draft] to do']) expect(refusal(text)).toMatch(hint);
+    expect(refusal('$.workflow_input..a..b')).not.toMatch(hint);
+    const problems: string[] = [];
+    createExpressionCompiler({ onProblem: (_, message) => problems.push(message) }).selection('$.50');
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).not.toMatch(hint);
   });
 
   it('and paths mix at any depth', () => {
@@ -136,6 +165,86 @@ describe('a path that may select several', () => {
     expect(evaluate(path, { workflowInput, variables: { wanted: 2 }, outputs: { pick: { k: 1 } } })).toEqual(
       expected,
     );
+  });
+});
+
+describe('filters compare by value, as RFC 9535 has it', () => {
+  const pairs = (...given: [Json, Json][]) => ({ list: given.map(([a, b]) => ({ a, b })) });
+  const kept = (condition: string, ...given: [Json, Json][]) =>
+    (evaluate(`$.workflow_input.list[?${condition}]`, { workflowInput: pairs(...given) }) as Json[]).length;
+
+  // U+FF5E is before U+1F600, though its code unit is after the first of that pair's.
+  it.each<[string, Json, Json, boolean]>([
+    ['@.a < @.b', '\uff5e', '😀', true],
+    ['@.a > @.b', '\uff5e', '😀', false],
+    ['@.a <= @.b', '😀', '\uff5e', false],
+    ['@.a >= @.b', '😀', '\uff5e', true],
+    ['@.a < @.b', 'a😀', 'a😁', true],
+    ['@.a < @.b', '😀', '😀a', true],
+    ['@.a < @.b', '', 'a', true],
+    ['@.a < @.b', '😀', '😀', false],
+    ['@.a <= @.b', '😀', '😀', true],
+    ["@.a < '😀'", '\uff5e', null, true],
+    ["@.a == '\\uD83D\\uDE00'", '😀', null, true],
+    ['length(@.a) == 1', '😀', null, true],
+    ['length(@.a) == 3', 'a😀b', null, true],
+    ['length(@.a) == 4', 'e\u0301👍🏽', null, true],
+    ['length(@.a) == 0', '', null, true],
+    ['length(@.a) == length(@.b)', '😀😀', 'ab', true],
+    ['length(@.a) == 2', { x: 1, y: 2 }, null, true],
+    ['length(@.a) == 2', [1, 2], null, true],
+    // What has no length, or is not there, is nothing, and so equal to nothing.
+    ['length(@.a) == length(@.b)', 1, true, true],
+    ['length(@.a) == @.c', 1, null, true],
+    ['length(@.a) < 1', 1, null, false],
+    ['@.c == @.d', 1, 1, true],
+    ['@.c <= @.d', 1, 1, true],
+    ['@.c < @.d', 1, 1, false],
+    ['@.a != @.c', null, null, true],
+    ['@.a <= @.b', null, null, true],
+    ['@.a <= @.b', true, true, true],
+    ['@.a < @.b', false, true, false],
+    ['@.a < @.b', '1', 2, false],
+    ['@.a == @.b', { x: [1, { y: null }], z: '😀' }, { z: '😀', x: [1, { y: null }] }, true],
+    ['@.a == @.b', { x: 1 }, { y: 1 }, false],
+    ['@.a == @.b', [1, 2], [2, 1], false],
+    ['@.a == @.b', [], {}, false],
+    ['@.a == @.b', null, {}, false],
+    ['@.a == @.b', JSON.parse('{"__proto__":{}}'), { x: 1 }, false],
+    ['@.a == @.b', JSON.parse('{"__proto__":{}}'), JSON.parse('{"__proto__":{}}'), true],
+    ['@.a == @.b', { constructor: 1 }, { toString: 1 }, false],
+    // A value that looks like the library's list of nodes.
+    ['@.a == @.c', { nodes: [] }, null, false],
+    ['@.a == -0', 0, null, true],
+    ["@.a[?@ < '😀'] && @.b", ['\uff5e'], 1, true],
+    ["!(@.a < '😀')", '\uff5e', null, false],
+    ["count(@.a[?@ < '😀']) == 1", ['\uff5e', 'z', '😁'], null, false],
+    ["count(@.a[?@ < '😀']) == 2", ['\uff5e', 'z', '😁'], null, true],
+  ])('%s of %j and %j: %j', (condition, a, b, expected) => {
+    expect(kept(condition, [a, b])).toBe(expected ? 1 : 0);
+  });
+
+  it('orders texts as UTF-8 orders their bytes', () => {
+    const characters = ['\u0000', 'a', 'é', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '😀', '\u{10ffff}'];
+    const texts = characters.flatMap((one) => ['', ...characters].map((other) => one + other));
+    for (const a of texts)
+      for (const b of texts)
+        expect(Math.sign(compareText(a, b)), JSON.stringify([a, b])).toBe(
+          Buffer.compare(Buffer.from(a), Buffer.from(b)),
+        );
+  });
+});
+
+describe('what lies deep', () => {
+  const nested = (depth: number): Json => {
+    let value: Json = { x: 1 };
+    for (let i = 1; i < depth; i++) value = i % 2 ? [value] : { in: value };
+    return value;
+  };
+
+  it('is found by .. as deep as data may be', () => {
+    expect(evaluate('$.workflow_input..x', { workflowInput: nested(100) })).toEqual([1]);
+    expect(evaluate('$.s.output_data..x', { outputs: { s: nested(100) } })).toEqual([1]);
   });
 });
 
@@ -247,7 +356,9 @@ describe('refused, with the place in the mapping', () => {
 
   it('a path of over 2,000 characters; and what nests as deep as 2,000 allow is evaluated', () => {
     const parentheses = (count: number) => `$.workflow_input[?${'('.repeat(count)}@.a${')'.repeat(count)}]`;
-    expect(refusal(parentheses(990))).toBe('x: expected a JSONPath of at most 2000 characters, got 2002');
+    expect(refusal(parentheses(990))).toBe(
+      'x: expected a JSONPath of at most 2000 characters, got 2002; text that begins so has a backslash before it: "\\\\$.50" in JSON is $.50',
+    );
     expect(evaluate(parentheses(989), { workflowInput: [{ a: 1 }, {}] })).toEqual([{ a: 1 }]);
   });
 });

@@ -259,7 +259,8 @@ describe('parseDefinition names the place and what was expected:', () => {
       [
         {
           path: 'steps.a.input_mapping.x',
-          message: 'expected a JSONPath of at most 2000 characters, got 200022',
+          message:
+            'expected a JSONPath of at most 2000 characters, got 200022; text that begins so has a backslash before it: "\\\\$.50" in JSON is $.50',
         },
       ],
     ],

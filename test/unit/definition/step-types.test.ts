@@ -11,10 +11,10 @@ const TIMESTAMP = 'expected an RFC 3339 timestamp, such as 2030-01-31T09:00:00Z'
 describe('the fields of each type are checked:', () => {
   it.each<[string, unknown, string[]]>([
     [
-      'an unknown type, with the one that was probably meant first',
-      fields({ type: 'wiat', seconds: 1 }),
+      'an unknown type, with the one that was probably meant',
+      fields({ type: 'chioce', choices: [] }),
       [
-        'steps.a.type: expected one of the types wait, agent, choice, parallel, map, signal, workflow, pass, succeed, fail',
+        'steps.a.type: expected one of the types agent, choice, parallel, map, wait, signal, workflow, pass, succeed, fail, did you mean "choice"?',
       ],
     ],
     [

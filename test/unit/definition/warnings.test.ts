@@ -19,6 +19,35 @@ const one = (step: object, given: object = {}) => workflow({ a: step, z: pass() 
 
 describe('nothing is said of', () => {
   it.each<[string, object]>([
+    [
+      'texts that only look a little like paths, and those that say that they are text',
+      workflow({
+        a: agent({
+          input_mapping: {
+            price: '$5.00',
+            file: 'output.txt',
+            word: 'variables',
+            sentence: 'workflow_input.x is missing',
+            nobody: 'other.output_data',
+            braces: '{x} {{}} {{{}}}',
+            escaped: '\\$.workflow_input.name',
+            long: `workflow_input.${'x'.repeat(100_000)}`,
+            open: '{{'.repeat(10_000) + ' '.repeat(10_000),
+            path: "$.workflow_input['{{name}}']",
+          },
+        }),
+      }),
+    ],
+    [
+      'texts that conditions compare with',
+      workflow({
+        a: {
+          type: 'choice',
+          choices: [{ variable: '$.workflow_input.x', string_equals: '{{x}}', next_step: 'b' }],
+        },
+        b: pass(),
+      }),
+    ],
     ['the sources’ steps', workflow({ a: agent({ next_step: 'b' }), b: agent() })],
     [
       'clauses for other codes',
@@ -236,6 +265,62 @@ describe('a warning is', () => {
       [
         'steps.a.assign.w: nobody reads $.variables.w in its scope (Read it by a path, or leave it out)',
         'steps.a.branches.x.steps.b.assign.v: nobody reads $.variables.v in its scope (What a branch or item assigns is seen outside only through its output)',
+      ],
+    ],
+    [
+      'a template that nobody fills in',
+      workflow({
+        a: agent({
+          input_mapping: {
+            whole: '{{name}}',
+            part: 'Dear {{ workflow_input.name }}, hello',
+            path: ['{{$.a.output_data.x}}'],
+            other: '{{#if x}}',
+          },
+        }),
+      }),
+      [
+        ['whole', '$.workflow_input.name'],
+        ['part', '$.workflow_input.name'],
+        ['path.0', '$.a.output_data.x'],
+        ['other', '$.workflow_input.name'],
+      ].map(
+        ([at, path]) =>
+          `steps.a.input_mapping.${at}: is text as it stands: nothing is filled in for {{…}} (Write what is meant as a string of its own: "${path}". Leave it where the agent itself fills it in)`,
+      ),
+    ],
+    [
+      'a path without its beginning',
+      workflow({
+        a: pass('b', { result: { x: 'workflow_input.name', y: ['$workflow_input[0]', 'workflow_input'] } }),
+        b: agent({
+          input_mapping: { x: 'a.output_data.x', y: 'other.output_data' },
+          output_mapping: 'variables.x',
+          assign: { v: 'workflow_input.v' },
+          next_step: 'c',
+        }),
+        c: { type: 'fail', error_code: 'workflow_input.code', error_message: '$.variables.v' },
+      }),
+      [
+        ['a.result.x', 'workflow_input.name'],
+        ['a.result.y.0', 'workflow_input[0]'],
+        ['a.result.y.1', 'workflow_input'],
+        ['b.input_mapping.x', 'a.output_data.x'],
+        ['b.output_mapping', 'variables.x'],
+        ['b.assign.v', 'workflow_input.v'],
+        ['c.error_code', 'workflow_input.code'],
+      ].map(
+        ([at, path]) =>
+          `steps.${at}: is text as it stands: it does not start $. (Write it as a path: "$.${path}")`,
+      ),
+    ],
+    [
+      'a path within other text, in an item too',
+      workflow({
+        a: map({ b: pass(null, { result: 'Order $.workflow_input.id is late' }) }),
+      }),
+      [
+        'steps.a.steps.b.result: is text as it stands: $.workflow_input… within other text is no path (Give the parts as a list, or as fields of an object: each string that starts $. is a path)',
       ],
     ],
   ])('%s', (_, input, expected) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { backoffMs } from '../../../shared/engine/backoff.ts';
+import { nextTry, type Tries } from '../../../shared/engine/backoff.ts';
 import type { AgentFailure } from '../../../shared/engine/event.ts';
+import type { RetryPolicy } from '../../../shared/engine/plan.ts';
 import { policy } from '../../support/engine-states.ts';
 
 const failure = (given: Partial<AgentFailure> = {}): AgentFailure => ({
@@ -13,7 +14,18 @@ const neverDrawn = () => {
   throw new Error('No jitter was to be drawn');
 };
 
-describe('backoffMs', () => {
+const tries = (policyAttempt: number, policyRetries: Tries['policyRetries'] = null): Tries => ({
+  policyAttempt,
+  policyRetries,
+});
+const backoffMs = (
+  policies: readonly RetryPolicy[],
+  failed: AgentFailure,
+  attempt: number,
+  jitter: () => number,
+): number | null => nextTry(policies, failed, tries(attempt), jitter)?.delayMs ?? null;
+
+describe('the next try', () => {
   it.each([
     [1, 1_000],
     [2, 2_000],
@@ -80,5 +92,51 @@ describe('backoffMs', () => {
 
   it('Retry-After does not open an attempt that the policy does not have', () => {
     expect(backoffMs([policy({ maxAttempts: 1 })], failure({ retryAfterMs: 5 }), 1, neverDrawn)).toBeNull();
+  });
+});
+
+describe('each policy of a list counts for itself', () => {
+  const policies = [
+    policy({ codes: ['BUSY'], maxAttempts: 3, initialIntervalMs: 1_000 }),
+    policy({ codes: ['TIMEOUT'], maxAttempts: 2, initialIntervalMs: 50 }),
+    policy({ codes: null, maxAttempts: 4, initialIntervalMs: 7 }),
+  ];
+
+  it('its attempts and its intervals, whatever others granted in between', () => {
+    const codes = ['TIMEOUT', 'BUSY', 'ODD', 'BUSY', 'ODD', 'ODD'];
+    let last = tries(1);
+    const delays = codes.map((code) => {
+      const granted = nextTry(policies, failure({ code }), last, neverDrawn);
+      last = granted ?? last;
+      return granted?.delayMs;
+    });
+    expect(delays).toEqual([50, 1_000, 7, 2_000, 14, 28]);
+    expect(last).toMatchObject({ policyAttempt: 7, policyRetries: [2, 1, 3] });
+    for (const code of ['BUSY', 'TIMEOUT', 'ODD'])
+      expect(nextTry(policies, failure({ code }), last, neverDrawn)).toBeNull();
+  });
+
+  it('a list of one keeps no counts beside that of attempts', () => {
+    expect(nextTry([policy()], failure(), tries(2), neverDrawn)).toEqual({
+      delayMs: 2_000,
+      policyAttempt: 3,
+      policyRetries: null,
+    });
+  });
+
+  it('an attempt of a version that counted them together goes on from that count', () => {
+    expect(nextTry(policies, failure(), tries(2), neverDrawn)).toEqual({
+      delayMs: 2_000,
+      policyAttempt: 3,
+      policyRetries: [2, 1, 1],
+    });
+    expect(nextTry(policies, failure({ code: 'TIMEOUT' }), tries(2), neverDrawn)).toBeNull();
+  });
+
+  it('a policy that the list did not have when it was counted has granted none', () => {
+    expect(nextTry(policies, failure({ code: 'ODD' }), tries(3, [2]), neverDrawn)).toMatchObject({
+      delayMs: 7,
+      policyRetries: [2, 0, 1],
+    });
   });
 });

@@ -14,6 +14,8 @@ import {
   NOTHING,
   pendingRun,
   pipelinePlan,
+  planOf,
+  planStep,
   policy,
   requestedAttempt,
   run,
@@ -289,6 +291,24 @@ describe('a failure', () => {
     const event = answer({ status: 'failed', error: busy });
     const { state } = made(decide(plan, stateOf(run(), [seventh]), event, T0, draws()));
     expect(attemptsOf(state)[1]).toMatchObject({ attempt: 8, policyAttempt: 2, status: 'PENDING' });
+  });
+
+  it('counts a policy of a list for itself', () => {
+    const listed = planOf([
+      planStep('extract', {
+        retry: [policy({ codes: ['BUSY'], maxAttempts: 2 }), policy({ maxAttempts: 2 })],
+      }),
+    ]);
+    const answerTo = (given: Partial<Attempt>, code: string) => {
+      const event = answer({ status: 'failed', error: { ...busy, code } });
+      return made(decide(listed, stateOf(run(), [attempt(given)]), event, T0, draws())).state;
+    };
+    const second = attemptsOf(answerTo({}, 'BUSY'))[1];
+    expect(second).toMatchObject({ attempt: 2, policyRetries: [1, 0], dueAt: T0 + 1_000 });
+    const third = attemptsOf(answerTo({ attempt: 2, policyAttempt: 2, policyRetries: [1, 0] }, 'ODD'))[1];
+    expect(third).toMatchObject({ attempt: 3, policyRetries: [1, 1], dueAt: T0 + 1_000 });
+    const last = answerTo({ attempt: 3, policyAttempt: 3, policyRetries: [1, 1] }, 'BUSY');
+    expect(last.run).toMatchObject({ status: 'FAILED', error: { code: 'BUSY', attempt: 3 } });
   });
 });
 
@@ -652,7 +672,7 @@ describe('needsOf', () => {
       'a retry: the branches and items that it goes on with',
       stateOf(failedRun, [attempt({ status: 'COMPLETED' })]),
       { type: 'retry_requested' },
-      { unfinishedChildren: true },
+      { unfinishedChildren: true, visits: [{ scope: '', stepId: 'transform' }] },
     ],
     [
       'a cancellation: nothing',

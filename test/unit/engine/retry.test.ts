@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decide, needsOf } from '../../../shared/engine/decide.ts';
 import type { RetryRequested } from '../../../shared/engine/event.ts';
 import type { MapStep, ParallelStep } from '../../../shared/engine/plan.ts';
-import type { Attempt, State } from '../../../shared/engine/state.ts';
+import { type Attempt, type State, stepKey } from '../../../shared/engine/state.ts';
 import {
   attempt,
   child,
@@ -275,5 +275,42 @@ describe("a run's time", () => {
     const state = stateOf(run({ timeoutAt: T0, wakeAt: T0 }), [child]);
     const event = { type: 'woken', stepExecutionId: null, at: T0 } as const;
     expect(tell(decide(planOf([step]), state, event, T0, draws()))).toContain('cancel run-child');
+  });
+});
+
+describe('a retry with another version', () => {
+  const steps = planOf([planStep('a', { next: 'c' }), planStep('c', { next: 'b' }), planStep('b')]);
+  const state = stateOf(failedRun, [
+    closed('a-1', { stepId: 'a', createdAt: T0 - 9_000 }),
+    closed('a-2', { stepId: 'b', createdAt: T0 - 8_000 }),
+    closed('a-3', { stepId: 'c', status: 'CANCELLED', createdAt: T0 - 7_000 }),
+  ]);
+
+  it.each([
+    [true, 2],
+    [false, 1],
+  ])('whose order may be another (%s) counts the visits of what follows', (changesVersion, visit) => {
+    const again = decided(retry(state, { changesVersion }, steps));
+    expect(again.run.revisits).toBe(changesVersion);
+    const opened = again.attempts.get('n-1')!;
+    expect(opened).toMatchObject({ stepId: 'c', visit: 1, attempt: 2 });
+    const started = {
+      ...again,
+      attempts: new Map([['n-1', { ...opened, status: 'RUNNING' as const }]]),
+      visits: new Map(changesVersion ? [[stepKey('', 'b'), 1]] : []),
+    };
+    const answer = {
+      type: 'agent_answered',
+      stepExecutionId: 'n-1',
+      attempt: null,
+      outcome: { status: 'completed', output: null },
+      logs: null,
+    } as const;
+    const ids = { id: () => 'next', jitter: () => 0 };
+    const { attempts } = decided(decide(steps, started, answer, T0, ids));
+    expect(attempts.get('next')).toMatchObject({ stepId: 'b', visit });
+    expect(needsOf(steps, started, answer).visits).toEqual(
+      changesVersion ? [{ scope: '', stepId: 'b' }] : [],
+    );
   });
 });

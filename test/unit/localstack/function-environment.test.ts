@@ -33,6 +33,7 @@ test('every variable of the functions is passed on, but those that the stack or 
   const notPassedOn = environmentVariables().filter((name) => environment[name] !== given[name]);
   expect(notPassedOn.sort()).toEqual([
     'ADMIN_KEY_ARN',
+    'AWS_LAMBDA_FUNCTION_NAME',
     'AWS_REGION',
     'DATABASE_AUTH',
     'DATABASE_ROLES',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findParsingLosses } from '../../../shared/messages/parsing-losses.ts';
+import { findChangedNumbers, findParsingLosses } from '../../../shared/messages/parsing-losses.ts';
 import { cpuMsOf } from '../../support/cpu-time.ts';
 
 const pathsIn = (text: string) => {
@@ -45,25 +45,51 @@ describe('keys that come twice', () => {
   });
 });
 
-describe('integers that no double holds', () => {
+describe('numbers that no double holds', () => {
   it.each<[text: string, paths: string[]]>([
     ['{"id":9007199254740993}', ['id']],
     ['{"id":-12345678901234567890}', ['id']],
     ['[1,[2,{"a":[0,12345678901234567890]}]]', ['1.1.a.1']],
     ['12345678901234567890', ['']],
+    ['[12345678901234567890.0,1.2345678901234567891,12345678901234567890e1]', ['0', '1', '2']],
+    ['[1e-400,1E-999,0.1e-330]', ['0', '1', '2']],
     // These are doubles.
     ['[9007199254740991,9007199254740992,1152921504606846976]', []],
-    // Who writes a fraction or an exponent means an approximation.
-    ['[12345678901234567890.0,1.2345678901234567891,12345678901234567890e1,1e308]', []],
     ['{"id":"12345678901234567890","12345678901234567890":1}', []],
     // Told by who looks at numbers.
     [`[${'9'.repeat(400)}]`, []],
   ])('of %s are %j', (text, paths) => {
     expect(pathsIn(text)).toEqual(paths);
+    expect(findChangedNumbers(text).map(({ path }) => path)).toEqual(paths);
   });
 
-  it('are told from a million digits in no time', () => {
-    const find = () => expect(pathsIn(`[${'9'.repeat(1_000_000)},1${'0'.repeat(300)}]`)).toEqual(['1']);
+  it('are told with what they would become', () => {
+    expect(findChangedNumbers(`[9007199254740993,0.${'3'.repeat(100)}]`)).toEqual([
+      { path: '0', message: '9007199254740993 would become 9007199254740992; send it as text' },
+      { path: '1', message: `0.${'3'.repeat(57)}… would become 0.3333333333333333; send it as text` },
+    ]);
+  });
+
+  it('are told of one field, where that is asked', () => {
+    const text = '{"a":9007199254740993,"b":{"a":9007199254740993},"c":[{"b":9007199254740993}]}';
+    expect(findChangedNumbers(text, 'b').map(({ path }) => path)).toEqual(['b.a']);
+    expect(findChangedNumbers(text, 'd')).toEqual([]);
+  });
+
+  it('and no keys that come twice, which agents may send', () => {
+    expect(findChangedNumbers('{"a":1,"a":1e200,"a":9007199254740993}').map(({ path }) => path)).toEqual([
+      'a',
+    ]);
+  });
+
+  it('are told from a million digits, and beside a million levels, in no time', () => {
+    const find = () => {
+      expect(pathsIn(`[${'9'.repeat(1_000_000)},1${'0'.repeat(300)}]`)).toEqual([]);
+      const deep = `{"x":${'['.repeat(1_000_000)}9007199254740993${']'.repeat(1_000_000)},"y":1e300}`;
+      expect(findChangedNumbers(deep, 'y')).toEqual([]);
+      const hex = `{"a":"${'e123'.repeat(60_000)}","b":[${'1e300,'.repeat(40_000)}0.1000000000000001]}`;
+      expect(findChangedNumbers(hex)).toEqual([]);
+    };
     expect(cpuMsOf(find)).toBeLessThan(5_000);
   });
 });

@@ -17,7 +17,7 @@ describe('parsePayload', () => {
     ['[1,2,3,4,5,6]', [1, 2, 3, 4, 5, 6]],
     ['"\\ud83d\\ude00"', '😀'],
     [' \n{"a": 1, "a": 2}', { a: 2 }],
-    ['1e-400', 0],
+    ['[0.1,1.0,0.10,1e3,12345678901234567000]', [0.1, 1, 0.1, 1_000, 12345678901234567000]],
     ['{"constructor":1,"toString":2}', { constructor: 1, toString: 2 }],
   ])('reads %s', (text, value) => {
     expect(parsePayload(text, limits)).toEqual({ ok: true, value });
@@ -30,6 +30,13 @@ describe('parsePayload', () => {
     ['[1,2,3,4,5,6,7]', 'TOO_MANY_ENTRIES', '', 'expected at most 6 keys and items in all'],
     ['{"a":[1,2,3],"b":[4,5]}', 'TOO_MANY_ENTRIES', 'a', 'expected at most 6 keys and items in all'],
     ['{"a":[1e400]}', 'UNSTORABLE', 'a.0', 'expected a number that fits a double (below 1.8e308)'],
+    [
+      '{"a":[9007199254740993]}',
+      'UNSTORABLE',
+      'a.0',
+      '9007199254740993 would become 9007199254740992; send it as text',
+    ],
+    ['1e-400', 'UNSTORABLE', '', '1e-400 would become 0; send it as text'],
     ['-1e400', 'UNSTORABLE', '', 'expected a number that fits a double (below 1.8e308)'],
     ['{"a":{"b":"\\u0000"}}', 'UNSTORABLE', 'a.b', 'expected text without the character U+0000'],
     ['"\\u0000"', 'UNSTORABLE', '', 'expected text without the character U+0000'],

@@ -37,7 +37,7 @@ const resultText = (output: string) =>
   JSON.stringify({ ...result, output_data: 0 }).replace('"output_data":0', `"output_data":${output}`);
 
 function eventOf(value: unknown) {
-  const translated = itemOfRecord(record(value), verify);
+  const translated = itemOfRecord(record(value), verify, T0);
   if (!translated.ok) throw new Error(translated.reason);
   return translated.item.event;
 }
@@ -51,7 +51,14 @@ describe('a record means', () => {
     ],
     [
       'a cancellation that everybody knows of already, asked for at its time',
-      { message_type: 'cancellation_request', run_id: 'r1', cancelled_by: 'ann', reason: 'x', timestamp },
+      {
+        message_type: 'cancellation_request',
+        run_id: 'r1',
+        cancelled_by: 'ann',
+        reason: 'x',
+        cancellation_token: `token-of-cancel r1 ${timestamp}`,
+        timestamp,
+      },
       {
         runId: 'r1',
         event: {
@@ -64,9 +71,66 @@ describe('a record means', () => {
       },
     ],
     [
-      'a cancellation by nobody, for no reason, at no time that can be read',
+      'without a token a cancellation of what has no owner, by nobody, for no reason, at no time that can be read',
       { message_type: 'cancellation_request', run_id: 'r1', timestamp: 'yesterday' },
-      { runId: 'r1', event: { type: 'cancellation_requested', by: null, reason: null, announced: true } },
+      {
+        runId: 'r1',
+        event: { type: 'cancellation_requested', by: null, reason: null, announced: true },
+        onlyOfNobody: true,
+      },
+    ],
+    [
+      'a cancellation as clients write it who have no text for a name, null for no reason, and seconds for times',
+      {
+        message_type: 'cancellation_request',
+        run_id: 'r1',
+        cancelled_by: 42,
+        reason: null,
+        cancellation_token: null,
+        timestamp: (T0 - 1_000) / 1_000,
+      },
+      {
+        runId: 'r1',
+        event: {
+          type: 'cancellation_requested',
+          by: '42',
+          reason: null,
+          announced: true,
+          requestedAt: T0 - 1_000,
+        },
+        onlyOfNobody: true,
+      },
+    ],
+    [
+      'a cancellation whose reason is cut, and cleaned',
+      {
+        message_type: 'cancellation_request',
+        run_id: 'r1',
+        cancelled_by: `\u0000${'x'.repeat(254)}😀`,
+        reason: `\u0000\ud800${'x'.repeat(5_000)}`,
+        timestamp: T0,
+      },
+      {
+        runId: 'r1',
+        event: {
+          type: 'cancellation_requested',
+          by: 'x'.repeat(254),
+          reason: `\ufffd${'x'.repeat(3_999)}`,
+          announced: true,
+          requestedAt: T0,
+        },
+        onlyOfNobody: true,
+      },
+    ],
+    [
+      'the start of its run, with whatever it has for a plan, and no time',
+      { message_type: 'execution_request', run_id: 'r1', workflow_plan: null, timestamp: 1_768_473_000 },
+      { runId: 'r1', event: { type: 'execution_requested' }, inlinePlan: null },
+    ],
+    [
+      'the start of its run, whatever its input, which is in its row',
+      { message_type: 'execution_request', run_id: 'r1', workflow_plan: {}, input_data: '\u0000' },
+      { runId: 'r1', event: { type: 'execution_requested' }, inlinePlan: {} },
     ],
     [
       'the start of an attempt',
@@ -99,6 +163,11 @@ describe('a record means', () => {
       { runId: 'r1', event: { type: 'woken', stepExecutionId: null, at: T0 - 1_000 } },
     ],
     [
+      'a wake of what is due now, and of nothing else, whatever time it claims',
+      { message_type: 'wake', run_id: 'r1', timestamp: '2999-01-15T10:30:00Z' },
+      { runId: 'r1', event: { type: 'woken', stepExecutionId: null, at: T0 + 5_000 } },
+    ],
+    [
       'a wake of an attempt',
       { message_type: 'wake', run_id: 'r1', step_execution_id: 'a-1', timestamp },
       { runId: 'r1', event: { type: 'woken', stepExecutionId: 'a-1', at: T0 - 1_000 } },
@@ -111,14 +180,14 @@ describe('a record means', () => {
         event: {
           type: 'agent_answered',
           stepExecutionId: 'a-1',
-          attempt: 2,
+          attempt: null,
           outcome: { status: 'completed', output: { rows: 3 } },
           logs: ['one', 'two'],
         },
       },
     ],
   ])('%s', (_, message, item) => {
-    expect(itemOfRecord(record(message), verify)).toEqual({ ok: true, item });
+    expect(itemOfRecord(record(message), verify, T0)).toEqual({ ok: true, item });
   });
 
   it('an answer without output is one of null', () => {
@@ -172,6 +241,24 @@ describe('an answer that cannot be stored fails its attempt', () => {
       'output_data.a: expected a number that fits a double (below 1.8e308)',
     ],
     [
+      'an integer that no double holds',
+      '{"items":[0,1,2,{"id":9007199254740993}]}',
+      'UNSTORABLE',
+      'output_data.items.3.id: 9007199254740993 would become 9007199254740992; send it as text',
+    ],
+    [
+      'a number with more digits than a double',
+      '12345678901234567.89',
+      'UNSTORABLE',
+      'output_data: 12345678901234567.89 would become 12345678901234568; send it as text',
+    ],
+    [
+      'more digits, written out, than a payload has',
+      JSON.stringify(Array.from({ length: 900 }, () => 1e308)),
+      'DATA_LIMIT',
+      'output_data.848: expected numbers of at most 262144 digits in all, written out without exponents',
+    ],
+    [
       '__proto__',
       '{"__proto__":1}',
       'UNSTORABLE',
@@ -217,7 +304,7 @@ describe('a failure that an agent tells', () => {
     [
       'is made storable',
       { error: { code: 'A\u0000', message: `b\u0000\ud800${'x'.repeat(9_000)}`, retryable: true } },
-      { code: 'A\ufffd', message: `b\ufffd\ufffd${'x'.repeat(3_997)}`, retryable: true },
+      { code: 'A', message: `b\ufffd${'x'.repeat(3_998)}`, retryable: true },
     ],
   ])('%s', (_, given, error) => {
     expect(eventOf({ ...failed, ...given })).toMatchObject({ outcome: { status: 'failed', error } });
@@ -228,6 +315,156 @@ describe('a failure that an agent tells', () => {
     expect(eventOf({ ...result, logs })).toMatchObject({
       logs: ['a\ufffdb', 'y'.repeat(2_000), ...Array.from({ length: 98 }, () => 'line')],
     });
+  });
+});
+
+describe('an answer with the right token settles its attempt', () => {
+  const failed = { ...result, status: 'failed', output_data: undefined };
+  const noCode = 'AGENT_ERROR';
+  const noMessage = 'The agent failed and said no more';
+
+  it.each<[string, unknown, object]>([
+    ['a number for a code', { code: 500, message: 'x' }, { code: '500', message: 'x', retryable: true }],
+    ['no code', { code: '', message: 'x' }, { code: noCode, message: 'x', retryable: true }],
+    ['a code of 300 characters', { code: 'c'.repeat(300) }, { code: 'c'.repeat(255), message: noMessage }],
+    ['a code that is cut in a pair', { code: `${'c'.repeat(254)}😀` }, { code: 'c'.repeat(254) }],
+    ['a code of lines', { code: 'a\nb' }, { code: 'a b' }],
+    [
+      'null for what is absent',
+      { code: null, message: null, retryable: null, retry_after_ms: null },
+      { code: noCode, message: noMessage, retryable: true, retryAfterMs: undefined },
+    ],
+    ['an error that is a text', 'boom', { code: noCode, message: 'boom', retryable: true }],
+    ['an error that is a list', ['a', 1], { code: noCode, message: '["a",1]', retryable: true }],
+    ['an error that is a number', 7, { message: '7' }],
+    [
+      'an error inside an error',
+      { error: { code: 'C', message: 'm', retryable: false } },
+      { code: 'C', message: 'm', retryable: false },
+    ],
+    ['a message that is an object', { message: { a: 1 } }, { code: noCode, message: '{"a":1}' }],
+    ['text for a flag', { retryable: 'False' }, { retryable: false }],
+    ['a number for a flag', { retryable: 0 }, { retryable: false }],
+    ['something for a flag', { retryable: 'maybe' }, { retryable: true }],
+    ['a time before now', { retry_after_ms: -1 }, { retryAfterMs: undefined }],
+    ['a time as text', { retry_after_ms: '250' }, { retryAfterMs: 250 }],
+    ['a fraction of a time', { retry_after_ms: 1.5 }, { retryAfterMs: 2 }],
+    ['a time of years', { retry_after_ms: 1e300 }, { retryAfterMs: 86_400_000 }],
+    ['no time', { retry_after_ms: 'soon' }, { retryAfterMs: undefined }],
+  ])('that tells a failure with %s', (_, error, told) => {
+    expect(eventOf({ ...failed, error })).toMatchObject({
+      type: 'agent_answered',
+      stepExecutionId: 'a-1',
+      outcome: { status: 'failed', error: told },
+    });
+  });
+
+  it.each<[string, object]>([
+    ['COMPLETED', { status: 'COMPLETED' }],
+    ['completed, with blanks', { status: ' Completed ' }],
+    ['completed at a time that is a number', { timestamp: 1_768_473_000_000 }],
+    ['completed in attempt "2"', { attempt: '2' }],
+    ['completed in attempt 0', { attempt: 0 }],
+    ['completed, with an error that is null', { error: null }],
+    ['completed, with fields that nobody knows', { trace: '\u0000', meta: { depth: [[1e300]] } }],
+    ['completed, and leaves out what the record is', { message_type: undefined }],
+    ["completed, and sends back the task's type", { message_type: 'agent_task' }],
+  ])('that says %s', (_, given) => {
+    expect(eventOf({ ...result, ...given })).toMatchObject({
+      type: 'agent_answered',
+      stepExecutionId: 'a-1',
+      attempt: null,
+      outcome: { status: 'completed', output: { rows: 3 } },
+    });
+  });
+
+  it.each<[string, object, object]>([
+    [
+      'a status that is none',
+      { status: 'done' },
+      {
+        code: 'AGENT_ANSWER_INVALID',
+        message: `The agent's answer cannot be used: status: expected completed or failed, got "done"`,
+        retryable: false,
+      },
+    ],
+    [
+      'no status',
+      { status: undefined },
+      { message: `The agent's answer cannot be used: status: expected completed or failed, got null` },
+    ],
+    [
+      'a status that is none, and an error',
+      { status: 'error', error: { code: 'BUSY' } },
+      { code: 'BUSY', retryable: true },
+    ],
+  ])('with %s: it has failed', (_, given, error) => {
+    expect(eventOf({ ...result, ...given })).toMatchObject({ outcome: { status: 'failed', error } });
+  });
+
+  it.each<[string, unknown, readonly string[] | null]>([
+    ['numbers', [1, 2], ['1', '2']],
+    ['objects and nothing', [{ a: 1 }, null], ['{"a":1}', 'null']],
+    ['a text of lines', 'one\ntwo', ['one', 'two']],
+    ['an object', { a: 1 }, ['{"a":1}']],
+    ['null', null, null],
+  ])('whose log is %s', (_, logs, kept) => {
+    expect(eventOf({ ...result, logs })).toMatchObject({ logs: kept, outcome: { status: 'completed' } });
+  });
+
+  it('whose numbers are changed elsewhere than in its output', () => {
+    const text = resultText('1').replace('{', '{"trace":9007199254740993,');
+    expect(eventOf(text)).toMatchObject({ outcome: { status: 'completed', output: 1 } });
+  });
+
+  it.each<[string, string]>([
+    ['NaN', '{"a":NaN}'],
+    ['Infinity', '[1,-Infinity]'],
+  ])('that has %s, which is no JSON: it has failed', (_, output) => {
+    expect(eventOf(resultText(output))).toMatchObject({
+      outcome: {
+        status: 'failed',
+        error: {
+          code: 'AGENT_ANSWER_NOT_JSON',
+          message: expect.stringMatching(/^The agent's answer cannot be used: expected JSON: /),
+          retryable: false,
+        },
+      },
+    });
+  });
+
+  it('that is not UTF-8: it has failed, or failed as it says', () => {
+    const latin1 = (value: object) =>
+      record('', { value: Buffer.from(JSON.stringify(value), 'latin1').toString('base64') });
+    const outcomeOf = (value: object) => {
+      const translated = itemOfRecord(latin1(value), verify, T0);
+      return translated.ok ? translated.item.event : translated;
+    };
+    expect(outcomeOf({ ...result, output_data: 'ü' })).toMatchObject({
+      outcome: {
+        error: {
+          code: 'AGENT_ANSWER_NOT_JSON',
+          message: "The agent's answer cannot be used: expected a value in UTF-8",
+        },
+      },
+    });
+    expect(outcomeOf({ ...failed, error: { code: 'C', message: 'für' } })).toMatchObject({
+      outcome: { error: { code: 'C', message: 'f\ufffdr' } },
+    });
+  });
+});
+
+it('a plan with numbers that reading changed says where', () => {
+  const text = `{"message_type":"execution_request","run_id":"r1","workflow_plan":{"steps":{"a":{"input_mapping":{"id":9007199254740993}}}},"input_data":9007199254740993}`;
+  expect(itemOfRecord(record(text), verify, T0)).toMatchObject({
+    item: {
+      inlinePlanLosses: [
+        {
+          path: 'steps.a.input_mapping.id',
+          message: '9007199254740993 would become 9007199254740992; send it as text',
+        },
+      ],
+    },
   });
 });
 
@@ -257,9 +494,30 @@ describe('a dead letter is a record that', () => {
       { ...result, run_id: 'r\u0000' },
       'run_id: expected text without the character U+0000',
     ],
-    ['has an error of another shape', { ...result, status: 'failed', error: 'boom' }, /^error: /],
+    [
+      'cancels with the token of another time',
+      {
+        message_type: 'cancellation_request',
+        run_id: 'r1',
+        cancellation_token: `token-of-cancel r1 ${timestamp}`,
+        timestamp: '2026-01-15T10:30:00.000Z',
+      },
+      'cancellation_token: expected the token of the run and of the timestamp',
+    ],
+    ['names no run', { ...result, run_id: null }, /^run_id: /],
+    ['names no attempt', { ...result, step_execution_id: 5 }, /^step_execution_id: /],
+    [
+      'is an answer that is no JSON, and has no token',
+      '{"message_type":"agent_result","a":NaN}',
+      /^expected JSON: /,
+    ],
+    [
+      'is an answer that is no JSON, with a token of another attempt',
+      `{"message_type":"agent_result","run_id":"r1","step_execution_id":"a-1","result_token":"token-of-a-2","output_data":NaN}`,
+      /^expected JSON: /,
+    ],
   ])('%s', (_, value, reason) => {
-    expect(itemOfRecord(record(value), verify)).toEqual({
+    expect(itemOfRecord(record(value), verify, T0)).toEqual({
       ok: false,
       reason: typeof reason === 'string' ? reason : expect.stringMatching(reason),
     });
@@ -279,6 +537,7 @@ describe('the step-executor', () => {
     const deadLetters: OutgoingRecord[] = [];
     const counted: number[] = [];
     const logged: unknown[] = [];
+    const failed: unknown[] = [];
     const handler = createStepExecutor({
       async decideBatch(items) {
         decidedOf.push(...items.map(({ runId }) => runId));
@@ -290,9 +549,13 @@ describe('the step-executor', () => {
       deadLetterTopic: 'dead',
       countDeadLetters: async (letters) => void counted.push(...letters.map(({ offset }) => offset)),
       clock: { now: () => T0 },
-      log: { debug: (message, fields) => logged.push([message, fields]), warn() {} },
+      log: {
+        debug: (message, fields) => logged.push([message, fields]),
+        warn() {},
+        error: (message, { run_id }) => failed.push([message, run_id]),
+      },
     });
-    return { handler, decidedOf, deadLetters, counted, logged };
+    return { handler, decidedOf, deadLetters, counted, logged, failed };
   }
 
   const eventWith = (...values: unknown[]): MskEvent => ({
@@ -300,6 +563,18 @@ describe('the step-executor', () => {
     records: { 'results.topic-0': values.map((value, offset) => record(value, { offset })) },
   });
   const decided: Outcome = { outcome: 'decided', status: 'RUNNING' };
+
+  it('tells of a defect that ended a run as a dead letter and an error, of a value that did as neither', async () => {
+    const ended = (kind: 'value' | 'defect'): Outcome => ({
+      outcome: 'decided',
+      status: 'FAILED',
+      fault: { class: kind, reason: `a ${kind}` },
+    });
+    const { handler, deadLetters, failed } = setUp([ended('value'), ended('defect')]);
+    await handler(eventWith(request('r1'), request('r2')));
+    expect(deadLetters.map(({ value }) => value.reason)).toEqual(['a defect']);
+    expect(failed).toEqual([['A record met a defect', 'r2']]);
+  });
 
   it('decides what it can read, and answers for the rest', async () => {
     const { handler, decidedOf, deadLetters, counted, logged } = setUp([

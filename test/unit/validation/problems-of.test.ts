@@ -102,3 +102,23 @@ describe('where it is wrong', () => {
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 });
+
+describe('where an unknown field may belong', () => {
+  const told = (input: unknown) => {
+    const parsed = schema.safeParse(input);
+    const whereTo = (field: string) => `it goes in wrapped.${field}`;
+    const words = { hintOf: createHints(), whereTo };
+    return parsed.success ? [] : problemsOf(schema, input, parsed.error, words).map(({ message }) => message);
+  };
+
+  it('is said of those of the root that are like no known one', () => {
+    expect(told({ message: 1 })).toEqual(['unknown field: it goes in wrapped.message']);
+    expect(told({ titel: 1 })).toEqual(['unknown field, did you mean "title"?']);
+    expect(told({ wrapped: { message: 1 } })).toEqual(['unknown field']);
+  });
+
+  it('a name of any length is cut', () => {
+    const [message] = told({ ['x'.repeat(1_000_000)]: 1 });
+    expect(message?.length).toBeLessThan(300);
+  });
+});

@@ -21,8 +21,8 @@ beforeAll(async () => {
 afterEach(() => expectNothingLeft(stack));
 afterAll(() => stack?.close());
 
-test('the first policy that is for the code says how often an attempt is repeated', async () => {
-  const codes = ['BUSY', 'BUSY', 'GONE', 'GONE', 'GONE'];
+test('the first policy that is for the code grants an attempt, and each counts for itself; a retry begins anew', async () => {
+  const codes = ['BUSY', 'GONE', 'BUSY', 'GONE', 'GONE', 'GONE', 'BUSY', 'BUSY', 'BUSY'];
   await stack.addAgent('various', ({ count }) => ({
     status: 503,
     body: { code: codes[count - 1] ?? 'OTHER', message: 'Not now' },
@@ -34,18 +34,34 @@ test('the first policy that is for the code says how often an attempt is repeate
       a: {
         agent_name: 'various',
         retry: [
-          { ...quickly, codes: ['BUSY'], max_attempts: 9 },
-          { ...quickly, codes: ['GONE', 'NEVER'], max_attempts: 4 },
+          { ...quickly, codes: ['BUSY'], max_attempts: 3 },
+          { ...quickly, codes: ['GONE', 'NEVER'], max_attempts: 3 },
         ],
       },
     },
   });
-  expect(run).toMatchObject({ status: 'FAILED', error_code: 'GONE', error_step_id: 'a', error_attempt: 4 });
-  expect(await attemptsOf(stack, runId)).toEqual([
-    'a FAILED BUSY',
-    'a attempt 2 FAILED BUSY',
-    'a attempt 3 FAILED GONE',
-    'a attempt 4 FAILED GONE',
+  const tried = () =>
+    stack.database.many<{ attempt: number; error_code: string; granted: number[] | null }>(
+      `select attempt, error_code, policy_retries as granted from step_executions where run_id = $1 order by attempt`,
+      [runId],
+    );
+  expect(run).toMatchObject({ status: 'FAILED', error_code: 'GONE', error_step_id: 'a', error_attempt: 5 });
+  const before = [
+    { attempt: 1, error_code: 'BUSY', granted: null },
+    { attempt: 2, error_code: 'GONE', granted: [1, 0] },
+    { attempt: 3, error_code: 'BUSY', granted: [1, 1] },
+    { attempt: 4, error_code: 'GONE', granted: [2, 1] },
+    { attempt: 5, error_code: 'GONE', granted: [2, 2] },
+  ];
+  expect(await tried()).toEqual(before);
+  await stack.retry(runId);
+  expect(await stack.client.ended(runId)).toMatchObject({ error_code: 'BUSY', error_attempt: 9 });
+  expect(await tried()).toEqual([
+    ...before,
+    { attempt: 6, error_code: 'GONE', granted: null },
+    { attempt: 7, error_code: 'BUSY', granted: [0, 1] },
+    { attempt: 8, error_code: 'BUSY', granted: [1, 1] },
+    { attempt: 9, error_code: 'BUSY', granted: [2, 1] },
   ]);
 });
 
@@ -67,7 +83,10 @@ test('the first clause that is for the code catches, and the error is in $.error
       tell: { agent_name: 'echo', input_mapping: { error: '$.error', code: '$.error.code' } },
     },
   });
-  const error = { code: 'NO_DISK', message: 'Full in a', step: 'a', attempt: 1 };
+  const message = expect.stringMatching(
+    /^Full in a \(agent "failing" at http:\S+\/agents\/failing, HTTP 400\)$/,
+  );
+  const error = { code: 'NO_DISK', message, step: 'a', attempt: 1 };
   expect(run).toMatchObject({
     status: 'COMPLETED',
     output_data: { error, code: 'NO_DISK' },
@@ -86,7 +105,9 @@ test('an error that nothing catches fails the run with its code, step and attemp
   });
   expect(run).toMatchObject({
     status: 'FAILED',
-    error_message: 'Step "a" failed with NO_DISK on attempt 1: Full in a',
+    error_message: expect.stringMatching(
+      /^Step "a" failed with NO_DISK on attempt 1: Full in a \(agent "failing" at \S+, HTTP 400\)$/,
+    ),
     error_code: 'NO_DISK',
     error_step_id: 'a',
     error_attempt: 1,

@@ -154,7 +154,12 @@ test('a branch that fails fails the step and cancels the others; that can be cau
   });
   expect(run).toMatchObject({
     status: 'COMPLETED',
-    output_data: { code: 'NO_DISK', message: 'Full', step: 'both', attempt: 1 },
+    output_data: {
+      code: 'NO_DISK',
+      message: expect.stringMatching(/^Full \(agent "failing" at /),
+      step: 'both',
+      attempt: 1,
+    },
   });
   expect((await attemptsOf(stack, runId)).toSorted()).toEqual([
     'both FAILED NO_DISK',
@@ -163,6 +168,35 @@ test('a branch that fails fails the step and cancels the others; that can be cau
     'caught COMPLETED',
   ]);
 });
+
+test.each([
+  ['any', 'any', {}],
+  ['two', 2, { good: branch('good', { type: 'pass', result: 1 }) }],
+] as const)(
+  'of branches that wait for %s, it fails as the one that was one too many',
+  async (name, wait_for, good) => {
+    const run = await stack.run(`too-few-${name}`, {
+      start_step: 'race',
+      steps: {
+        race: {
+          type: 'parallel',
+          wait_for,
+          branches: {
+            ...good,
+            one: branch('one', agentStep('failing')),
+            other: branch('other', agentStep('failing')),
+          },
+          catch: [{ codes: ['NO_DISK'], next_step: 'caught' }],
+        },
+        caught: { type: 'pass', result: '$.error' },
+      },
+    });
+    expect(run).toMatchObject({
+      status: 'COMPLETED',
+      output_data: { code: 'NO_DISK', message: 'Full', step: 'race' },
+    });
+  },
+);
 
 test('an error that a branch catches itself is not the step’s', async () => {
   const run = await stack.run('caught-inside', {

@@ -88,7 +88,6 @@ const states = {
     data: { joins: [join({ isOver: true, failed: 1, failure: { code: 'BAD', message: 'no' } })], ...both },
     beside: [open('b')],
   },
-  'over, not gathered': { attempt: running(), data: { joins: [isOver] } },
   'over, past its deadline': { attempt: overdue(), data: { joins: [isOver], ...both } },
   'past its deadline': { attempt: overdue(), data: { joins: [join()] }, beside: [open('a')] },
   COMPLETED: { attempt: settled('COMPLETED') },
@@ -106,7 +105,6 @@ const table: Record<keyof typeof states, Partial<Record<keyof typeof events, str
   over: { ...UNTOUCHED, ...NOBODY_ASKED, requested: COMPLETE, woken: COMPLETE },
   'over, paused': { ...UNTOUCHED_PAUSED, resumed: 'RUNNING | it#1 RUNNING | update RUNNING, request a-1' },
   'over, failed': { requested: FAIL_WITHIN('b'), woken: FAIL_WITHIN('b') },
-  'over, not gathered': { requested: 'NOT_DUE', woken: 'NOT_DUE' },
   'over, past its deadline': { requested: COMPLETE, woken: COMPLETE },
   'past its deadline': { requested: 'NOT_DUE', woken: FAIL_WITHIN('a') },
   COMPLETED: SETTLED,
@@ -189,7 +187,14 @@ describe('the end of a branch', () => {
       { needed: 1, tolerated: 1, failed: 1 },
       {},
       false,
-      { failed: 2, isOver: true, failure: { code: 'TOLERATED_FAILURES_EXCEEDED' } },
+      { failed: 2, isOver: true, failure: { code: 'BAD', message: 'no' } },
+    ],
+    [
+      'one too many that failed of a number',
+      { total: 3, needed: 2, tolerated: 1, failed: 1, completed: 1 },
+      {},
+      false,
+      { failed: 2, isOver: true, failure: { code: 'BAD', message: 'no' } },
     ],
     [
       'after it was over: the count only',
@@ -317,6 +322,25 @@ describe('a map step', () => {
     expect(tell(decision)).toMatch(/update RUNNING it#1\/2:in PENDING, request n-1$/);
   });
 
+  it.each([
+    [0, 1, { code: 'BAD', message: 'no' }],
+    [
+      1,
+      2,
+      {
+        code: 'TOLERATED_FAILURES_EXCEEDED',
+        message: '2 failed, 1 are tolerated; the last: BAD: no',
+      },
+    ],
+  ])('where %i may fail, failure %i fails it', (tolerated, failed, failure) => {
+    const given = underWay({ tolerated, failed: failed - 1 });
+    expect(decided(decideStep([map, inner], given, answer(0, false))).joins.get('it#1')).toMatchObject({
+      failed,
+      isOver: true,
+      failure,
+    });
+  });
+
   it('begins no further item once it is over', () => {
     const decision = decideStep([map, inner], underWay(), answer(0, false));
     expect(decided(decision).joins.get('it#1')).toMatchObject({ started: 2, isOver: true });
@@ -333,6 +357,13 @@ describe('a map step', () => {
   ])('tolerates %i or %i %% of 3: %i', (toleratedFailures, toleratedFailurePercentage, expected) => {
     const state = decided(start({ toleratedFailures, toleratedFailurePercentage }));
     expect(state.joins.get('it#1')?.tolerated).toBe(expected);
+  });
+
+  it('tolerates 69 of 375 by 18.4 %, as it is written', () => {
+    const items = expression(() => Array.from({ length: 375 }, () => 0));
+    const settings = { maxPayloadBytes: 1_000 };
+    const state = decided(start({ items, toleratedFailurePercentage: 18.4 }, settings));
+    expect(state.joins.get('it#1')?.tolerated).toBe(69);
   });
 
   it('has the outputs in item order, null where an item failed', () => {

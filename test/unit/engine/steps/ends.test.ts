@@ -120,3 +120,12 @@ describe('a fail step', () => {
     );
   });
 });
+
+it.each([
+  ['its code', { code: 'X\ude00', message: 'm' }, 'X\ufffd', 'm'],
+  ['its message', { code: 'X', message: 'a\ud83d\u0000' }, 'X', 'a\ufffd\ufffd'],
+])('a fail step never fails with what cannot be stored: %s', (_, failure, code, message) => {
+  const state = decided(decideStep([fail(failure)], requestedCase, events.requested));
+  expect(state.attempts.get('a-1')?.error).toEqual({ code, message });
+  expect(JSON.stringify(state.run.error).isWellFormed()).toBe(true);
+});

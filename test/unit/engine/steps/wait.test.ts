@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { decide } from '../../../../shared/engine/decide.ts';
 import type { Json } from '../../../../shared/engine/json.ts';
 import type { WaitStep } from '../../../../shared/engine/plan.ts';
-import { broken, expression, stepBase, T0 } from '../../../support/engine-states.ts';
+import {
+  broken,
+  draws,
+  expression,
+  planOf,
+  run,
+  stateOf,
+  stepBase,
+  T0,
+} from '../../../support/engine-states.ts';
 import {
   decided,
   decideStep,
@@ -108,3 +118,14 @@ describe('a wait step', () => {
     expect(state.attempts.get('a-1')).toMatchObject({ status: 'RUNNING', wakeAt: T0 });
   });
 });
+
+it.each<[WaitStep['of']]>([['seconds'], ['until']])(
+  'tells of %s what it got, never half a character of it',
+  (of) => {
+    const plan = planOf([waitFor(`${'a'.repeat(198)}😀`, of)], { maxPayloadBytes: 9_999 });
+    const state = decided(decide(plan, stateOf(run(), [requested()]), events.requested, T0, draws()));
+    const message = state.run.error?.message ?? '';
+    expect(message.isWellFormed()).toBe(true);
+    expect(message.endsWith(`got "${'a'.repeat(198)}`)).toBe(true);
+  },
+);
