@@ -25,7 +25,7 @@ const { topics, auditRetentionDays } = settings;
 const log = createLogger({ service: 'timekeeper', level: settings.logLevel });
 const database = connectDatabase(settings);
 const producer = withAgentClocks({
-  publisher: connectProducer(settings, 'timekeeper'),
+  publisher: connectProducer(settings, topics, 'timekeeper'),
   agentClocks: createAgentClocks(database),
   clock: { now: Date.now },
 });

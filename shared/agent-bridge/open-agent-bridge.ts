@@ -32,7 +32,7 @@ export function openAgentBridge(
   const { secretKey } = environment;
   const clock = Date.now;
   const database = connectDatabase(environment);
-  const producer = connectProducer(environment, `stepline-${kind}-bridge`);
+  const producer = connectProducer(environment, environment.topics, `stepline-${kind}-bridge`);
   const registry = connectAgentRegistry(environment, clock);
   const bridge = createAgentBridge({
     kind,

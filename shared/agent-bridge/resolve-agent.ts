@@ -44,7 +44,9 @@ async function askRegistry(
   const answer = await lookup(name);
   if (answer.status === 'found') return callable(answer.agent, ports);
   if (answer.status === 'unknown') return unknown(name);
-  return failed('AGENT_REGISTRY_UNAVAILABLE', `${answer.message} (agent "${name}")`, true);
+  const message = `${answer.message} (agent "${name}")`;
+  const again = { retryable: true, retryAfterMs: answer.retryAfterMs };
+  return { ok: false, failure: failedCall('AGENT_REGISTRY_UNAVAILABLE', message, again) };
 }
 
 function callable(agent: Agent, { kind: bridged, checkAddress }: ResolvePorts): ResolvedAgent {

@@ -3,21 +3,25 @@ import { storableText } from '../engine/storable-text.ts';
 import type { Agent } from './agent.ts';
 import { ACCEPTED_ENCODINGS } from './content-encoding.ts';
 import { MAX_REGISTRY_ANSWER_BYTES, readRegistryAnswer } from './registry-answer.ts';
+import { RegistryMemory } from './registry-memory.ts';
 
 export type RegistryLookup =
   | { readonly status: 'found'; readonly agent: Agent }
   | { readonly status: 'unknown' }
   /** It did not answer, or not as it should. The same question may be answered later. */
-  | { readonly status: 'unavailable'; readonly message: string };
+  | { readonly status: 'unavailable'; readonly message: string; readonly retryAfterMs?: number };
 
 /** The registry at AGENT_REGISTRY_URL: agents that are not in our table, and everybody's. */
 export interface AgentRegistry {
-  /** Never rejects. */
+  /** What is known, else what it answers; that may take its whole timeout. Never rejects. */
   lookup(agentName: string): Promise<RegistryLookup>;
-  /** What is known without asking: the agent, null for no such agent, undefined where it must be looked up. */
+  /** What is known without waiting: the agent, null for no such agent, undefined where it must be looked up. */
   known(agentName: string): Agent | null | undefined;
-  /** Asks for all of them, so that `known` knows. Never rejects. */
-  lookUp(agentNames: readonly string[]): Promise<void>;
+  /**
+   * Asks for all of them, so that `known` knows, and waits so long at most: not at all where it took longer the last time, or is
+   * taking longer. Never rejects.
+   */
+  lookUp(agentNames: readonly string[], patienceMs: number): Promise<void>;
 }
 
 export interface AgentRegistryOptions {
@@ -28,48 +32,14 @@ export interface AgentRegistryOptions {
   readonly timeoutMs?: number;
 }
 
-const FOUND_FOR_MS = 60_000;
-const UNKNOWN_FOR_MS = 10_000;
-const MAX_KEPT = 10_000;
-
 export function createAgentRegistry({ url, clock, timeoutMs = 2_000 }: AgentRegistryOptions): AgentRegistry {
   const base = url.replace(/\/+$/, '');
-  const kept = new Map<string, KeptAnswer>();
-  const lookup = (agentName: string) => {
-    const known = kept.get(agentName);
-    if (known && known.until > clock()) return known.asked;
-    // While it is being asked, others wait for the same answer.
-    const entry: KeptAnswer = {
-      asked: ask(base, agentName, timeoutMs),
-      agent: undefined,
-      until: Number.POSITIVE_INFINITY,
-    };
-    if (kept.size >= MAX_KEPT) kept.clear();
-    kept.set(agentName, entry);
-    void entry.asked.then((answer) => {
-      entry.agent = answer.status === 'found' ? answer.agent : null;
-      if (answer.status === 'unavailable') kept.delete(agentName);
-      else entry.until = clock() + (answer.status === 'found' ? FOUND_FOR_MS : UNKNOWN_FOR_MS);
-    });
-    return entry.asked;
-  };
+  const memory = new RegistryMemory({ ask: (agentName) => ask(base, agentName, timeoutMs), clock });
   return {
-    lookup,
-    known(agentName) {
-      const entry = kept.get(agentName);
-      return entry && entry.until > clock() ? entry.agent : undefined;
-    },
-    async lookUp(agentNames) {
-      await Promise.all(agentNames.map(lookup));
-    },
+    lookup: (agentName) => memory.lookup(agentName),
+    known: (agentName) => memory.known(agentName),
+    lookUp: (agentNames, patienceMs) => memory.lookUp(agentNames, patienceMs),
   };
-}
-
-interface KeptAnswer {
-  readonly asked: Promise<RegistryLookup>;
-  /** Undefined until the answer has come. */
-  agent: Agent | null | undefined;
-  until: number;
 }
 
 async function ask(base: string, agentName: string, timeoutMs: number): Promise<RegistryLookup> {

@@ -1,4 +1,4 @@
-import type { AgentClock, AgentClocks, Clock, MessagePublisher, OutgoingMessage } from './ports.ts';
+import type { AgentClock, AgentClocks, Clock, Delivery, MessagePublisher, OutgoingMessage } from './ports.ts';
 
 interface AgentClockDeps<Publisher> {
   readonly publisher: Publisher;
@@ -8,23 +8,54 @@ interface AgentClockDeps<Publisher> {
 
 /**
  * A publisher that keeps the time of agents that read their own topic (design §3, two clocks). It runs from the publication of their
- * task, which says when it is over; here from when that is acknowledged, so that an answer in that time is never late. What cannot be
- * started fails the publication, so that the outbox keeps the task and it comes again: no crash between the two forgets a clock.
+ * task, which says when it is over; here from when that is acknowledged, so that an answer in that time is never late. A task whose
+ * clock cannot be started is not known to be published, so that the outbox keeps it and it comes again: no crash between the two forgets
+ * a clock.
  */
 export function withAgentClocks<Publisher extends MessagePublisher>({
   publisher,
   agentClocks,
   clock,
 }: AgentClockDeps<Publisher>): Publisher {
+  /** @param before what was known already, whose clocks run */
+  const started = async (
+    messages: readonly OutgoingMessage[],
+    deliveries: readonly Delivery[],
+    before: readonly Delivery[] = [],
+  ): Promise<readonly Delivery[]> => {
+    const isNew = (i: number) => isAcknowledged(deliveries[i]) && !isAcknowledged(before[i]);
+    const clocks = clocksOf(messages.filter((_, i) => isNew(i)));
+    if (clocks.length === 0) return deliveries;
+    try {
+      await agentClocks.start(clocks);
+      return deliveries;
+    } catch (cause) {
+      const reason = 'The time of its agent could not be started';
+      const hasClock = ({ agentTimeoutMs }: OutgoingMessage) => agentTimeoutMs !== undefined;
+      return deliveries.map((delivery, i) =>
+        isNew(i) && hasClock(messages[i] as OutgoingMessage)
+          ? { status: 'unknown', reason, cause }
+          : delivery,
+      );
+    }
+  };
   return {
     ...publisher,
-    async publish(messages: readonly OutgoingMessage[]) {
+    async send(messages: readonly OutgoingMessage[]) {
       const now = clock.now();
-      await publisher.publish(messages.map((message) => withDeadline(message, now)));
-      const clocks = clocksOf(messages);
-      if (clocks.length > 0) await agentClocks.start(clocks);
+      const { deliveries, late } = await publisher.send(
+        messages.map((message) => withDeadline(message, now)),
+      );
+      return {
+        deliveries: await started(messages, deliveries),
+        late: late?.then((inTheEnd) => started(messages, inTheEnd, deliveries)) ?? null,
+      };
     },
   };
+}
+
+function isAcknowledged(delivery: Delivery | undefined): boolean {
+  return delivery?.status === 'acknowledged';
 }
 
 function withDeadline(message: OutgoingMessage, now: number): OutgoingMessage {

@@ -11,6 +11,7 @@ import { loadOtherVersions, loadPlans, plannedFor } from './load-plans.ts';
 import { loadAttemptsAbout, loadStates } from './load-states.ts';
 import { messagesOf } from './messages-of.ts';
 import type { PlanCache } from './plan-cache.ts';
+import { versionsOf, withPlans } from './plan-messages.ts';
 import type {
   AgentRoute,
   Clock,
@@ -20,7 +21,7 @@ import type {
   RunStore,
   RunTransaction,
 } from './ports.ts';
-import { versionsOf, withPlans } from './publish-entries.ts';
+import type { PublishCommitted } from './publish-entries.ts';
 import { roundsOf } from './rounds-of.ts';
 import { agentsOf } from './route-tasks.ts';
 
@@ -31,8 +32,8 @@ export interface DecideBatchDeps {
   readonly tokens: ResultTokens;
   readonly clock: Clock;
   readonly draws: Draws;
-  /** Publishes what was committed, bounded in time; what is left behind the timekeeper publishes. Never throws. */
-  readonly publishCommitted: (entry: OutboxEntry, routes: ReadonlyMap<string, AgentRoute>) => Promise<void>;
+  /** Bounded in time; what is left behind the timekeeper publishes. */
+  readonly publishCommitted: PublishCommitted;
 }
 
 export type DecideBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
@@ -188,7 +189,7 @@ async function decideWithin(
 }
 
 async function loadRoutes(tx: RunTransaction, entry: OutboxEntry): Promise<ReadonlyMap<string, AgentRoute>> {
-  const agents = agentsOf([entry]);
+  const agents = agentsOf(entry.messages);
   return agents.length === 0 ? new Map() : tx.loadAgentRoutes(agents);
 }
 
@@ -197,6 +198,6 @@ async function loadPublishedVersions(
   tx: RunTransaction,
   entry: OutboxEntry,
 ): Promise<ReadonlyMap<string, LoadedVersion>> {
-  const versionIds = versionsOf([entry]);
+  const versionIds = versionsOf(entry.messages);
   return versionIds.length === 0 ? new Map() : tx.loadVersions(versionIds);
 }

@@ -38,13 +38,54 @@ export interface OutboxEntry {
   readonly messages: readonly OutgoingMessage[];
 }
 
+/** What is known of publishing a row of the outbox. */
+export interface Settlement {
+  readonly id: string;
+  /** A `1` for each message that needs no publishing any more, a `0` for the others, in the entry's order. */
+  readonly published: string;
+  /** When what is left may be tried again at the soonest; null: that stays as it is. */
+  readonly retryInMs: number | null;
+  /** Whether something of what is left is refused, and that lasts; null: that is not known. */
+  readonly isRefused: boolean | null;
+}
+
 export interface Outbox {
+  /** Rows that are published whole. */
   remove(ids: readonly string[]): Promise<void>;
+  /** Adds to what is known already, whoever found it out; a row of which nothing is left goes. One statement. */
+  settle(settlements: readonly Settlement[]): Promise<void>;
+}
+
+/** What became of a message that was to be published. */
+export type Delivery =
+  | { readonly status: 'acknowledged' }
+  /**
+   * Kafka does not have it. `code` is Kafka's, as `UNKNOWN_TOPIC_OR_PARTITION`; where it lasts, it is the topic's or the message's own
+   * trouble, and no passing one of the cluster.
+   */
+  | (Failed & { readonly status: 'refused'; readonly code: string; readonly isLasting: boolean })
+  /** It was not sent: no broker was reached in time. */
+  | (Failed & { readonly status: 'unsent' })
+  /** It was sent, and no answer came in time: Kafka may have it, or may still come to have it. */
+  | (Failed & { readonly status: 'unknown' });
+
+interface Failed {
+  /** For the run's owner: without names of brokers and roles. */
+  readonly reason: string;
+  /** For the log. */
+  readonly cause?: unknown;
+}
+
+export interface Publishing {
+  /** Of each message, in their order. */
+  readonly deliveries: readonly Delivery[];
+  /** Where some are unknown: what became of all of them in the end. Never rejects. */
+  readonly late: Promise<readonly Delivery[]> | null;
 }
 
 export interface MessagePublisher {
-  /** @throws when they are not all published within about a second. */
-  publish(messages: readonly { topic: string; key: string; value: JsonObject }[]): Promise<void>;
+  /** Takes about a second at most. Messages that fare differently have each their own delivery. Never rejects. */
+  send(messages: readonly { topic: string; key: string; value: JsonObject }[]): Promise<Publishing>;
 }
 
 /** The time of an agent that reads its own topic: nobody between keeps it, as a bridge does. */
@@ -247,10 +288,10 @@ export function agentKey({ owner, name }: AgentName): string {
 
 /** A registry of agents beside the table (`AGENT_REGISTRY_URL`). */
 export interface AgentRegistry {
-  /** What is known without asking: the route, null for no such agent, undefined where it must be looked up. */
+  /** What is known without waiting: the route, null for no such agent, undefined where it must be looked up. */
   known(name: string): AgentRoute | null | undefined;
-  /** Asks for the names; never throws. */
-  lookUp(names: readonly string[]): Promise<void>;
+  /** Asks for the names, and waits so long at most, less where it does not answer these days; never throws. */
+  lookUp(names: readonly string[], patienceMs: number): Promise<void>;
 }
 
 export interface ResultTokens {

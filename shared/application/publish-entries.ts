@@ -1,6 +1,6 @@
-import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
-import type { JsonObject } from '../engine/json.ts';
-import type { LoadedVersion, MessagePublisher, Outbox, OutboxEntry } from './ports.ts';
+import type { AgentRoute, MessagePublisher, Outbox, OutboxEntry } from './ports.ts';
+import { PublishingRecord, retryInMs, type ToPublish } from './publishing-record.ts';
+import type { RouteTasks } from './route-tasks.ts';
 
 export interface PublishDeps {
   readonly publisher: MessagePublisher;
@@ -9,56 +9,61 @@ export interface PublishDeps {
 
 export type Published = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
-/** Publishes what a transaction committed and deletes the rows. What fails stays for the timekeeper (I5). */
+/** Publishes what a transaction committed. What Kafka has is noted in the rows; what it has not stays for the timekeeper (I5). */
 export type PublishEntries = (entries: readonly OutboxEntry[]) => Promise<Published>;
 
-export function createPublishEntries({ publisher, outbox }: PublishDeps): PublishEntries {
+export function createPublishEntries(deps: PublishDeps): PublishEntries {
   return async (entries) => {
-    if (entries.length === 0) return { ok: true };
-    try {
-      await publisher.publish(entries.flatMap(({ messages }) => messages));
-    } catch (error) {
-      return { ok: false, reason: (error as Error).message };
-    }
-    // Published: a row that stays because its delete failed is a duplicate to come, no loss.
-    await outbox.remove(entries.map(({ id }) => id)).catch(() => {});
-    return { ok: true };
+    const record = new PublishingRecord(entries);
+    const failure = await send(deps, record, record.left());
+    await record.settle(deps.outbox).catch(leave);
+    return failure === null ? { ok: true } : { ok: false, reason: failure };
   };
 }
 
-/** The versions that messages name, each once. */
-export function versionsOf(entries: readonly OutboxEntry[]): string[] {
-  return [...new Set(entries.flatMap(({ messages }) => messages.flatMap(({ planOf }) => planOf ?? [])))];
+export interface PublishCommittedDeps extends PublishDeps {
+  readonly routeTasks: RouteTasks;
 }
 
-/** The messages with the plans that they name put in; a definition that is gone leaves its message out. */
-export function withPlans(entry: OutboxEntry, definitions: ReadonlyMap<string, LoadedVersion>): OutboxEntry {
-  const messages = entry.messages.flatMap(({ planOf, ...message }) => {
-    if (planOf === undefined) return [message];
-    const found = definitions.get(planOf);
-    if (found === undefined) return [];
-    const { run_id, ...rest } = message.value;
-    const workflow_plan = planMessage(found.definition, found.version);
-    return [{ ...message, value: { run_id: run_id ?? '', workflow_plan, ...rest } }];
-  });
-  return { ...entry, messages };
-}
+/** Publishes a decision's messages. Never rejects. */
+export type PublishCommitted = (entry: OutboxEntry, routes: ReadonlyMap<string, AgentRoute>) => Promise<void>;
 
-/** The plan as execution requests carry it (api-executor-integration, Message Flow). */
-function planMessage(definition: WorkflowDefinition, version: number): JsonObject {
-  const { name, description: _description, start_step, steps, ...rest } = definition;
-  const plan = {
-    workflow_id: workflowIdOf(name, version),
-    name,
-    version: String(version),
-    start_step,
-    steps,
-    ...rest,
+/** So long do others' steps wait for a registry, once: where it is slower than that, nobody waits for it. */
+const LOOK_UP_MS = 150;
+
+/**
+ * What has its way goes at once. A task of an agent that a registry has to be asked for goes if that answers in a moment, and else is
+ * left to the timekeeper, which has more patience: nobody's registry holds up another's steps.
+ */
+export function createPublishCommitted({ routeTasks, ...deps }: PublishCommittedDeps): PublishCommitted {
+  return async (entry, routes) => {
+    const record = new PublishingRecord([entry]);
+    const { ready, lacking } = routeTasks.route(record.left(), routes);
+    const sendLacking = async () => {
+      if (lacking.length === 0) return;
+      await routeTasks.ask(lacking, LOOK_UP_MS);
+      await send(deps, record, routeTasks.route(lacking, routes).ready);
+    };
+    await Promise.all([send(deps, record, ready), sendLacking()]);
+    await record.settle(deps.outbox).catch(leave);
   };
-  return plan as unknown as JsonObject;
 }
 
-/** How runs name their workflow: `wf-<name>-<version>`. */
-export function workflowIdOf(name: string, version: number): string {
-  return `wf-${name}-${version}`;
+/** Published: a row that stays because this could not be noted is a duplicate to come, no loss. */
+const leave = () => {};
+
+/** @returns why some of it is not published; null: all is. */
+async function send(
+  { publisher, outbox }: PublishDeps,
+  record: PublishingRecord,
+  messages: readonly ToPublish[],
+): Promise<string | null> {
+  if (messages.length === 0) return null;
+  const { deliveries, late } = await publisher.send(messages.map(({ message }) => message));
+  const failure = record.add(messages, deliveries, (delivery) =>
+    // What was refused, or not sent, is the timekeeper's as soon as it looks.
+    delivery.status === 'unknown' ? retryInMs(delivery, 0) : null,
+  );
+  void late?.then((inTheEnd) => record.ofLate(messages, inTheEnd).settle(outbox).catch(leave));
+  return failure;
 }

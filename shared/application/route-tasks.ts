@@ -1,22 +1,28 @@
 import { planDefaults } from '../config/plan-defaults.ts';
 import { agentTopicProblem, type Topics } from '../config/topics.ts';
 import {
+  type AgentName,
   type AgentRegistry,
   type AgentRoute,
   agentKey,
-  type OutboxEntry,
   type OutgoingMessage,
   type TaskAgent,
 } from './ports.ts';
+import type { ToPublish } from './publishing-record.ts';
 
-/**
- * Puts in where each task goes: by its agent's row in the table, else by what the registry says, which is asked once for all that
- * it has not told yet. After the commit, so that no lock waits for a registry. Never throws.
- */
-export type RouteTasks = (
-  entries: readonly OutboxEntry[],
-  routes: ReadonlyMap<string, AgentRoute>,
-) => Promise<OutboxEntry[]>;
+export interface RouteTasks {
+  /**
+   * Puts in where tasks go: by their agents' rows in the table, else by what the registry has told. Asks nobody and waits for nobody. A
+   * task of an agent that nobody knows goes to the HTTP bridge, which tells the run.
+   * @returns `lacking` are those of whose agents the registry has yet to tell
+   */
+  route(
+    messages: readonly ToPublish[],
+    routes: ReadonlyMap<string, AgentRoute>,
+  ): { ready: ToPublish[]; lacking: ToPublish[] };
+  /** Asks the registry for all that lack a route, each agent once. Never rejects. @param patienceMs so long at most */
+  ask(lacking: readonly ToPublish[], patienceMs: number): Promise<void>;
+}
 
 export function createRouteTasks({
   registry,
@@ -32,19 +38,26 @@ export function createRouteTasks({
       return { ...message, topic: address, agentTimeoutMs: timeoutMsOf(task, route) };
     return { ...message, topic: kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks };
   };
-  return async (entries, routes) => {
-    if (registry !== null) {
-      const unknown = agentsOf(entries).filter((agent) => !routes.has(agentKey(agent)));
-      const unasked = unknown.filter(({ name }) => registry.known(name) === undefined);
-      if (unasked.length > 0) await registry.lookUp([...new Set(unasked.map(({ name }) => name))]);
-    }
-    return entries.map((entry) => ({
-      ...entry,
-      messages: entry.messages.map(({ taskOf, ...message }) => {
-        const route = taskOf && (routes.get(agentKey(taskOf)) ?? registry?.known(taskOf.name));
-        return route ? routed(message, taskOf, route) : message;
-      }),
-    }));
+  /** Null: nobody knows the agent. Undefined: the registry has yet to tell. */
+  const routeOf = (agent: AgentName, routes: ReadonlyMap<string, AgentRoute>) =>
+    routes.get(agentKey(agent)) ?? (registry === null ? null : registry.known(agent.name));
+  return {
+    route(messages, routes) {
+      const ready: ToPublish[] = [];
+      const lacking: ToPublish[] = [];
+      for (const each of messages) {
+        const { taskOf, ...message } = each.message;
+        const route = taskOf === undefined ? null : routeOf(taskOf, routes);
+        if (route === undefined) lacking.push(each);
+        else if (taskOf === undefined || route === null) ready.push({ ...each, message });
+        else ready.push({ ...each, message: routed(message, taskOf, route) });
+      }
+      return { ready, lacking };
+    },
+    async ask(lacking, patienceMs) {
+      const names = new Set(lacking.flatMap(({ message: { taskOf } }) => taskOf?.name ?? []));
+      if (registry !== null && names.size > 0) await registry.lookUp([...names], patienceMs);
+    },
   };
 }
 
@@ -54,9 +67,8 @@ function timeoutMsOf({ timeoutMs }: TaskAgent, { timeoutSeconds }: AgentRoute): 
 }
 
 /** The agents whose tasks are to be published, each once. */
-export function agentsOf(entries: readonly OutboxEntry[]): TaskAgent[] {
+export function agentsOf(messages: readonly { readonly taskOf?: TaskAgent | undefined }[]): TaskAgent[] {
   const agents = new Map<string, TaskAgent>();
-  for (const { messages } of entries)
-    for (const { taskOf } of messages) if (taskOf) agents.set(agentKey(taskOf), taskOf);
+  for (const { taskOf } of messages) if (taskOf) agents.set(agentKey(taskOf), taskOf);
   return [...agents.values()];
 }

@@ -4,8 +4,9 @@ import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 import type { ExecutionRequest } from '../messages/messages.ts';
 import type { AuditEntry } from './audit.ts';
+import { withPlans, workflowIdOf } from './plan-messages.ts';
 import type { Clock, OutboxEntry } from './ports.ts';
-import { type PublishEntries, withPlans, workflowIdOf } from './publish-entries.ts';
+import type { PublishEntries } from './publish-entries.ts';
 
 export interface StartRunCommand {
   readonly owner: string;

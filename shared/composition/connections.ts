@@ -1,6 +1,7 @@
 import { createMskToken } from '../aws/msk-token.ts';
 import { createRdsPassword } from '../aws/rds-password.ts';
 import type { Connections, KafkaConnection } from '../config/environment.ts';
+import type { Topics } from '../config/topics.ts';
 import type { KafkaOptions } from '../kafka/client.ts';
 import { createProducer, type RecordProducer } from '../kafka/producer.ts';
 import { type Database, openDatabase } from '../persistence/database.ts';
@@ -12,8 +13,8 @@ export function connectDatabase(connections: Connections): Database {
   return openDatabase({ url, pipeline, password });
 }
 
-export function connectProducer(connections: Connections, clientId: string): RecordProducer {
-  return createProducer(kafkaOptionsOf(connections, clientId));
+export function connectProducer(connections: Connections, topics: Topics, clientId: string): RecordProducer {
+  return createProducer(kafkaOptionsOf(connections, clientId), Object.values(topics));
 }
 
 export function kafkaOptionsOf(

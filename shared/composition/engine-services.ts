@@ -4,7 +4,11 @@ import { withAgentClocks } from '../application/agent-clocks.ts';
 import { createDecideBatch, type DecideBatch } from '../application/decide-batch.ts';
 import { PlanCache } from '../application/plan-cache.ts';
 import type { Clock, Outbox, RunStore } from '../application/ports.ts';
-import { createPublishEntries, type PublishEntries } from '../application/publish-entries.ts';
+import {
+  createPublishCommitted,
+  createPublishEntries,
+  type PublishEntries,
+} from '../application/publish-entries.ts';
 import { createRouteTasks, type RouteTasks } from '../application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../application/start-run.ts';
 import type { Environment } from '../config/environment.ts';
@@ -52,7 +56,7 @@ export function createEngineServices(
   const { store, outbox, producer } = wrap({
     store: createRunStore(database),
     outbox: createOutbox(database),
-    producer: connectProducer(environment, service),
+    producer: connectProducer(environment, topics, service),
   });
   const tokens = createTokens(environment.secretKey);
   const agentClocks = createAgentClocks(database);
@@ -79,8 +83,7 @@ export function createEngineServices(
       tokens,
       clock,
       draws,
-      publishCommitted: async (entry, routes) =>
-        void (await publishEntries(await routeTasks([entry], routes))),
+      publishCommitted: createPublishCommitted({ publisher, outbox, routeTasks }),
     }),
     startRun: createStartRun({
       runs: createNewRuns(database),

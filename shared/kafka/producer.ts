@@ -1,7 +1,11 @@
-import { Partitioners } from 'kafkajs';
+import type { Delivery, Publishing } from '../application/ports.ts';
 import { limits } from '../config/limits.ts';
 import type { JsonObject } from '../engine/json.ts';
 import { createKafka, type KafkaOptions } from './client.ts';
+import { faultOf } from './fault.ts';
+import { connectOnce, Lane } from './lane.ts';
+import { type Encoded, Sending } from './sending.ts';
+import { TopicTrust } from './topic-trust.ts';
 
 export interface OutgoingRecord {
   readonly topic: string;
@@ -9,12 +13,22 @@ export interface OutgoingRecord {
   readonly value: JsonObject;
 }
 
+export interface PublishOptions {
+  /** Default: a second. */
+  readonly timeoutMs?: number;
+}
+
 export interface RecordProducer {
   /**
-   * Resolves when all in-sync replicas have the records.
-   * @throws PublishError when they have not within `timeoutMs`; some may still arrive.
+   * Resolves when Kafka has answered for all, or at the end of the time. Topics do not wait for one another, nor do leaders of a
+   * topic's partitions; what is refused for one record's sake is told apart from its neighbours. Never rejects.
    */
-  publish(records: readonly OutgoingRecord[], options?: { readonly timeoutMs?: number }): Promise<void>;
+  send(records: readonly OutgoingRecord[], options?: PublishOptions): Promise<Publishing>;
+  /**
+   * Resolves when all in-sync replicas have the records.
+   * @throws PublishError when they have not within the time; some may still arrive, and it says which.
+   */
+  publish(records: readonly OutgoingRecord[], options?: PublishOptions): Promise<void>;
   /** @throws PublishError when no broker answers within `timeoutMs`. */
   check(timeoutMs?: number): Promise<void>;
   close(): Promise<void>;
@@ -22,130 +36,86 @@ export interface RecordProducer {
 
 export class PublishError extends Error {
   readonly code = 'PUBLISH_FAILED';
+  /** Of each record, in their order. */
+  readonly deliveries: readonly Delivery[];
+
+  constructor(message: string, deliveries: readonly Delivery[] = [], options?: ErrorOptions) {
+    super(message, options);
+    this.deliveries = deliveries;
+  }
 }
 
 /** Publishing is bounded to about a second (design §3): past that the outbox has it. */
 const DEFAULT_TIMEOUT_MS = 1_000;
-const MAX_CHUNK_BYTES = limits.maxRecordBytes / 2;
 
-export function createProducer(options: KafkaOptions): RecordProducer {
+/** @param ownTopics those of the deployment, which are there. All others, as agents' own, are looked for first. */
+export function createProducer(options: KafkaOptions, ownTopics: Iterable<string> = []): RecordProducer {
   const kafka = createKafka(options);
-  const producer = kafka.producer({
-    createPartitioner: Partitioners.DefaultPartitioner,
-    allowAutoTopicCreation: false,
-  });
   const admin = kafka.admin();
-  const connection = connectOnce(() => producer.connect());
-  const adminConnection = connectOnce(() => admin.connect());
+  const adminReady = connectOnce(() => admin.connect());
+  const own = new Set(ownTopics);
+  const lanes = { own: new Lane(kafka), others: new Lane(kafka) };
+  const trust = new TopicTrust(
+    async (topic) => {
+      await adminReady();
+      await admin.fetchTopicMetadata({ topics: [topic] });
+    },
+    (topic) => own.has(topic),
+    () => performance.now(),
+  );
   // With a token a connection takes longer than a first publishing has: it is begun while the function starts.
-  if (options.token) connection.ready().catch(() => {});
+  if (options.token) lanes.own.ready().catch(() => {});
+
+  const send: RecordProducer['send'] = (records, { timeoutMs = DEFAULT_TIMEOUT_MS } = {}) =>
+    new Sending({
+      records: records.map(encode),
+      trust,
+      laneOf: (topic) => (own.has(topic) ? lanes.own : lanes.others),
+      isOwn: (topic) => own.has(topic),
+      timeoutMs,
+      maxChunkBytes: limits.maxRecordBytes / 2,
+    }).result();
 
   return {
-    async publish(records, { timeoutMs = DEFAULT_TIMEOUT_MS } = {}) {
-      if (records.length === 0) return;
-      // What cannot be written is no refusal of Kafka's: it would be none later either.
-      const encoded = records.map(encode);
-      await within(timeoutMs, async () => {
-        await connection.ready();
-        for (const chunk of chunksOf(encoded)) {
-          await producer.sendBatch({ acks: -1, topicMessages: byTopic(chunk) });
-        }
-      });
+    send,
+    async publish(records, publishOptions) {
+      const { deliveries } = await send(records, publishOptions);
+      for (const delivery of deliveries) {
+        if (delivery.status === 'acknowledged') continue;
+        throw new PublishError(delivery.reason, deliveries, { cause: delivery.cause });
+      }
     },
     async check(timeoutMs = DEFAULT_TIMEOUT_MS) {
-      await within(timeoutMs, async () => {
-        await adminConnection.ready();
+      await answerWithin(timeoutMs, async () => {
+        await adminReady();
         await admin.describeCluster();
       });
     },
     async close() {
-      await Promise.allSettled([producer.disconnect(), admin.disconnect()]);
+      await Promise.allSettled([lanes.own.close(), lanes.others.close(), admin.disconnect()]);
     },
   };
 }
 
-interface EncodedRecord {
-  readonly topic: string;
-  readonly message: { readonly key: string; readonly value: string };
-}
-
-function encode({ topic, key, value }: OutgoingRecord): EncodedRecord {
+function encode({ topic, key, value }: OutgoingRecord): Encoded {
   return { topic, message: { key, value: JSON.stringify(value) } };
 }
 
-/**
- * `max.message.bytes` bounds what one request puts into one partition, not one record: what goes together stays below half of
- * it, or is a single record. The order is kept.
- */
-function* chunksOf(records: readonly EncodedRecord[]): Generator<EncodedRecord[]> {
-  let chunk: EncodedRecord[] = [];
-  let bytes = 0;
-  for (const record of records) {
-    // At most three bytes a character: exact enough for a bound, and cheap.
-    const size = record.message.value.length * 3;
-    if (bytes + size > MAX_CHUNK_BYTES && chunk.length > 0) {
-      yield chunk;
-      chunk = [];
-      bytes = 0;
-    }
-    chunk.push(record);
-    bytes += size;
-  }
-  if (chunk.length > 0) yield chunk;
-}
-
-function byTopic(records: readonly EncodedRecord[]) {
-  const topics = new Map<string, EncodedRecord['message'][]>();
-  for (const { topic, message } of records) {
-    const messages = topics.get(topic);
-    if (messages === undefined) topics.set(topic, [message]);
-    else messages.push(message);
-  }
-  return [...topics].map(([topic, messages]) => ({ topic, messages }));
-}
-
-/** Connects at the first use; a connection that could not be made is tried again at the next. */
-function connectOnce(connect: () => Promise<void>) {
-  let connecting: Promise<void> | null = null;
-  return {
-    ready(): Promise<void> {
-      connecting ??= connect().catch((error) => {
-        connecting = null;
-        throw error;
-      });
-      return connecting;
-    },
-  };
-}
-
-async function within(timeoutMs: number, work: () => Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new PublishError(`Kafka did not answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-  });
+async function answerWithin(timeoutMs: number, work: () => Promise<void>): Promise<void> {
+  const timeout = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => timeout.reject(new PublishError(`Kafka did not answer within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
   const working = work();
   // What fails after its time has nobody waiting for it.
   working.catch(() => {});
   try {
-    await Promise.race([working, timeout]);
+    await Promise.race([working, timeout.promise]);
   } catch (error) {
     if (error instanceof PublishError) throw error;
-    throw new PublishError(`Kafka refused: ${kindOf(error)}`, { cause: error });
+    throw new PublishError(`Kafka was not reached: ${faultOf(error).code}`, [], { cause: error });
   } finally {
     clearTimeout(timer);
   }
-}
-
-/**
- * Kafka's own code where it has one, as `UNKNOWN_TOPIC_OR_PARTITION`, else the error's class. The owner of a run reads why it is
- * not published, and the messages name brokers and roles: they are the cause, for the log.
- */
-function kindOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  if (error.name === 'KafkaJSNumberOfRetriesExceeded' && error.cause !== undefined)
-    return kindOf(error.cause);
-  return 'type' in error && typeof error.type === 'string' ? error.type : error.name;
 }

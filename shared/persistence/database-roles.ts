@@ -27,7 +27,7 @@ const engine = {
   signals: write,
   workflows: read,
   workflow_versions: append,
-  outbox: ['select', 'insert', 'delete'],
+  outbox: all,
   agents: read,
 } satisfies Grants;
 

@@ -1,4 +1,5 @@
-import type { Outbox, OutboxEntry } from '../application/ports.ts';
+import type { Outbox } from '../application/ports.ts';
+import type { ClaimedEntry } from '../application/publishing-record.ts';
 import type { Statements } from './database.ts';
 
 export function createOutbox(statements: Statements): Outbox {
@@ -6,24 +7,16 @@ export function createOutbox(statements: Statements): Outbox {
     async remove(ids) {
       await statements.execute('select remove_outbox($1)', [ids]);
     },
+    async settle(settlements) {
+      const rows = settlements.map(({ id, published, retryInMs, isRefused }) => ({
+        id,
+        published,
+        retry_in_ms: retryInMs,
+        is_refused: isRefused,
+      }));
+      await statements.execute('select settle_outbox($1)', [JSON.stringify(rows)]);
+    },
   };
-}
-
-/**
- * What Kafka refused of a row's messages is left for later: for as long as it has waited, within bounds. What nobody can publish for
- * hours does not come first of all at every look.
- */
-export function postponeOutbox(
-  statements: Statements,
-  { id, messages }: OutboxEntry,
-  { atLeastMs, atMostMs }: { readonly atLeastMs: number; readonly atMostMs: number },
-): Promise<number> {
-  return statements.execute(
-    `update outbox set messages = $2, retry_at = now()
-            + greatest($3 * interval '1 millisecond', least($4 * interval '1 millisecond', now() - created_at))
-      where id = $1`,
-    [id, JSON.stringify(messages), atLeastMs, atMostMs],
-  );
 }
 
 interface ClaimOptions {
@@ -35,12 +28,20 @@ interface ClaimOptions {
   readonly leaseMs: number;
 }
 
+interface ClaimedRow {
+  id: string;
+  messages: ClaimedEntry['messages'];
+  published: string | null;
+  age_ms: number;
+  refused_for_ms: number | null;
+}
+
 /** Rows that an invocation left behind, oldest first; those that another timekeeper has are skipped. */
 export async function claimLeftBehind(
   statements: Statements,
   { olderThanMs, limit, maxBytes, leaseMs }: ClaimOptions,
-): Promise<OutboxEntry[]> {
-  const entries = await statements.many<{ id: string; messages: OutboxEntry['messages'] }>(
+): Promise<ClaimedEntry[]> {
+  const rows = await statements.many<ClaimedRow>(
     `with left_behind as materialized (
        select id, octet_length(messages::text) as bytes from outbox
         where created_at < now() - $1 * interval '1 millisecond' and (retry_at is null or retry_at <= now())
@@ -50,21 +51,40 @@ export async function claimLeftBehind(
      )
      update outbox as o set retry_at = now() + $4 * interval '1 millisecond' from summed as l
       where o.id = l.id and l.bytes_before < $3
-      returning o.id, o.messages`,
+      returning o.id, o.messages,
+        -- Of other messages, where the release before took some away.
+        case when o.published is not null then
+          case when length(o.published) = json_array_length(o.messages) then o.published::text end
+        end as published,
+        (extract(epoch from now() - o.created_at) * 1000)::float8 as age_ms,
+        (extract(epoch from now() - o.refused_since) * 1000)::float8 as refused_for_ms`,
     [olderThanMs, limit, maxBytes, leaseMs],
   );
-  return entries.sort((one, other) => (one.id < other.id ? -1 : 1));
+  return rows
+    .map(({ age_ms: ageMs, refused_for_ms: refusedForMs, ...row }) => ({ ...row, ageMs, refusedForMs }))
+    .sort((one, other) => (one.id < other.id ? -1 : 1));
 }
 
-/** What was claimed and not published is anybody's again. Rows that are being removed need no lease. */
-export async function giveBackLeftBehind(
+/** A row that is not to be looked at for as long as it has waited, within bounds. */
+export async function postponeOutbox(
   statements: Statements,
-  entries: readonly OutboxEntry[],
+  id: string,
+  { atLeastMs, atMostMs }: { readonly atLeastMs: number; readonly atMostMs: number },
 ): Promise<void> {
-  if (entries.length === 0) return;
+  await statements.execute(
+    `update outbox set retry_at = now()
+            + greatest($2 * interval '1 millisecond', least($3 * interval '1 millisecond', now() - created_at))
+      where id = $1`,
+    [id, atLeastMs, atMostMs],
+  );
+}
+
+/** What was claimed and not sent is anybody's again. Rows that are being removed need no lease. */
+export async function giveBackLeftBehind(statements: Statements, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
   await statements.execute(
     `with mine as materialized (select id from outbox where id = any($1::uuid[]) for update skip locked)
      update outbox as o set retry_at = null from mine where o.id = mine.id`,
-    [entries.map(({ id }) => id)],
+    [ids],
   );
 }

@@ -1,3 +1,4 @@
+import { workflowIdOf } from '../application/plan-messages.ts';
 import type {
   AttemptOpened,
   Changes,
@@ -7,7 +8,6 @@ import type {
   RunChange,
   RunStarted,
 } from '../application/ports.ts';
-import { workflowIdOf } from '../application/publish-entries.ts';
 import type { Attempt } from '../engine/state.ts';
 import { insertAuditRecords } from './audit-log.ts';
 import { childKey } from './child-key.ts';

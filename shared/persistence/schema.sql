@@ -849,6 +849,31 @@ CREATE OR REPLACE FUNCTION public.searchable_words(error_code text, error_messag
 RETURN to_tsvector('simple'::regconfig, words_of("left"(((((COALESCE(error_code, ''::text) || ' '::text) || COALESCE(error_message, ''::text)) || ' '::text) || COALESCE(regexp_replace("left"((logs)::text, 50000), '\\(u[0-9a-f]{4}|.)'::text, ' '::text, 'g'::text), ''::text)), 50000)))
 ;
 
+CREATE OR REPLACE FUNCTION public.settle_outbox(settled json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    update outbox as o
+       set published = case when length(o.published) = length(v.published) then o.published | v.published
+                            else v.published end,
+           retry_at = coalesce(now() + v.retry_in_ms * interval '1 millisecond', o.retry_at),
+           refused_since = case when v.is_refused then coalesce(o.refused_since, now())
+                                when not v.is_refused then null else o.refused_since end
+      from json_to_recordset(settled) as v (
+               id uuid, published bit varying, retry_in_ms double precision, is_refused boolean)
+     where o.id = any(array[v.id]) and json_array_length(o.messages) = length(v.published);
+    delete from outbox
+     where id = any(array(select v.id from json_to_recordset(settled) as v (id uuid)))
+       and position(B'0' in published) = 0;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.words_of(given text)
  RETURNS text
  LANGUAGE sql
@@ -986,6 +1011,8 @@ create table outbox (
     messages json not null,
     created_at timestamp with time zone default clock_timestamp() not null,
     retry_at timestamp with time zone,
+    published bit varying,
+    refused_since timestamp with time zone,
     constraint outbox_pkey PRIMARY KEY (id)
 );
 

@@ -5,7 +5,7 @@ import type { VersionChange } from '../application/batch.ts';
 import type { ExecutableWorkflow } from '../application/execute-workflow.ts';
 import type { Page, PageRequest } from '../application/page.ts';
 import type { PausableWorkflows } from '../application/pause-workflow.ts';
-import { workflowIdOf } from '../application/publish-entries.ts';
+import { workflowIdOf } from '../application/plan-messages.ts';
 import type { Workflow, WorkflowWriter } from '../application/register-workflow.ts';
 import type { Viewer } from '../application/viewer.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';

@@ -1,3 +1,4 @@
+import type { Delivery, Publishing } from '../../shared/application/ports.ts';
 import type { JsonObject } from '../../shared/engine/json.ts';
 import type { MskEvent } from '../../shared/kafka/msk-event.ts';
 import type { Random } from '../support/random.ts';
@@ -25,6 +26,26 @@ export interface Taken {
 }
 
 const PARTITIONS = 3;
+/** How long a request is under way at most, for the client that sent it. */
+export const CLIENT_MS = 10_000;
+
+/** What becomes of what goes to one topic. */
+interface Fate {
+  readonly delivery: Delivery;
+  readonly arrives: 'now' | 'later' | 'never';
+  readonly isToldLate: boolean;
+}
+
+const ACKNOWLEDGED: Delivery = { status: 'acknowledged' };
+const UNSENT: Delivery = { status: 'unsent', reason: 'Kafka was not reached' };
+const UNKNOWN: Delivery = { status: 'unknown', reason: 'Kafka did not answer within 1000 ms' };
+const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION';
+const refusedWith = (code: string): Delivery => ({
+  status: 'refused',
+  reason: `Kafka refused: ${code}`,
+  code,
+  isLasting: code === MISSING,
+});
 
 /**
  * Topics of keyed partitions with one consumer group each. At least once: a producer that repeats itself appends a record
@@ -38,6 +59,10 @@ export class BrokerModel {
   onPublished: (message: Message) => void = () => {};
   /** Whether this one is acknowledged and gone: its topic expired before anybody read it. */
   isLost: (message: Message) => boolean = () => false;
+  /** Carries something out when time has passed. */
+  later: (inMs: number, deliver: () => void) => void = (_inMs, deliver) => deliver();
+  /** Topics that are not there. */
+  readonly missing = new Set<string>();
   /** Topics whose consumers get nothing. */
   readonly stalled = new Set<string>();
   readonly #random: Random;
@@ -59,6 +84,47 @@ export class BrokerModel {
       this.#append(message);
       if (this.#chance(0.03)) this.#append(message);
     });
+  }
+
+  /**
+   * As our producer: topics fare each for itself. One may be refused, or not be answered for in time, when its records may be there, may
+   * come later, or never; of some the producer hears in the end.
+   */
+  send(messages: readonly Message[]): Publishing {
+    const found = new Map<string, Fate>();
+    const fates = messages.map((message) => {
+      const fate = found.get(message.topic) ?? this.#drawFate(message.topic);
+      found.set(message.topic, fate);
+      return fate;
+    });
+    const carriedOut = messages.filter((_, i) => fates[i]!.arrives === 'now');
+    for (const message of carriedOut) this.#append(message);
+    if (carriedOut.length > 0 && this.#chance(0.03)) this.#append(this.#random.pick(carriedOut));
+    const later = messages.filter((_, i) => fates[i]!.arrives === 'later');
+    if (later.length > 0)
+      this.later(this.#random.int(CLIENT_MS), () => {
+        for (const message of later) this.#append(message);
+      });
+    const deliveries = fates.map(({ delivery }) => delivery);
+    if (!fates.some(({ isToldLate }) => isToldLate)) return { deliveries, late: null };
+    const late = Promise.withResolvers<readonly Delivery[]>();
+    const inTheEnd = fates.map(({ delivery, isToldLate }) => (isToldLate ? ACKNOWLEDGED : delivery));
+    this.later(CLIENT_MS + this.#random.int(60_000), () => late.resolve(inTheEnd));
+    return { deliveries, late: late.promise };
+  }
+
+  #drawFate(topic: string): Fate {
+    if (this.isAway)
+      return this.#random.chance(0.5)
+        ? { delivery: UNSENT, arrives: 'never', isToldLate: false }
+        : { delivery: UNKNOWN, arrives: 'never', isToldLate: false };
+    if (this.missing.has(topic))
+      return { delivery: refusedWith(MISSING), arrives: 'never', isToldLate: false };
+    if (this.#chance(0.02))
+      return { delivery: refusedWith('NOT_ENOUGH_REPLICAS'), arrives: 'never', isToldLate: false };
+    if (!this.#chance(0.04)) return { delivery: ACKNOWLEDGED, arrives: 'now', isToldLate: false };
+    const arrives = this.#random.pick(['now', 'later', 'never'] as const);
+    return { delivery: UNKNOWN, arrives, isToldLate: arrives !== 'never' && this.#random.chance(0.5) };
   }
 
   /** By a producer that dies meanwhile: the first of them, or none. */

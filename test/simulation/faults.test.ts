@@ -7,6 +7,7 @@ import { Invariants } from './invariants.ts';
 import { POISONS } from './poisons.ts';
 import { Sequences } from './sequences.ts';
 import { simulate } from './simulate.ts';
+import { AGENT_TOPIC } from './topics.ts';
 import { World } from './world.ts';
 
 const SEEDS = Number(process.env.SEEDS ?? 400);
@@ -25,12 +26,14 @@ async function begin(random: Random) {
     faults: 160,
     longestMs: 10_000_000,
     command: async () => {
-      const drawn = random.int(9);
+      const drawn = random.int(10);
       if (drawn < 2) await (random.chance(0.7) ? sequences.start() : sequences.startForeign());
       else if (drawn < 3) await sequences.cancel();
       else if (drawn < 4) await sequences.cancelByRecord();
       else if (drawn < 5) await sequences.forgeWake();
-      else await sequences.retryOne();
+      else if (drawn < 9) await sequences.retryOne();
+      else if (random.chance(0.5)) world.loseTopic(AGENT_TOPIC);
+      else world.registry.isAway = !world.registry.isAway;
     },
     goOn: async () => false,
     finish: async () => false,

@@ -222,9 +222,11 @@ export class Sequences implements Agents {
       throw new Error(`I4: ${runId} is cancelled, and was retried since`);
   }
 
-  /** Its broken step, or what cannot be saved: that with the code of its class. */
+  /** Its broken step, a topic that was away, or what cannot be saved: that with the code of its class. */
   #mayHaveFailed({ brokenStep }: WorkflowModel, { runId, error }: Run): boolean {
     if (error?.code === 'BROKEN') return error.stepId === brokenStep;
+    // Its topic was away for as long as a task waits for it.
+    if (error?.code === 'AGENT_TOPIC_NOT_FOUND') return this.#world.met.has('topic away');
     const poison = this.#world.poisons.get(runId);
     if (poison === undefined) return false;
     return poison.code === 'VALUE_REFUSED'

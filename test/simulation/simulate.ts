@@ -21,7 +21,7 @@ export interface Simulation {
   checkOutcomes(): void;
 }
 
-const MAX_STEPS_OF_CALM = 20_000;
+const MOST_STEPS_OF_CALM = 20_000;
 const LINES = 400;
 
 /**
@@ -31,26 +31,27 @@ const LINES = 400;
 export async function simulate<One extends Simulation>(
   seed: number,
   begin: (random: Random) => Promise<One>,
+  mostStepsOfCalm = MOST_STEPS_OF_CALM,
 ): Promise<One> {
   try {
     const simulation = await begin(randomFrom(seed));
-    await play(simulation, simulation.faults);
+    await play(simulation, simulation.faults, mostStepsOfCalm);
     return simulation;
   } catch (error) {
-    throw await shortened(seed, begin, error as Error);
+    throw await shortened(seed, begin, mostStepsOfCalm, error as Error);
   }
 }
 
 class SimulationFailed extends Error {}
 
-async function play(simulation: Simulation, faults: number): Promise<void> {
+async function play(simulation: Simulation, faults: number, mostStepsOfCalm: number): Promise<void> {
   const { world, invariants } = simulation;
   try {
     for (let i = 0; i < faults; i++) {
       await happen(simulation);
       invariants.check();
     }
-    await comeToRest(simulation);
+    await comeToRest(simulation, mostStepsOfCalm);
     invariants.checkEnd();
     simulation.checkOutcomes();
   } catch (error) {
@@ -75,9 +76,12 @@ async function happen({ world, bridge, longestMs, command }: Simulation): Promis
   else await command();
 }
 
-async function comeToRest({ world, bridge, invariants, goOn, finish }: Simulation): Promise<void> {
+async function comeToRest(
+  { world, bridge, invariants, goOn, finish }: Simulation,
+  mostSteps: number,
+): Promise<void> {
   world.calmDown();
-  for (let i = 0; i < MAX_STEPS_OF_CALM; i++) {
+  for (let i = 0; i < mostSteps; i++) {
     const moved =
       (await world.invokeExecutor()) ||
       (await bridge.invoke()) ||
@@ -90,13 +94,14 @@ async function comeToRest({ world, bridge, invariants, goOn, finish }: Simulatio
     if (next !== null) world.passTime(Math.max(1, next - world.now));
     else if (!(await finish())) return;
   }
-  throw new Error(`I1: still moving after ${MAX_STEPS_OF_CALM} steps`);
+  throw new Error(`I1: still moving after ${mostSteps} steps`);
 }
 
 /** The failure with as few faults as still bring it about, found by doubling. */
 async function shortened<One extends Simulation>(
   seed: number,
   begin: (random: Random) => Promise<One>,
+  mostStepsOfCalm: number,
   failed: Error,
 ): Promise<Error> {
   let failure = failed;
@@ -104,7 +109,7 @@ async function shortened<One extends Simulation>(
     const simulation = await begin(randomFrom(seed));
     if (faults >= simulation.faults) break;
     try {
-      await play(simulation, faults);
+      await play(simulation, faults, mostStepsOfCalm);
     } catch (error) {
       failure = error as Error;
       break;

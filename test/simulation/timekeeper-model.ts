@@ -1,26 +1,37 @@
 import { fireDueTimes } from '../../functions/timekeeper/fire-due-times.ts';
-import { WAKE_LEASE } from '../../functions/timekeeper/lease.ts';
+import { LEASE_MS, WAKE_LEASE } from '../../functions/timekeeper/lease.ts';
 import type { MessagePublisher } from '../../shared/application/ports.ts';
-import { withPlans } from '../../shared/application/publish-entries.ts';
-import { agentsOf } from '../../shared/application/route-tasks.ts';
+import { publishClaimed } from '../../shared/application/publish-claimed.ts';
+import type { ClaimedEntry } from '../../shared/application/publishing-record.ts';
+import { createRouteTasks, type RouteTasks } from '../../shared/application/route-tasks.ts';
 import { type Attempt, isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
 import type { ReadUntil } from '../../shared/kafka/read-progress.ts';
 import type { Claimed, ClaimOptions, DueRow, DueTimes } from '../../shared/persistence/due-times.ts';
 import type { MemoryStore } from '../support/memory-store.ts';
+import type { OutboxRow } from '../support/memory-tables.ts';
 import type { BrokerModel, Message } from './broker-model.ts';
 import { leasedOf } from './lease-model.ts';
-import { routeTasks, topics } from './topics.ts';
+import type { PublishingWatch } from './publishing-watch.ts';
+import type { RegistryModel } from './registry-model.ts';
+import { topics } from './topics.ts';
 
-export const LEFT_BEHIND_MS = 4_000;
+const LEFT_BEHIND_MS = 4_000;
 
 export interface TimekeepersWorld {
   readonly store: MemoryStore;
   readonly broker: BrokerModel;
+  readonly registry: RegistryModel;
+  readonly watch: PublishingWatch;
   readonly now: number;
   found: Error | null;
   chance(probability: number): boolean;
   count(what: string): void;
-  publisherTo(send: (messages: readonly Message[]) => void): MessagePublisher;
+  keepingClocks(publisher: MessagePublisher): MessagePublisher;
+}
+
+/** When the timekeeper looks at it. */
+export function isLeftBehindAt({ createdAt, retryAt }: OutboxRow): number {
+  return Math.max(createdAt + LEFT_BEHIND_MS + 1, retryAt ?? 0);
 }
 
 interface Lease {
@@ -31,11 +42,13 @@ interface Lease {
 /** functions/timekeeper over a model of its tables: it pushes the times of rows on, and waits for no run's lock. */
 export class TimekeeperModel {
   readonly #world: TimekeepersWorld;
+  readonly #routeTasks: RouteTasks;
   /** By run or attempt. */
   readonly #leases = new Map<string, Lease>();
 
   constructor(world: TimekeepersWorld) {
     this.#world = world;
+    this.#routeTasks = createRouteTasks({ registry: world.registry.seenByOne(), topics });
   }
 
   /** @returns whether anything was fired, or could not be */
@@ -66,19 +79,71 @@ export class TimekeeperModel {
 
   /** @returns whether anything was left behind */
   async publishLeftBehind(): Promise<boolean> {
-    const { store, now, broker } = this.#world;
-    const left = [...store.outbox.values()].filter(({ createdAt }) => createdAt < now - LEFT_BEHIND_MS);
+    const { store, now } = this.#world;
+    const left = [...store.outbox.values()].filter((row) => isLeftBehindAt(row) <= now);
     if (left.length === 0) return false;
-    const unrouted = left.map(({ entry }) => entry);
-    const entries = await routeTasks(unrouted, store.routesOf(agentsOf(unrouted)));
+    for (const row of left) store.outbox.set(row.entry.id, { ...row, retryAt: now + LEASE_MS });
+    const entries = left.map(
+      ({ entry, createdAt, published = null, refusedSince = null }): ClaimedEntry => ({
+        ...entry,
+        published,
+        ageMs: now - createdAt,
+        refusedForMs: refusedSince === null ? null : now - refusedSince,
+      }),
+    );
     try {
-      const publisher = this.#world.publisherTo((messages) => broker.publish(messages));
-      await publisher.publish(entries.flatMap((entry) => withPlans(entry, store.versions).messages));
+      const { unsent } = await this.#publishEntries(entries);
+      for (const id of unsent) {
+        const row = store.outbox.get(id);
+        if (row) store.outbox.set(id, { ...row, retryAt: null });
+      }
     } catch {
-      return true;
+      // The database went away before what was sent was noted.
     }
-    if (!this.#world.chance(0.05)) store.removeOutbox(left.map(({ entry }) => entry.id));
     return true;
+  }
+
+  #publishEntries(entries: readonly ClaimedEntry[]) {
+    const { store, watch } = this.#world;
+    const chance = () => this.#world.chance(0.05);
+    const keepingClocks = (publisher: MessagePublisher) => this.#world.keepingClocks(publisher);
+    const attemptOf = (id: string) => store.attempts.get(id)?.attempt;
+    const isClosed = ({ value }: Pick<Message, 'value'>) =>
+      value.message_type === 'agent_task' && !isOpenAttempt(attemptOf(`${value.step_execution_id}`)!);
+    for (const message of entries.flatMap(({ messages }) => messages))
+      if (isClosed(message)) watch.excuse(message);
+    return watch.during(entries, (publisher) =>
+      publishClaimed(
+        {
+          publisher: keepingClocks({
+            send: (messages) => {
+              const [closed] = messages.filter(isClosed);
+              if (closed) watch.fail(`A task of a closed attempt is published: ${closed.key}`);
+              return publisher.send(messages);
+            },
+          }),
+          outbox: {
+            remove: async (ids) => {
+              if (chance()) throw new Error('Away');
+              store.removeOutbox(ids);
+            },
+            settle: async (settlements) => {
+              if (chance()) throw new Error('Away');
+              store.settleOutbox(settlements);
+            },
+          },
+          routeTasks: this.#routeTasks,
+          topics,
+          clock: { now: () => this.#world.now },
+          loadVersions: async () => store.versions,
+          loadAgentRoutes: async (names) => store.routesOf(names),
+          findOpenAttempts: async (ids) =>
+            new Set(ids.filter((id) => store.attempts.has(id) && isOpenAttempt(attemptOf(id)!))),
+          noteOnAttempts: async () => {},
+        },
+        entries,
+      ),
+    );
   }
 
   /** As persistence/due-times.ts. */

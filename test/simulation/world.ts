@@ -11,7 +11,12 @@ import {
   type OutboxEntry,
   type RunStore,
 } from '../../shared/application/ports.ts';
-import { createPublishEntries, type PublishEntries } from '../../shared/application/publish-entries.ts';
+import {
+  createPublishCommitted,
+  createPublishEntries,
+  type PublishDeps,
+} from '../../shared/application/publish-entries.ts';
+import { createRouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
@@ -23,8 +28,10 @@ import type { Random } from '../support/random.ts';
 import { Asked } from './asked.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
 import { Poisons } from './poisons.ts';
-import { LEFT_BEHIND_MS, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
-import { AGENT_TOPIC, EXECUTOR_TOPICS, KAFKA_AGENT, routeTasks, TASK_TOPICS, topics } from './topics.ts';
+import { PublishingWatch } from './publishing-watch.ts';
+import { RegistryModel } from './registry-model.ts';
+import { isLeftBehindAt, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
+import { AGENT_TOPIC, EXECUTOR_TOPICS, KAFKA_AGENT, TABLE_AGENT, TASK_TOPICS, topics } from './topics.ts';
 
 const ENVIRONMENTS = 3;
 
@@ -73,6 +80,8 @@ export class World implements TimekeepersWorld {
   readonly store: MemoryStore;
   readonly poisons: Poisons;
   readonly broker: BrokerModel;
+  readonly registry: RegistryModel;
+  readonly watch: PublishingWatch;
   readonly random: Random;
   readonly deadLetters: Message[] = [];
   /** What happened, each with the runs that it was about. */
@@ -107,11 +116,14 @@ export class World implements TimekeepersWorld {
     this.random = random;
     this.#parts = parts;
     this.broker = new BrokerModel(random, () => this.now);
+    this.broker.later = (inMs, deliver) => this.later(inMs, async () => deliver());
+    this.registry = new RegistryModel(() => this.chance(0.2));
+    this.watch = new PublishingWatch(this.broker, () => this.now);
     this.store = new MemoryStore(() => this.now);
     this.poisons = new Poisons(this.store);
     this.store.onPoint = (point) => this.#reach(point);
     const route = { address: AGENT_TOPIC, timeoutSeconds: null };
-    this.store.routes.set(agentKey({ owner: null, name: 'agent' }), { ...route, kind: 'http' });
+    this.store.routes.set(agentKey({ owner: null, name: TABLE_AGENT }), { ...route, kind: 'http' });
     this.store.routes.set(agentKey({ owner: null, name: KAFKA_AGENT }), { ...route, kind: 'kafka' });
     this.broker.isLost = (message) => this.#loses(message);
     this.#timekeeper = new TimekeeperModel(this);
@@ -122,6 +134,8 @@ export class World implements TimekeepersWorld {
     this.isCalm = true;
     this.broker.isCalm = true;
     this.broker.isAway = false;
+    this.broker.missing.clear();
+    this.registry.isAway = false;
   }
 
   chance(probability: number): boolean {
@@ -168,7 +182,7 @@ export class World implements TimekeepersWorld {
     for (const { attempt } of this.store.attempts.values())
       if (isOpenAttempt(attempt) && attempt.wakeAt !== null && !this.#asksInVain(attempt))
         times.push(attempt.wakeAt);
-    for (const { createdAt } of this.store.outbox.values()) times.push(createdAt + LEFT_BEHIND_MS + 1);
+    for (const row of this.store.outbox.values()) times.push(isLeftBehindAt(row));
     return times.length === 0 ? null : Math.min(...times);
   }
 
@@ -187,7 +201,7 @@ export class World implements TimekeepersWorld {
       topics,
       clock: { now: () => this.now + skewMs },
       nextId: () => this.id(),
-      publishEntries: this.#publishEntries(),
+      publishEntries: (entries) => this.#publishing(entries, (deps) => createPublishEntries(deps)(entries)),
       planDefaults,
     });
   }
@@ -288,7 +302,7 @@ export class World implements TimekeepersWorld {
   #coldStart(): Environment {
     const { disguise, maxSkewMs, newPlans } = this.#parts;
     const skewMs = this.random.int(2 * maxSkewMs) - maxSkewMs;
-    const publishEntries = this.#publishEntries();
+    const routeTasks = createRouteTasks({ registry: this.registry.seenByOne(), topics });
     const decideBatch = createDecideBatch({
       store: disguise ? disguise(this.store) : this.store,
       plans: newPlans(),
@@ -297,14 +311,10 @@ export class World implements TimekeepersWorld {
       clock: { now: () => this.now + skewMs },
       draws: { id: () => this.id(), jitter: () => this.random.next() },
       publishCommitted: async (committed, routes) => {
-        const [entry] = (await routeTasks([committed], routes)) as [OutboxEntry];
         this.#die('publish');
-        if (this.#crashAt === 'half-published') {
-          await this.publisherTo((messages) => this.broker.publishSome(messages)).publish(entry.messages);
-          this.#die('half-published');
-        }
-        await publishEntries([entry]);
-        this.#die('remove');
+        await this.#publishing([committed], (deps) =>
+          createPublishCommitted({ ...deps, routeTasks })(committed, routes),
+        );
         this.#die('published');
       },
     });
@@ -344,14 +354,16 @@ export class World implements TimekeepersWorld {
     return true;
   }
 
-  /** A function's, with which it also keeps the times of agents that have no bridge. */
-  publisherTo(send: (messages: readonly Message[]) => void): MessagePublisher {
+  /**
+   * A function's publisher keeps the times of agents that have no bridge, too.
+   * @param beforeStart their tasks are there
+   */
+  keepingClocks(publisher: MessagePublisher, beforeStart: () => void = () => {}): MessagePublisher {
     return withAgentClocks({
-      publisher: { publish: async (messages) => send(messages) },
+      publisher,
       agentClocks: {
         start: async (clocks) => {
-          // Their tasks are there.
-          this.#die('half-published');
+          beforeStart();
           this.store.startClocks(clocks);
           for (const { stepExecutionId, timeoutMs } of clocks)
             this.agentClocks.set(stepExecutionId, this.now + timeoutMs);
@@ -361,16 +373,56 @@ export class World implements TimekeepersWorld {
     });
   }
 
-  #publishEntries(): PublishEntries {
-    return createPublishEntries({
-      publisher: this.publisherTo((messages) => this.broker.publish(messages)),
-      outbox: {
-        remove: async (ids) => {
-          this.#die('remove');
-          this.store.removeOutbox(ids);
+  /** @param publish catches what the outbox throws: where it is lost, nothing is noted */
+  async #publishing<Result>(
+    entries: readonly OutboxEntry[],
+    publish: (deps: PublishDeps) => Promise<Result>,
+  ): Promise<Result> {
+    let crash: unknown = null;
+    const dieAt = (point: CrashPoint) => {
+      if (crash !== null) throw crash;
+      try {
+        this.#die(point);
+      } catch (error) {
+        crash = error;
+        throw error;
+      }
+    };
+    const noting = (note: () => void) => async () => {
+      dieAt('remove');
+      note();
+    };
+    const result = await this.watch.during(entries, async (publisher) => {
+      const mayDie: MessagePublisher = {
+        send: async (messages) => {
+          if (this.#crashAt === 'half-published' && this.random.chance(0.5)) {
+            this.broker.publishSome(messages);
+            dieAt('half-published');
+          }
+          return publisher.send(messages);
         },
-      },
+      };
+      const published = await publish({
+        publisher: this.keepingClocks(mayDie, () => dieAt('half-published')),
+        outbox: {
+          remove: (ids) => noting(() => this.store.removeOutbox(ids))(),
+          settle: (settlements) => noting(() => this.store.settleOutbox(settlements))(),
+        },
+      });
+      if (crash !== null) throw crash;
+      return published;
     });
+    this.count(
+      entries.some(({ id }) => this.store.outbox.get(id)?.published) ? 'published in part' : 'published',
+    );
+    return result;
+  }
+
+  /** A topic goes away, or comes back. */
+  loseTopic(topic: string): void {
+    if (this.broker.missing.delete(topic)) return;
+    this.broker.missing.add(topic);
+    this.count('topic away');
   }
 
   /** I7: what the timekeeper, or a parent that waits, makes up for. Not twice of one attempt: that is its end. */

@@ -3,8 +3,8 @@ import { v7 as uuidv7 } from 'uuid';
 import type { BatchItem, Outcome } from '../../shared/application/batch.ts';
 import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
 import { PlanCache } from '../../shared/application/plan-cache.ts';
-import type { AgentRegistry } from '../../shared/application/ports.ts';
-import { createPublishEntries } from '../../shared/application/publish-entries.ts';
+import type { AgentRegistry, Delivery } from '../../shared/application/ports.ts';
+import { createPublishCommitted, createPublishEntries } from '../../shared/application/publish-entries.ts';
 import { createRouteTasks, type RouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
@@ -41,7 +41,12 @@ export interface Environment {
 
 export interface EngineHarness extends Environment {
   readonly databaseUrl: string;
-  readonly broker: { isAway: boolean; readonly published: Published[] };
+  readonly broker: {
+    isAway: boolean;
+    readonly published: Published[];
+    /** What becomes of a message; a test may say otherwise. */
+    deliver: (message: Published) => Delivery;
+  };
   /** Another environment on the same database and broker. */
   environment(options?: { pipeline?: boolean; registry?: AgentRegistry; databaseUrl?: string }): Environment;
   registerWorkflow(definition: object, owner?: string): Promise<{ workflowId: string; versionId: string }>;
@@ -86,7 +91,14 @@ export function sequence(stepIds: readonly string[], given: object = {}) {
 export async function openEngineHarness(sharedDatabaseUrl: string): Promise<EngineHarness> {
   const fresh = await createFreshDatabase(sharedDatabaseUrl);
   const environments: Environment[] = [];
-  const broker: EngineHarness['broker'] = { isAway: false, published: [] };
+  const broker: EngineHarness['broker'] = {
+    isAway: false,
+    published: [],
+    deliver: () =>
+      broker.isAway
+        ? { status: 'unsent', reason: 'Kafka did not answer within 1000 ms' }
+        : { status: 'acknowledged' },
+  };
 
   const environment: EngineHarness['environment'] = ({
     pipeline = false,
@@ -94,15 +106,17 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
     databaseUrl = fresh.url,
   } = {}) => {
     const database = recordStatements(openDatabase({ url: databaseUrl, pipeline }));
-    const publishEntries = createPublishEntries({
+    const publishing = {
       publisher: {
-        async publish(messages) {
-          if (broker.isAway) throw new Error('Kafka did not answer within 1000 ms');
-          broker.published.push(...messages);
+        send: async (messages: readonly Published[]) => {
+          const deliveries = messages.map((message) => broker.deliver(message));
+          broker.published.push(...messages.filter((_, i) => deliveries[i]!.status === 'acknowledged'));
+          return { deliveries, late: null };
         },
       },
       outbox: createOutbox(database),
-    });
+    };
+    const publishEntries = createPublishEntries(publishing);
     const self = { clockOffsetMs: 0 };
     const clock = { now: () => Date.now() + self.clockOffsetMs };
     const routeTasks = createRouteTasks({ registry: registry ?? null, topics });
@@ -113,8 +127,7 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
       tokens: { resultToken: (id) => `token-of-${id}` },
       clock,
       draws: { id: () => uuidv7(), jitter: () => 0.5 },
-      publishCommitted: async (entry, routes) =>
-        void (await publishEntries(await routeTasks([entry], routes))),
+      publishCommitted: createPublishCommitted({ ...publishing, routeTasks }),
     });
     const startRun = createStartRun({
       runs: createNewRuns(database),

@@ -6,6 +6,7 @@ import type {
   Changes,
   RunStore,
   RunTransaction,
+  Settlement,
 } from '../../shared/application/ports.ts';
 import { agentKey } from '../../shared/application/ports.ts';
 import type { NewRun, NewRuns } from '../../shared/application/start-run.ts';
@@ -146,6 +147,23 @@ export class MemoryStore implements RunStore, NewRuns {
 
   removeOutbox(ids: readonly string[]): void {
     for (const id of ids) this.outbox.delete(id);
+  }
+
+  /** As functions/settle_outbox.sql. */
+  settleOutbox(settlements: readonly Settlement[]): void {
+    for (const { id, published, retryInMs, isRefused } of settlements) {
+      const row = this.outbox.get(id);
+      if (row === undefined) continue;
+      const both = [...published].map((bit, i) => (row.published?.[i] === '1' ? '1' : bit)).join('');
+      if (!both.includes('0')) {
+        this.outbox.delete(id);
+        continue;
+      }
+      const retryAt = retryInMs === null ? (row.retryAt ?? null) : this.#now() + retryInMs;
+      const before = row.refusedSince ?? null;
+      const refusedSince = isRefused === null ? before : isRefused ? (before ?? this.#now()) : null;
+      this.outbox.set(id, { ...row, published: both, retryAt, refusedSince });
+    }
   }
 
   attemptsOf(runId: string): Attempt[] {

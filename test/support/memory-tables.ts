@@ -16,6 +16,10 @@ export interface AttemptRow extends Omit<AttemptOpened, 'attempt'> {
 export interface OutboxRow {
   readonly entry: OutboxEntry;
   readonly createdAt: number;
+  /** As in `Settlement`. */
+  readonly published?: string;
+  readonly retryAt?: number | null;
+  readonly refusedSince?: number | null;
 }
 
 /** A table that knows, while a transaction is open, what the rows that it wrote were before. */

@@ -1,6 +1,6 @@
 import { pendingRun } from '../../shared/application/pending-run.ts';
+import { workflowIdOf } from '../../shared/application/plan-messages.ts';
 import type { Changes, OutboxEntry } from '../../shared/application/ports.ts';
-import { workflowIdOf } from '../../shared/application/publish-entries.ts';
 import { type Attempt, isOpenAttempt } from '../../shared/engine/state.ts';
 import { type AttemptRow, failure, keyOf, type MemoryTables, stored } from './memory-tables.ts';
 

@@ -102,7 +102,7 @@ describe('the agent registry', () => {
     ['hangs', () => {}, 'TimeoutError'],
     ['hangs in the body', (_, response) => void response.writeHead(200).write('{'), 'TimeoutError'],
     ['breaks off', (request) => void request.socket.destroy(), 'UND_ERR_SOCKET'],
-  ])('that %s is unavailable, and is asked again', async (_, listener, reason) => {
+  ])('that %s is unavailable, and is asked again after a while', async (_, listener, reason) => {
     let asked = 0;
     const url = await serve((request, response) => {
       asked++;
@@ -110,9 +110,18 @@ describe('the agent registry', () => {
     });
     // Only those that never answer are to come to it.
     const timeoutMs = reason === 'TimeoutError' ? 100 : 30_000;
-    const { lookup, known } = createAgentRegistry({ url, clock: Date.now, timeoutMs });
-    expect(await lookup('x')).toEqual({ status: 'unavailable', message: expect.stringContaining(reason) });
+    let now = 0;
+    const { lookup, known } = createAgentRegistry({ url, clock: () => now, timeoutMs });
+    const unavailable = {
+      status: 'unavailable',
+      message: expect.stringContaining(reason),
+      retryAfterMs: 500,
+    };
+    expect(await lookup('x')).toEqual(unavailable);
     expect(known('x')).toBeUndefined();
+    expect(await lookup('x')).toEqual(unavailable);
+    expect(asked).toBe(1);
+    now += 500;
     await lookup('x');
     expect(asked).toBe(2);
   });
@@ -129,18 +138,19 @@ describe('the agent registry', () => {
     });
     let now = 0;
     const { lookup, lookUp, known } = createAgentRegistry({ url, clock: () => now });
+    const names = ['here', 'gone'];
     expect(known('here')).toBeUndefined();
-    await Promise.all([lookUp(['here', 'gone']), lookUp(['here', 'gone']), lookup('here')]);
+    await Promise.all([lookUp(names, 30_000), lookUp(names, 30_000), lookup('here')]);
     expect(asked).toBe(2);
     expect(known('here')).toMatchObject({ kind: 'http', address: 'https://a.test/' });
     expect(known('gone')).toBeNull();
     now = 10_000;
     expect(known('gone')).toBeUndefined();
-    await lookUp(['here', 'gone']);
+    await lookUp(names, 30_000);
     expect(asked).toBe(3);
     now = 60_000;
     expect(known('here')).toBeUndefined();
-    await lookUp(['here', 'gone']);
+    await lookUp(names, 30_000);
     expect(asked).toBe(5);
   });
 });

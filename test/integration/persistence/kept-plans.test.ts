@@ -224,6 +224,8 @@ const CALL_OF: Record<string, Call> = {
     ],
   })),
   'remove_outbox: an entry': (statements, n) => createOutbox(statements).remove([idOf(n)]),
+  'settle_outbox: a part of an entry': (statements, n) =>
+    createOutbox(statements).settle([{ id: idOf(n), published: '10', retryInMs: 1_000, isRefused: true }]),
 };
 
 /** A function that leaves its plan to chance, and one whose plan is never the look-up of a key. */

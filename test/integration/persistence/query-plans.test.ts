@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
 import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
 import type { BatchItem } from '../../../shared/application/batch.ts';
+import type { Delivery } from '../../../shared/application/ports.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import { createDueTimes } from '../../../shared/persistence/due-times.ts';
@@ -221,7 +222,11 @@ describe.each([1, 10, 100, 500])('no statement of a batch of %i reads a whole ta
 });
 
 describe('no statement reads a whole table', () => {
-  const producer = { publish: async () => {}, check: async () => {} };
+  const answering = (delivery: Delivery) => ({
+    publish: async () => {},
+    send: async (records: readonly unknown[]) => ({ deliveries: records.map(() => delivery), late: null }),
+  });
+  const producer = answering({ status: 'acknowledged' });
 
   it('(and one that does is seen)', async () => {
     const recorded = await recordedBy(() =>
@@ -273,13 +278,18 @@ describe('no statement reads a whole table', () => {
       clock: Date.now,
     };
     const away = () => Promise.reject(new Error('Kafka did not answer'));
-    const giving = { ...deps, producer: { publish: away, check: away } };
+    const unsent = { status: 'unsent', reason: 'Kafka was not reached' } as const;
+    const refused = { status: 'refused', reason: 'Kafka refused: X', code: 'X', isLasting: true } as const;
+    const giving = { ...deps, producer: { ...answering(unsent), publish: away } };
     await expectNoWholeTables(await recordedBy(() => fireDueTimes(giving).catch(() => 0)));
     await expectNoWholeTables(await recordedBy(() => fireDueTimes(deps)));
     await database.execute(
       `update outbox set created_at = now() where id not in (select id from outbox limit 120)`,
     );
     await expectNoWholeTables(await recordedBy(() => publishLeftBehind(giving).catch(() => 0)));
+    const refusing = { ...deps, producer: answering(refused) };
+    await expectNoWholeTables(await recordedBy(() => publishLeftBehind(refusing).catch(() => 0)));
+    await database.execute('update outbox set retry_at = null');
     await expectNoWholeTables(await recordedBy(() => publishLeftBehind(deps)));
   });
 

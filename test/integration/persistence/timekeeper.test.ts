@@ -4,10 +4,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
 import { WAKE_LEASE } from '../../../functions/timekeeper/lease.ts';
 import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
-import type { AgentRegistry } from '../../../shared/application/ports.ts';
-import { PublishError } from '../../../shared/kafka/producer.ts';
+import type { AgentRegistry, Delivery } from '../../../shared/application/ports.ts';
 import { claimDueTimes, createDueTimes } from '../../../shared/persistence/due-times.ts';
-import { claimLeftBehind } from '../../../shared/persistence/outbox.ts';
+import { claimLeftBehind, createOutbox } from '../../../shared/persistence/outbox.ts';
 import {
   type EngineHarness,
   type Environment,
@@ -35,21 +34,40 @@ beforeEach(async () => {
 const readProgress = async () => null;
 const claiming = { lease: WAKE_LEASE, pickUpMs: 60_000 };
 
-/** A timekeeper whose broker refuses what `refuses` says. */
+const ACKNOWLEDGED: Delivery = { status: 'acknowledged' };
+const UNSENT: Delivery = { status: 'unsent', reason: 'Kafka was not reached: KafkaJSConnectionError' };
+const UNKNOWN: Delivery = { status: 'unknown', reason: 'Kafka did not answer within 1000 ms' };
+const refusal = (code: string): Delivery => ({
+  status: 'refused',
+  reason: `Kafka refused: ${code}`,
+  code,
+  isLasting: code !== 'NOT_ENOUGH_REPLICAS',
+});
+const NO_TOPIC = refusal('UNKNOWN_TOPIC_OR_PARTITION');
+
+/** A timekeeper whose broker refuses what `refuses` says, or does with it what that says. */
 function timekeeper(
-  refuses: (message: Published) => boolean = () => false,
+  refuses: (message: Published) => boolean | Delivery = () => false,
   { database, routeTasks } = engine as Environment,
 ) {
   const published: Published[] = [];
   const time = { now: 0, refusalMs: 0 };
+  const late = { told: null as Promise<readonly Delivery[]> | null };
+  const deliver = (message: Published): Delivery => {
+    const what = refuses(message);
+    return typeof what === 'object' ? what : what ? NO_TOPIC : ACKNOWLEDGED;
+  };
+  const send = async (messages: readonly Published[]) => {
+    const deliveries = messages.map(deliver);
+    published.push(...messages.filter((_, i) => deliveries[i] === ACKNOWLEDGED));
+    if (deliveries.some((delivery) => delivery !== ACKNOWLEDGED)) time.now += time.refusalMs;
+    return { deliveries, late: late.told };
+  };
   const producer = {
+    send,
     async publish(messages: readonly Published[]) {
-      if (messages.some(refuses)) time.now += time.refusalMs;
-      if (messages.some(refuses)) throw new PublishError('Kafka refused: UNKNOWN_TOPIC_OR_PARTITION');
-      published.push(...messages);
-    },
-    check: async () => {
-      if (engine.broker.isAway) throw new PublishError('Kafka did not answer within 1000 ms');
+      const { deliveries } = await send(messages);
+      if (deliveries.some((delivery) => delivery !== ACKNOWLEDGED)) throw new Error('Kafka refused');
     },
   };
   const clock = () => time.now;
@@ -62,7 +80,7 @@ function timekeeper(
     readProgress,
     clock,
   };
-  return { deps, published, time };
+  return { deps, published, time, late };
 }
 
 /** A timekeeper whose broker does not answer until it is told to, and how. */
@@ -75,8 +93,15 @@ function hangingTimekeeper({ database, routeTasks } = engine as Environment) {
     reached.resolve();
     return answer.promise;
   };
-  const producer = { publish, check: () => answer.promise };
+  const send = async (messages: readonly Published[]) => {
+    const delivery = await publish().then(
+      () => ACKNOWLEDGED,
+      () => UNSENT,
+    );
+    return { deliveries: messages.map(() => delivery), late: null };
+  };
   const clock = () => 0;
+  const producer = { publish, send };
   const deps = {
     database,
     dueTimes: createDueTimes(database),
@@ -231,7 +256,7 @@ describe('due times', () => {
     await engine.decide(runId, { type: 'execution_requested' });
     const decided = await engine.runRow(runId);
     expect(decided.status).toBe('RUNNING');
-    answer.reject(new PublishError('Kafka did not answer'));
+    answer.reject(new Error('Kafka did not answer'));
     await expect(firing).rejects.toThrow('Kafka did not answer');
     expect((await engine.runRow(runId)).wake_at).toEqual(decided.wake_at);
   });
@@ -458,7 +483,7 @@ describe('what invocations left behind', () => {
       expect(tasksOf(published)).toEqual([['agent.mine', agent]]);
     });
 
-    it('goes where the registry says, which is asked once for all, though they are published one by one', async () => {
+    it('goes where the registry says, which is asked once for all; of whom it does not tell, to the HTTP bridge', async () => {
       const known = new Map<string, typeof KAFKA>();
       const lookUps: (readonly string[])[] = [];
       const registry: AgentRegistry = {
@@ -470,22 +495,141 @@ describe('what invocations left behind', () => {
       };
       const { routeTasks } = engine.environment({ registry });
       const agents = [await unpublishedTask(), await unpublishedTask()];
-      const { deps, published } = timekeeper(({ topic }) => topic === topics.httpTasks, {
-        ...engine,
-        routeTasks,
-      });
-      await expect(publishLeftBehind(deps)).rejects.toThrow('Kafka refused');
+      const { deps, published } = timekeeper(() => false, { ...engine, routeTasks });
+      expect(await publishLeftBehind(deps)).toBe(2);
       expect(lookUps).toEqual([agents]);
-      expect(tasksOf(published)).toEqual([[KAFKA.address, agents[1]]]);
+      expect(tasksOf(published)).toEqual([
+        [KAFKA.address, agents[1]],
+        [topics.httpTasks, agents[0]],
+      ]);
+    });
 
-      await engine.database.execute(`update outbox set retry_at = now()`);
+    /** A run whose agent reads a topic that is not there. @returns the agent, the run and its attempt. */
+    async function taskWithoutTopic(address = 'agent.gone') {
+      const agent = await unpublishedTask();
       await engine.database.execute(
-        `insert into agents (id, owner, name, kind, address) values (gen_random_uuid(), null, $1, 'kafka', 'agent.late')`,
-        [agents[0]],
+        `insert into agents (id, owner, name, kind, address) values (gen_random_uuid(), null, $1, 'kafka', $2)`,
+        [agent, address],
       );
-      const next = timekeeper(({ topic }) => topic === topics.httpTasks);
-      expect(await publishLeftBehind(next.deps)).toBe(1);
-      expect(tasksOf(next.published)).toEqual([['agent.late', agents[0]]]);
+      const [attempt] = (await engine.database.many<{ run_id: string; id: string }>(
+        `select run_id, step_execution_id as id from step_executions where agent_name = $1`,
+        [agent],
+      )) as [{ run_id: string; id: string }];
+      return { agent, runId: attempt.run_id, attemptId: attempt.id };
+    }
+    /** Old it is in any case, as after an hour without a broker. */
+    const isRefusedFor = (seconds: number | null) =>
+      engine.database.execute(
+        `update outbox set created_at = now() - interval '1 hour', retry_at = null,
+           refused_since = now() - $1::float8 * interval '1 second'`,
+        [seconds],
+      );
+
+    it('whose agent’s topic is not there yet waits, and its attempt says for what; then it goes there', async () => {
+      const { agent, runId } = await taskWithoutTopic();
+      await isRefusedFor(null);
+      const missing = timekeeper(({ topic }) => topic === 'agent.gone');
+      await expect(publishLeftBehind(missing.deps)).rejects.toThrow('Kafka refused');
+      expect(await engine.attemptRows(runId)).toMatchObject([
+        {
+          status: 'RUNNING',
+          error_code: null,
+          error_message: `The task is not published yet and will be: the topic "agent.gone", from which agent "${agent}" takes its tasks, does not exist`,
+        },
+      ]);
+      await engine.database.execute(`update outbox set retry_at = null`);
+      const { deps, published } = timekeeper();
+      expect(await publishLeftBehind(deps)).toBe(1);
+      expect(tasksOf(published)).toEqual([['agent.gone', agent]]);
+      expect(await engine.attemptRows(runId)).toMatchObject([{ status: 'RUNNING', error_message: null }]);
+    });
+
+    it.each([
+      [
+        'UNKNOWN_TOPIC_OR_PARTITION',
+        'AGENT_TOPIC_NOT_FOUND',
+        (agent: string) =>
+          `The topic "agent.gone", from which agent "${agent}" takes its tasks, does not exist. It was waited for 30 s.`,
+      ],
+      [
+        'MESSAGE_TOO_LARGE',
+        'AGENT_TOPIC_REFUSED',
+        (agent: string) =>
+          `The topic "agent.gone", from which agent "${agent}" takes its tasks, refuses this one with MESSAGE_TOO_LARGE. It was waited for 30 s.`,
+      ],
+    ])(
+      'that its agent’s topic refuses for its time with %s ends its attempt with %s',
+      async (code, ends, message) => {
+        const { agent, runId, attemptId } = await taskWithoutTopic();
+        await isRefusedFor(40);
+        const { deps, published } = timekeeper(({ topic }) => topic === 'agent.gone' && refusal(code));
+        await expect(publishLeftBehind(deps)).rejects.toThrow(`Kafka refused: ${code}`);
+        const answers = published.filter(({ topic }) => topic === topics.results);
+        expect(answers).toEqual([
+          {
+            topic: topics.results,
+            key: runId,
+            value: {
+              message_type: 'agent_result',
+              run_id: runId,
+              step_execution_id: attemptId,
+              attempt: 1,
+              status: 'failed',
+              error: { code: ends, message: message(agent), retryable: false },
+              result_token: `token-of-${attemptId}`,
+              timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+            },
+          },
+        ]);
+        expect(await outboxRows()).toBe(0);
+      },
+    );
+
+    it('waits for its agent’s topic to the end of its time, not to that of an interval', async () => {
+      await taskWithoutTopic();
+      await isRefusedFor(25);
+      await expect(publishLeftBehind(timekeeper(({ topic }) => topic === 'agent.gone').deps)).rejects.toThrow(
+        'Kafka refused',
+      );
+      const [{ s }] = (await engine.database.many<{ s: number }>(
+        'select extract(epoch from retry_at - now())::float8 as s from outbox',
+      )) as [{ s: number }];
+      expect(s).toBeLessThanOrEqual(5);
+    });
+
+    it('that its agent’s topic refuses for a trouble of the cluster waits on', async () => {
+      await taskWithoutTopic();
+      await isRefusedFor(86_400);
+      const { deps, published } = timekeeper(
+        ({ topic }) => topic === 'agent.gone' && refusal('NOT_ENOUGH_REPLICAS'),
+      );
+      await expect(publishLeftBehind(deps)).rejects.toThrow('Kafka refused: NOT_ENOUGH_REPLICAS');
+      expect(published.filter(({ topic }) => topic === topics.results)).toEqual([]);
+      expect(await engine.database.many('select refused_since from outbox')).toEqual([
+        { refused_since: null },
+      ]);
+    });
+
+    it('of an agent that is called by us is no task of a topic of its own: it stays', async () => {
+      const agent = await unpublishedTask();
+      await isRefusedFor(86_400);
+      const { deps, published } = timekeeper(({ topic }) => topic === topics.httpTasks);
+      await expect(publishLeftBehind(deps)).rejects.toThrow('Kafka refused');
+      expect(published.filter(({ topic }) => topic === topics.results)).toEqual([]);
+      expect(await outboxRows()).toBe(1);
+      expect(tasksOf(published)).toEqual([]);
+      expect(agent).toMatch(/^agent-/);
+    });
+
+    it('of an attempt that was closed meanwhile is dropped: it is not sent when its topic is made', async () => {
+      const { runId } = await taskWithoutTopic();
+      await engine.decide(runId, { type: 'cancellation_requested', by: null, reason: null });
+      await isRefusedFor(40);
+      const { deps, published } = timekeeper();
+      await publishLeftBehind(deps);
+      expect(tasksOf(published)).toEqual([]);
+      expect(published.some(({ topic }) => topic === topics.monitoringUpdates)).toBe(true);
+      expect(await outboxRows()).toBe(0);
     });
 
     it('goes where a version that put the topic in sent it', async () => {
@@ -553,14 +697,14 @@ describe('what invocations left behind', () => {
     expect(await outboxRows()).toBe(0);
   });
 
-  it('is another’s at once where it could not be published, and after the lease where its timekeeper died', async () => {
+  it('is another’s at once where it was not sent, and after the lease where its timekeeper died', async () => {
     await unpublishedRuns(2);
     await age();
     const { deps, isPublishing, answer } = hangingTimekeeper(other);
     const publishing = publishLeftBehind(deps);
     await isPublishing;
-    answer.reject(new PublishError('Kafka did not answer'));
-    await expect(publishing).rejects.toThrow('Kafka did not answer');
+    answer.reject(new Error('Kafka did not answer'));
+    await expect(publishing).rejects.toThrow('Kafka was not reached');
 
     const options = { olderThanMs: 3_000, limit: 10, maxBytes: 1_000_000, leaseMs: 60_000 };
     expect(await claimLeftBehind(engine.database, options)).toHaveLength(2);
@@ -572,20 +716,33 @@ describe('what invocations left behind', () => {
   it('stays as it is while the broker is away', async () => {
     await unpublishedRuns(3);
     await age();
-    engine.broker.isAway = true;
-    await expect(publishLeftBehind(timekeeper(() => true).deps)).rejects.toThrow('Kafka did not answer');
-    engine.broker.isAway = false;
+    await expect(publishLeftBehind(timekeeper(() => UNSENT).deps)).rejects.toThrow('Kafka was not reached');
     expect(await publishLeftBehind(timekeeper().deps)).toBe(3);
   });
 
-  it('is published but for the message that Kafka refuses, which is tried again later', async () => {
-    const [one, two] = (await unpublishedRuns(2)) as [string, string];
+  /** One row of what several runs have to publish. @returns the runs. */
+  async function unpublishedTogether(count: number): Promise<string[]> {
+    const runIds = await unpublishedRuns(count);
     await engine.database.execute(
-      `update outbox set messages = (select json_agg(message) from outbox as each, json_array_elements(each.messages) as message)
+      `update outbox set messages = (
+         select json_agg(message order by each.id) from outbox as each, json_array_elements(each.messages) as message)
         where id = (select min(id::text)::uuid from outbox)`,
     );
     await engine.database.execute('delete from outbox where json_array_length(messages) = 1');
     await age();
+    return runIds;
+  }
+  const secondsToRetry = async () => {
+    const rows = await engine.database.many<{ s: number | null }>(
+      'select extract(epoch from retry_at - now())::float8 as s from outbox order by id',
+    );
+    return rows.map(({ s }) => s);
+  };
+  const isOver = () =>
+    engine.database.execute(`update outbox set retry_at = retry_at - interval '2 minutes'`);
+
+  it('is published but for the message that Kafka refuses, which alone is tried again later', async () => {
+    const [one, two] = (await unpublishedTogether(2)) as [string, string];
     const refusing = timekeeper(({ key }) => key === one);
     await expect(publishLeftBehind(refusing.deps)).rejects.toThrow(
       'Kafka refused: UNKNOWN_TOPIC_OR_PARTITION',
@@ -594,9 +751,98 @@ describe('what invocations left behind', () => {
 
     const { deps, published } = timekeeper();
     expect(await publishLeftBehind(deps)).toBe(0);
-    await engine.database.execute(`update outbox set retry_at = retry_at - interval '2 minutes'`);
+    await isOver();
     expect(await publishLeftBehind(deps)).toBe(1);
     expect(published).toMatchObject([{ key: one, value: { workflow_plan: { start_step: 'a' } } }]);
+    expect(await outboxRows()).toBe(0);
+  });
+
+  it('is not published again where an invocation had a part of it acknowledged', async () => {
+    const [one, two, three] = (await unpublishedTogether(3)) as [string, string, string];
+    const [{ id }] = (await engine.database.many<{ id: string }>('select id from outbox')) as [
+      { id: string },
+    ];
+    // By two who know of different parts, in any order, and more than once.
+    const outbox = createOutbox(engine.database);
+    await outbox.settle([{ id, published: '001', retryInMs: null, isRefused: null }]);
+    await outbox.settle([{ id, published: '100', retryInMs: null, isRefused: null }]);
+    await outbox.settle([{ id, published: '001', retryInMs: null, isRefused: null }]);
+    const { deps, published } = timekeeper();
+    expect(await publishLeftBehind(deps)).toBe(1);
+    expect(published.map(({ key }) => key)).toEqual([two]);
+    expect([one, three]).not.toContain(two);
+  });
+
+  it('goes when the last part of it is known to be published; what is known of other messages counts for nothing', async () => {
+    await unpublishedTogether(2);
+    const [{ id }] = (await engine.database.many<{ id: string }>('select id from outbox')) as [
+      { id: string },
+    ];
+    const outbox = createOutbox(engine.database);
+    await outbox.settle([{ id, published: '1', retryInMs: null, isRefused: null }]);
+    await outbox.settle([{ id, published: '111', retryInMs: null, isRefused: null }]);
+    await outbox.settle([{ id, published: '01', retryInMs: null, isRefused: null }]);
+    // As the release before shrinks a row.
+    await engine.database.execute('update outbox set messages = json_build_array(messages->0)');
+    const { deps, published } = timekeeper();
+    expect(await publishLeftBehind(deps)).toBe(1);
+    expect(published).toHaveLength(1);
+
+    await unpublishedTogether(2);
+    const [next] = (await engine.database.many<{ id: string }>('select id from outbox')) as [{ id: string }];
+    await outbox.settle([{ id: next.id, published: '01', retryInMs: null, isRefused: null }]);
+    await outbox.settle([{ id: next.id, published: '10', retryInMs: null, isRefused: null }]);
+    expect(await outboxRows()).toBe(0);
+  });
+
+  it('without an answer is unknown: it comes again after its time, the later the longer it has waited', async () => {
+    await unpublishedRuns(2);
+    await engine.database.execute(
+      `update outbox set created_at = now() - interval '40 seconds' where id = (select min(id::text)::uuid from outbox)`,
+    );
+    await engine.database.execute(
+      `update outbox set created_at = now() - interval '5 seconds' where id = (select max(id::text)::uuid from outbox)`,
+    );
+    const silent = timekeeper(() => UNKNOWN);
+    await expect(publishLeftBehind(silent.deps)).rejects.toThrow('Kafka did not answer within 1000 ms');
+    const [longer, soon] = (await secondsToRetry()) as [number, number];
+    expect(longer).toBeGreaterThan(30);
+    expect(longer).toBeLessThan(60);
+    expect(soon).toBeGreaterThan(10);
+    expect(soon).toBeLessThanOrEqual(15);
+    expect(await publishLeftBehind(timekeeper().deps)).toBe(0);
+    await isOver();
+    expect(await publishLeftBehind(timekeeper().deps)).toBe(2);
+  });
+
+  it('without an answer is taken as published when the answer comes late', async () => {
+    const [, two] = (await unpublishedTogether(2)) as [string, string];
+    const told = Promise.withResolvers<readonly Delivery[]>();
+    const silent = timekeeper(() => UNKNOWN);
+    silent.late.told = told.promise;
+    await expect(publishLeftBehind(silent.deps)).rejects.toThrow('Kafka did not answer');
+    told.resolve([ACKNOWLEDGED, UNKNOWN]);
+    await expect
+      .poll(() => engine.database.many('select published::text from outbox'))
+      .toEqual([{ published: '10' }]);
+    // Its time is what it was.
+    expect((await secondsToRetry())[0]).toBeGreaterThan(10);
+    await isOver();
+    const { deps, published } = timekeeper();
+    await publishLeftBehind(deps);
+    expect(published.map(({ key }) => key)).toEqual([two]);
+  });
+
+  it('is sent no further where nothing of it is answered for', async () => {
+    await unpublishedRuns(60);
+    await age();
+    const asked: string[] = [];
+    const { deps } = timekeeper(({ key }) => {
+      asked.push(key);
+      return UNKNOWN;
+    });
+    await expect(publishLeftBehind(deps)).rejects.toThrow('Kafka did not answer');
+    expect(asked).toHaveLength(50);
   });
 
   it('does not wait behind what can never be published', async () => {
@@ -635,11 +881,9 @@ describe('what invocations left behind', () => {
         [i, each + 4],
       );
     await expect(publishLeftBehind(timekeeper(() => true).deps)).rejects.toThrow('Kafka refused');
-    const rows = await engine.database.many<{ s: number }>(
-      'select round(extract(epoch from retry_at - now()))::int as s from outbox order by id',
-    );
-    const [soon, later, late] = rows.map(({ s }) => s);
-    const within = (seconds: number | undefined, most: number) => seconds! > most - 5 && seconds! <= most;
+    const [soon, later, late] = await secondsToRetry();
+    const within = (seconds: number | null | undefined, most: number) =>
+      seconds! > most - 5 && seconds! <= most;
     expect([within(soon, 10), within(later, 40), within(late, 60)]).toEqual([true, true, true]);
   });
 

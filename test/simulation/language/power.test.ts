@@ -23,7 +23,7 @@ const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: L
       lockRuns: async (...runs) =>
         (await tx.lockRuns(...runs)).map((row) => ({ ...row, run: { ...row.run, pausedAt: null } })),
     }),
-    /I1: still moving|the paused run/,
+    /I1: still moving|the paused run|is PAUSED/,
   ],
   [
     'forgets that a run has ended',
@@ -82,7 +82,7 @@ const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: L
           outbox,
         ),
     }),
-    /I7/,
+    /I7|I5/,
   ],
   [
     'counts the policies of a list together',
@@ -108,7 +108,8 @@ describe('a store that', () => {
       });
       const failures: string[] = [];
       for (let seed = 1; seed <= 400 && failures.length === 0; seed++) {
-        const simulated = simulate(seed, (random) => beginLanguage(random, liberties, disguise));
+        // What has lost its counter loops for good, and the longer the dearer.
+        const simulated = simulate(seed, (random) => beginLanguage(random, liberties, disguise), 1_000);
         await simulated.catch((error: Error) => failures.push(error.message));
       }
       expect(failures[0]).toMatch(found);

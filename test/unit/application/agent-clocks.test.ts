@@ -1,28 +1,47 @@
 import { expect, it } from 'vitest';
 import { withAgentClocks } from '../../../shared/application/agent-clocks.ts';
-import type { AgentClock, OutgoingMessage } from '../../../shared/application/ports.ts';
+import type { AgentClock, Delivery, OutgoingMessage } from '../../../shared/application/ports.ts';
 
 const T0 = Date.parse('2026-01-15T10:30:00.000Z');
+const ACKNOWLEDGED: Delivery = { status: 'acknowledged' };
+const UNKNOWN: Delivery = { status: 'unknown', reason: 'Kafka did not answer within 1000 ms' };
 
 function taskOf(id: string, agentTimeoutMs?: number): OutgoingMessage {
   const value = { run_id: 'r1', step_execution_id: id, deadline: '2026-01-15T11:31:00.000Z' };
   return { topic: 'agent.x', key: id, value, ...(agentTimeoutMs !== undefined && { agentTimeoutMs }) };
 }
 
-/** What happened, in order. */
-function setUp({ isAway = false, isStuck = false } = {}) {
+/**
+ * What happened, in order.
+ * @param deliveries of the messages; where they are fewer, the rest is acknowledged
+ */
+function setUp({
+  deliveries = [],
+  late = null,
+  isStuck = false,
+}: {
+  deliveries?: readonly Delivery[];
+  late?: readonly Delivery[] | null;
+  isStuck?: boolean;
+} = {}) {
   const happened: (readonly [what: string, ...details: unknown[]])[] = [];
   const publisher = withAgentClocks({
     publisher: {
-      async publish(messages: readonly OutgoingMessage[]) {
-        if (isAway) throw new Error('Kafka did not answer within 1000 ms');
-        happened.push(['published', ...messages.map(({ value }) => value.deadline)]);
+      async send(messages: readonly OutgoingMessage[]) {
+        happened.push(['sent', ...messages.map(({ value }) => value.deadline)]);
+        return {
+          deliveries: messages.map((_, i) => deliveries[i] ?? ACKNOWLEDGED),
+          late: late && Promise.resolve(late),
+        };
       },
     },
     agentClocks: {
       async start(clocks: readonly AgentClock[]) {
         if (isStuck) throw new Error('The database is away');
-        happened.push(['started', ...clocks]);
+        happened.push([
+          'started',
+          ...clocks.map(({ stepExecutionId, timeoutMs }) => [stepExecutionId, timeoutMs]),
+        ]);
       },
     },
     clock: { now: () => T0 },
@@ -32,36 +51,41 @@ function setUp({ isAway = false, isStuck = false } = {}) {
 
 it('says in a task for its agent’s topic when the agent’s time is over, and starts it when the task is there', async () => {
   const { happened, publisher } = setUp();
-  await publisher.publish([taskOf('a', 2_000), taskOf('bridged'), taskOf('b', 60_000), taskOf('a', 2_000)]);
+  await publisher.send([taskOf('a', 2_000), taskOf('bridged'), taskOf('b', 60_000), taskOf('a', 2_000)]);
   expect(happened).toEqual([
     [
-      'published',
+      'sent',
       '2026-01-15T10:30:02.000Z',
       '2026-01-15T11:31:00.000Z',
       '2026-01-15T10:31:00.000Z',
       '2026-01-15T10:30:02.000Z',
     ],
-    [
-      'started',
-      { runId: 'r1', stepExecutionId: 'a', timeoutMs: 2_000 },
-      { runId: 'r1', stepExecutionId: 'b', timeoutMs: 60_000 },
-    ],
+    ['started', ['a', 2_000], ['b', 60_000]],
   ]);
 });
 
 it('starts none where nothing goes to an agent itself', async () => {
   const { happened, publisher } = setUp();
-  await publisher.publish([taskOf('bridged')]);
-  expect(happened.map(([what]) => what)).toEqual(['published']);
+  await publisher.send([taskOf('bridged')]);
+  expect(happened.map(([what]) => what)).toEqual(['sent']);
 });
 
-it('starts none while the task waits for the broker', async () => {
-  const { happened, publisher } = setUp({ isAway: true });
-  await expect(publisher.publish([taskOf('a', 2_000)])).rejects.toThrow('Kafka did not answer');
-  expect(happened).toEqual([]);
+it('starts none of a task that Kafka has not answered for, until it does', async () => {
+  const { happened, publisher } = setUp({
+    deliveries: [UNKNOWN, ACKNOWLEDGED, UNKNOWN],
+    late: [ACKNOWLEDGED, ACKNOWLEDGED, UNKNOWN],
+  });
+  const sent = await publisher.send([taskOf('a', 2_000), taskOf('b', 3_000), taskOf('c', 4_000)]);
+  expect(sent.deliveries).toEqual([UNKNOWN, ACKNOWLEDGED, UNKNOWN]);
+  expect(await sent.late).toEqual([ACKNOWLEDGED, ACKNOWLEDGED, UNKNOWN]);
+  expect(happened.slice(1)).toEqual([
+    ['started', ['b', 3_000]],
+    ['started', ['a', 2_000]],
+  ]);
 });
 
-it('has not published what it could start no time of: the outbox keeps it', async () => {
+it('does not know what it could start no time of to be published: the outbox keeps it', async () => {
   const { publisher } = setUp({ isStuck: true });
-  await expect(publisher.publish([taskOf('a', 2_000)])).rejects.toThrow('The database is away');
+  const { deliveries } = await publisher.send([taskOf('a', 2_000), taskOf('bridged')]);
+  expect(deliveries).toMatchObject([{ status: 'unknown' }, { status: 'acknowledged' }]);
 });

@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { OutboxEntry } from '../../../shared/application/ports.ts';
-import {
-  createPublishEntries,
-  withPlans,
-  workflowIdOf,
-} from '../../../shared/application/publish-entries.ts';
+import { withPlans, workflowIdOf } from '../../../shared/application/plan-messages.ts';
+import type { Delivery, OutboxEntry } from '../../../shared/application/ports.ts';
+import { createPublishEntries } from '../../../shared/application/publish-entries.ts';
 import {
   createStartRun,
   type EarlierRun,
@@ -83,16 +80,22 @@ function setUp({
   const ids = ['123e4567-e89b-12d3-a456-426614174000', 'entry-1'];
   const publishEntries = createPublishEntries({
     publisher: {
-      async publish(messages) {
+      async send(messages) {
         did.push('publish');
-        if (brokerIsAway) throw new Error('Kafka did not answer within 1000 ms');
-        published.push(...messages);
+        if (!brokerIsAway) published.push(...messages);
+        const delivery: Delivery = brokerIsAway
+          ? { status: 'unsent', reason: 'Kafka did not answer within 1000 ms' }
+          : { status: 'acknowledged' };
+        return { deliveries: messages.map(() => delivery), late: null };
       },
     },
     outbox: {
       async remove(entryIds) {
         did.push('remove');
         removed.push(...entryIds);
+      },
+      async settle() {
+        did.push('settle');
       },
     },
   });
@@ -208,36 +211,6 @@ describe('startRun', () => {
       code: 'IDEMPOTENCY_KEY_REUSED',
     });
     expect(did).toEqual(['insert', 'insert']);
-  });
-});
-
-describe('publishEntries', () => {
-  const entry = (id: string): OutboxEntry => ({ id, messages: [{ topic: 't', key: id, value: { id } }] });
-
-  it('does nothing for nothing', async () => {
-    const publish = createPublishEntries({
-      publisher: { publish: () => Promise.reject(new Error('asked')) },
-      outbox: { remove: () => Promise.reject(new Error('asked')) },
-    });
-    expect(await publish([])).toEqual({ ok: true });
-  });
-
-  it('tells why it failed, and leaves the rows', async () => {
-    const removed: string[] = [];
-    const publish = createPublishEntries({
-      publisher: { publish: () => Promise.reject(new Error('no leader')) },
-      outbox: { remove: async (ids) => void removed.push(...ids) },
-    });
-    expect(await publish([entry('1')])).toEqual({ ok: false, reason: 'no leader' });
-    expect(removed).toEqual([]);
-  });
-
-  it('has published where only the removal failed: a duplicate to come, no loss', async () => {
-    const publish = createPublishEntries({
-      publisher: { publish: async () => {} },
-      outbox: { remove: () => Promise.reject(new Error('no database')) },
-    });
-    expect(await publish([entry('1')])).toEqual({ ok: true });
   });
 });
 

@@ -1,0 +1,93 @@
+import { type Kafka, type Message, Partitioners, type PartitionMetadata, type Producer } from 'kafkajs';
+import { faultOf } from './fault.ts';
+
+/** A renewed client's predecessor may still wait for answers: longer than a request's time. */
+const OLD_CLIENT_MS = 15_000;
+/** How long a broker waits for its replicas. */
+const REPLICAS_MS = 9_000;
+
+/**
+ * One producer of the client, for topics of one kind. It asks for the metadata of all topics that it ever wrote to, and fails for all
+ * where one has gone: it is made anew then, and knows of none.
+ *
+ * It is not idempotent: the client takes a sequence number back when a request fails, also one that the broker has carried out, and gives
+ * it to the next records, which the broker then acknowledges as a repeat and drops.
+ */
+export class Lane {
+  readonly #kafka: Kafka;
+  readonly #partitions = new Map<string, PartitionMetadata[]>();
+  readonly #choose = Partitioners.DefaultPartitioner();
+  #client: Client;
+
+  constructor(kafka: Kafka) {
+    this.#kafka = kafka;
+    this.#client = this.#newClient();
+  }
+
+  ready(): Promise<void> {
+    return this.#client.ready();
+  }
+
+  /**
+   * @returns a name for what shares its fate: a leader, since what goes to it is one request, or a partition where it is looked at
+   * finely. Where the topic's partitions are not known yet, the topic.
+   */
+  groupOf(topic: string, key: string, finely: boolean): string {
+    const partitionMetadata = this.#partitions.get(topic) ?? [];
+    if (partitionMetadata.length === 0) return topic;
+    const partition = this.#choose({ topic, partitionMetadata, message: { key, value: '' } });
+    const leader = partitionMetadata.find(({ partitionId }) => partitionId === partition)?.leader;
+    return finely ? `${topic} ${partition}` : `${topic} of ${leader}`;
+  }
+
+  /** Once: what failed is the caller's to try again. @throws what `faultOf` reads */
+  async send(topic: string, messages: Message[]): Promise<void> {
+    const client = this.#client;
+    try {
+      await client.producer.sendBatch({
+        acks: -1,
+        timeout: REPLICAS_MS,
+        topicMessages: [{ topic, messages }],
+      });
+    } catch (error) {
+      if (faultOf(error).about === 'topic' && client === this.#client) {
+        this.#client = this.#newClient();
+        setTimeout(() => void client.producer.disconnect().catch(() => {}), OLD_CLIENT_MS).unref();
+      }
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.producer.disconnect();
+  }
+
+  #newClient(): Client {
+    const producer = this.#kafka.producer({
+      createPartitioner: () => (args) => {
+        this.#partitions.set(args.topic, args.partitionMetadata);
+        return this.#choose(args);
+      },
+      allowAutoTopicCreation: false,
+      retry: { retries: 0 },
+    });
+    return { producer, ready: connectOnce(() => producer.connect()) };
+  }
+}
+
+interface Client {
+  readonly producer: Producer;
+  readonly ready: () => Promise<void>;
+}
+
+/** Connects at the first use; a connection that could not be made is tried again at the next. */
+export function connectOnce(connect: () => Promise<void>): () => Promise<void> {
+  let connecting: Promise<void> | null = null;
+  return () => {
+    connecting ??= connect().catch((error) => {
+      connecting = null;
+      throw error;
+    });
+    return connecting;
+  };
+}
