@@ -146,8 +146,6 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.load_attempts_with_retries(ids text[], with_input text[], others json)
- RETURNS TABLE(run_id character varying, step_execution_id character varying, step_id character varying, scope text, visit integer, attempt integer, policy_attempt integer, policy_retries integer[], status character varying, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, heartbeat_ms bigint, heartbeat_due_at timestamp with time zone, republished_at timestamp with time zone, signal_name character varying, child_run_id character varying, wake_at timestamp with time zone, error_code character varying, input_data jsonb)
 CREATE OR REPLACE FUNCTION public.load_attempt_calls(ids text[])
  RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, kind character varying, address character varying, agent_owner character varying, timeout_seconds integer, secret_encrypted bytea, previous_secret_encrypted bytea)
  LANGUAGE plpgsql
@@ -177,8 +175,8 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.load_attempts(ids text[], with_input text[], others json)
- RETURNS TABLE(run_id character varying, step_execution_id character varying, step_id character varying, scope text, visit integer, attempt integer, policy_attempt integer, status character varying, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, heartbeat_ms bigint, heartbeat_due_at timestamp with time zone, republished_at timestamp with time zone, signal_name character varying, child_run_id character varying, wake_at timestamp with time zone, error_code character varying, input_data jsonb)
+CREATE OR REPLACE FUNCTION public.load_attempts_with_retries(ids text[], with_input text[], others json)
+ RETURNS TABLE(run_id character varying, step_execution_id character varying, step_id character varying, scope text, visit integer, attempt integer, policy_attempt integer, policy_retries integer[], status character varying, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, heartbeat_ms bigint, heartbeat_due_at timestamp with time zone, republished_at timestamp with time zone, signal_name character varying, child_run_id character varying, wake_at timestamp with time zone, error_code character varying, input_data jsonb)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
