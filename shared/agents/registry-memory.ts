@@ -1,5 +1,5 @@
 import type { Agent } from './agent.ts';
-import type { AgentRegistry, RegistryLookup } from './registry.ts';
+import type { AgentRegistry, RegistryLookup } from './agent-registry.ts';
 
 export interface RegistryMemoryOptions {
   /** Never rejects, and ends in a bounded time. */

@@ -75,7 +75,8 @@ export class PublishingRecord {
       failure ??= delivery.reason;
       const retryInMs = retryOf(delivery, each);
       const { entry } = each.place;
-      this.#isRefused[entry] ||= delivery.status === 'refused' && delivery.isLasting;
+      if (delivery.status !== 'unsent')
+        this.#isRefused[entry] ||= delivery.status === 'refused' && delivery.isLasting;
       if (retryInMs !== null) this.#retryInMs[entry] = Math.max(retryInMs, this.#retryInMs[entry] ?? 0);
     }
     return failure;

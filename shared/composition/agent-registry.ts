@@ -1,4 +1,5 @@
-import { type AgentRegistry, createAgentRegistry } from '../agents/registry.ts';
+import type { AgentRegistry } from '../agents/agent-registry.ts';
+import { createAgentRegistry } from '../agents/registry.ts';
 import type { Environment } from '../config/environment.ts';
 
 /** Who is asked for agents that are not registered here; null where the deployment names nobody. */

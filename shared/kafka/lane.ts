@@ -11,7 +11,7 @@ const REPLICAS_MS = 9_000;
  * where one has gone: it is made anew then, and knows of none.
  *
  * It is not idempotent: the client takes a sequence number back when a request fails, also one that the broker has carried out, and gives
- * it to the next records, which the broker then acknowledges as a repeat and drops.
+ * it to the next records, which the broker may then take for a repeat: it acknowledges them and drops them.
  */
 export class Lane {
   readonly #kafka: Kafka;

@@ -109,7 +109,7 @@ describe('the agent registry', () => {
       listener(request, response);
     });
     // Only those that never answer are to come to it.
-    const timeoutMs = reason === 'TimeoutError' ? 100 : 30_000;
+    const timeoutMs = reason === 'TimeoutError' ? 1_000 : 30_000;
     let now = 0;
     const { lookup, known } = createAgentRegistry({ url, clock: () => now, timeoutMs });
     const unavailable = {

@@ -85,7 +85,8 @@ describe('topics fare each for itself', () => {
     for (let i = 0; i < 100; i++)
       expect(await send(recordTo(own), recordTo(late))).toEqual([
         'acknowledged',
-        'UNKNOWN_TOPIC_OR_PARTITION',
+        // Nobody waits for Kafka's word about a topic that was not there before, on a busy machine.
+        expect.stringMatching(/^(UNKNOWN_TOPIC_OR_PARTITION|unsent)$/),
       ]);
     expect(performance.now() - begun).toBeLessThan(60_000);
     await make(late);

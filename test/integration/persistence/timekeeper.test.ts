@@ -5,6 +5,7 @@ import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
 import { WAKE_LEASE } from '../../../functions/timekeeper/lease.ts';
 import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
 import type { AgentRegistry, Delivery } from '../../../shared/application/ports.ts';
+import { PublishError } from '../../../shared/kafka/producer.ts';
 import { claimDueTimes, createDueTimes } from '../../../shared/persistence/due-times.ts';
 import { claimLeftBehind, createOutbox } from '../../../shared/persistence/outbox.ts';
 import {
@@ -67,7 +68,7 @@ function timekeeper(
     send,
     async publish(messages: readonly Published[]) {
       const { deliveries } = await send(messages);
-      if (deliveries.some((delivery) => delivery !== ACKNOWLEDGED)) throw new Error('Kafka refused');
+      if (deliveries.some((delivery) => delivery !== ACKNOWLEDGED)) throw new PublishError('Kafka refused');
     },
   };
   const clock = () => time.now;
@@ -256,7 +257,7 @@ describe('due times', () => {
     await engine.decide(runId, { type: 'execution_requested' });
     const decided = await engine.runRow(runId);
     expect(decided.status).toBe('RUNNING');
-    answer.reject(new Error('Kafka did not answer'));
+    answer.reject(new PublishError('Kafka did not answer'));
     await expect(firing).rejects.toThrow('Kafka did not answer');
     expect((await engine.runRow(runId)).wake_at).toEqual(decided.wake_at);
   });
@@ -703,7 +704,7 @@ describe('what invocations left behind', () => {
     const { deps, isPublishing, answer } = hangingTimekeeper(other);
     const publishing = publishLeftBehind(deps);
     await isPublishing;
-    answer.reject(new Error('Kafka did not answer'));
+    answer.reject(new PublishError('Kafka did not answer'));
     await expect(publishing).rejects.toThrow('Kafka was not reached');
 
     const options = { olderThanMs: 3_000, limit: 10, maxBytes: 1_000_000, leaseMs: 60_000 };

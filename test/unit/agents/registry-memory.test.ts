@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Agent } from '../../../shared/agents/agent.ts';
-import type { RegistryLookup } from '../../../shared/agents/registry.ts';
+import type { RegistryLookup } from '../../../shared/agents/agent-registry.ts';
 import { RegistryMemory } from '../../../shared/agents/registry-memory.ts';
 
 const agentOf = (name: string, address = 'agent.x'): Agent => ({
