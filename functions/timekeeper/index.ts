@@ -1,14 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
+import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import { createRouteTasks } from '../../shared/application/route-tasks.ts';
 import { connectAgentRegistry } from '../../shared/composition/agent-registry.ts';
 import { connectDatabase, connectProducer, kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import { loadTimekeeperSettings } from '../../shared/config/environment.ts';
+import { eventSourcesOf } from '../../shared/config/event-sources.ts';
 import { countRecords } from '../../shared/kafka/count-records.ts';
+import { readProgress } from '../../shared/kafka/read-progress.ts';
+import { createAgentClocks } from '../../shared/persistence/agent-calls.ts';
+import { createDueTimes } from '../../shared/persistence/due-times.ts';
 import { recordTick } from '../../shared/persistence/timekeeper-tick.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { type FireDueTimesDeps, fireDueTimes } from './fire-due-times.ts';
 import { reportGauges } from './gauges.ts';
+import { createKnownProgress } from './known-progress.ts';
 import { type PublishLeftBehindDeps, publishLeftBehind } from './publish-left-behind.ts';
 import { purge } from './purge.ts';
 import { createTicker } from './ticker.ts';
@@ -18,19 +24,36 @@ const settings = await loadTimekeeperSettings();
 const { topics, auditRetentionDays } = settings;
 const log = createLogger({ service: 'timekeeper', level: settings.logLevel });
 const database = connectDatabase(settings);
-const producer = connectProducer(settings, 'timekeeper');
+const producer = withAgentClocks({
+  publisher: connectProducer(settings, 'timekeeper'),
+  agentClocks: createAgentClocks(database),
+  clock: { now: Date.now },
+});
 const routeTasks = createRouteTasks({ registry: connectAgentRegistry(settings, Date.now), topics });
+const clock = () => performance.now();
+/** Who reads what the executor is asked by. */
+const asking = eventSourcesOf(topics, settings.kafkaGroupId)
+  .filter(({ topic }) => topic === topics.stepRequests || topic === topics.executionRequests)
+  .map(({ topic, consumerGroupId: groupId }) => ({ topic, groupId }));
 const deps: FireDueTimesDeps & PublishLeftBehindDeps = {
   database,
   producer,
   routeTasks,
-  stepRequestsTopic: topics.stepRequests,
-  clock: () => performance.now(),
+  dueTimes: createDueTimes(database),
+  topics,
+  readProgress: createKnownProgress({
+    read: () => readProgress(kafkaOptionsOf(settings, 'timekeeper-lag'), asking, Date.now(), PROGRESS_FOR_MS),
+    warn: (message, error) => log.warn(message, error),
+    clock,
+  }),
+  clock,
 };
 
 /** EventBridge fires once a minute, timers to the second: an invocation looks again and again until the next one comes. */
 const LOOK_FOR_MS = 60_000;
 const LOOK_EVERY_MS = 500;
+/** A look waits so long, at most, for Kafka to tell how far its topics are read. */
+const PROGRESS_FOR_MS = 2_000;
 /** Left over of the function's timeout for a look that is under way. */
 const MARGIN_MS = 5_000;
 

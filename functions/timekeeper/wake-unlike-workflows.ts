@@ -3,7 +3,9 @@ import { findRunsUnlikeTheirWorkflows } from '../../shared/persistence/runs-unli
 import type { FireDueTimesDeps } from './fire-due-times.ts';
 import { wakeRecord } from './wake-record.ts';
 
-export type WakeUnlikeWorkflowsDeps = Omit<FireDueTimesDeps, 'database'> & { readonly database: Database };
+export interface WakeUnlikeWorkflowsDeps extends Pick<FireDueTimesDeps, 'producer' | 'topics'> {
+  readonly database: Database;
+}
 
 /** In a minute: what they mean is decided by the executors, which must not fall behind for it. */
 const MOST = 5_000;
@@ -17,7 +19,7 @@ const AT_ONCE = 500;
 export async function wakeUnlikeWorkflows({
   database,
   producer,
-  stepRequestsTopic,
+  topics,
 }: WakeUnlikeWorkflowsDeps): Promise<number> {
   const runIds = await findRunsUnlikeTheirWorkflows(database, { limit: MOST });
   if (runIds.length === 0) return 0;
@@ -25,7 +27,7 @@ export async function wakeUnlikeWorkflows({
   for (let start = 0; start < runIds.length; start += AT_ONCE) {
     const wakes = runIds.slice(start, start + AT_ONCE);
     await producer.publish(
-      wakes.map((runId) => wakeRecord({ runId, stepExecutionId: null, firedAt: now }, stepRequestsTopic)),
+      wakes.map((runId) => wakeRecord({ runId, stepExecutionId: null, firedAt: now }, topics.stepRequests)),
     );
   }
   return runIds.length;

@@ -55,7 +55,7 @@ function messageOf(
         // By attempt, so that a wide fan-out spreads over the partitions.
         key: effect.stepExecutionId,
         value,
-        taskOf: { owner, name: effect.agentName },
+        taskOf: { owner, name: effect.agentName, timeoutMs: effect.timeoutMs },
       };
     }
     case 'request_step': {

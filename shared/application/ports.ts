@@ -22,7 +22,14 @@ export interface OutgoingMessage {
   /** The version whose plan is put in as `workflow_plan` at publishing, instead of being copied into each row. */
   readonly planOf?: string;
   /** The agent whose task it is: where that is registered at publishing decides the topic. */
-  readonly taskOf?: AgentName;
+  readonly taskOf?: TaskAgent;
+  /** Of a task that goes to its agent's own topic: what the agent has from its publication on. */
+  readonly agentTimeoutMs?: number;
+}
+
+export interface TaskAgent extends AgentName {
+  /** What its step allows it; null: the step does not say. Absent: an earlier release has written it. */
+  readonly timeoutMs?: number | null;
 }
 
 /** What one transaction has to publish: one outbox row. */
@@ -38,6 +45,19 @@ export interface Outbox {
 export interface MessagePublisher {
   /** @throws when they are not all published within about a second. */
   publish(messages: readonly { topic: string; key: string; value: JsonObject }[]): Promise<void>;
+}
+
+/** The time of an agent that reads its own topic: nobody between keeps it, as a bridge does. */
+export interface AgentClock {
+  readonly runId: string;
+  readonly stepExecutionId: string;
+  /** From now. */
+  readonly timeoutMs: number;
+}
+
+export interface AgentClocks {
+  /** One statement. Attempts that are settled by now stay as they are. */
+  start(clocks: readonly AgentClock[]): Promise<unknown>;
 }
 
 /** A run under lock, with what stands beside the engine's view of it. */
@@ -112,6 +132,8 @@ export interface AgentRoute {
   readonly kind: 'http' | 'lambda' | 'kafka';
   /** The topic of a kafka agent. */
   readonly address: string;
+  /** How long the agent may take where its step does not say; null: the deployment's default. */
+  readonly timeoutSeconds: number | null;
 }
 
 export interface AgentName {

@@ -1,5 +1,13 @@
+import { planDefaults } from '../config/plan-defaults.ts';
 import { agentTopicProblem, type Topics } from '../config/topics.ts';
-import { type AgentName, type AgentRegistry, type AgentRoute, agentKey, type OutboxEntry } from './ports.ts';
+import {
+  type AgentRegistry,
+  type AgentRoute,
+  agentKey,
+  type OutboxEntry,
+  type OutgoingMessage,
+  type TaskAgent,
+} from './ports.ts';
 
 /**
  * Puts in where each task goes: by its agent's row in the table, else by what the registry says, which is asked once for all that
@@ -17,10 +25,12 @@ export function createRouteTasks({
   readonly registry: AgentRegistry | null;
   readonly topics: Topics;
 }): RouteTasks {
-  const topicOf = ({ kind, address }: AgentRoute) => {
+  const routed = (message: OutgoingMessage, task: TaskAgent, route: AgentRoute): OutgoingMessage => {
+    const { kind, address } = route;
     // Into no topic but an agent's is anything published for it, whoever named the topic: the bridge says what is wrong with it.
-    if (kind === 'kafka' && agentTopicProblem(address, topics) === null) return address;
-    return kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks;
+    if (kind === 'kafka' && agentTopicProblem(address, topics) === null)
+      return { ...message, topic: address, agentTimeoutMs: timeoutMsOf(task, route) };
+    return { ...message, topic: kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks };
   };
   return async (entries, routes) => {
     if (registry !== null) {
@@ -32,15 +42,20 @@ export function createRouteTasks({
       ...entry,
       messages: entry.messages.map(({ taskOf, ...message }) => {
         const route = taskOf && (routes.get(agentKey(taskOf)) ?? registry?.known(taskOf.name));
-        return route ? { ...message, topic: topicOf(route) } : message;
+        return route ? routed(message, taskOf, route) : message;
       }),
     }));
   };
 }
 
+/** The step's own timeout comes first, then its agent's. */
+function timeoutMsOf({ timeoutMs }: TaskAgent, { timeoutSeconds }: AgentRoute): number {
+  return timeoutMs ?? (timeoutSeconds === null ? planDefaults.defaultTimeoutMs : timeoutSeconds * 1_000);
+}
+
 /** The agents whose tasks are to be published, each once. */
-export function agentsOf(entries: readonly OutboxEntry[]): AgentName[] {
-  const agents = new Map<string, AgentName>();
+export function agentsOf(entries: readonly OutboxEntry[]): TaskAgent[] {
+  const agents = new Map<string, TaskAgent>();
   for (const { messages } of entries)
     for (const { taskOf } of messages) if (taskOf) agents.set(agentKey(taskOf), taskOf);
   return [...agents.values()];

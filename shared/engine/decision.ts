@@ -49,6 +49,8 @@ export type Effect =
       readonly attempt: number;
       readonly inputData: Json;
       readonly idempotencyKey: string;
+      /** What the step allows its agent; null: the step does not say. */
+      readonly timeoutMs: number | null;
       readonly deadlineAt: number;
     }
   | { readonly type: 'request_step'; readonly stepExecutionId: string }

@@ -85,7 +85,7 @@ export interface Attempt {
   readonly heartbeatMs: number | null;
   /** When the next sign of life is due. */
   readonly heartbeatDueAt: number | null;
-  /** When a task that nobody carried out was published once more. */
+  /** When its task was published for the last time: once more, where nobody carried it out, or where its agent reads it itself. */
   readonly republishedAt: number | null;
   /** The signal it waits for. */
   readonly signalName: string | null;

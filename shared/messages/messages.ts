@@ -63,7 +63,9 @@ export const agentTask = z.object({
     .describe(
       'Stable over the attempts of one visit of a step with one input: an agent that keeps it answers a repeat without doing the work twice.',
     ),
-  deadline: timestamp.describe('ISO 8601. After it the attempt is closed and an answer changes nothing.'),
+  deadline: timestamp.describe(
+    'ISO 8601. In an agent’s own topic: when its time is over; after it the attempt is closed, and an answer changes nothing. For a bridge, which keeps the agent’s time itself: when nobody has carried the task out.',
+  ),
   result_token: z
     .string()
     .max(255)

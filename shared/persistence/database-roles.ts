@@ -35,6 +35,7 @@ const bridge = {
   workflow_runs: change,
   step_executions: change,
   agents: read,
+  agent_speeds: write,
   dead_letter_counts: write,
 } satisfies Grants;
 

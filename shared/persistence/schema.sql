@@ -146,8 +146,24 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.load_agent_routes_with_timeouts(names text[], owners text[])
+ RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying, timeout_seconds integer)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    return query
+    select a.owner, a.name, a.kind, a.address, a.timeout_seconds from agents a where a.name = any(names) and a.owner = any(owners);
+    return query
+    select a.owner, a.name, a.kind, a.address, a.timeout_seconds from agents a where a.name = any(names) and a.owner is null;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.load_attempt_calls(ids text[])
- RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, kind character varying, address character varying, agent_owner character varying, timeout_seconds integer, secret_encrypted bytea, previous_secret_encrypted bytea)
+ RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, kind character varying, address character varying, agent_owner character varying, timeout_seconds integer, secret_encrypted bytea, previous_secret_encrypted bytea, speed_address_hash bytea, average_ms integer, speed_age_ms double precision)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
@@ -160,7 +176,8 @@ begin
         return query
         select s.step_execution_id, s.run_id, r.status, s.status, s.accepted_at is not null, s.timeout_ms,
                s.agent_name, a.kind, a.address, a.owner, a.timeout_seconds, a.secret_encrypted,
-               case when a.previous_secret_until > now() then a.previous_secret_encrypted end
+               case when a.previous_secret_until > now() then a.previous_secret_encrypted end,
+               v.address_hash, v.average_ms, (extract(epoch from now() - v.measured_at) * 1000)::double precision
           from step_executions s
           join workflow_runs r on r.run_id = s.run_id
           left join lateral (
@@ -169,6 +186,7 @@ begin
             select everybodys.* from agents everybodys where everybodys.name = s.agent_name and everybodys.owner is null
             order by owner nulls last limit 1
           ) as a on true
+          left join agent_speeds v on v.name = s.agent_name and v.owner = coalesce(a.owner, '')
          where s.step_execution_id = asked;
     end loop;
 end
@@ -854,6 +872,15 @@ end
 $function$
 ;
 
+create table agent_speeds (
+    name character varying(255) not null,
+    owner character varying(255) not null,
+    address_hash bytea not null,
+    average_ms integer not null,
+    measured_at timestamp with time zone default now() not null,
+    constraint agent_speeds_pkey PRIMARY KEY (name, owner)
+);
+
 create table agents (
     id uuid not null,
     owner character varying(255),
@@ -1080,6 +1107,8 @@ create table step_executions (
     signal_name character varying(255),
     child_run_id character varying(255),
     policy_retries integer[],
+    leased_until timestamp with time zone,
+    lease_ms bigint,
     constraint step_executions_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint step_executions_pkey PRIMARY KEY (id),
     constraint step_executions_run_id_scope_step_id_visit_attempt_key UNIQUE (run_id, scope, step_id, visit, attempt),
@@ -1167,6 +1196,8 @@ END not null,
     parent_step_execution_id character varying(255),
     depth integer default 0 not null,
     held_by character varying(20),
+    leased_until timestamp with time zone,
+    lease_ms bigint,
     constraint workflow_runs_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint workflow_runs_workflow_version_id_fkey FOREIGN KEY (workflow_version_id) REFERENCES workflow_versions(id),
     constraint workflow_runs_pkey PRIMARY KEY (id),

@@ -12,6 +12,8 @@ export interface Partition {
   readonly topic: string;
   readonly index: number;
   readonly messages: Message[];
+  /** When each came. */
+  readonly sentAt: number[];
   /** Of its one consumer group. */
   committed: number;
 }
@@ -41,8 +43,11 @@ export class BrokerModel {
   readonly #random: Random;
   readonly #partitions = new Map<string, Partition[]>();
 
-  constructor(random: Random) {
+  readonly #now: () => number;
+
+  constructor(random: Random, now: () => number) {
     this.#random = random;
+    this.#now = now;
   }
 
   /** @throws when the broker is away, at the beginning or on the way. */
@@ -69,6 +74,14 @@ export class BrokerModel {
     return read.flatMap((topic) =>
       this.#partitionsOf(topic).filter(({ messages, committed }) => committed < messages.length),
     );
+  }
+
+  /** What the group has not read of the partition where the key is, and when that came. */
+  unread(topic: string, key: string): { readonly message: Message; readonly sentAt: number }[] {
+    const { messages, sentAt, committed } = this.#partitionOf({ topic, key });
+    return messages
+      .slice(committed)
+      .map((message, i) => ({ message, sentAt: sentAt[committed + i] as number }));
   }
 
   take(partition: Partition, count: number): Taken {
@@ -109,9 +122,17 @@ export class BrokerModel {
   }
 
   #append(message: Message): void {
-    const partitions = this.#partitionsOf(message.topic);
-    if (!this.isLost(message)) partitions[hash(message.key) % partitions.length]?.messages.push(message);
+    if (!this.isLost(message)) {
+      const { messages, sentAt } = this.#partitionOf(message);
+      messages.push(message);
+      sentAt.push(this.#now());
+    }
     this.onPublished(message);
+  }
+
+  #partitionOf({ topic, key }: Pick<Message, 'topic' | 'key'>): Partition {
+    const partitions = this.#partitionsOf(topic);
+    return partitions[hash(key) % partitions.length] as Partition;
   }
 
   #partitionsOf(topic: string): Partition[] {
@@ -121,6 +142,7 @@ export class BrokerModel {
         topic,
         index,
         messages: [],
+        sentAt: [],
         committed: 0,
       }));
       this.#partitions.set(topic, partitions);

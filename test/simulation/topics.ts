@@ -14,7 +14,15 @@ export const EXECUTOR_TOPICS = [
   topics.results,
 ];
 
-/** The agents' own: a task that went anywhere else would never be carried out. */
+/** An agent's own, which it reads without a bridge. */
 export const AGENT_TOPIC = 'agent.simulated';
+export const KAFKA_AGENT = 'kafka-agent';
+
+/** A task that went anywhere else would never be carried out. */
+export const TASK_TOPICS = [topics.httpTasks, AGENT_TOPIC];
+
+export function taskTopicOf(agentName: unknown): string {
+  return agentName === KAFKA_AGENT ? AGENT_TOPIC : topics.httpTasks;
+}
 
 export const routeTasks = createRouteTasks({ registry: null, topics });

@@ -1,10 +1,16 @@
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
+import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import type { AuditEntry } from '../../shared/application/audit.ts';
 import { type ChangeRun, createChangeRun } from '../../shared/application/change-run.ts';
 import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
 import { codeOf } from '../../shared/application/error-code.ts';
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
-import { agentKey, type OutboxEntry, type RunStore } from '../../shared/application/ports.ts';
+import {
+  agentKey,
+  type MessagePublisher,
+  type OutboxEntry,
+  type RunStore,
+} from '../../shared/application/ports.ts';
 import { createPublishEntries, type PublishEntries } from '../../shared/application/publish-entries.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
@@ -18,7 +24,7 @@ import { Asked } from './asked.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
 import { Poisons } from './poisons.ts';
 import { LEFT_BEHIND_MS, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
-import { AGENT_TOPIC, EXECUTOR_TOPICS, routeTasks, topics } from './topics.ts';
+import { AGENT_TOPIC, EXECUTOR_TOPICS, KAFKA_AGENT, routeTasks, TASK_TOPICS, topics } from './topics.ts';
 
 const ENVIRONMENTS = 3;
 
@@ -79,6 +85,12 @@ export class World implements TimekeepersWorld {
   readonly cancellable = new Asked();
   /** Runs that another producer asked to be cancelled, by its own clock: whether before a retry, cannot be told. */
   readonly cancelledElsewhere = new Set<string>();
+  /** The times of agents that read their own topic, by attempt: until when, as it was set last. */
+  readonly agentClocks = new Map<string, number>();
+  /** Attempts whose tasks came into such a topic. */
+  readonly agentTasks = new Set<string>();
+  /** What was found where nobody looks: what a publishing throws is caught, as normal. */
+  found: Error | null = null;
   /** No more faults: agents answer at once, invocations live. */
   isCalm = false;
   now = Date.parse('2026-01-15T10:30:00.000Z');
@@ -94,11 +106,13 @@ export class World implements TimekeepersWorld {
   constructor(random: Random, parts: WorldParts) {
     this.random = random;
     this.#parts = parts;
-    this.broker = new BrokerModel(random);
+    this.broker = new BrokerModel(random, () => this.now);
     this.store = new MemoryStore(() => this.now);
     this.poisons = new Poisons(this.store);
     this.store.onPoint = (point) => this.#reach(point);
-    this.store.routes.set(agentKey({ owner: null, name: 'agent' }), { kind: 'kafka', address: AGENT_TOPIC });
+    const route = { address: AGENT_TOPIC, timeoutSeconds: null };
+    this.store.routes.set(agentKey({ owner: null, name: 'agent' }), { ...route, kind: 'http' });
+    this.store.routes.set(agentKey({ owner: null, name: KAFKA_AGENT }), { ...route, kind: 'kafka' });
     this.broker.isLost = (message) => this.#loses(message);
     this.#timekeeper = new TimekeeperModel(this);
     this.#environments = Array.from({ length: ENVIRONMENTS }, () => this.#coldStart());
@@ -257,17 +271,17 @@ export class World implements TimekeepersWorld {
 
   /** @returns whether there was anything to do. */
   async invokeTimekeeper(): Promise<boolean> {
-    const fired = this.#timekeeper.fireDueTimes();
+    const fired = await this.#timekeeper.fireDueTimes();
     return (await this.#timekeeper.publishLeftBehind()) || fired;
   }
 
   rebalance(): void {
-    this.broker.rewind([...EXECUTOR_TOPICS, AGENT_TOPIC], this.random.chance(0.1) ? 40 : 4);
+    this.broker.rewind([...EXECUTOR_TOPICS, ...TASK_TOPICS], this.random.chance(0.1) ? 40 : 4);
   }
 
   /** A topic's consumer is held up, or goes on. */
   stall(): void {
-    const topic = this.random.pick([...EXECUTOR_TOPICS, AGENT_TOPIC]);
+    const topic = this.random.pick([...EXECUTOR_TOPICS, ...TASK_TOPICS]);
     if (!this.broker.stalled.delete(topic)) this.broker.stalled.add(topic);
   }
 
@@ -286,7 +300,7 @@ export class World implements TimekeepersWorld {
         const [entry] = (await routeTasks([committed], routes)) as [OutboxEntry];
         this.#die('publish');
         if (this.#crashAt === 'half-published') {
-          this.broker.publishSome(entry.messages);
+          await this.publisherTo((messages) => this.broker.publishSome(messages)).publish(entry.messages);
           this.#die('half-published');
         }
         await publishEntries([entry]);
@@ -330,9 +344,26 @@ export class World implements TimekeepersWorld {
     return true;
   }
 
+  /** A function's, with which it also keeps the times of agents that have no bridge. */
+  publisherTo(send: (messages: readonly Message[]) => void): MessagePublisher {
+    return withAgentClocks({
+      publisher: { publish: async (messages) => send(messages) },
+      agentClocks: {
+        start: async (clocks) => {
+          // Their tasks are there.
+          this.#die('half-published');
+          this.store.startClocks(clocks);
+          for (const { stepExecutionId, timeoutMs } of clocks)
+            this.agentClocks.set(stepExecutionId, this.now + timeoutMs);
+        },
+      },
+      clock: { now: () => this.now },
+    });
+  }
+
   #publishEntries(): PublishEntries {
     return createPublishEntries({
-      publisher: { publish: async (messages) => this.broker.publish(messages) },
+      publisher: this.publisherTo((messages) => this.broker.publish(messages)),
       outbox: {
         remove: async (ids) => {
           this.#die('remove');
@@ -364,7 +395,7 @@ export class World implements TimekeepersWorld {
     if (point !== 'save') return;
     if (this.chance(0.02)) throw failure('TRANSACTION_CONFLICT');
     // It waits for no run's lock.
-    if (this.chance(0.03)) this.#timekeeper.fireDueTimes();
+    if (this.chance(0.03)) void this.#timekeeper.fireDueTimes();
   }
 
   #die(point: CrashPoint | StorePoint): void {

@@ -1,5 +1,6 @@
 import { pendingRun } from '../../shared/application/pending-run.ts';
 import type {
+  AgentClock,
   AgentName,
   AgentRoute,
   Changes,
@@ -129,6 +130,18 @@ export class MemoryStore implements RunStore, NewRuns {
 
   addVersion(id: string, definition: WorkflowDefinition, version = 1): void {
     this.versions.set(id, { definition, version });
+  }
+
+  /** As persistence/agent-calls.ts. */
+  startClocks(clocks: readonly AgentClock[]): void {
+    for (const { stepExecutionId, timeoutMs } of clocks) {
+      const row = this.attempts.get(stepExecutionId);
+      if (row?.attempt.status !== 'RUNNING') continue;
+      const deadlineAt = this.#now() + timeoutMs;
+      const republishedAt = row.attempt.republishedAt ?? this.#now();
+      const attempt = { ...row.attempt, deadlineAt, wakeAt: deadlineAt, republishedAt };
+      this.attempts.set(stepExecutionId, { ...row, attempt });
+    }
   }
 
   removeOutbox(ids: readonly string[]): void {

@@ -10,6 +10,9 @@ import type { Attempt } from '../state.ts';
  *                  past the deadline: accepted        --> TIMEOUT
  *                                     not accepted    --> the task dispatched once more, then TIMEOUT
  *                  earlier                            --> NOT_DUE
+ *
+ * The deadline of a task is a long stop: its agent's time is a bridge's to keep. An agent that reads its own topic has no bridge, and
+ * once its task is there its deadline is what the step allows it, and the task is published no more (`republishedAt`).
  */
 export const agent: StepBehaviour<AgentStep> = {
   takesInput: true,
@@ -65,6 +68,7 @@ function dispatch(flow: Flow, step: AgentStep, attempt: Attempt): void {
     attempt: attempt.attempt,
     inputData: attempt.inputData,
     idempotencyKey: idempotencyKey(draft.run.runId, attempt),
+    timeoutMs: attempt.timeoutMs,
     deadlineAt,
   });
 }

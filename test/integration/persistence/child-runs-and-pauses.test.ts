@@ -129,7 +129,28 @@ describe('a child run', () => {
     const cancellation = engine.broker.published.findLast(
       ({ topic, key }) => topic === topics.cancellationRequests && key === childRunId,
     );
-    expect(cancellation?.value).toMatchObject({ message_type: 'cancellation_request', run_id: childRunId });
+    expect(cancellation?.value).toMatchObject({
+      message_type: 'cancellation_request',
+      run_id: childRunId,
+      cancellation_token: expect.any(String),
+    });
+  });
+
+  it('is cancelled by a record without a token, as the release before writes it, where nobody waits for it', async () => {
+    const child = sequence(['a']);
+    await engine.registerWorkflow(child);
+    const parent = await runOf(parentOf({ workflow_name: child.name }));
+    const childRunId = (await engine.attemptRows(parent))[0]?.child_run_id as string;
+    const cancelled = { type: 'cancellation_requested', by: null, reason: null, announced: true } as const;
+    const forged = { runId: childRunId, event: cancelled, onlyOfNobody: true } as const;
+    // In one batch with what is right, too.
+    const right = { runId: childRunId, event: { type: 'execution_requested' } } as const;
+    expect(await engine.decideBatch([right, forged])).toEqual([
+      { outcome: 'decided', status: 'RUNNING' },
+      { outcome: 'unauthorised' },
+    ]);
+    await engine.decide(parent, { type: 'cancellation_requested', by: 'bob', reason: null });
+    expect(await engine.decideBatch([forged])).toEqual([{ outcome: 'decided', status: 'CANCELLED' }]);
   });
 
   it.each<[string, AgentOutcome | null, object, object]>([

@@ -3,6 +3,7 @@ import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
 import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import { openDatabase } from '../../../shared/persistence/database.ts';
+import { createDueTimes } from '../../../shared/persistence/due-times.ts';
 import {
   type EngineHarness,
   openEngineHarness,
@@ -158,7 +159,9 @@ describe('the timekeeper', () => {
       check: async () => {},
     };
     const { database, routeTasks } = engine;
-    const deps = { database, producer, routeTasks, stepRequestsTopic: topics.stepRequests, clock: () => 0 };
+    const dueTimes = createDueTimes(database);
+    const readProgress = async () => null;
+    const deps = { database, dueTimes, producer, routeTasks, topics, readProgress, clock: () => 0 };
     return { deps, published };
   }
 

@@ -5,6 +5,7 @@ import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-be
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
+import { createDueTimes } from '../../../shared/persistence/due-times.ts';
 import { createNewRuns } from '../../../shared/persistence/new-runs.ts';
 import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
 import { createRunStore } from '../../../shared/persistence/run-store.ts';
@@ -264,9 +265,11 @@ describe('no statement reads a whole table', () => {
     const { database } = engine;
     const deps = {
       database,
+      dueTimes: createDueTimes(database),
       producer,
       routeTasks: engine.routeTasks,
-      stepRequestsTopic: topics.stepRequests,
+      topics,
+      readProgress: async () => null,
       clock: Date.now,
     };
     const away = () => Promise.reject(new Error('Kafka did not answer'));

@@ -66,6 +66,7 @@ describe('starting', () => {
         attempt: 1,
         inputData: { given: 'in' },
         idempotencyKey: 'run-1:extract:1:f1801235348f7916',
+        timeoutMs: null,
         deadlineAt: T0 + 60_000 + HOUR,
       },
     ]);
@@ -372,6 +373,7 @@ describe('a wake', () => {
         attempt: 1,
         inputData: { given: 'in' },
         idempotencyKey: 'run-1:extract:1:f1801235348f7916',
+        timeoutMs: null,
         deadlineAt: again,
       },
     ]);
