@@ -2,7 +2,7 @@ import type { PlanCache } from '../../shared/application/plan-cache.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { JsonObject } from '../../shared/engine/json.ts';
 import { isOpenRun } from '../../shared/engine/state.ts';
-import { CLIENT_MS, type Message } from './broker-model.ts';
+import type { Message } from './broker-model.ts';
 import { CLOCKS_MS, hold } from './commit.ts';
 import { CommitRules } from './commit-rules.ts';
 import { AGENT_TOPIC, taskTopicOf, topics } from './topics.ts';
@@ -27,6 +27,7 @@ export class Invariants {
           this.#committed.add(JSON.stringify(withoutDeadline(value)));
       this.#watch(() => this.#rules.check(written));
     };
+    world.watch.onSent = (message) => this.#watch(() => this.#checkDeadline(message));
     world.broker.onPublished = (message) => this.#watch(() => this.#checkPublished(message));
   }
 
@@ -74,7 +75,7 @@ export class Invariants {
     if (type === 'execution_request' && plan === undefined) throw new Error('A request without plan');
     if (type === 'agent_task') {
       if (topic !== taskTopicOf(value.agent_name)) throw new Error(`${text} goes to ${topic}`);
-      if (topic === AGENT_TOPIC) this.#checkDeadline(value);
+      if (topic === AGENT_TOPIC) this.#world.agentTasks.add(`${value.step_execution_id}`);
     } else if (topic === AGENT_TOPIC) throw new Error(`${text} goes to ${topic}`);
     if (topic !== topics.monitoringUpdates) return;
     const ofRun = this.#updates.get(`${runId}`) ?? new Map<number, string>();
@@ -87,14 +88,12 @@ export class Invariants {
   }
 
   /** An agent that has no bridge is told until when it is waited for. */
-  #checkDeadline({ run_id: runId, step_execution_id: id, deadline }: JsonObject): void {
-    const { agentTasks, store, now } = this.#world;
-    agentTasks.add(`${id}`);
+  #checkDeadline({ topic, value: { run_id: runId, step_execution_id: id, deadline } }: Message): void {
+    if (topic !== AGENT_TOPIC) return;
+    const { store, now } = this.#world;
     const attempt = store.attempts.get(`${id}`)?.attempt;
     const timeoutMs = attempt?.timeoutMs ?? planDefaults.defaultTimeoutMs;
-    // It may have been on its way for as long as a request is.
-    const tooLongMs = Date.parse(`${deadline}`) - (now + timeoutMs);
-    const isTrue = tooLongMs <= CLOCKS_MS && tooLongMs >= -(CLOCKS_MS + CLIENT_MS);
+    const isTrue = Math.abs(Date.parse(`${deadline}`) - (now + timeoutMs)) <= CLOCKS_MS;
     hold(isTrue, `The agent of ${id} of ${runId} is told ${deadline}, and has ${timeoutMs} ms`);
   }
 

@@ -11,6 +11,8 @@ export class PublishingWatch {
   readonly #acknowledged = new Set<string>();
   readonly #unknownSince = new Map<string, number>();
   readonly #excused = new Set<string>();
+  /** Sees every message as a producer is given it. */
+  onSent: (message: Message) => void = () => {};
   /** What was found, for whoever looks next: what publishing throws is caught. */
   found: Error | null = null;
 
@@ -46,7 +48,10 @@ export class PublishingWatch {
     const sent: { message: Message; delivery: Delivery }[] = [];
     const result = await publish({
       send: async (messages) => {
-        for (const message of messages) this.#check(nameOf(message));
+        for (const message of messages) {
+          this.#check(nameOf(message));
+          this.onSent(message);
+        }
         const publishing = this.#broker.send(messages);
         for (const [i, message] of messages.entries())
           sent.push({ message, delivery: publishing.deliveries[i]! });
