@@ -1,5 +1,6 @@
 import { fireDueTimes } from '../../functions/timekeeper/fire-due-times.ts';
 import { LEASE_MS, WAKE_LEASE } from '../../functions/timekeeper/lease.ts';
+import { Pace } from '../../functions/timekeeper/pace.ts';
 import type { MessagePublisher } from '../../shared/application/ports.ts';
 import { publishClaimed } from '../../shared/application/publish-claimed.ts';
 import type { ClaimedEntry } from '../../shared/application/publishing-record.ts';
@@ -45,6 +46,7 @@ export class TimekeeperModel {
   readonly #routeTasks: RouteTasks;
   /** By run or attempt. */
   readonly #leases = new Map<string, Lease>();
+  readonly #pace = new Pace();
 
   constructor(world: TimekeepersWorld) {
     this.#world = world;
@@ -68,6 +70,7 @@ export class TimekeeperModel {
         dueTimes,
         producer: { publish: async (messages) => this.#publish(messages, readUntil === null ? [] : claimed) },
         topics,
+        pace: this.#pace,
         readProgress: async () => readUntil,
         clock: () => 0,
       });
@@ -152,41 +155,43 @@ export class TimekeeperModel {
     const isDue = (wakeAt: number | null) => wakeAt !== null && wakeAt <= now;
     const leased = (id: string, wakeAt: number | null, asked: number | null) => {
       const row = { wakeAt, leasedUntil: null, leaseMs: null, ...this.#leases.get(id) };
-      const { askedAt, leaseMs } = leasedOf(row, lease, asked);
+      const { askedAt, leaseMs, wasMs } = leasedOf(row, lease, asked);
       this.#leases.set(id, { leasedUntil: now + leaseMs, leaseMs });
-      return { askedAt: dateOf(askedAt), leaseMs };
+      return { askedAt: dateOf(askedAt), ms: leaseMs, wasMs };
     };
     const due: DueRow[] = [];
     for (const [id, row] of store.attempts) {
       const { attempt, runId } = row;
       if (!isOpenAttempt(attempt) || !isDue(attempt.wakeAt)) continue;
       const isPickUp = (attempt.wakeAt as number) < nextTimeOf(attempt);
-      const { askedAt, leaseMs } = leased(id, attempt.wakeAt, isPickUp ? pickUpMs : null);
-      store.attempts.set(id, { ...row, attempt: { ...attempt, wakeAt: now + leaseMs } });
-      due.push(this.#dueRow({ runId, stepExecutionId: id, askedAt, requestedAt: null }, leaseMs));
+      const { askedAt, ...lease } = leased(id, attempt.wakeAt, isPickUp ? pickUpMs : null);
+      store.attempts.set(id, { ...row, attempt: { ...attempt, wakeAt: now + lease.ms } });
+      due.push(this.#dueRow({ runId, stepExecutionId: id, askedAt, requestedAt: null }, lease));
     }
     for (const [runId, row] of store.runs) {
       const { run } = row;
       if (!isOpenRun(run) || !isDue(run.wakeAt)) continue;
       const requestedAt = run.status === 'PENDING' ? dateOf((run.wakeAt as number) - pickUpMs) : null;
-      const { askedAt, leaseMs } = leased(runId, run.wakeAt, null);
-      store.runs.set(runId, { ...row, run: { ...run, wakeAt: now + leaseMs } });
-      due.push(this.#dueRow({ runId, stepExecutionId: null, askedAt, requestedAt }, leaseMs));
+      const { askedAt, ...lease } = leased(runId, run.wakeAt, null);
+      store.runs.set(runId, { ...row, run: { ...run, wakeAt: now + lease.ms } });
+      due.push(this.#dueRow({ runId, stepExecutionId: null, askedAt, requestedAt }, lease));
     }
     return { due, taken: due.length };
   }
 
-  #dueRow(row: Pick<DueRow, 'runId' | 'stepExecutionId' | 'askedAt' | 'requestedAt'>, ms: number): DueRow {
+  #dueRow(
+    row: Pick<DueRow, 'runId' | 'stepExecutionId' | 'askedAt' | 'requestedAt'>,
+    { ms, wasMs }: Pick<DueRow['lease'], 'ms' | 'wasMs'>,
+  ): DueRow {
     const { now } = this.#world;
     const table = row.stepExecutionId === null ? 'workflow_runs' : 'step_executions';
-    const lease = { table, id: row.stepExecutionId ?? row.runId, until: `${now + ms}`, ms } as const;
+    const lease = { table, id: row.stepExecutionId ?? row.runId, until: `${now + ms}`, ms, wasMs } as const;
     return { ...row, firedAt: new Date(now), lease };
   }
 
   #giveBack(due: readonly DueRow[]): void {
-    const { store } = this.#world;
+    const { store, now: wakeAt } = this.#world;
     for (const { lease } of due) {
-      const wakeAt = Number(lease.until) - 0.75 * lease.ms;
       const attempt = store.attempts.get(lease.id);
       const run = store.runs.get(lease.id);
       if (attempt && `${attempt.attempt.wakeAt}` === lease.until)
@@ -194,7 +199,8 @@ export class TimekeeperModel {
       else if (run && `${run.run.wakeAt}` === lease.until)
         store.runs.set(lease.id, { ...run, run: { ...run.run, wakeAt } });
       else continue;
-      this.#leases.set(lease.id, { leasedUntil: wakeAt, leaseMs: lease.ms });
+      if (lease.wasMs === null) this.#leases.delete(lease.id);
+      else this.#leases.set(lease.id, { leasedUntil: wakeAt, leaseMs: lease.wasMs });
     }
   }
 
