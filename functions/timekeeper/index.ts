@@ -18,6 +18,7 @@ import { createKnownProgress } from './known-progress.ts';
 import { type PublishLeftBehindDeps, publishLeftBehind } from './publish-left-behind.ts';
 import { purge } from './purge.ts';
 import { createTicker } from './ticker.ts';
+import { wakeUnlikeWorkflows } from './wake-unlike-workflows.ts';
 
 const settings = await loadTimekeeperSettings();
 const { topics, auditRetentionDays } = settings;
@@ -73,6 +74,9 @@ export async function handler(
     clock: Date.now,
   }).catch((error: Error) => log.warn('The gauges were not read', error));
   const tick = createTicker({ record: () => recordTick(database), clock: deps.clock });
+  const beside = wakeUnlikeWorkflows(deps).catch((error: Error) =>
+    log.warn('Runs that are not held as their workflow is wait for the next minute', error),
+  );
   let hasMoreToPurge = true;
   do {
     await tick().catch((error: Error) => log.warn('This tick is not recorded', error));
@@ -90,5 +94,5 @@ export async function handler(
     }
     await sleep(LOOK_EVERY_MS);
   } while (performance.now() < end);
-  await gauges;
+  await Promise.all([gauges, beside]);
 }

@@ -110,6 +110,17 @@ function messageOf(
       } satisfies RetryRequest;
       return { topic: topics.stepRequests, key: effect.childRunId, value };
     }
+    case 'ask_child': {
+      const ids = { run_id: effect.childRunId, step_execution_id: effect.stepExecutionId };
+      const value = {
+        message_type: 'retry_request',
+        ...ids,
+        is_reminder: true,
+        retry_token: tokens.resultToken(retryTokenSubject(ids)),
+        timestamp,
+      } satisfies RetryRequest;
+      return { topic: topics.stepRequests, key: effect.childRunId, value };
+    }
     case 'answer_parent': {
       const { outcome } = effect;
       const value = {

@@ -1,8 +1,8 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { StartChild } from '../engine/decision.ts';
-import type { Json, JsonObject } from '../engine/json.ts';
+import type { JsonObject } from '../engine/json.ts';
 import type { Needs } from '../engine/needs.ts';
-import type { Attempt, Child, Join, Run, Signal, State } from '../engine/state.ts';
+import type { Attempt, Child, Join, Run, ScopeSet, Signal, State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
 import type { VersionChange } from './batch.ts';
 
@@ -84,6 +84,8 @@ export interface AttemptQuery {
   readonly waiting: readonly { readonly runId: string; readonly name: string; readonly count: number }[];
   /** Runs of which the last attempt at the top is needed, and that of each branch and item that began and did not complete. */
   readonly lastOf: readonly string[];
+  /** Runs of which the last attempt at the top is needed, and no other. */
+  readonly lastAtTopOf: readonly string[];
   /** Steps of which the last attempt is needed: in a scope and those within, or, where that is null, in any. */
   readonly steps: readonly {
     readonly runId: string;
@@ -112,6 +114,7 @@ export type RunData = Pick<
   | 'workflowInput'
   | 'variables'
   | 'errors'
+  | 'earlier'
   | 'outputs'
   | 'visits'
   | 'children'
@@ -168,12 +171,9 @@ export interface ChildChange {
   readonly child: Child;
 }
 
-/** What a scope's steps have set now; undefined: nothing. */
-export interface ScopeData {
+/** What was set in a scope; several in the order in which they were. */
+export interface ScopeData extends ScopeSet {
   readonly runId: string;
-  readonly scope: string;
-  readonly variables: Json | undefined;
-  readonly error: JsonObject | undefined;
 }
 
 export interface SignalChange {
@@ -214,8 +214,8 @@ export interface LoadedVersion {
 
 /** One transaction over a batch of runs. Each method is one statement, whatever the batch's size. */
 export interface RunTransaction {
-  /** Locks in `run_id` order; runs that do not exist are absent. */
-  lockRuns(runIds: readonly string[]): Promise<LockedRun[]>;
+  /** Locks in `run_id` order; runs that do not exist are absent. Of `woken` it is told whether their workflows are paused. */
+  lockRuns(runIds: readonly string[], woken: readonly string[]): Promise<LockedRun[]>;
   /** Attempts by run. */
   loadAttempts(query: AttemptQuery): Promise<ReadonlyMap<string, Attempt[]>>;
   /** Joins by run. */

@@ -15,7 +15,7 @@ import { createPublishEntries, type PublishEntries } from '../../shared/applicat
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
-import { isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
+import { type Attempt, isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
 import type { MskBatchResponse, MskEvent } from '../../shared/kafka/msk-event.ts';
 import { MemoryStore, type StorePoint } from '../support/memory-store.ts';
 import { failure } from '../support/memory-tables.ts';
@@ -166,9 +166,16 @@ export class World implements TimekeepersWorld {
     for (const { run } of this.store.runs.values())
       if (isOpenRun(run) && run.wakeAt !== null) times.push(run.wakeAt);
     for (const { attempt } of this.store.attempts.values())
-      if (isOpenAttempt(attempt) && attempt.wakeAt !== null) times.push(attempt.wakeAt);
+      if (isOpenAttempt(attempt) && attempt.wakeAt !== null && !this.#asksInVain(attempt))
+        times.push(attempt.wakeAt);
     for (const { createdAt } of this.store.outbox.values()) times.push(createdAt + LEFT_BEHIND_MS + 1);
     return times.length === 0 ? null : Math.min(...times);
+  }
+
+  /** A parent asks for as long as its child goes on, which waits for something else. */
+  #asksInVain({ childRunId, deadlineAt }: Attempt): boolean {
+    const child = childRunId === null ? undefined : this.store.runs.get(childRunId);
+    return child !== undefined && isOpenRun(child.run) && deadlineAt === null;
   }
 
   // Users
@@ -366,16 +373,13 @@ export class World implements TimekeepersWorld {
     });
   }
 
-  /** I7: what the timekeeper makes up for. Not twice of one attempt: that is its end. */
+  /** I7: what the timekeeper, or a parent that waits, makes up for. Not twice of one attempt: that is its end. */
   #loses({ value }: Message): boolean {
     const { message_type: type, run_id, step_execution_id, attempt } = value;
-    // Whose plan nobody else has, and what a run tells its parent once.
-    const isOnly = type === 'execution_request' ? !('input_data' in value) : attempt === undefined;
-    const isMadeUpFor =
-      type === 'agent_result' || type === 'execution_request'
-        ? !isOnly
-        : REPEATED_BY_THE_TIMEKEEPER.has(`${type}`);
-    if (!isMadeUpFor || !this.chance(0.02)) return false;
+    // Its plan nobody else has.
+    const isOnly = type === 'execution_request' && !('input_data' in value);
+    const isSeldom = type === 'retry_request' || (type === 'agent_result' && attempt === undefined);
+    if (isOnly || !MADE_UP_FOR.has(`${type}`) || !this.chance(isSeldom ? 0.1 : 0.02)) return false;
     const what = `${run_id} ${step_execution_id}`;
     if (this.#lost.has(what)) return false;
     this.#lost.add(what);
@@ -407,7 +411,14 @@ export class World implements TimekeepersWorld {
   }
 }
 
-const REPEATED_BY_THE_TIMEKEEPER = new Set(['agent_task', 'step_request', 'wake']);
+const MADE_UP_FOR = new Set([
+  'agent_task',
+  'agent_result',
+  'execution_request',
+  'retry_request',
+  'step_request',
+  'wake',
+]);
 
 const PASSING = new Set<unknown>(['DATABASE_UNAVAILABLE', 'TRANSACTION_CONFLICT']);
 

@@ -182,14 +182,16 @@ export class MemoryStore implements RunStore, NewRuns {
       return statement;
     };
     return {
-      async lockRuns(runIds) {
+      async lockRuns(runIds, woken) {
         store.#at('lockRuns');
         return runIds.flatMap((runId) => {
           const row = store.runs.get(runId);
           if (row === undefined) return [];
           const { inputData: _input, variables: _variables, ...locked } = row;
           const error = locked.run.error?.code === '' ? null : locked.run.error;
-          return [{ ...locked, run: { ...locked.run, outputData: null, error } }];
+          const isTold = locked.run.status !== 'RUNNING' || woken.includes(runId);
+          const isWorkflowPaused = isTold ? locked.run.isWorkflowPaused : null;
+          return [{ ...locked, run: { ...locked.run, outputData: null, error, isWorkflowPaused } }];
         });
       },
       async loadAttempts(query) {

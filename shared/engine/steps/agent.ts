@@ -1,4 +1,5 @@
 import type { Flow, StepBehaviour } from '../flow.ts';
+import { jsonDigest } from '../json-digest.ts';
 import type { AgentStep } from '../plan.ts';
 import type { Attempt } from '../state.ts';
 
@@ -17,7 +18,7 @@ export const agent: StepBehaviour<AgentStep> = {
   takesInput: true,
 
   start(flow, step, attempt) {
-    // A retry carries the input that was made for the first attempt.
+    // A retry by policy carries the input that was made for the first attempt.
     if (attempt.inputData !== null) {
       dispatch(flow, step, attempt);
       return;
@@ -72,7 +73,10 @@ function dispatch(flow: Flow, step: AgentStep, attempt: Attempt): void {
   });
 }
 
-/** One key for all attempts of one visit, so that an agent can recognise a repeat. */
-function idempotencyKey(runId: string, { scope, stepId, visit }: Attempt): string {
-  return `${runId}:${scope === '' ? '' : `${scope}/`}${stepId}:${visit}`;
+/**
+ * One key for all attempts of one visit with one input, so that an agent can recognise a repeat. What asks for something else has
+ * another: a retry brings an edited input, or a version whose mapping makes another.
+ */
+function idempotencyKey(runId: string, { scope, stepId, visit, inputData }: Attempt): string {
+  return `${runId}:${scope === '' ? '' : `${scope}/`}${stepId}:${visit}:${jsonDigest(inputData)}`;
 }

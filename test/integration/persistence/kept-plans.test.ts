@@ -201,7 +201,7 @@ const CALL_OF: Record<string, Call> = {
   })),
   'save_decisions: children': save((n) => ({ children: [{ runId: `run-${n}`, child: childOf(n) }] })),
   'save_decisions: variables': save((n) => ({
-    data: [{ runId: `run-${n}`, scope: '', variables: { n }, error: undefined }],
+    data: [{ runId: `run-${n}`, scope: '', since: n, variables: { n }, isWhole: n % 2 === 0 }],
   })),
   'save_decisions: a signal kept': save((n) => ({
     signalsKept: [{ runId: `run-${n}`, signal: signalOf('other') }],

@@ -234,6 +234,20 @@ describe('an event from nobody in particular', () => {
     expect(store.runs.get('r1')?.run.status).toBe('PENDING');
   });
 
+  it('ends no run by what fails on the way, either', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1');
+    let failures = 0;
+    store.onPoint = (point: StorePoint) => {
+      if (point === 'loadAttempts' && failures++ === 0) throw new Error('a defect');
+    };
+    expect(await decideBatch([{ runId: 'r1', ...forged }])).toEqual([
+      { outcome: 'defect', reason: 'a defect' },
+    ]);
+    expect(failures).toBeGreaterThan(0);
+    expect(store.runs.get('r1')?.run.status).toBe('PENDING');
+  });
+
   it('is of no account where nothing would change', async () => {
     const { decideBatch, addRun } = setUp();
     addRun('r1');
