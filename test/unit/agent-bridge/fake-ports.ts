@@ -1,8 +1,8 @@
 import { hashOf } from '../../../shared/agent-bridge/agent-speeds.ts';
 import type { AgentBridgePorts, HandedTasks } from '../../../shared/agent-bridge/ports.ts';
 import type { AgentCall } from '../../../shared/agents/agent-call.ts';
-import type { CallOutcome } from '../../../shared/agents/call-outcome.ts';
 import type { RegistryLookup } from '../../../shared/agents/agent-registry.ts';
+import type { CallOutcome } from '../../../shared/agents/call-outcome.ts';
 import { createTokens } from '../../../shared/agents/tokens.ts';
 import type { JsonObject } from '../../../shared/engine/json.ts';
 import type { MskEvent, MskRecord } from '../../../shared/kafka/msk-event.ts';
