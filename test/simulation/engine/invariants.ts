@@ -175,7 +175,9 @@ function checkJoin(
     const isPaused = stored.run.pausedAt !== null;
     hold(isPaused || container.wakeAt !== null, `I7: nothing wakes ${container.stepId}, which is over`);
   } else {
-    hold(running.length > 0, `I1: nothing goes on in ${join.path}`);
+    // The last of those that went on has ended, and the next that waits since a retry is asked for.
+    const isAsked = waiting.size > 0 && (stored.run.pausedAt !== null || container.wakeAt !== null);
+    hold(running.length > 0 || isAsked, `I1: nothing goes on in ${join.path}`);
     const hasEnough = join.completed >= join.needed;
     hold(!hasEnough || stored.run.revisits, `${join.path} has what it needs and goes on`);
   }
