@@ -71,7 +71,7 @@ describe('a map', () => {
         tolerated: 0,
         started: 2,
         waiting: 0,
-        nextWaiting: null,
+        next_waiting: null,
         completed: 0,
         is_over: false,
       },

@@ -175,7 +175,7 @@ function checkJoin(
     const isPaused = stored.run.pausedAt !== null;
     hold(isPaused || container.wakeAt !== null, `I7: nothing wakes ${container.stepId}, which is over`);
   } else {
-    // The next of those that wait is asked for by a record of the container's.
+    // The last of those that went on has ended, and the next that waits since a retry is asked for.
     const isAsked = waiting.size > 0 && (stored.run.pausedAt !== null || container.wakeAt !== null);
     hold(running.length > 0 || isAsked, `I1: nothing goes on in ${join.path}`);
     const hasEnough = join.completed >= join.needed;
