@@ -3,6 +3,7 @@ import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import { envelope } from '../operation.ts';
 import { executionIdOf, presentRunSummary, runSummary } from '../presenters/run.ts';
+import { refusalError } from '../refusal-error.ts';
 import { communityId, parameterText } from '../request-fields.ts';
 import { count } from '../response-fields.ts';
 import { defineRoute } from '../route.ts';
@@ -15,7 +16,9 @@ const bulkCancelled = z.strictObject({
   dry_run: z.boolean(),
   matched: count,
   cancelled: count,
-  remaining: count.describe('Found, and beyond what one request cancels.'),
+  remaining: count.describe(
+    'Found, and open still: beyond what one request cancels, or for a fault of ours.',
+  ),
 });
 const openStatus = z.enum(['PENDING', 'RUNNING', 'PAUSED'], {
   error: 'expected PENDING, RUNNING or PAUSED',
@@ -89,7 +92,11 @@ export const runBatchRoutes = [
     operation: {
       tags: ['runs'],
       answers: { 200: envelope(bulkCancelled) },
-      refusals: { PERMISSION_DENIED: '`cancelled_by` is who asks, unless that is an admin.' },
+      refusals: {
+        PERMISSION_DENIED: '`cancelled_by` is who asks, unless that is an admin.',
+        EXECUTION_ERROR:
+          'A fault of the engine on each run that was found; `request_id` finds it in the log.',
+      },
       bodyExamples: {
         count: { filter: { workflow_name: 'data-pipeline' }, dry_run: true },
         cancel: {
@@ -130,8 +137,12 @@ export const runBatchRoutes = [
       }
       const changes = await changeRun.cancelAll(runIds, cancellation, audit);
       const cancelled = changes.filter(({ ok }) => ok).length;
-      // Those that ended by themselves meanwhile are neither cancelled nor left.
-      const data = { dry_run, matched: total, cancelled, remaining: total - runIds.length };
+      // Those that ended by themselves meanwhile are neither cancelled nor left; those that met a fault of the engine are open still.
+      const failed = changes.flatMap((change) =>
+        !change.ok && change.refusal.outcome === 'defect' ? [change.refusal] : [],
+      );
+      if (cancelled === 0 && failed[0] !== undefined) throw refusalError(failed[0]);
+      const data = { dry_run, matched: total, cancelled, remaining: total - runIds.length + failed.length };
       return {
         status: 200,
         message: `${cancelled} runs cancelled`,

@@ -113,7 +113,7 @@ test('a child’s failure is the step’s, to be caught or not', async () => {
     status: 'COMPLETED',
     output_data: {
       code: 'NO_DISK',
-      message: 'Step "c" failed with NO_DISK on attempt 1: Full',
+      message: expect.stringMatching(/^Step "c" failed with NO_DISK on attempt 1: Full \(agent "/),
       step: 'call',
       attempt: 1,
     },

@@ -193,7 +193,11 @@ test.each([
     });
     expect(run).toMatchObject({
       status: 'COMPLETED',
-      output_data: { code: 'NO_DISK', message: 'Full', step: 'race' },
+      output_data: {
+        code: 'NO_DISK',
+        message: expect.stringMatching(/^Full \(agent "failing" at /),
+        step: 'race',
+      },
     });
   },
 );
