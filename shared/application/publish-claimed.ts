@@ -39,7 +39,7 @@ export interface PublishedClaims {
   readonly unsent: readonly string[];
   /** Kafka answered for nothing at all: there is no sense in sending more. */
   readonly isUnanswered: boolean;
-  /** Why something is not published; null: all is. */
+  /** Why something is not published, and to which topic; null: all is. */
   readonly failure: string | null;
 }
 
@@ -109,7 +109,8 @@ class Claims {
     const failure = this.#record.add(messages, deliveries, (delivery, each) =>
       this.#retryInMs(delivery, each),
     );
-    this.#failure ??= failure;
+    const failed = deliveries.findIndex(({ status }) => status !== 'acknowledged');
+    if (failure !== null) this.#failure ??= `${failure} (topic "${messages[failed]?.message.topic}")`;
     this.#sent.push(...messages.map((each, i) => ({ each, delivery: deliveries[i] as Delivery })));
     void late?.then((inTheEnd) =>
       this.#record

@@ -553,7 +553,9 @@ describe('what invocations left behind', () => {
       const { agent, runId } = await taskWithoutTopic();
       await isRefusedFor(null);
       const missing = timekeeper(({ topic }) => topic === 'agent.gone');
-      await expect(publishLeftBehind(missing.deps)).rejects.toThrow('Kafka refused');
+      await expect(publishLeftBehind(missing.deps)).rejects.toThrow(
+        'Kafka refused: UNKNOWN_TOPIC_OR_PARTITION (topic "agent.gone")',
+      );
       expect(await engine.attemptRows(runId)).toMatchObject([
         {
           status: 'RUNNING',
