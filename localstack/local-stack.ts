@@ -127,6 +127,9 @@ function withVariables(made: LocalSecrets, variables: LocalStackOptions['variabl
   };
 }
 
+/** What its mapping asks for, and calls that take long: each handed on to an invocation of its own, as many as there is room for. */
+const BRIDGE_CONCURRENCY = 24;
+
 function functionsOf(part: StackPart, env: Record<string, string>): FunctionSettings[] {
   const all: (FunctionSettings & { readonly parts: readonly StackPart[] })[] = [
     { name: 'api', entry: entryOf('api'), timeoutMs: 28_000, maxConcurrency: 8, parts: ['api'] },
@@ -148,14 +151,14 @@ function functionsOf(part: StackPart, env: Record<string, string>): FunctionSett
       name: 'http-bridge',
       entry: entryOf('http-bridge'),
       timeoutMs: 840_000,
-      maxConcurrency: 8,
+      maxConcurrency: BRIDGE_CONCURRENCY,
       parts: ['bridge'],
     },
     {
       name: 'lambda-bridge',
       entry: entryOf('lambda-bridge'),
       timeoutMs: 840_000,
-      maxConcurrency: 8,
+      maxConcurrency: BRIDGE_CONCURRENCY,
       parts: ['bridge'],
     },
   ];

@@ -105,15 +105,19 @@ const readers: Readonly<Record<OtherType, (value: Json, reading: Reading) => Tra
       const reason = 'retry_token: expected the token of the run and of the step that waits for it';
       return { ok: false, reason };
     }
-    return translated(read, ({ run_id, step_execution_id, previous_step_execution_id, timestamp }) => ({
-      runId: run_id,
-      event: {
-        type: 'retry_requested',
-        parentStepExecutionId: step_execution_id,
-        previousParentStepExecutionId: previous_step_execution_id ?? null,
-        ...requestedAt(timestamp),
-      },
-    }));
+    return translated(read, ({ run_id: runId, step_execution_id: parentStepExecutionId, ...asked }) =>
+      asked.is_reminder
+        ? { runId, event: { type: 'answer_requested', parentStepExecutionId } }
+        : {
+            runId,
+            event: {
+              type: 'retry_requested',
+              parentStepExecutionId,
+              previousParentStepExecutionId: asked.previous_step_execution_id ?? null,
+              ...requestedAt(asked.timestamp),
+            },
+          },
+    );
   },
   wake: (value, { now }) =>
     translated(parseMessage(others.wake, value), ({ run_id, step_execution_id, timestamp }) => {

@@ -1,38 +1,53 @@
 import { apart } from '../../shared/application/error-policy.ts';
-import type { OutgoingRecord, RecordProducer } from '../../shared/kafka/producer.ts';
-import type { Wake } from '../../shared/messages/messages.ts';
-import type { Database } from '../../shared/persistence/database.ts';
-import { claimDueTimes, type DueRow, giveBackDueTimes } from '../../shared/persistence/due-times.ts';
-import { LEASE_MS } from './lease.ts';
+import { planDefaults } from '../../shared/config/plan-defaults.ts';
+import type { Topics } from '../../shared/config/topics.ts';
+import type { RecordProducer } from '../../shared/kafka/producer.ts';
+import type { ReadUntil } from '../../shared/kafka/read-progress.ts';
+import type { DueRow, DueTimes } from '../../shared/persistence/due-times.ts';
+import { WAKE_LEASE } from './lease.ts';
+import { wakeRecord } from './wake-record.ts';
 
 export interface FireDueTimesDeps {
-  readonly database: Database;
+  readonly dueTimes: DueTimes;
   readonly producer: Pick<RecordProducer, 'publish'>;
-  readonly stepRequestsTopic: string;
+  readonly topics: Pick<Topics, 'stepRequests' | 'executionRequests'>;
+  /** How far the executor has come in these topics; null: nobody can tell. Bounded in time; never rejects. */
+  readonly readProgress: () => Promise<ReadUntil | null>;
+  /** Milliseconds since whenever. */
+  readonly clock: () => number;
 }
 
 const BATCH = 500;
+/** A look for due times ends then, however many are left: the outbox has its turn. */
+const LOOK_FOR_MS = 10_000;
 
 /**
- * Fires what is due. @throws PublishError when wakes could not be published: their rows are due still; at the end, what kept one row
- * from being fired
+ * Fires what is due. What was asked for and still waits in its topic is not asked for again: behind a backlog that would be a record
+ * more for each that is in it, again and again. Only its lease goes on, and grows.
+ * @returns how many wakes were published
+ * @throws PublishError when they may not have been: their rows are due again sooner than by their leases; at the end, what kept one
+ * row from being fired
  */
 export async function fireDueTimes({
-  database,
+  dueTimes,
   producer,
-  stepRequestsTopic,
+  topics,
+  readProgress,
+  clock,
 }: FireDueTimesDeps): Promise<number> {
+  const end = clock() + LOOK_FOR_MS;
+  const { pickUpMs } = planDefaults;
   let fired = 0;
   let failure: unknown;
   for (;;) {
-    const { due, taken } = await database.transaction((statements) =>
-      claimDueTimes(statements, { limit: BATCH, leaseMs: LEASE_MS }),
-    );
+    const { due, taken } = await dueTimes.claim({ limit: BATCH, lease: WAKE_LEASE, pickUpMs });
+    const readUntil = due.some(wasAskedFor) ? await readProgress() : null;
+    const woken = readUntil === null ? due : due.filter((row) => !waits(row, topics, readUntil));
     try {
       await apart(
-        due,
+        woken,
         async (rows): Promise<[]> => {
-          await producer.publish(rows.map((row) => wakeRecord(row, stepRequestsTopic)));
+          await producer.publish(rows.map((row) => wakeRecord(row, topics.stepRequests)));
           return [];
         },
         // One that cannot be fired is due again when its lease ends, and the others are fired.
@@ -43,22 +58,27 @@ export async function fireDueTimes({
       );
     } catch (error) {
       // Where the database is away too, their leases end by themselves.
-      await database.transaction((statements) => giveBackDueTimes(statements, due)).catch(() => {});
+      await dueTimes.giveBack(woken).catch(() => {});
       throw error;
     }
-    fired += due.length;
-    if (taken < BATCH) break;
+    fired += woken.length;
+    if (taken < BATCH || clock() >= end) break;
   }
   if (failure !== undefined) throw failure;
   return fired;
 }
 
-function wakeRecord({ runId, stepExecutionId, firedAt }: DueRow, topic: string): OutgoingRecord {
-  const value = {
-    message_type: 'wake',
-    run_id: runId,
-    step_execution_id: stepExecutionId,
-    timestamp: firedAt.toISOString(),
-  } satisfies Wake;
-  return { topic, key: runId, value };
+function wasAskedFor({ askedAt, requestedAt }: DueRow): boolean {
+  return askedAt !== null || requestedAt !== null;
+}
+
+/** I7: what fires once an hour only, fires whatever is said to wait, for that may be wrong. */
+function waits(
+  { runId, askedAt, requestedAt, lease }: DueRow,
+  { stepRequests, executionRequests }: FireDueTimesDeps['topics'],
+  readUntil: ReadUntil,
+): boolean {
+  if (lease.ms >= WAKE_LEASE.longestMs) return false;
+  const isUnread = (at: Date | null, topic: string) => at !== null && at.getTime() >= readUntil(topic, runId);
+  return isUnread(askedAt, stepRequests) || isUnread(requestedAt, executionRequests);
 }

@@ -1,36 +1,59 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
+import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import { createRouteTasks } from '../../shared/application/route-tasks.ts';
 import { connectAgentRegistry } from '../../shared/composition/agent-registry.ts';
 import { connectDatabase, connectProducer, kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import { loadTimekeeperSettings } from '../../shared/config/environment.ts';
+import { eventSourcesOf } from '../../shared/config/event-sources.ts';
 import { countRecords } from '../../shared/kafka/count-records.ts';
+import { readProgress } from '../../shared/kafka/read-progress.ts';
+import { createAgentClocks } from '../../shared/persistence/agent-calls.ts';
+import { createDueTimes } from '../../shared/persistence/due-times.ts';
 import { recordTick } from '../../shared/persistence/timekeeper-tick.ts';
 import { createLogger } from '../../shared/telemetry/logger.ts';
 import { type FireDueTimesDeps, fireDueTimes } from './fire-due-times.ts';
 import { reportGauges } from './gauges.ts';
+import { createKnownProgress } from './known-progress.ts';
 import { type PublishLeftBehindDeps, publishLeftBehind } from './publish-left-behind.ts';
 import { purge } from './purge.ts';
 import { createTicker } from './ticker.ts';
+import { wakeUnlikeWorkflows } from './wake-unlike-workflows.ts';
 
 const settings = await loadTimekeeperSettings();
 const { topics, auditRetentionDays } = settings;
 const log = createLogger({ service: 'timekeeper', level: settings.logLevel });
 const database = connectDatabase(settings);
-const producer = connectProducer(settings, topics, 'timekeeper');
+const producer = withAgentClocks({
+  publisher: connectProducer(settings, topics, 'timekeeper'),
+  agentClocks: createAgentClocks(database),
+  clock: { now: Date.now },
+});
 const routeTasks = createRouteTasks({ registry: connectAgentRegistry(settings, Date.now), topics });
+const clock = () => performance.now();
+/** Who reads what the executor is asked by. */
+const asking = eventSourcesOf(topics, settings.kafkaGroupId)
+  .filter(({ topic }) => topic === topics.stepRequests || topic === topics.executionRequests)
+  .map(({ topic, consumerGroupId: groupId }) => ({ topic, groupId }));
 const deps: FireDueTimesDeps & PublishLeftBehindDeps = {
   database,
   producer,
   routeTasks,
+  dueTimes: createDueTimes(database),
   topics,
-  stepRequestsTopic: topics.stepRequests,
-  clock: () => performance.now(),
+  readProgress: createKnownProgress({
+    read: () => readProgress(kafkaOptionsOf(settings, 'timekeeper-lag'), asking, Date.now(), PROGRESS_FOR_MS),
+    warn: (message, error) => log.warn(message, error),
+    clock,
+  }),
+  clock,
 };
 
 /** EventBridge fires once a minute, timers to the second: an invocation looks again and again until the next one comes. */
 const LOOK_FOR_MS = 60_000;
 const LOOK_EVERY_MS = 500;
+/** A look waits so long, at most, for Kafka to tell how far its topics are read. */
+const PROGRESS_FOR_MS = 2_000;
 /** Left over of the function's timeout for a look that is under way. */
 const MARGIN_MS = 5_000;
 
@@ -51,6 +74,9 @@ export async function handler(
     clock: Date.now,
   }).catch((error: Error) => log.warn('The gauges were not read', error));
   const tick = createTicker({ record: () => recordTick(database), clock: deps.clock });
+  const beside = wakeUnlikeWorkflows(deps).catch((error: Error) =>
+    log.warn('Runs that are not held as their workflow is wait for the next minute', error),
+  );
   let hasMoreToPurge = true;
   do {
     await tick().catch((error: Error) => log.warn('This tick is not recorded', error));
@@ -68,5 +94,5 @@ export async function handler(
     }
     await sleep(LOOK_EVERY_MS);
   } while (performance.now() < end);
-  await gauges;
+  await Promise.all([gauges, beside]);
 }

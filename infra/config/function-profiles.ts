@@ -111,7 +111,7 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     reservedConcurrency: 2,
     databaseUser: 'stepline_timekeeper',
     writes: [...decisions, 'results'],
-    needs: ['agentRegistry', 'retention', 'gauges'],
+    needs: ['agentRegistry', 'retention', 'gauges', 'consumerLag'],
     reaches: 'services',
     bundleBudgetKib: 1_650,
   },

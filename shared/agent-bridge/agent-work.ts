@@ -1,14 +1,15 @@
 import type { AgentTask } from '../messages/messages.ts';
-import type { AttemptCall } from '../persistence/agent-calls.ts';
+import type { AgentSpeed, AttemptCall } from '../persistence/agent-calls.ts';
+import { AgentSpeeds } from './agent-speeds.ts';
 import { allDone } from './all-done.ts';
 import { callOneAgent, PUBLISH_RESERVE_MS, type ReadyTask, timeoutMsOf } from './call-one-agent.ts';
 import { forEachAtOnce } from './for-each-at-once.ts';
 import { handOver } from './hand-over.ts';
+import { MicroBatcher } from './micro-batcher.ts';
 import type { Outbound } from './outbound.ts';
 import { giveUpTask, loadCallsApart } from './poisoned-tasks.ts';
 import type { AgentBridgePorts, Invocation } from './ports.ts';
 import { type ResolvedAgent, resolveAgent } from './resolve-agent.ts';
-import { SlowAgents } from './slow-agents.ts';
 
 /** The tasks of one invocation, and where what comes of them goes. */
 export interface TaskBatch {
@@ -22,19 +23,25 @@ export interface TaskBatch {
 
 /** Of a batch, so many agents are called at once: sockets and bodies of up to 256 KiB each. */
 const MAX_CALLS_AT_ONCE = 128;
-/** A step that may take longer is handed on unseen: its batch would hold back the tasks behind it for as long. */
+/** A step that may take longer is handed on unseen, however quick its agent is: it says itself that it is slow. */
 const MAX_INLINE_TIMEOUT_MS = 60_000;
-/**
- * An agent that is known to be quick and has not answered after so long hangs: its call is given up here and made again, with the same
- * key, by another invocation. Of an agent that is not known yet nobody can tell, and a call that would only have taken its time is not
- * made twice: it has all of it, a minute at most.
+
+/*
+ * An event source mapping hands a partition its batches one after another, so a batch waits for nobody but agents that are known to be
+ * quick, and for those with short patience: one that has not answered by then hangs, its call is given up here and made again, with the
+ * same key, by another invocation. Who is not known is handed on before it is called, so that no call is made twice to find out.
  */
-const PATIENCE_WITH_QUICK_AGENTS_MS = 10_000;
 
 /** Carries out batches of tasks: those of attempts that are still open, side by side. @throws the first error, at the end. */
 export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => Promise<void> {
-  const slowAgents = new SlowAgents(ports.clock);
+  const speeds = new AgentSpeeds(ports.clock);
   const { invokeSelf } = ports;
+  // A hint: what could not be told is measured again.
+  const told = new MicroBatcher<AgentSpeed>(async (news) => {
+    await Promise.resolve(ports.saveSpeeds(news)).catch((error: Error) =>
+      ports.warn('Could not tell how quick agents are', { error: error.message }),
+    );
+  });
 
   return async (batch) => {
     const { tasks, outbound, onMissing } = batch;
@@ -70,24 +77,27 @@ export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => 
         (await Promise.all(lookedUp)).filter((one) => one !== null),
         batch,
       );
-    await allDone([work(ready, batch), afterRegistry()]);
+    await allDone([work(ready, batch), afterRegistry()]).finally(() => told.drain());
   };
 
   async function work(tasks: readonly ReadyTask[], batch: TaskBatch): Promise<void> {
     if (!batch.mayHandOver || invokeSelf === null) return callHere(tasks, batch);
-    const isLong = ({ agent, timeoutMs }: ReadyTask) =>
-      timeoutMs > MAX_INLINE_TIMEOUT_MS || slowAgents.isSlow(agent.address);
-    const { long = [], quick = [] } = Object.groupBy(tasks, (task) => (isLong(task) ? 'long' : 'quick'));
+    const isInline = ({ agent, timeoutMs }: ReadyTask) =>
+      timeoutMs <= MAX_INLINE_TIMEOUT_MS && speeds.isQuick(agent);
+    const { inline = [], handed = [] } = Object.groupBy(tasks, (task) =>
+      isInline(task) ? 'inline' : 'handed',
+    );
     const hand = async (some: readonly ReadyTask[]) =>
       callHere(await handOver(some, { ...ports, invokeSelf }), batch);
-    const callQuick = forEachAtOnce(MAX_CALLS_AT_ONCE, quick, async (task) => {
-      // Whether there is time enough is known when its turn comes.
-      const fits = task.timeoutMs <= batch.invocation.remainingMs() - PUBLISH_RESERVE_MS;
-      const patienceMs = slowAgents.isQuick(task.agent.address) ? PATIENCE_WITH_QUICK_AGENTS_MS : undefined;
-      const isDone = fits && (await call(task, batch, patienceMs));
+    const callInline = forEachAtOnce(MAX_CALLS_AT_ONCE, inline, async (task) => {
+      const patienceMs = speeds.patienceMs(task.agent);
+      // Whether there is time enough is known when its turn comes, and so is whether its agent has begun to hang.
+      const mayWait =
+        speeds.isQuick(task.agent) && patienceMs <= batch.invocation.remainingMs() - PUBLISH_RESERVE_MS;
+      const isDone = mayWait && (await call(task, batch, patienceMs));
       if (!isDone) await hand([task]);
     });
-    await allDone([hand(long), callQuick]);
+    await allDone([hand(handed), callInline]);
   }
 
   function callHere(tasks: readonly ReadyTask[], batch: TaskBatch): Promise<void> {
@@ -98,27 +108,35 @@ export function createAgentWork(ports: AgentBridgePorts): (batch: TaskBatch) => 
 
   /** @returns whether the task is dealt with. @throws OutOfTimeError */
   async function call(ready: ReadyTask, batch: TaskBatch, patienceMs?: number): Promise<boolean> {
+    const measured = (durationMs: number, isGivenUp: boolean) => {
+      const news = speeds.record(ready.agent, durationMs, { isGivenUp });
+      if (news !== null) told.add(news);
+    };
     try {
-      return await callOneAgent(ready, batch, ports, slowAgents, patienceMs);
+      return await callOneAgent(ready, batch, ports, measured, patienceMs);
     } catch (error) {
       giveUpTask(ready.task, error, { outbound: batch.outbound, warn: ports.warn });
       return true;
     }
+  }
+
+  function readyTask(
+    task: AgentTask,
+    attempt: AttemptCall,
+    resolved: ResolvedAgent,
+    outbound: Outbound,
+  ): ReadyTask | null {
+    if (!resolved.ok) {
+      outbound.answer(task, resolved.failure);
+      return null;
+    }
+    const { agent } = resolved;
+    if (attempt.speed !== null) speeds.learn(agent, attempt.speed);
+    return { task, agent, timeoutMs: timeoutMsOf(attempt, agent) };
   }
 }
 
 /** An agent that has accepted will call back; a closed attempt wants no answer. */
 function isOpen({ runStatus, attemptStatus, accepted }: AttemptCall): boolean {
   return attemptStatus === 'RUNNING' && runStatus === 'RUNNING' && !accepted;
-}
-
-function readyTask(
-  task: AgentTask,
-  call: AttemptCall,
-  resolved: ResolvedAgent,
-  outbound: Outbound,
-): ReadyTask | null {
-  if (resolved.ok) return { task, agent: resolved.agent, timeoutMs: timeoutMsOf(call, resolved.agent) };
-  outbound.answer(task, resolved.failure);
-  return null;
 }

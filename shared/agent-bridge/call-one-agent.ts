@@ -1,9 +1,9 @@
 import type { Agent } from '../agents/agent.ts';
+import { planDefaults } from '../config/plan-defaults.ts';
 import type { AgentTask } from '../messages/messages.ts';
 import type { AttemptCall } from '../persistence/agent-calls.ts';
 import type { Outbound } from './outbound.ts';
 import type { AgentBridgePorts, Invocation } from './ports.ts';
-import type { SlowAgents } from './slow-agents.ts';
 
 /** A task with the agent that is to be called for it. */
 export interface ReadyTask {
@@ -12,8 +12,6 @@ export interface ReadyTask {
   readonly timeoutMs: number;
 }
 
-/** Where neither the step nor the agent says. */
-const DEFAULT_TIMEOUT_MS = 60_000;
 /** Kept of an invocation's time to publish what the last call answered. */
 export const PUBLISH_RESERVE_MS = 3_000;
 
@@ -24,7 +22,7 @@ export class OutOfTimeError extends Error {
 
 /** The step's own timeout comes first, then its agent's. */
 export function timeoutMsOf({ timeoutMs }: AttemptCall, { timeoutSeconds }: Agent): number {
-  return timeoutMs ?? (timeoutSeconds === null ? DEFAULT_TIMEOUT_MS : timeoutSeconds * 1000);
+  return timeoutMs ?? (timeoutSeconds === null ? planDefaults.defaultTimeoutMs : timeoutSeconds * 1000);
 }
 
 /**
@@ -42,7 +40,7 @@ export async function callOneAgent(
     publicUrl,
     clock,
   }: Pick<AgentBridgePorts, 'callAgent' | 'tokens' | 'publicUrl' | 'clock'>,
-  slowAgents: SlowAgents,
+  measured: (durationMs: number, isGivenUp: boolean) => void,
   patienceMs?: number,
 ): Promise<boolean> {
   const { step_execution_id } = task;
@@ -71,7 +69,7 @@ export async function callOneAgent(
     },
   });
   const elapsedMs = clock() - startedAt;
-  slowAgents.record(agent.address, elapsedMs);
+  measured(elapsedMs, outcome.status === 'given_up');
   if (outcome.status === 'given_up') return false;
   if (outcome.status === 'accepted') outbound.accepted(task, Math.max(timeoutMs - elapsedMs, 0));
   else outbound.answer(task, outcome);

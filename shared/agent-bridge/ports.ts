@@ -7,7 +7,7 @@ import type { Tokens } from '../agents/tokens.ts';
 import type { Topics } from '../config/topics.ts';
 import type { OutgoingRecord } from '../kafka/producer.ts';
 import type { AgentTask } from '../messages/messages.ts';
-import type { AttemptCall, DeadlineExtension } from '../persistence/agent-calls.ts';
+import type { AgentSpeed, AttemptCall, DeadlineExtension } from '../persistence/agent-calls.ts';
 import type { CountDeadLetters } from '../persistence/dead-letter-counts.ts';
 
 /** Agents that do not speak Kafka themselves. */
@@ -20,6 +20,7 @@ export interface AgentBridgePorts {
   readonly topics: Pick<Topics, 'results' | 'deadLetter'>;
   readonly publish: (records: readonly OutgoingRecord[]) => Promise<void>;
   readonly loadCalls: (stepExecutionIds: readonly string[]) => Promise<ReadonlyMap<string, AttemptCall>>;
+  readonly saveSpeeds: (speeds: readonly AgentSpeed[]) => Promise<unknown>;
   readonly countDeadLetters: CountDeadLetters;
   readonly extendDeadlines: (extensions: readonly DeadlineExtension[]) => Promise<unknown>;
   /** Never rejects. */

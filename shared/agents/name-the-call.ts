@@ -1,4 +1,5 @@
 import { limits } from '../config/limits.ts';
+import { storableText } from '../engine/storable-text.ts';
 import type { Agent } from './agent.ts';
 import { type CallOutcome, type FailedCall, failedCall } from './call-outcome.ts';
 import { cleanMessage } from './error-text.ts';
@@ -18,7 +19,7 @@ export function nameTheCall<Outcome extends CallOutcome>(
   const answered =
     status === 0 || message.startsWith(`The agent answered ${status}`) ? '' : `, HTTP ${status}`;
   const where = cleanMessage(` (agent "${name}" at ${withoutQuery(address)}${answered})`);
-  const kept = message.slice(0, limits.maxErrorMessageLength - where.length).toWellFormed();
+  const kept = storableText(message, limits.maxErrorMessageLength - where.length);
   return { ...outcome, error: { ...outcome.error, message: kept + where } };
 }
 

@@ -10,6 +10,7 @@ export const NO_ATTEMPTS: AttemptQuery = {
   containers: [],
   waiting: [],
   lastOf: [],
+  lastAtTopOf: [],
   steps: [],
 };
 
@@ -19,6 +20,7 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
   const withInput = new Set<string>();
   const openOf = new Set<string>();
   const lastOf = new Set<string>();
+  const lastAtTopOf = new Set<string>();
   const waiting = new Map<string, { runId: string; name: string; count: number }>();
   const steps = new Map<string, { runId: string; scope: string | null; stepId: string }>();
   for (const { runId, event } of items) {
@@ -28,6 +30,7 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
     if (about.parentId !== null) ids.add(about.parentId);
     if (about.open) openOf.add(runId);
     if (about.last) lastOf.add(runId);
+    if (about.lastAtTop) lastAtTopOf.add(runId);
     if (about.step !== null) steps.set(JSON.stringify([runId, about.step]), { runId, ...about.step });
     if (about.waitingFor !== null) {
       // Several signals of one name are for as many who wait.
@@ -43,6 +46,7 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
     openOf: [...openOf],
     waiting: [...waiting.values()],
     lastOf: [...lastOf],
+    lastAtTopOf: [...lastAtTopOf],
     steps: [...steps.values()],
   };
 }

@@ -14,7 +14,7 @@ export interface BatchItem {
   readonly inlinePlan?: Json;
   /** What reading that plan has changed of it: then it is not taken. */
   readonly inlinePlanLosses?: readonly DefinitionProblem[];
-  /** Whoever sent it has shown nothing: it is for a run that has no owner, such as another producer inserts, and for no other. */
+  /** Whoever sent it has shown nothing: it is for a run that has no owner, such as another producer inserts, or a child that nobody waits for. */
   readonly onlyOfNobody?: true;
   /** Decided by this version of the run's workflow from then on, where what it did is compatible: for a retry. */
   readonly version?: VersionChange;

@@ -29,19 +29,23 @@ export interface DecidedRun {
   readonly effects: readonly Effect[];
 }
 
-/** What is to be written: each row once, however many decisions touched it. What is the same object, did not change. */
+/**
+ * What is to be written: each row once, however many decisions touched it. What is the same object, did not change: a run that only
+ * answers its parent again.
+ */
 export function changesOf(
   decided: readonly DecidedRun[],
   audited: readonly AuditRecord[],
   now: number,
 ): Changes {
+  const touched = decided.filter(({ loaded, state }) => state.run !== loaded.run);
   return {
-    advanced: decided.filter(isAdvance).map(({ state: { run } }) => ({
+    advanced: touched.filter(isAdvance).map(({ state: { run } }) => ({
       runId: run.runId,
       sequence: run.sequence,
       stepsStarted: run.stepsStarted,
     })),
-    changed: decided
+    changed: touched
       .filter((run) => !isAdvance(run))
       .map(({ state, versionId, version }) => ({ run: state.run, versionId, version })),
     ...attemptChanges(decided),
@@ -104,15 +108,8 @@ function childChanges({ locked, loaded, state }: DecidedRun): ChildChange[] {
   return changed(loaded.children, state.children).map(([, child]) => ({ runId: locked.run.runId, child }));
 }
 
-function scopeData({ locked, loaded, state }: DecidedRun): ScopeData[] {
-  const variables = new Map(changed(loaded.variables, state.variables));
-  const errors = new Map(changed(loaded.errors, state.errors));
-  return [...new Set([...variables.keys(), ...errors.keys()])].map((scope) => ({
-    runId: locked.run.runId,
-    scope,
-    variables: variables.get(scope),
-    error: errors.get(scope),
-  }));
+function scopeData({ locked, state }: DecidedRun): ScopeData[] {
+  return state.sets.map((set) => ({ runId: locked.run.runId, ...set }));
 }
 
 function signalChanges(decided: readonly DecidedRun[]): Pick<Changes, 'signalsKept' | 'signalsTaken'> {

@@ -6,6 +6,7 @@ import { decideItems, type ItemOutcome, type Lacking, type PendingItem } from '.
 import { codeOf } from './error-code.ts';
 import { apart, classOf, type Fault } from './error-policy.ts';
 import { standInsFor } from './give-up.ts';
+import { loadOrphans } from './load-orphans.ts';
 import { loadOtherVersions, loadPlans, plannedFor } from './load-plans.ts';
 import { loadAttemptsAbout, loadStates } from './load-states.ts';
 import { messagesOf } from './messages-of.ts';
@@ -69,10 +70,12 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
 
   /** Of one item, which stands alone. */
   const giveUp = async (item: PendingItem, fault: Fault): Promise<Outcome[]> => {
-    const { runId, audit } = item;
+    const { runId, audit, onlyOfNobody } = item;
     for (const event of standInsFor(item, fault)) {
       try {
-        const [outcome] = await commitTogether(deps, [{ runId, event, ...(audit && { audit }) }]);
+        const [outcome] = await commitTogether(deps, [
+          { runId, event, ...(audit && { audit }), ...(onlyOfNobody && { onlyOfNobody }) },
+        ]);
         if (outcome?.outcome === 'decided') return [{ ...outcome, fault }];
       } catch (error) {
         if (classOf(error) === 'transient') throw error;
@@ -145,12 +148,16 @@ async function decideWithin(
 ): Promise<{ outcomes: readonly ItemOutcome[]; committed: Committed | null }> {
   const runIds = [...new Set(items.map(({ runId }) => runId))];
   // Issued together: one round trip where the driver pipelines.
-  const [locked, attempts] = await Promise.all([tx.lockRuns(runIds), loadAttemptsAbout(tx, items)]);
+  const woken = items.flatMap(({ runId, event }) =>
+    event.type === 'woken' && event.stepExecutionId === null ? [runId] : [],
+  );
+  const [locked, attempts] = await Promise.all([tx.lockRuns(runIds, woken), loadAttemptsAbout(tx, items)]);
   // Not before: what another transaction decided while this one waited for its runs comes earlier.
   const now = deps.clock.now();
   const runs = new Map(locked.map((run) => [run.run.runId, run]));
   const planned = await loadPlans(deps.plans, tx, runs, items);
   const others = await loadOtherVersions(deps.plans, tx, runs, items);
+  const orphans = await loadOrphans(tx, runs, items);
   const states = await loadStates(
     tx,
     items.flatMap((item) => {
@@ -162,7 +169,7 @@ async function decideWithin(
 
   const { outcomes, decided, audited } = decideItems(
     items,
-    { runs, planned, others, states },
+    { runs, planned, others, states, orphans },
     now,
     deps.draws,
   );

@@ -4,7 +4,7 @@ import type { Draws } from '../engine/draft.ts';
 import type { EngineEvent } from '../engine/event.ts';
 import { NotLoadedError } from '../engine/known.ts';
 import type { Needs } from '../engine/needs.ts';
-import type { State } from '../engine/state.ts';
+import { isOpenRun, type State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
 import type { BatchItem, Outcome } from './batch.ts';
 import type { DecidedRun } from './changes-of.ts';
@@ -35,6 +35,7 @@ export interface LoadedBatch {
   readonly planned: ReadonlyMap<string, Planned>;
   readonly others: OtherVersions;
   readonly states: ReadonlyMap<string, State>;
+  readonly orphans: ReadonlySet<string>;
 }
 
 export interface DecidedBatch {
@@ -51,7 +52,7 @@ export interface DecidedBatch {
  */
 export function decideItems(
   items: readonly PendingItem[],
-  { runs, planned, others, states }: LoadedBatch,
+  { runs, planned, others, states, orphans }: LoadedBatch,
   now: number,
   draws: Draws,
 ): DecidedBatch {
@@ -66,6 +67,10 @@ export function decideItems(
     if (waiting.has(runId)) return { outcome: 'lacking', needs: null };
     const before = decided.get(runId);
     const state = before?.state ?? (states.get(runId) as State);
+    // Before anything comes of it: what fails for somebody who may not ask must not end the run either.
+    if (item.onlyOfNobody && run.owner !== null && !orphans.has(runId)) {
+      return isOpenRun(state.run) ? { outcome: 'unauthorised' } : { outcome: 'refused', code: 'RUN_CLOSED' };
+    }
     const stepIds = others.incompatibleSteps(item, before?.plan ?? planned.get(runId)?.plan, state);
     if (stepIds.length > 0) return { outcome: 'incompatible', stepIds };
     const { plan, versionId, refusal, defect }: Planned =
@@ -95,7 +100,6 @@ export function decideItems(
       return { outcome: 'defect', reason: (error as Error).message };
     }
     if (!decision.ok) return { outcome: 'refused', code: decision.code };
-    if (item.onlyOfNobody && run.owner !== null) return { outcome: 'unauthorised' };
     decided.set(runId, {
       locked: run,
       plan: plan ?? EMPTY_PLAN,

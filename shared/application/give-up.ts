@@ -13,7 +13,8 @@ export function standInsFor({ event, audit }: BatchItem, fault: Fault): GivenUp[
   const isAnswer = event.type === 'agent_answered';
   if (audit !== undefined && !isAnswer) return [];
   const failure = failureOf(fault);
-  const asking = event.type === 'retry_requested' ? event.parentStepExecutionId : null;
+  const isOfParent = event.type === 'retry_requested' || event.type === 'answer_requested';
+  const asking = isOfParent ? event.parentStepExecutionId : null;
   const run: GivenUp = {
     type: 'given_up',
     ...failure,

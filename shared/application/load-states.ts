@@ -36,7 +36,8 @@ export async function loadStates(
   for (const { runId, locked } of items)
     if (!states.has(runId)) states.set(runId, initialState(locked, about.get(runId)));
   for (const { runId, locked, event } of items) {
-    if (event.type !== 'retry_requested' || !event.parentStepExecutionId) continue;
+    const asksForParent = event.type === 'retry_requested' || event.type === 'answer_requested';
+    if (!asksForParent || !event.parentStepExecutionId) continue;
     const ofParent = about.get(locked.run.parent?.runId ?? '') ?? [];
     const parentAttempt = ofParent.find(
       ({ stepExecutionId }) => stepExecutionId === event.parentStepExecutionId,
@@ -97,6 +98,8 @@ function initialState({ run }: LockedRun, attempts: readonly Attempt[] = []): St
     workflowInput: null,
     variables: new Map(),
     errors: new Map(),
+    earlier: new Map(),
+    sets: [],
     outputs: new Map(),
     visits: new Map(),
     workflows: new Map(),
@@ -143,6 +146,7 @@ function together(a: Needs, b: Needs): Needs {
     workflowInput: a.workflowInput || b.workflowInput,
     variables: [...a.variables, ...b.variables],
     errors: [...a.errors, ...b.errors],
+    earlier: [...a.earlier, ...b.earlier],
     outputs: [...a.outputs, ...b.outputs],
     visits: [...a.visits, ...b.visits],
     children: [...a.children, ...b.children],

@@ -55,7 +55,7 @@ function messageOf(
         // By attempt, so that a wide fan-out spreads over the partitions.
         key: effect.stepExecutionId,
         value,
-        taskOf: { owner, name: effect.agentName },
+        taskOf: { owner, name: effect.agentName, timeoutMs: effect.timeoutMs },
       };
     }
     case 'request_step': {
@@ -105,6 +105,17 @@ function messageOf(
         message_type: 'retry_request',
         ...ids,
         previous_step_execution_id: effect.previousStepExecutionId,
+        retry_token: tokens.resultToken(retryTokenSubject(ids)),
+        timestamp,
+      } satisfies RetryRequest;
+      return { topic: topics.stepRequests, key: effect.childRunId, value };
+    }
+    case 'ask_child': {
+      const ids = { run_id: effect.childRunId, step_execution_id: effect.stepExecutionId };
+      const value = {
+        message_type: 'retry_request',
+        ...ids,
+        is_reminder: true,
         retry_token: tokens.resultToken(retryTokenSubject(ids)),
         timestamp,
       } satisfies RetryRequest;

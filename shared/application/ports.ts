@@ -1,8 +1,8 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { StartChild } from '../engine/decision.ts';
-import type { Json, JsonObject } from '../engine/json.ts';
+import type { JsonObject } from '../engine/json.ts';
 import type { Needs } from '../engine/needs.ts';
-import type { Attempt, Child, Join, Run, Signal, State } from '../engine/state.ts';
+import type { Attempt, Child, Join, Run, ScopeSet, Signal, State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
 import type { VersionChange } from './batch.ts';
 
@@ -22,7 +22,14 @@ export interface OutgoingMessage {
   /** The version whose plan is put in as `workflow_plan` at publishing, instead of being copied into each row. */
   readonly planOf?: string;
   /** The agent whose task it is: where that is registered at publishing decides the topic. */
-  readonly taskOf?: AgentName;
+  readonly taskOf?: TaskAgent;
+  /** Of a task that goes to its agent's own topic: what the agent has from its publication on. */
+  readonly agentTimeoutMs?: number;
+}
+
+export interface TaskAgent extends AgentName {
+  /** What its step allows it; null: the step does not say. Absent: an earlier release has written it. */
+  readonly timeoutMs?: number | null;
 }
 
 /** What one transaction has to publish: one outbox row. */
@@ -81,6 +88,19 @@ export interface MessagePublisher {
   send(messages: readonly { topic: string; key: string; value: JsonObject }[]): Promise<Publishing>;
 }
 
+/** The time of an agent that reads its own topic: nobody between keeps it, as a bridge does. */
+export interface AgentClock {
+  readonly runId: string;
+  readonly stepExecutionId: string;
+  /** From now. */
+  readonly timeoutMs: number;
+}
+
+export interface AgentClocks {
+  /** One statement. Attempts that are settled by now stay as they are. */
+  start(clocks: readonly AgentClock[]): Promise<unknown>;
+}
+
 /** A run under lock, with what stands beside the engine's view of it. */
 export interface LockedRun {
   readonly run: Run;
@@ -105,6 +125,8 @@ export interface AttemptQuery {
   readonly waiting: readonly { readonly runId: string; readonly name: string; readonly count: number }[];
   /** Runs of which the last attempt at the top is needed, and that of each branch and item that began and did not complete. */
   readonly lastOf: readonly string[];
+  /** Runs of which the last attempt at the top is needed, and no other. */
+  readonly lastAtTopOf: readonly string[];
   /** Steps of which the last attempt is needed: in a scope and those within, or, where that is null, in any. */
   readonly steps: readonly {
     readonly runId: string;
@@ -133,6 +155,7 @@ export type RunData = Pick<
   | 'workflowInput'
   | 'variables'
   | 'errors'
+  | 'earlier'
   | 'outputs'
   | 'visits'
   | 'children'
@@ -146,6 +169,8 @@ export interface AgentRoute {
   readonly kind: 'http' | 'lambda' | 'kafka';
   /** The topic of a kafka agent. */
   readonly address: string;
+  /** How long the agent may take where its step does not say; null: the deployment's default. */
+  readonly timeoutSeconds: number | null;
 }
 
 export interface AgentName {
@@ -187,12 +212,9 @@ export interface ChildChange {
   readonly child: Child;
 }
 
-/** What a scope's steps have set now; undefined: nothing. */
-export interface ScopeData {
+/** What was set in a scope; several in the order in which they were. */
+export interface ScopeData extends ScopeSet {
   readonly runId: string;
-  readonly scope: string;
-  readonly variables: Json | undefined;
-  readonly error: JsonObject | undefined;
 }
 
 export interface SignalChange {
@@ -233,8 +255,8 @@ export interface LoadedVersion {
 
 /** One transaction over a batch of runs. Each method is one statement, whatever the batch's size. */
 export interface RunTransaction {
-  /** Locks in `run_id` order; runs that do not exist are absent. */
-  lockRuns(runIds: readonly string[]): Promise<LockedRun[]>;
+  /** Locks in `run_id` order; runs that do not exist are absent. Of `woken` it is told whether their workflows are paused. */
+  lockRuns(runIds: readonly string[], woken: readonly string[]): Promise<LockedRun[]>;
   /** Attempts by run. */
   loadAttempts(query: AttemptQuery): Promise<ReadonlyMap<string, Attempt[]>>;
   /** Joins by run. */

@@ -1,5 +1,13 @@
+import { planDefaults } from '../config/plan-defaults.ts';
 import { agentTopicProblem, type Topics } from '../config/topics.ts';
-import { type AgentName, type AgentRegistry, type AgentRoute, agentKey } from './ports.ts';
+import {
+  type AgentName,
+  type AgentRegistry,
+  type AgentRoute,
+  agentKey,
+  type OutgoingMessage,
+  type TaskAgent,
+} from './ports.ts';
 import type { ToPublish } from './publishing-record.ts';
 
 export interface RouteTasks {
@@ -23,10 +31,12 @@ export function createRouteTasks({
   readonly registry: AgentRegistry | null;
   readonly topics: Topics;
 }): RouteTasks {
-  const topicOf = ({ kind, address }: AgentRoute) => {
+  const routed = (message: OutgoingMessage, task: TaskAgent, route: AgentRoute): OutgoingMessage => {
+    const { kind, address } = route;
     // Into no topic but an agent's is anything published for it, whoever named the topic: the bridge says what is wrong with it.
-    if (kind === 'kafka' && agentTopicProblem(address, topics) === null) return address;
-    return kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks;
+    if (kind === 'kafka' && agentTopicProblem(address, topics) === null)
+      return { ...message, topic: address, agentTimeoutMs: timeoutMsOf(task, route) };
+    return { ...message, topic: kind === 'lambda' ? topics.lambdaTasks : topics.httpTasks };
   };
   /** Null: nobody knows the agent. Undefined: the registry has yet to tell. */
   const routeOf = (agent: AgentName, routes: ReadonlyMap<string, AgentRoute>) =>
@@ -39,8 +49,8 @@ export function createRouteTasks({
         const { taskOf, ...message } = each.message;
         const route = taskOf === undefined ? null : routeOf(taskOf, routes);
         if (route === undefined) lacking.push(each);
-        else if (route === null) ready.push({ ...each, message });
-        else ready.push({ ...each, message: { ...message, topic: topicOf(route) } });
+        else if (route === null || taskOf === undefined) ready.push({ ...each, message });
+        else ready.push({ ...each, message: routed(message, taskOf, route) });
       }
       return { ready, lacking };
     },
@@ -49,6 +59,11 @@ export function createRouteTasks({
       if (registry !== null && names.size > 0) await registry.lookUp([...names], patienceMs);
     },
   };
+}
+
+/** The step's own timeout comes first, then its agent's. */
+function timeoutMsOf({ timeoutMs }: TaskAgent, { timeoutSeconds }: AgentRoute): number {
+  return timeoutMs ?? (timeoutSeconds === null ? planDefaults.defaultTimeoutMs : timeoutSeconds * 1_000);
 }
 
 /** The agents whose tasks are to be published, each once. */

@@ -23,8 +23,8 @@ export type GrantRequest = Pick<
 
 /** For callers who may manage the workflow; that is decided before. */
 export interface WorkflowGrants {
-  /** Replaces what this user or community had. */
-  putGrant(request: GrantRequest, audit: AuditEntry): Promise<WorkflowGrant>;
+  /** Replaces what this user or community had. Null where the workflow has been deleted meanwhile. */
+  putGrant(request: GrantRequest, audit: AuditEntry): Promise<WorkflowGrant | null>;
   /** Newest first. */
   listGrants(workflowId: string, page: PageRequest): Promise<Page<WorkflowGrant>>;
   /** Null where the workflow has no such grant. */

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import { createTokens, type Tokens } from '../agents/tokens.ts';
+import { withAgentClocks } from '../application/agent-clocks.ts';
 import { createDecideBatch, type DecideBatch } from '../application/decide-batch.ts';
 import { PlanCache } from '../application/plan-cache.ts';
 import type { Clock, Outbox, RunStore } from '../application/ports.ts';
@@ -13,6 +14,7 @@ import { createStartRun, type StartRun } from '../application/start-run.ts';
 import type { Environment } from '../config/environment.ts';
 import { planDefaults } from '../config/plan-defaults.ts';
 import type { RecordProducer } from '../kafka/producer.ts';
+import { createAgentClocks } from '../persistence/agent-calls.ts';
 import type { Database } from '../persistence/database.ts';
 import { type CountDeadLetters, createCountDeadLetters } from '../persistence/dead-letter-counts.ts';
 import { createNewRuns } from '../persistence/new-runs.ts';
@@ -57,7 +59,9 @@ export function createEngineServices(
     producer: connectProducer(environment, topics, service),
   });
   const tokens = createTokens(environment.secretKey);
-  const publishEntries = createPublishEntries({ publisher: producer, outbox });
+  const agentClocks = createAgentClocks(database);
+  const publisher = withAgentClocks({ publisher: producer, agentClocks, clock });
+  const publishEntries = createPublishEntries({ publisher, outbox });
   const registry = connectAgentRegistry(environment, clock.now);
   const routeTasks = createRouteTasks({ registry, topics });
   const plans = new PlanCache({ ...planDefaults, ...environment.runLimits });

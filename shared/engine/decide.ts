@@ -3,9 +3,9 @@ import { Draft, type Draws } from './draft.ts';
 import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
 import { Flow } from './flow.ts';
 import { giveUp } from './give-up.ts';
-import { holdAsWorkflow, pause, resume } from './pause.ts';
+import { followWorkflow, holdAsWorkflow, pause, resume } from './pause.ts';
 import type { Plan } from './plan.ts';
-import { decideRetry } from './retry.ts';
+import { decideAnswer, decideRetry } from './retry.ts';
 import { cancelRun, failRun } from './run-end.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type Run, type State } from './state.ts';
 import { behaviourOf } from './steps/all.ts';
@@ -18,17 +18,18 @@ import { behaviourOf } from './steps/all.ts';
  *   plan_refused            fail                 ALREADY_STARTED         RUN_CLOSED
  *   agent_answered          (no attempts)        settle, go on           RUN_CLOSED
  *   step_requested          (no attempts)        start, or look again    RUN_CLOSED
- *   woken, run              start, or hold       past its time: fail | NOT_DUE   RUN_CLOSED
+ *   woken, run              start, or hold       as its workflow is | past its time: fail | NOT_DUE  RUN_CLOSED
  *   woken, attempt          (no attempts)        start, or as its type says      RUN_CLOSED
  *   signal_received         keep                 settle who waits for it | keep  RUN_CLOSED
  *   cancellation_requested  cancel               cancel | CANCELLATION_OUTDATED  RUN_CLOSED
  *   pause_requested         pause                pause                   RUN_CLOSED
  *   resume_requested        resume               resume                  RUN_CLOSED
  *   retry_requested         RUN_OPEN             RUN_OPEN                go on, or back to a step | RUN_COMPLETED
+ *   answer_requested        RUN_OPEN             RUN_OPEN                answer the parent again
  *   given_up                fail                 fail it, or its attempt tell the parent that asked | RUN_CLOSED
  *
- * A paused run is PENDING or RUNNING: what was asked for settles, but nothing starts and no clock counts (RUN_PAUSED) until it is
- * resumed (pause.ts). What an attempt does is its step type's to say (steps/); what follows from it is flow.ts.
+ * A paused run is PENDING or RUNNING: what was asked for settles, but nothing starts, no clock counts (RUN_PAUSED) and the run does
+ * not end until it is resumed (pause.ts). What an attempt does is its step type's to say (steps/); what follows from it is flow.ts.
  *
  * What holds whatever comes, however often and in whatever order:
  *   I1  An acknowledged run reaches a terminal status, once what it waits for has come.
@@ -58,6 +59,7 @@ export function decide(plan: Plan, state: State, event: EngineEvent, now: number
 function apply(flow: Flow, event: EngineEvent): RefusalCode | null {
   const { draft } = flow;
   if (event.type === 'retry_requested') return decideRetry(flow, event);
+  if (event.type === 'answer_requested') return decideAnswer(flow, event);
   if (event.type === 'given_up') return giveUp(flow, event);
   if (!isOpenRun(draft.run)) return 'RUN_CLOSED'; // I4
   switch (event.type) {
@@ -166,6 +168,7 @@ function wakeRun(flow: Flow, at: number): RefusalCode | null {
   const { draft } = flow;
   const { pausedAt, status, timeoutAt } = draft.run;
   if (status === 'PENDING') return start(flow, 'NOT_DUE');
+  if (followWorkflow(flow)) return null;
   if (pausedAt !== null) return 'RUN_PAUSED';
   if (timeoutAt === null || timeoutAt > at) return 'NOT_DUE';
   flow.cancelOpen();

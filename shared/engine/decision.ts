@@ -49,6 +49,8 @@ export type Effect =
       readonly attempt: number;
       readonly inputData: Json;
       readonly idempotencyKey: string;
+      /** What the step allows its agent; null: the step does not say. */
+      readonly timeoutMs: number | null;
       readonly deadlineAt: number;
     }
   | { readonly type: 'request_step'; readonly stepExecutionId: string }
@@ -66,9 +68,11 @@ export type Effect =
       readonly type: 'retry_child';
       readonly childRunId: string;
       readonly stepExecutionId: string;
-      /** The attempt that waited for it until then. */
-      readonly previousStepExecutionId: string;
+      /** The attempt that waited for it until then; null where that is not known. */
+      readonly previousStepExecutionId: string | null;
     }
+  /** Whether a child has ended, in case its answer was lost: one that has, answers again. */
+  | { readonly type: 'ask_child'; readonly childRunId: string; readonly stepExecutionId: string }
   /** What this run came to is the answer that the parent's attempt waits for. */
   | {
       readonly type: 'answer_parent';

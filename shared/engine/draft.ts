@@ -10,6 +10,8 @@ import {
   isOpenAttempt,
   type Join,
   type Run,
+  type ScopeSet,
+  type ScopeValues,
   type Signal,
   type StartableWorkflow,
   type State,
@@ -69,6 +71,7 @@ export class Draft {
   readonly draws: Draws;
   readonly #before: State;
   #createdAt: number | null = null;
+  readonly #sets: ScopeSet[] = [];
   /** What this decision writes to is copied at the first write. */
   readonly #written = new Map<keyof Tables, Map<string, unknown>>();
   readonly #begun = new Set<string>();
@@ -81,7 +84,8 @@ export class Draft {
   }
 
   get state(): State {
-    return { ...this.#before, ...Object.fromEntries(this.#written), run: this.run };
+    const sets = this.#sets.length === 0 ? this.#before.sets : [...this.#before.sets, ...this.#sets];
+    return { ...this.#before, ...Object.fromEntries(this.#written), sets, run: this.run };
   }
 
   get attempts(): Rows<Attempt> {
@@ -118,6 +122,11 @@ export class Draft {
 
   get workflows(): Rows<StartableWorkflow | null> {
     return new Rows('workflows', this.#before.workflows, this.#before.known);
+  }
+
+  /** What scopes had when a step was entered that a retry goes back to. */
+  get earlier(): Rows<ScopeValues> {
+    return new Rows('earlier', this.#before.earlier, this.#before.known);
   }
 
   get workflowInput(): Json {
@@ -192,12 +201,21 @@ export class Draft {
     this.#write('signals', signal.id, signal);
   }
 
-  setVariables(scope: string, variables: Json): void {
+  setVariables({ scope, createdAt: since }: Attempt, variables: Json): void {
     this.#write('variables', scope, variables);
+    this.#sets.push({ scope, since, variables, isWhole: false });
   }
 
-  setError(scope: string, error: JsonObject): void {
+  setError({ scope, createdAt: since }: Attempt, error: JsonObject): void {
     this.#write('errors', scope, error);
+    this.#sets.push({ scope, since, error, isWhole: false });
+  }
+
+  /** Goes back to what a scope had. */
+  resetScope(scope: string, values: ScopeValues): void {
+    this.#sets.push({ scope, since: this.nextCreatedAt(), ...values, isWhole: true });
+    this.#writeOrUnset('variables', scope, values.variables);
+    this.#writeOrUnset('errors', scope, values.error);
   }
 
   setOutput(scope: string, stepId: string, output: Json): void {
@@ -239,6 +257,11 @@ export class Draft {
 
   #table<Table extends keyof Tables>(table: Table): Tables[Table] {
     return (this.#written.get(table) as Tables[Table] | undefined) ?? this.#before[table];
+  }
+
+  #writeOrUnset(table: keyof Tables, key: string, value: unknown): void {
+    this.#write(table, key, value);
+    if (value === undefined) this.#written.get(table)?.delete(key);
   }
 
   #write(table: keyof Tables, key: string, value: unknown): void {

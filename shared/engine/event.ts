@@ -24,7 +24,8 @@ export type EngineEvent =
   | { readonly type: 'pause_requested'; readonly by?: Pauser }
   | { readonly type: 'resume_requested'; readonly by?: Pauser }
   | RetryRequested
-  | GivenUp;
+  | GivenUp
+  | AnswerRequested;
 
 export interface AgentAnswered {
   readonly type: 'agent_answered';
@@ -53,6 +54,13 @@ export interface SignalReceived {
   /** The same id counts once in a run. */
   readonly signalId: string;
   readonly payload: Json;
+}
+
+/** The parent run waits still: what this run came to may have been lost on its way. */
+export interface AnswerRequested {
+  readonly type: 'answer_requested';
+  /** The attempt of the parent run that waits. */
+  readonly parentStepExecutionId: string;
 }
 
 /**

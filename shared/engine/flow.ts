@@ -7,7 +7,7 @@ import { fitsInBytes } from './json-size.ts';
 import { NotLoadedError } from './known.ts';
 import type { Needs } from './needs.ts';
 import type { Expression, Plan, PlanStep, Scope } from './plan.ts';
-import { completeRun, failRun } from './run-end.ts';
+import { endTop } from './run-end.ts';
 import { countEnd, ended, type ScopeEnd } from './scope-end.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
 import type { Attempt, Signal } from './state.ts';
@@ -28,7 +28,7 @@ import { itemScope, mayComeAgain, stepOf, viewOf } from './view.ts';
  * its own, so that what a decision costs does not grow with the workflow (design §1).
  *
  * A scope ends with its last step. The top's end is the run's; a branch's or item's is counted in its join, and the join asks for
- * its step once what that waits for has come.
+ * its step once what that waits for has come. A paused run's end waits for its resume (run-end.ts).
  */
 
 /**
@@ -149,7 +149,7 @@ export class Flow {
     const completed: Attempt = { ...closed(this.draft, attempt, 'COMPLETED', logs), outputData: output };
     this.draft.put(completed);
     this.draft.setOutput(attempt.scope, attempt.stepId, output);
-    if (variables !== null) this.draft.setVariables(attempt.scope, variables);
+    if (variables !== null) this.draft.setVariables(attempt, variables);
     this.draft.announce(completed);
     const follower = next === undefined ? step.next : next;
     if (follower === null) this.#endScope(completed, { status: 'COMPLETED', output });
@@ -174,7 +174,7 @@ export class Flow {
       this.#endScope(failed, { status: 'FAILED', failure: { code, message } });
       return;
     }
-    this.draft.setError(attempt.scope, { code, message, step: attempt.stepId, attempt: attempt.attempt });
+    this.draft.setError(attempt, { code, message, step: attempt.stepId, attempt: attempt.attempt });
     this.request(clause.next, attempt.scope);
   }
 
@@ -336,8 +336,7 @@ export class Flow {
   #endScope(last: Attempt, end: ScopeEnd): void {
     const path = joinOf(last.scope);
     if (path === null) {
-      if (end.status === 'COMPLETED') completeRun(this.draft, end.output);
-      else failRun(this.draft, last, end.failure);
+      endTop(this.draft, last, end);
       return;
     }
     const { draft } = this;

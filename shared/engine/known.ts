@@ -41,6 +41,10 @@ class Asked implements Known {
     if (needs.unfinishedChildren) this.add('unfinishedChildren', ['']);
     return this.add('variables', needs.variables)
       .add('errors', needs.errors)
+      .add(
+        'earlier',
+        needs.earlier.map(({ scope }) => scope),
+      )
       .add('outputs', keysOf(needs.outputs))
       .add('visits', keysOf(needs.visits))
       .add('children', needs.children)
@@ -76,6 +80,7 @@ export function knownOf(
       );
       if (attempts.open) known.add('openAttempts', ['']);
       if (attempts.last) known.add('lastAttempts', ['']);
+      if (attempts.last || attempts.lastAtTop) known.add('lastAtTop', ['']);
       if (attempts.waitingFor !== null) known.add('waitingAttempts', [attempts.waitingFor]);
       if (attempts.step !== null) {
         const { scope, stepId } = attempts.step;

@@ -2,10 +2,11 @@ import { joinPathOf } from './container.ts';
 import type { EngineEvent, RetryRequested } from './event.ts';
 import { STEPS_TO_CATCH_WITH } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
+import { lastOfEnded } from './pause.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
-import { latest, stepToRetry } from './retry.ts';
+import { stepToRetry } from './retry.ts';
 import { joinOf, scopesAround } from './scope-path.ts';
-import { type Attempt, isOpenAttempt, isOpenRun, type State, stepKey } from './state.ts';
+import { type Attempt, isOpenAttempt, isOpenRun, latest, type State, stepKey } from './state.ts';
 import { behaviourOf } from './steps/all.ts';
 import { itemScope, mayComeAgain, scopeSeen, stepOf } from './view.ts';
 
@@ -18,7 +19,7 @@ import { itemScope, mayComeAgain, scopeSeen, stepOf } from './view.ts';
 export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | readonly string[] {
   if (event.type === 'retry_requested') return 'all';
   const paths = new Set<string>();
-  if (event.type === 'resume_requested')
+  if (mayGoOn(state, event))
     for (const attempt of state.attempts.values())
       if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
   for (const attempt of attemptsAbout(state, event)) {
@@ -31,6 +32,7 @@ export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | r
 
 export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
   if (event.type === 'retry_requested') return retryNeeds(plan, state, event);
+  if (event.type === 'answer_requested') return { ...NO_NEEDS, outputs: outputToAnswer(state) };
   if (!isOpenRun(state.run)) return NO_NEEDS;
   const needs = new NeedsCollector(plan, state);
   switch (event.type) {
@@ -45,6 +47,7 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
       needs.signal(event.signalId);
       break;
   }
+  if (mayGoOn(state, event)) needs.ending(lastOfEnded(state.run, state.attempts.values()));
   const answersWell = event.type !== 'agent_answered' || event.outcome.status === 'completed';
   for (const attempt of attemptsAbout(state, event)) {
     if (event.type === 'given_up') needs.settling(attempt, false);
@@ -61,6 +64,12 @@ export function needsOf(plan: Plan, state: State, event: EngineEvent): Needs {
  */
 export function mustComeFirst({ type }: EngineEvent): boolean {
   return type === 'signal_received' || type === 'retry_requested';
+}
+
+/** It may be held no more after it: what a pause held back follows then. */
+function mayGoOn({ run }: State, event: EngineEvent): boolean {
+  const isWoken = event.type === 'woken' && event.stepExecutionId === null;
+  return event.type === 'resume_requested' || (isWoken && run.pausedAt !== null);
 }
 
 /** The attempts that an event settles or starts: of those loaded. */
@@ -90,7 +99,7 @@ function retryNeeds(plan: Plan, state: State, event: RetryRequested): Needs {
   const target = stepToRetry(state.attempts.values(), event);
   const followers = followersOf(plan, state);
   if (!target) {
-    const outputs = outputToAnswer(state, event);
+    const outputs = event.parentStepExecutionId ? outputToAnswer(state) : outputToEndWith(state);
     return { ...NO_NEEDS, outputs, visits: followers, unfinishedChildren: true };
   }
   const { scope, stepId } = target;
@@ -101,7 +110,21 @@ function retryNeeds(plan: Plan, state: State, event: RetryRequested): Needs {
   // Siblings go on too; the top and its own scope go back.
   const besides = followers.filter((each) => each.scope !== '' && each.scope !== scope);
   const visits = [{ scope, stepId }, ...besides];
-  return { ...NO_NEEDS, visits, children, gathered, unfinishedChildren: true };
+  const earlier = beforeEntering(state, target);
+  return { ...NO_NEEDS, visits, earlier, children, gathered, unfinishedChildren: true };
+}
+
+/**
+ * The scopes around an attempt, each with the time before which what it had was set: within a scope one attempt follows the other,
+ * and is opened later, whatever the clocks. So in a scope around it is the opening of the step that it stands in.
+ */
+function beforeEntering({ attempts, joins }: State, { scope, createdAt }: Attempt): Needs['earlier'] {
+  let before = createdAt;
+  return scopesAround(scope).map((each, i, around) => {
+    const join = i === 0 ? undefined : joins.get(joinOf(around[i - 1] as string) ?? '');
+    before = attempts.get(join?.stepExecutionId ?? '')?.createdAt ?? before;
+    return { scope: each, before };
+  });
 }
 
 /** Steps that a scope goes on with where its last attempt completed and nothing follows, or none was made at all. */
@@ -116,10 +139,17 @@ function followersOf(plan: Plan, { attempts }: State): StepInScope[] {
 }
 
 /** The output of a run that has completed is that of its last step. */
-function outputToAnswer({ attempts, run }: State, { parentStepExecutionId }: RetryRequested): StepInScope[] {
-  if (run.status !== 'COMPLETED' || !parentStepExecutionId) return [];
+function outputToAnswer({ attempts, run }: State): StepInScope[] {
+  if (run.status !== 'COMPLETED') return [];
   const last = latest([...attempts.values()].filter(({ scope }) => scope === ''));
   return last === undefined ? [] : [{ scope: '', stepId: last.stepId }];
+}
+
+/** One that was cancelled after its last step. */
+function outputToEndWith({ attempts, run }: State): StepInScope[] {
+  if (run.status !== 'CANCELLED') return [];
+  const last = latest([...attempts.values()].filter(({ scope }) => scope === ''));
+  return last?.status === 'COMPLETED' ? [{ scope: '', stepId: last.stepId }] : [];
 }
 
 class NeedsCollector {
@@ -144,6 +174,12 @@ class NeedsCollector {
 
   signal(id: string): void {
     this.#signalIds.add(id);
+  }
+
+  /** What the run comes to, where its last step has settled. */
+  ending(last: Attempt | null): void {
+    if (last?.status === 'COMPLETED')
+      this.#outputs.set(stepKey('', last.stepId), { scope: '', stepId: last.stepId });
   }
 
   /** A step about to be entered, for the first time or again. */
@@ -185,6 +221,7 @@ class NeedsCollector {
       workflowInput: this.#workflowInput,
       variables: [...this.#variables],
       errors: [...this.#errors],
+      earlier: [],
       outputs: [...this.#outputs.values()],
       visits: [...this.#visits.values()],
       children: [...this.#children],

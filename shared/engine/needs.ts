@@ -5,6 +5,8 @@ export interface Needs {
   readonly variables: readonly string[];
   /** Scopes, each with the error that was caught in it last. */
   readonly errors: readonly string[];
+  /** Scopes, each with what it had of both before that time, in epoch milliseconds. */
+  readonly earlier: readonly { readonly scope: string; readonly before: number }[];
   /** The latest completed output of each. */
   readonly outputs: readonly StepInScope[];
   /** How often each was visited. */
@@ -32,6 +34,7 @@ export const NO_NEEDS: Needs = {
   workflowInput: false,
   variables: [],
   errors: [],
+  earlier: [],
   outputs: [],
   visits: [],
   children: [],

@@ -2,7 +2,8 @@ import { joinPathOf } from './container.ts';
 import type { RefusalCode } from './decision.ts';
 import type { Draft } from './draft.ts';
 import type { Flow } from './flow.ts';
-import type { Attempt, Pauser, Run } from './state.ts';
+import { completeRun, failAsHeld } from './run-end.ts';
+import { type Attempt, isOpenAttempt, latest, type Pauser, type Run, stepKey } from './state.ts';
 
 /*
  * A pause stands beside the status: what is under way settles, and no step starts. Its own pause may hold a run, and its
@@ -14,7 +15,8 @@ import type { Attempt, Pauser, Run } from './state.ts';
  *   resumed, run          RUN_NOT_PAUSED   goes on          RUN_NOT_PAUSED   workflow
  *   resumed, workflow     RUN_NOT_PAUSED   RUN_NOT_PAUSED   goes on          run
  *
- * What begins, or goes on after its end, is held as its workflow is at that moment.
+ * What begins, or goes on after its end, is held as its workflow is at that moment; and so is what is looked at for it: who paused or
+ * resumed the workflow may not have come to all of its runs.
  */
 
 export function pause({ draft }: Flow, by: Pauser): RefusalCode | null {
@@ -33,11 +35,22 @@ export function resume(flow: Flow, by: Pauser): RefusalCode | null {
   return null;
 }
 
+/** A run that has begun, and may not be held as its workflow is. @returns whether it was not */
+export function followWorkflow(flow: Flow): boolean {
+  const { draft } = flow;
+  const { run } = draft;
+  holdAsWorkflow(draft);
+  if (draft.run === run) return false;
+  draft.announce(null);
+  if (draft.run.pausedAt === null) goOn(flow);
+  return true;
+}
+
 /** It may have been written, paused or not, while that of its workflow changed. */
 export function holdAsWorkflow(draft: Draft): void {
   const { heldBy, isWorkflowPaused, pausedAt } = draft.run;
   const isUntold = pausedAt !== null && heldBy === null;
-  if (isUntold || isHeldBy(draft.run, 'workflow') === isWorkflowPaused) return;
+  if (isWorkflowPaused === null || isUntold || isHeldBy(draft.run, 'workflow') === isWorkflowPaused) return;
   if (isWorkflowPaused) hold(draft, 'workflow');
   else letGo(draft, 'workflow');
 }
@@ -60,6 +73,7 @@ function letGo(draft: Draft, by: Pauser): void {
 /** What is held is asked for; what fell due meanwhile, of which the timekeeper has let go, is due now. */
 function goOn(flow: Flow): void {
   const { draft } = flow;
+  if (endAsHeld(flow)) return;
   const { now, run } = draft;
   const isDue = run.status === 'PENDING' || (run.timeoutAt !== null && run.timeoutAt <= now);
   draft.run = { ...run, wakeAt: isDue ? now : (run.wakeAt ?? run.timeoutAt) };
@@ -71,6 +85,32 @@ function goOn(flow: Flow): void {
     else if (next !== null && (next <= now || attempt.wakeAt === null))
       draft.put({ ...attempt, wakeAt: Math.max(next, now) });
   }
+}
+
+/** The last step has settled: the run ends, unless it is held. @returns whether it has */
+export function endAsHeld({ draft, plan }: Flow): boolean {
+  if (draft.run.pausedAt !== null) return false;
+  draft.mustKnow('lastAtTop');
+  const last = lastOfEnded(draft.run, draft.attempts.values());
+  if (last === null) return false;
+  if (last.status === 'FAILED') {
+    if (draft.run.error === null) return false;
+    failAsHeld(draft);
+    return true;
+  }
+  // Nothing leads on from it: another producer may have written less than what a run does.
+  const step = plan.steps.get(last.stepId);
+  if (step === undefined || step.next !== null || step.type === 'choice') return false;
+  completeRun(draft, draft.outputs.get(stepKey('', last.stepId)) ?? null);
+  return true;
+}
+
+/** The last attempt of the top, where it has settled and none is open. */
+export function lastOfEnded({ status }: Run, attempts: Iterable<Attempt>): Attempt | null {
+  const atTop = [...attempts].filter(({ scope }) => scope === '');
+  if (status !== 'RUNNING' || atTop.some(isOpenAttempt)) return null;
+  const last = latest(atTop);
+  return last?.status === 'COMPLETED' || last?.status === 'FAILED' ? last : null;
 }
 
 function isOver(flow: Flow, attempt: Attempt): boolean {

@@ -5,6 +5,7 @@ export type Readable =
   | 'openAttempts'
   /** Of the top, and of each child that began and did not complete. */
   | 'lastAttempts'
+  | 'lastAtTop'
   /** By `stepKey`, of a scope and those within; of the scope '*' in any. */
   | 'stepAttempts'
   /** By the signal's name. */
@@ -18,6 +19,7 @@ export type Readable =
   | 'children'
   | 'variables'
   | 'errors'
+  | 'earlier'
   | 'unfinishedChildren'
   /** By `stepKey`. */
   | 'outputs'

@@ -1,12 +1,13 @@
 import { joinPathOf } from './container.ts';
 import type { RefusalCode } from './decision.ts';
-import type { RetryRequested } from './event.ts';
+import type { AnswerRequested, RetryRequested } from './event.ts';
 import type { Flow } from './flow.ts';
+import type { Json } from './json.ts';
 import { jsonBytes } from './json-size.ts';
-import { holdAsWorkflow } from './pause.ts';
-import { answerParent } from './run-end.ts';
-import { childOf, joinOf, scopeOf } from './scope-path.ts';
-import { type Attempt, type Child, isOpenAttempt, isOpenRun, type Join, stepKey } from './state.ts';
+import { endAsHeld, holdAsWorkflow } from './pause.ts';
+import { answerParent, outcomeOf } from './run-end.ts';
+import { childOf, joinOf, scopeOf, scopesAround } from './scope-path.ts';
+import { type Attempt, type Child, isOpenAttempt, isOpenRun, type Join, latest, stepKey } from './state.ts';
 
 /*
  * A closed run goes on: from where it ended, or from a step that it came by.
@@ -35,12 +36,15 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
   }
   if (isOpen) return 'RUN_OPEN';
   const target = stepToRetry(draft.attempts.values(), event);
-  if (target === null && (status === 'COMPLETED' || isAtEnd(flow))) return 'RUN_COMPLETED';
+  // It was cancelled when a pause held its end: it comes to that.
+  const comesToItsEnd = target === null && status === 'CANCELLED' && isAtEnd(flow);
+  if (target === null && !comesToItsEnd && (status === 'COMPLETED' || isAtEnd(flow))) return 'RUN_COMPLETED';
   if (target === undefined || (target && !flow.plan.steps.has(target.stepId))) return 'STEP_NOT_REACHED';
-  if (event.inputData !== undefined && !takesInput(flow, target)) return 'INPUT_NOT_TAKEN';
+  if (event.inputData !== undefined && (comesToItsEnd || !takesInput(flow, target))) return 'INPUT_NOT_TAKEN';
   reopen(flow, target !== null || event.changesVersion === true, event.requestedAt);
   const given = event.inputData === undefined ? {} : { inputData: event.inputData };
-  if (target !== null) goBack(flow, target, given);
+  if (comesToItsEnd) endAsHeld(flow);
+  else if (target !== null) goBack(flow, target, given);
   else resumeScope(flow, '', given);
   return null;
 }
@@ -48,14 +52,43 @@ export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | nu
 /** Another attempt of the parent waits for it now: it goes on already, or has come to its output. */
 function answerAnother(flow: Flow): null {
   const { draft } = flow;
-  const last = lastIn(flow, '');
   if (draft.run.status === 'COMPLETED') {
-    const output = last === null ? null : (draft.outputs.get(stepKey('', last.stepId)) ?? null);
-    draft.run = { ...draft.run, outputData: output };
-    answerParent(draft, { output });
+    draft.run = { ...draft.run, outputData: lastOutput(flow) };
+    answerParent(draft);
   }
   draft.announce(null);
   return null;
+}
+
+/**
+ * The parent waits and asks, since an answer may be lost. A run that has ended answers again, and is as it was (I4). Where it
+ * knows of another attempt that waited, the request to go on for this one was lost: it asks that of itself, by a record.
+ */
+export function decideAnswer(
+  flow: Flow,
+  { parentStepExecutionId: asking }: AnswerRequested,
+): RefusalCode | null {
+  const { draft } = flow;
+  const { parent, runId, status } = draft.run;
+  if (parent === null || !isWaiting(draft.parentAttempt(asking))) return 'PARENT_NOT_WAITING';
+  if (parent.stepExecutionId !== asking) {
+    draft.effects.push({
+      type: 'retry_child',
+      childRunId: runId,
+      stepExecutionId: asking,
+      previousStepExecutionId: null,
+    });
+    return null;
+  }
+  if (isOpenRun(draft.run)) return 'RUN_OPEN';
+  answerParent(draft, status === 'COMPLETED' ? { output: lastOutput(flow) } : outcomeOf(draft.run));
+  return null;
+}
+
+/** That of its last step: what a run came to is not loaded with it. */
+function lastOutput(flow: Flow): Json {
+  const last = lastIn(flow, '');
+  return last === null ? null : (flow.draft.outputs.get(stepKey('', last.stepId)) ?? null);
 }
 
 function isWaiting(parentAttempt: Attempt | undefined): boolean {
@@ -107,9 +140,12 @@ function resumeScope(flow: Flow, scope: string, given: Given = {}): void {
     request(flow, last, { ...given, visit: last.visit, attempt: last.attempt + 1 });
 }
 
-/** Anew, from this step on; the joins around it open again. */
+/** Anew, from this step on, with the variables and the error that it had; the joins around it open again. */
 function goBack(flow: Flow, target: Attempt, given: Given): void {
   const path = joinOf(target.scope);
+  // As they were when the step was entered: what later steps have set since is none of its. Before anything is opened.
+  for (const scope of scopesAround(target.scope))
+    flow.draft.resetScope(scope, flow.draft.earlier.get(scope) ?? {});
   if (path !== null) reopenAround(flow, path, target.scope);
   flow.request(target.stepId, target.scope, given);
 }
@@ -175,7 +211,7 @@ function takesInput(flow: Flow, target: Attempt | null): boolean {
   return flow.behaviourOf(flow.stepOf(stepId)).takesInput ?? false;
 }
 
-/** Its last step completed, whatever else was written to it: only by another producer. */
+/** Its last step completed, whatever else was written to it: by another producer, or by who cancelled it while its end was held. */
 function isAtEnd(flow: Flow): boolean {
   const last = lastIn(flow, '');
   return last?.status === 'COMPLETED' && flow.stepOf(last.stepId).next === null;
@@ -222,17 +258,4 @@ export function stepToRetry(
       ({ stepId, scope }) => stepId === fromStep && (fromScope === null || scope === fromScope),
     ),
   );
-}
-
-/** Branches may open attempts in the same millisecond: their ids decide, as they do where one of them is loaded. */
-export function latest(attempts: readonly Attempt[]): Attempt | undefined {
-  return attempts.reduce<Attempt | undefined>(
-    (last, attempt) => (last === undefined || isLater(attempt, last) ? attempt : last),
-    undefined,
-  );
-}
-
-function isLater(one: Attempt, other: Attempt): boolean {
-  if (one.createdAt !== other.createdAt) return one.createdAt > other.createdAt;
-  return one.stepExecutionId > other.stepExecutionId;
 }

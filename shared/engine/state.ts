@@ -33,8 +33,8 @@ export interface Run {
   readonly pausedAt: number | null;
   /** Which pauses those are. Null: there is none, or a version paused it that did not tell; either lets it go then. */
   readonly heldBy: Pauser | 'both' | null;
-  /** Known of what is not RUNNING alone: it begins, or goes on after its end, as its workflow is. */
-  readonly isWorkflowPaused: boolean;
+  /** Known of what is not RUNNING, which begins, or goes on after its end, as its workflow is, and of what is woken itself; else null. */
+  readonly isWorkflowPaused: boolean | null;
   /** Steps started so far, those of map items apart. */
   readonly stepsStarted: number;
   /** When its time is up. */
@@ -72,7 +72,10 @@ export interface Attempt {
   readonly startedAt: number | null;
   readonly completedAt: number | null;
   readonly timeoutMs: number | null;
-  /** When a PENDING attempt's time comes, or a waiting step's; null where a step request starts it. */
+  /**
+   * When a PENDING attempt's time comes, or a waiting step's, or when a child is asked whether it has ended; null where a step
+   * request starts it.
+   */
   readonly dueAt: number | null;
   /** When a RUNNING attempt has had its time. */
   readonly deadlineAt: number | null;
@@ -82,7 +85,7 @@ export interface Attempt {
   readonly heartbeatMs: number | null;
   /** When the next sign of life is due. */
   readonly heartbeatDueAt: number | null;
-  /** When a task that nobody carried out was published once more. */
+  /** When its task was published for the last time: once more, where nobody carried it out, or where its agent reads it itself. */
   readonly republishedAt: number | null;
   /** The signal it waits for. */
   readonly signalName: string | null;
@@ -165,6 +168,10 @@ export interface State {
   readonly variables: ReadonlyMap<string, Json>;
   /** What was caught last, by scope. */
   readonly errors: ReadonlyMap<string, JsonObject>;
+  /** By scope, what it had when a step was entered that a retry goes back to. */
+  readonly earlier: ReadonlyMap<string, ScopeValues>;
+  /** What this batch's decisions set in scopes, in their order. */
+  readonly sets: readonly ScopeSet[];
   /** By `stepKey`: the output of its latest completed attempt. */
   readonly outputs: ReadonlyMap<string, Json>;
   /** By `stepKey`: how often it was visited. */
@@ -173,6 +180,21 @@ export interface State {
   readonly workflows: ReadonlyMap<string, StartableWorkflow | null>;
   /** Children's outputs in their order, by join: asked for when it is over. */
   readonly gathered: ReadonlyMap<string, readonly GatheredChild[]>;
+}
+
+/** Absent: none of its own. */
+export interface ScopeValues {
+  readonly variables?: Json | undefined;
+  readonly error?: JsonObject | undefined;
+}
+
+/** What is absent is as it was. */
+export interface ScopeSet extends ScopeValues {
+  readonly scope: string;
+  /** When the attempt was opened that set it: earlier than what is entered after it. Epoch milliseconds. */
+  readonly since: number;
+  /** That is all of it: a retry goes back to how it was, and what is absent is none. */
+  readonly isWhole: boolean;
 }
 
 export interface GatheredChild {
@@ -198,4 +220,17 @@ export function isOpenRun(run: Run): boolean {
 
 export function isOpenAttempt(attempt: Attempt): boolean {
   return attempt.status === 'PENDING' || attempt.status === 'RUNNING';
+}
+
+/** Branches may open attempts in the same millisecond: their ids decide, as they do where one of them is loaded. */
+export function latest(attempts: readonly Attempt[]): Attempt | undefined {
+  return attempts.reduce<Attempt | undefined>(
+    (last, attempt) => (last === undefined || isLater(attempt, last) ? attempt : last),
+    undefined,
+  );
+}
+
+function isLater(one: Attempt, other: Attempt): boolean {
+  if (one.createdAt !== other.createdAt) return one.createdAt > other.createdAt;
+  return one.stepExecutionId > other.stepExecutionId;
 }

@@ -1,5 +1,6 @@
 import type { Admin } from 'kafkajs';
-import { createKafka, type KafkaOptions } from './client.ts';
+import { askAdmin } from './ask-admin.ts';
+import type { KafkaOptions } from './client.ts';
 import { untilCoordinated } from './until-coordinated.ts';
 
 export interface ConsumerOfTopic {
@@ -21,38 +22,21 @@ export interface ConsumerLag extends ConsumerOfTopic {
  * How far each group is behind its topic's end, and who reads in it. A partition that the group never committed counts from its beginning.
  * @throws when the cluster has not answered within `timeoutMs`
  */
-export async function readConsumerLag(
+export function readConsumerLag(
   options: KafkaOptions,
   consumers: readonly ConsumerOfTopic[],
   timeoutMs: number,
 ): Promise<ConsumerLag[]> {
-  const admin = createKafka(options).admin();
-  const giveUpAt = performance.now() + timeoutMs;
-  const timeout = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => timeout.reject(new Error(`Kafka did not tell its offsets within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
-  const read = (async () => {
-    await admin.connect();
-    return Promise.all(
+  return askAdmin(options, timeoutMs, (admin, giveUpAt) =>
+    Promise.all(
       consumers.map(async (consumer) => {
         const [lag, members] = await untilCoordinated(giveUpAt, () =>
           Promise.all([lagOf(admin, consumer), membersOf(admin, consumer)]),
         );
         return { ...consumer, lag, members };
       }),
-    );
-  })();
-  // What fails after its time has nobody waiting for it.
-  read.catch(() => {});
-  try {
-    return await Promise.race([read, timeout.promise]);
-  } finally {
-    clearTimeout(timer);
-    // Not waited for either: a broker that is away does not say goodbye.
-    admin.disconnect().catch(() => {});
-  }
+    ),
+  );
 }
 
 async function lagOf(admin: Admin, { groupId, topic }: ConsumerOfTopic): Promise<number> {

@@ -61,9 +61,11 @@ export const agentTask = z.object({
     .min(1)
     .max(4_096)
     .describe(
-      'Stable over the attempts of one visit of a step: an agent that keeps it answers a repeat without doing the work twice.',
+      'Stable over the attempts of one visit of a step with one input: an agent that keeps it answers a repeat without doing the work twice.',
     ),
-  deadline: timestamp.describe('ISO 8601. After it the attempt is closed and an answer changes nothing.'),
+  deadline: timestamp.describe(
+    'ISO 8601. In an agent’s own topic: when its time is over; after it the attempt is closed, and an answer changes nothing. For a bridge, which keeps the agent’s time itself: when nobody has carried the task out.',
+  ),
   result_token: z
     .string()
     .max(255)
@@ -142,6 +144,12 @@ export const retryRequest = z.object({
     .nullish()
     .describe(
       'The attempt that waited for it before: a record of an earlier retry names another, and is refused.',
+    ),
+  is_reminder: z
+    .boolean()
+    .optional()
+    .describe(
+      'The parent waits still, and asks now and then: a child that has ended answers again. One that was never told of this attempt goes on for it.',
     ),
   retry_token: z.string().max(255).describe('Of the two ids together: no agent is ever given it.'),
   timestamp,

@@ -6,6 +6,7 @@ interface RouteRow {
   name: string;
   kind: AgentRoute['kind'];
   address: string;
+  timeout_seconds: number | null;
 }
 
 /** Agents by name as a run's owner sees them: their own come before everybody's (design §4, Agents). */
@@ -13,11 +14,16 @@ export async function loadAgentRoutes(
   statements: Statements,
   names: readonly AgentName[],
 ): Promise<ReadonlyMap<string, AgentRoute>> {
-  const rows = await statements.many<RouteRow>('select * from load_agent_routes($1, $2)', [
+  const rows = await statements.many<RouteRow>('select * from load_agent_routes_with_timeouts($1, $2)', [
     [...new Set(names.map(({ name }) => name))],
     [...new Set(names.map(({ owner }) => owner))],
   ]);
-  const found = new Map(rows.map(({ kind, address, ...agent }) => [agentKey(agent), { kind, address }]));
+  const found = new Map(
+    rows.map(({ kind, address, timeout_seconds: timeoutSeconds, ...agent }) => [
+      agentKey(agent),
+      { kind, address, timeoutSeconds },
+    ]),
+  );
   const routes = new Map<string, AgentRoute>();
   for (const agent of names) {
     const route = found.get(agentKey(agent)) ?? found.get(agentKey({ ...agent, owner: null }));

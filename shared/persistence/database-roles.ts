@@ -22,7 +22,8 @@ const engine = {
   step_executions: write,
   scopes: write,
   scope_children: write,
-  scope_data: write,
+  scope_data: all,
+  scope_history: write,
   signals: write,
   workflows: read,
   workflow_versions: append,
@@ -34,6 +35,7 @@ const bridge = {
   workflow_runs: change,
   step_executions: change,
   agents: read,
+  agent_speeds: write,
   dead_letter_counts: write,
 } satisfies Grants;
 
@@ -61,6 +63,7 @@ export const databaseRoles: Readonly<Record<string, Grants>> = {
     workflow_runs: change,
     step_executions: change,
     outbox: purge,
+    workflows: read,
     workflow_versions: read,
     agents: read,
     timekeeper_tick: change,

@@ -1,4 +1,4 @@
-import type { Statements } from './database.ts';
+import type { Database, Statements } from './database.ts';
 
 /** A row whose time has come: of a run's own, or of one of its attempts. */
 export interface DueRow {
@@ -6,6 +6,10 @@ export interface DueRow {
   readonly stepExecutionId: string | null;
   /** The database's clock, by which it is due. */
   readonly firedAt: Date;
+  /** When it was last asked for, by a step request or a wake of which nothing has come; null: its time has come, and nobody was. */
+  readonly askedAt: Date | null;
+  /** Of a PENDING run: when its execution request was written. */
+  readonly requestedAt: Date | null;
   readonly lease: Lease;
 }
 
@@ -13,8 +17,9 @@ export interface DueRow {
 interface Lease {
   readonly table: 'workflow_runs' | 'step_executions';
   readonly id: string;
-  readonly wasDueAt: string;
   readonly until: string;
+  /** How long it was when it began. */
+  readonly ms: number;
 }
 
 export interface Claimed {
@@ -23,10 +28,26 @@ export interface Claimed {
   readonly taken: number;
 }
 
-interface DueOptions {
+export interface ClaimOptions {
   readonly limit: number;
-  /** How long until the row is due again, should the wake be lost. */
-  readonly leaseMs: number;
+  /** How long until the row is due again, should the wake be lost: twice as long each time that nothing comes of it. */
+  readonly lease: { readonly firstMs: number; readonly longestMs: number };
+  /** How long after its request a step is due. */
+  readonly pickUpMs: number;
+}
+
+/** What the timekeeper does with rows' times: all that it ever changes. */
+export interface DueTimes {
+  claim(options: ClaimOptions): Promise<Claimed>;
+  /** Rows whose wakes may not have been published. */
+  giveBack(due: readonly DueRow[]): Promise<void>;
+}
+
+export function createDueTimes(database: Database): DueTimes {
+  return {
+    claim: (options) => database.transaction((statements) => claimDueTimes(statements, options)),
+    giveBack: (due) => database.transaction((statements) => giveBackDueTimes(statements, due)),
+  };
 }
 
 interface DueResult {
@@ -34,37 +55,61 @@ interface DueResult {
   run_id: string;
   step_execution_id: string | null;
   fired_at: Date;
-  was_due_at: string;
+  asked_at: Date | null;
+  requested_at: Date | null;
   /** Null: its run is paused. */
   leased_until: string | null;
+  lease_ms: string | null;
 }
 
+/** Of what is read and written differs only this. */
+const TABLES = {
+  // Earlier than all that it may wait for: it, or what follows it, was asked for by a request.
+  step_executions: {
+    stepExecutionId: 't.step_execution_id',
+    requestedAt: 'null::timestamptz',
+    pickUpFrom: `case when wake_at < coalesce(least(due_at, deadline_at, heartbeat_due_at), 'infinity') then wake_at end`,
+  },
+  workflow_runs: {
+    stepExecutionId: 'null::text',
+    requestedAt: `case when t.status = 'PENDING' then t.created_at end`,
+    pickUpFrom: 'null::timestamptz',
+  },
+} as const;
+
 /**
- * Takes rows that are due, oldest first, and pushes them on by the lease: all that the timekeeper ever changes. Rows that
- * another timekeeper has are skipped. What is due of a paused run is taken once and left without a time: its resume gives it one.
- * For that the run is locked, so that no resume is overlooked; where a decision has it, the row is pushed on like any other.
+ * Takes rows that are due, oldest first, and pushes them on by a lease that grows as long as nothing comes of it. Rows that another
+ * timekeeper has are skipped. What is due of a paused run is taken once and left without a time: its resume gives it one. For that the
+ * run is locked, so that no resume is overlooked; where a decision has it, the row is pushed on like any other.
  */
 export async function claimDueTimes(
   statements: Statements,
-  { limit, leaseMs }: DueOptions,
+  { limit, lease: { firstMs, longestMs }, pickUpMs }: ClaimOptions,
 ): Promise<Claimed> {
-  const claim = async (table: Lease['table'], stepExecutionId: string) => {
+  const claim = async (table: Lease['table']) => {
+    const { stepExecutionId, requestedAt, pickUpFrom } = TABLES[table];
     const rows = await statements.many<DueResult>(
       `with due as materialized (
-         select id, run_id, wake_at from ${table}
+         select id, run_id, wake_at, case when wake_at = leased_until then lease_ms end as was_ms, ${pickUpFrom} as pick_up_at
+           from ${table}
           where wake_at is not null and status in ('PENDING', 'RUNNING') and wake_at <= now()
           order by wake_at limit $1 for update skip locked),
        held as materialized (
          select paused.run_id from (select distinct run_id from due) as of_due
           cross join lateral (
             select r.run_id from workflow_runs r where r.run_id = of_due.run_id and r.paused_at is not null
-               for share skip locked) as paused)
+               for share skip locked) as paused),
+       leased as materialized (
+         select due.*, case when held.run_id is null then least($3::bigint, greatest($2::bigint, due.was_ms * 2)) end as ms
+           from due left join held on held.run_id = due.run_id)
        update ${table} as t
-          set wake_at = case when held.run_id is null then now() + $2 * interval '1 millisecond' end
-         from due left join held on held.run_id = due.run_id where t.id = due.id
-        returning t.id, t.run_id, ${stepExecutionId} as step_execution_id, now() as fired_at,
-                  due.wake_at::text as was_due_at, t.wake_at::text as leased_until`,
-      [limit, leaseMs],
+          set wake_at = now() + l.ms * interval '1 millisecond', leased_until = now() + l.ms * interval '1 millisecond',
+              lease_ms = l.ms
+         from leased as l where t.id = l.id
+        returning t.id, t.run_id, ${stepExecutionId} as step_execution_id, now() as fired_at, ${requestedAt} as requested_at,
+                  coalesce(l.wake_at - l.was_ms * interval '1 millisecond', l.pick_up_at - $4 * interval '1 millisecond') as asked_at,
+                  t.leased_until::text as leased_until, l.ms as lease_ms`,
+      [limit, firstMs, longestMs, pickUpMs],
     );
     const due = rows.flatMap(({ leased_until: until, ...row }): DueRow[] =>
       until === null
@@ -74,22 +119,22 @@ export async function claimDueTimes(
               runId: row.run_id,
               stepExecutionId: row.step_execution_id,
               firedAt: row.fired_at,
-              lease: { table, id: row.id, wasDueAt: row.was_due_at, until },
+              askedAt: row.asked_at,
+              requestedAt: row.requested_at,
+              lease: { table, id: row.id, until, ms: Number(row.lease_ms) },
             },
           ],
     );
     return { due, taken: rows.length };
   };
-  const [attempts, runs] = await Promise.all([
-    claim('step_executions', 'step_execution_id'),
-    claim('workflow_runs', 'null::text'),
-  ]);
+  const [attempts, runs] = await Promise.all([claim('step_executions'), claim('workflow_runs')]);
   return { due: [...attempts.due, ...runs.due], taken: attempts.taken + runs.taken };
 }
 
 /**
- * Rows whose wakes could not be published are due again, since when they were. What a decision has changed meanwhile, or is about
- * to, stays as it is.
+ * Rows whose wakes may not have been published are due after a quarter of their lease, which goes on growing: what Kafka did not
+ * answer for may have arrived, and would be published with every look. What a decision has changed meanwhile, or is about to, stays as
+ * it is.
  */
 export async function giveBackDueTimes(statements: Statements, due: readonly DueRow[]): Promise<void> {
   const giveBack = async (table: Lease['table']) => {
@@ -97,12 +142,12 @@ export async function giveBackDueTimes(statements: Statements, due: readonly Due
     if (leases.length === 0) return;
     await statements.execute(
       `with mine as materialized (
-         select t.id, given.was_due_at
-           from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) as given (id, was_due_at, until)
+         select t.id, t.wake_at - t.lease_ms * interval '0.75 milliseconds' as due_at
+           from unnest($1::uuid[], $2::timestamptz[]) as given (id, until)
            join ${table} as t on t.id = given.id and t.wake_at = given.until
             for update of t skip locked)
-       update ${table} as t set wake_at = mine.was_due_at from mine where t.id = mine.id`,
-      [leases.map(({ id }) => id), leases.map(({ wasDueAt }) => wasDueAt), leases.map(({ until }) => until)],
+       update ${table} as t set wake_at = mine.due_at, leased_until = mine.due_at from mine where t.id = mine.id`,
+      [leases.map(({ id }) => id), leases.map(({ until }) => until)],
     );
   };
   await Promise.all([giveBack('step_executions'), giveBack('workflow_runs')]);

@@ -47,7 +47,7 @@ export async function loadAttempts(
 }
 
 interface Other {
-  readonly kind: 'open' | 'within' | 'container' | 'waiting' | 'last' | 'step';
+  readonly kind: 'open' | 'within' | 'container' | 'waiting' | 'last' | 'top' | 'step';
   readonly run_id: string;
   readonly path?: string | null;
   readonly name?: string;
@@ -60,6 +60,7 @@ function othersOf({
   containers,
   waiting,
   lastOf,
+  lastAtTopOf,
   steps,
 }: Omit<AttemptQuery, 'ids' | 'withInput'>): Other[] {
   return [
@@ -70,6 +71,7 @@ function othersOf({
       ({ runId, name, count }): Other => ({ kind: 'waiting', run_id: runId, name, number: count }),
     ),
     ...lastOf.map((runId): Other => ({ kind: 'last', run_id: runId })),
+    ...lastAtTopOf.map((runId): Other => ({ kind: 'top', run_id: runId })),
     ...steps.map(
       ({ runId, scope, stepId }): Other => ({ kind: 'step', run_id: runId, path: scope, name: stepId }),
     ),

@@ -5,6 +5,7 @@ import {
   type AttemptStatus,
   type Child,
   type GatheredChild,
+  type ScopeValues,
   type Signal,
   type StartableWorkflow,
   stepKey,
@@ -15,7 +16,17 @@ import type { Statements } from './database.ts';
 
 /** A row of functions/load_run_data.sql: which columns are set, its kind tells. */
 interface DataRow {
-  kind: 'input' | 'variables' | 'error' | 'output' | 'visits' | 'child' | 'gathered' | 'signal' | 'workflow';
+  kind:
+    | 'input'
+    | 'variables'
+    | 'error'
+    | 'earlier'
+    | 'output'
+    | 'visits'
+    | 'child'
+    | 'gathered'
+    | 'signal'
+    | 'workflow';
   run_id: string;
   path: string;
   name: string;
@@ -51,6 +62,7 @@ interface Other {
   readonly kind:
     | 'variables'
     | 'error'
+    | 'earlier'
     | 'output'
     | 'visits'
     | 'child'
@@ -64,6 +76,7 @@ interface Other {
   readonly name?: string;
   readonly number?: number | null;
   readonly owner?: string | null;
+  readonly at?: string;
 }
 
 function queryOf(asked: readonly RunNeeds[]) {
@@ -80,6 +93,8 @@ function queryOf(asked: readonly RunNeeds[]) {
       else ask({ kind: 'variables', ...of, path });
     }
     for (const path of needs.errors) ask({ kind: 'error', ...of, path });
+    for (const { scope, before } of needs.earlier)
+      ask({ kind: 'earlier', ...of, path: scope, at: new Date(before).toISOString() });
     for (const { scope, stepId } of needs.outputs) {
       if (scope === '') outputs.set(`${runId}\n${stepId}`, { runId, stepId });
       else ask({ kind: 'output', ...of, path: scope, name: stepId });
@@ -110,6 +125,7 @@ class FoundData implements RunData {
   workflowInput: Json = null;
   readonly variables = new Map<string, Json>();
   readonly errors = new Map<string, JsonObject>();
+  readonly earlier = new Map<string, ScopeValues>();
   readonly outputs = new Map<string, Json>();
   readonly visits = new Map<string, number>();
   readonly children = new Map<string, Child>();
@@ -128,6 +144,11 @@ class FoundData implements RunData {
       case 'error':
         this.errors.set(path, data as JsonObject);
         break;
+      case 'earlier': {
+        const { variables, error } = data as { variables: Json; error: JsonObject | null };
+        this.earlier.set(path, { variables: variables ?? undefined, error: error ?? undefined });
+        break;
+      }
       case 'output':
         this.outputs.set(stepKey(path, name), data);
         break;

@@ -18,7 +18,7 @@ interface RunRow {
   retried_at: Date | null;
   paused_at: Date | null;
   held_by: Pauser | 'both' | null;
-  is_workflow_paused: boolean;
+  is_workflow_paused: boolean | null;
   steps_started: number;
   timeout_at: Date | null;
   revisits: boolean;
@@ -31,9 +31,16 @@ interface RunRow {
   workflow_version_id: string | null;
 }
 
-/** In the order of their ids; those that do not exist are absent (functions/lock_runs_with_pauses.sql). */
-export async function lockRuns(statements: Statements, runIds: readonly string[]): Promise<LockedRun[]> {
-  const rows = await statements.many<RunRow>('select * from lock_runs_with_pauses($1)', [runIds]);
+/**
+ * In the order of their ids; those that do not exist are absent (functions/lock_runs_with_pauses.sql).
+ * @param woken those of them that are looked at for themselves
+ */
+export async function lockRuns(
+  statements: Statements,
+  runIds: readonly string[],
+  woken: readonly string[] = [],
+): Promise<LockedRun[]> {
+  const rows = await statements.many<RunRow>('select * from lock_runs_with_pauses($1, $2)', [runIds, woken]);
   return rows.map((row) => ({
     run: runOf(row),
     owner: row.owner,

@@ -20,7 +20,7 @@ export function createRunStore(database: Database): RunStore {
 
 function runTransaction(statements: Statements): RunTransaction {
   return {
-    lockRuns: (runIds) => lockRuns(statements, runIds),
+    lockRuns: (runIds, woken) => lockRuns(statements, runIds, woken),
     loadAttempts: (query) => loadAttempts(statements, query),
     loadJoins: (query) => loadJoins(statements, query),
     loadData: (asked) => loadRunData(statements, asked),

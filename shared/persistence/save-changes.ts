@@ -37,11 +37,13 @@ export async function saveChanges(
       rows(changes.changed, changedRow),
       rows(changes.joins, joinRow),
       rows(changes.children, childRow),
-      rows(changes.data, ({ runId, scope, variables, error }) => ({
+      rows(changes.data, ({ runId, scope, since, variables, error, isWhole }) => ({
         run_id: runId,
         scope,
+        since: iso(since),
         variables,
         error,
+        is_whole: isWhole,
       })),
       rows(changes.signalsKept, ({ runId, signal: { id, name, payload, receivedAt, takenBy } }) => ({
         run_id: runId,

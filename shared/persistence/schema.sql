@@ -146,8 +146,24 @@ end
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.load_agent_routes_with_timeouts(names text[], owners text[])
+ RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying, timeout_seconds integer)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    return query
+    select a.owner, a.name, a.kind, a.address, a.timeout_seconds from agents a where a.name = any(names) and a.owner = any(owners);
+    return query
+    select a.owner, a.name, a.kind, a.address, a.timeout_seconds from agents a where a.name = any(names) and a.owner is null;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.load_attempt_calls(ids text[])
- RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, kind character varying, address character varying, agent_owner character varying, timeout_seconds integer, secret_encrypted bytea, previous_secret_encrypted bytea)
+ RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, kind character varying, address character varying, agent_owner character varying, timeout_seconds integer, secret_encrypted bytea, previous_secret_encrypted bytea, speed_address_hash bytea, average_ms integer, speed_age_ms double precision)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
@@ -160,7 +176,8 @@ begin
         return query
         select s.step_execution_id, s.run_id, r.status, s.status, s.accepted_at is not null, s.timeout_ms,
                s.agent_name, a.kind, a.address, a.owner, a.timeout_seconds, a.secret_encrypted,
-               case when a.previous_secret_until > now() then a.previous_secret_encrypted end
+               case when a.previous_secret_until > now() then a.previous_secret_encrypted end,
+               v.address_hash, v.average_ms, (extract(epoch from now() - v.measured_at) * 1000)::double precision
           from step_executions s
           join workflow_runs r on r.run_id = s.run_id
           left join lateral (
@@ -169,6 +186,7 @@ begin
             select everybodys.* from agents everybodys where everybodys.name = s.agent_name and everybodys.owner is null
             order by owner nulls last limit 1
           ) as a on true
+          left join agent_speeds v on v.name = s.agent_name and v.owner = coalesce(a.owner, '')
          where s.step_execution_id = asked;
     end loop;
 end
@@ -236,6 +254,11 @@ begin
                          where s.run_id = asked.run_id and s.scope = unfinished.scope
                          order by s.created_at desc, s.id desc limit 1
                      ) as last);
+            when 'top' then
+                wanted := wanted || array(
+                    select s.step_execution_id::text from step_executions s
+                     where s.run_id = asked.run_id and s.scope = ''
+                     order by s.created_at desc, s.id desc limit 1);
             when 'step' then
                 if asked.path is null then
                     resumable := resumable || array(
@@ -325,7 +348,7 @@ begin
     end if;
     if others is null then return; end if;
     for asked in select * from json_to_recordset(others) as v (
-        kind text, run_id varchar, path text, name text, number integer, owner text
+        kind text, run_id varchar, path text, name text, number integer, owner text, at timestamptz
     ) loop
         case asked.kind
         when 'variables' then
@@ -338,6 +361,20 @@ begin
             select asked.kind, asked.run_id, asked.path, null::text, null::integer, null::varchar, d.error,
                    null::varchar, null::text, null::timestamptz
               from scope_data d where d.run_id = asked.run_id and d.scope = asked.path and d.error is not null;
+        when 'earlier' then
+            -- As the scope had them before that time: the last that was set, of each for itself.
+            return query
+            select asked.kind, asked.run_id, asked.path, null::text, null::integer, null::varchar,
+                   jsonb_build_object(
+                       'variables', (
+                           select h.variables from scope_history h
+                            where h.run_id = asked.run_id and h.scope = asked.path and h.since < asked.at
+                              and (h.variables is not null or h.is_whole) order by h.since desc limit 1),
+                       'error', (
+                           select h.error from scope_history h
+                            where h.run_id = asked.run_id and h.scope = asked.path and h.since < asked.at
+                              and (h.error is not null or h.is_whole) order by h.since desc limit 1)),
+                   null::varchar, null::text, null::timestamptz;
         when 'output' then
             return query
             select asked.kind, asked.run_id, asked.path, asked.name, null::integer, null::varchar, s.output_data,
@@ -397,6 +434,34 @@ begin
              where w.archived_at is null;
         end case;
     end loop;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[], woken text[])
+ RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    return query
+    with locked as materialized (
+        select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
+               r.error_code, r.error_message, r.error_step_id, r.error_attempt,
+               r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
+               r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
+               r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id, r.held_by, r.workflow_definition_id
+          from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update
+    )
+    select l.run_id, l.status, l.sequence, l.started_at, l.completed_at,
+           l.error_code, l.error_message, l.error_step_id, l.error_attempt,
+           l.cancelled_at, l.cancelled_by, l.cancel_reason, l.retried_at, l.paused_at,
+           l.steps_started, l.timeout_at, l.revisits, l.parent_run_id, l.parent_step_execution_id,
+           l.depth, l.wake_at, l.owner, l.workflow_id, l.workflow_version_id, l.held_by,
+           case when l.status <> 'RUNNING' or l.run_id = any(woken) then workflow_is_paused(l.workflow_definition_id) end
+      from locked l order by l.run_id;
 end
 $function$
 ;
@@ -694,12 +759,32 @@ begin
                error_message = excluded.error_message;
     end if;
     if data is not null then
-        -- Set, and never unset: null is what was not set now.
+        -- A retry goes back to how it was, which may be that nothing was set: what was since is gone. It comes first of its run.
+        if exists (select from json_to_recordset(data) as v (is_whole boolean) where v.is_whole) then
+            delete from scope_data as d using json_to_recordset(data) as v (run_id text, scope text, is_whole boolean)
+             where v.is_whole and d.run_id = any(array[v.run_id]) and d.scope = any(array[v.scope]);
+        end if;
+        -- The last that was set of each; null is what was not set now.
         insert into scope_data as d (run_id, scope, variables, error)
-        select v.run_id, v.scope, v.variables, v.error
-          from json_to_recordset(data) as v (run_id text, scope text, variables jsonb, error jsonb)
+        select v.run_id, v.scope,
+               (array_agg(v.variables order by v.since desc) filter (where v.variables is not null))[1],
+               (array_agg(v.error order by v.since desc) filter (where v.error is not null))[1]
+          from json_to_recordset(data) as v (
+            run_id text, scope text, since timestamptz, variables jsonb, error jsonb
+          )
+         where v.variables is not null or v.error is not null
+         group by v.run_id, v.scope
             on conflict (run_id, scope) do update
            set variables = coalesce(excluded.variables, d.variables), error = coalesce(excluded.error, d.error);
+        -- The release before tells no time.
+        insert into scope_history as h (run_id, scope, since, variables, error, is_whole)
+        select v.run_id, v.scope, v.since, v.variables, v.error, coalesce(v.is_whole, false)
+          from json_to_recordset(data) as v (
+            run_id text, scope text, since timestamptz, variables jsonb, error jsonb, is_whole boolean
+          )
+         where v.since is not null
+            on conflict (run_id, scope, since) do update
+           set variables = coalesce(excluded.variables, h.variables), error = coalesce(excluded.error, h.error);
     end if;
     if signals_kept is not null then
         insert into signals (run_id, id, name, payload, received_at, taken_by)
@@ -811,6 +896,15 @@ begin
 end
 $function$
 ;
+
+create table agent_speeds (
+    name character varying(255) not null,
+    owner character varying(255) not null,
+    address_hash bytea not null,
+    average_ms integer not null,
+    measured_at timestamp with time zone default now() not null,
+    constraint agent_speeds_pkey PRIMARY KEY (name, owner)
+);
 
 create table agents (
     id uuid not null,
@@ -968,6 +1062,16 @@ create table scope_data (
     constraint scope_data_pkey PRIMARY KEY (run_id, scope)
 );
 
+create table scope_history (
+    run_id character varying(255) not null,
+    scope text not null,
+    since timestamp with time zone not null,
+    variables jsonb,
+    error jsonb,
+    is_whole boolean default false not null,
+    constraint scope_history_pkey PRIMARY KEY (run_id, scope, since)
+);
+
 create table scopes (
     run_id character varying(255) not null,
     path text not null,
@@ -1030,6 +1134,8 @@ create table step_executions (
     signal_name character varying(255),
     child_run_id character varying(255),
     policy_retries integer[],
+    leased_until timestamp with time zone,
+    lease_ms bigint,
     constraint step_executions_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint step_executions_pkey PRIMARY KEY (id),
     constraint step_executions_run_id_scope_step_id_visit_attempt_key UNIQUE (run_id, scope, step_id, visit, attempt),
@@ -1117,6 +1223,8 @@ END not null,
     parent_step_execution_id character varying(255),
     depth integer default 0 not null,
     held_by character varying(20),
+    leased_until timestamp with time zone,
+    lease_ms bigint,
     constraint workflow_runs_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint workflow_runs_workflow_version_id_fkey FOREIGN KEY (workflow_version_id) REFERENCES workflow_versions(id),
     constraint workflow_runs_pkey PRIMARY KEY (id),
@@ -1130,6 +1238,8 @@ CREATE INDEX workflow_runs_executions_by_start ON public.workflow_runs USING btr
 CREATE INDEX workflow_runs_executions_by_status ON public.workflow_runs USING btree (workflow_definition_id, community_id, execution_status, begun_at, id) WHERE (community_id IS NOT NULL);
 
 CREATE INDEX workflow_runs_executions_by_time ON public.workflow_runs USING btree (workflow_definition_id, community_id, execution_time, id) WHERE (community_id IS NOT NULL);
+
+CREATE INDEX workflow_runs_held_by_workflow ON public.workflow_runs USING btree (workflow_definition_id, id) WHERE (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])) AND ((held_by)::text = ANY ((ARRAY['workflow'::character varying, 'both'::character varying])::text[])));
 
 CREATE INDEX workflow_runs_latest_of_owner ON public.workflow_runs USING btree (owner, begun_at, id);
 
@@ -1191,3 +1301,5 @@ create table workflows (
 CREATE INDEX workflows_newest ON public.workflows USING btree (created_at DESC, id DESC) WHERE (archived_at IS NULL);
 
 CREATE INDEX workflows_newest_of_owner ON public.workflows USING btree (owner, created_at DESC, id DESC);
+
+CREATE INDEX workflows_paused ON public.workflows USING btree (paused_at) WHERE (paused_at IS NOT NULL);

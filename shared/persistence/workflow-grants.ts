@@ -23,11 +23,15 @@ export function createWorkflowGrants(database: Statements): WorkflowGrants {
   return {
     async putGrant({ workflowId, userId, communityId, canView, canExecute, grantedBy }, audit) {
       const parameters = new Parameters();
-      const values = [uuidv7(), workflowId, userId, communityId, canView, canExecute, grantedBy];
-      const row = await database.one<GrantRow>(
+      const id = parameters.add(uuidv7());
+      const given = [userId, communityId, canView, canExecute, grantedBy];
+      const [user, community, view, execute, by] = given.map((value) => parameters.add(value));
+      const row = await database.maybeOne<GrantRow>(
         `with granted as (
            insert into workflow_grants as g (id, workflow_id, user_id, community_id, can_view, can_execute, granted_by)
-           values (${values.map((value) => parameters.add(value)).join(', ')})
+           select ${id}::uuid, w.id, ${user}::varchar, ${community}::bigint, ${view}::boolean, ${execute}::boolean, ${by}::varchar
+           -- One that is being deleted, and its grants with it, is waited for.
+           from (select id from workflows where id = ${parameters.add(workflowId)} and archived_at is null for share) as w
            on conflict (workflow_id, user_id, community_id) do update
            set can_view = excluded.can_view, can_execute = excluded.can_execute, granted_by = excluded.granted_by,
                updated_at = now()
@@ -36,7 +40,7 @@ export function createWorkflowGrants(database: Statements): WorkflowGrants {
          select * from granted`,
         parameters.values,
       );
-      return grantOf(row);
+      return row && grantOf(row);
     },
     async listGrants(workflowId, page) {
       const parameters = new Parameters();

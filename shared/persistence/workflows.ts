@@ -43,7 +43,10 @@ export interface Workflows extends WorkflowWriter, PausableWorkflows {
     filter: { readonly name?: string | undefined },
     page: PageRequest,
   ): Promise<Page<Workflow>>;
-  /** Runs stay, and go on. @returns when, or null where the viewer has no such workflow. */
+  /**
+   * Runs stay, and go on; the workflow's grants and its pause end with it, so that it begins without them where its name is
+   * registered anew. @returns when, or null where the viewer has no such workflow.
+   */
   archiveWorkflow(viewer: Viewer, id: string, audit: AuditEntry): Promise<Date | null>;
 }
 
@@ -181,9 +184,12 @@ export function createWorkflows(database: Statements): Workflows {
       const parameters = new Parameters();
       const row = await database.maybeOne<{ archived_at: Date }>(
         `with archived as (
-           update workflows w set archived_at = now(), updated_at = now()
+           update workflows w set archived_at = now(), updated_at = now(), paused_at = null
+           from lock_workflow_pause(${parameters.add(id)}, true)
            where w.id = ${parameters.add(id)} and w.archived_at is null and ${canManageWorkflow(viewer, parameters)}
            returning w.id, w.archived_at
+         ), revoked as (
+           delete from workflow_grants g using archived a where g.workflow_id = a.id
          ), ${auditPart(audit, 'archived', 'id', parameters)}
          select archived_at from archived`,
         parameters.values,

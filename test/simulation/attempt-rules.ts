@@ -87,7 +87,12 @@ export class AttemptRules {
         `I3: the task of ${id} of ${runId} has another input`,
       );
     if (type === 'agent' && attempt.error?.message.startsWith('No answer came'))
-      hold(attempt.republishedAt !== null, `I7: ${id} of ${runId} times out, and its task went out once`);
+      this.#checkTimedOut(runId, attempt);
+    if (task !== undefined && wasRunning)
+      hold(
+        !this.#world.agentClocks.has(id),
+        `The agent of ${id} of ${runId} has its task, and is asked again`,
+      );
     if (type === 'signal' && status === 'COMPLETED') {
       const signals = [...this.#world.store.signals.values()];
       hold(
@@ -110,6 +115,14 @@ export class AttemptRules {
         has(messages, 'cancellation_request', { run_id: childRunId }),
         `${id} of ${runId} is ${status} and its child ${childRunId} is not cancelled`,
       );
+  }
+
+  #checkTimedOut(runId: string, { stepExecutionId: id, deadlineAt, republishedAt }: Attempt): void {
+    const { agentClocks, agentTasks } = this.#world;
+    const until = agentClocks.get(id);
+    const isInTime = until === undefined ? !agentTasks.has(id) : deadlineAt === until;
+    hold(isInTime, `The agent of ${id} of ${runId} has until ${until}, and it ends by ${deadlineAt}`);
+    hold(republishedAt !== null, `I7: ${id} of ${runId} times out, and its task went out once`);
   }
 
   /** What a container came to is what its branches or items came to. */

@@ -2,7 +2,7 @@ import type { AgentFailure, AgentOutcome } from '../../shared/engine/event.ts';
 import type { JsonObject } from '../../shared/engine/json.ts';
 import type { Attempt } from '../../shared/engine/state.ts';
 import type { AgentTask } from '../../shared/messages/messages.ts';
-import { AGENT_TOPIC, topics } from './topics.ts';
+import { AGENT_TOPIC, TASK_TOPICS, topics } from './topics.ts';
 import { AUDIT, type World } from './world.ts';
 
 /** The agents behind the bridge. */
@@ -29,11 +29,15 @@ export class BridgeModel {
   /** One invocation: a task or two. */
   async invoke(): Promise<boolean> {
     const { broker, random } = this.#world;
-    const waiting = broker.waiting([AGENT_TOPIC, topics.httpTasks]);
+    const waiting = broker.waiting(TASK_TOPICS);
     if (waiting.length === 0) return false;
     const taken = broker.take(random.pick(waiting), 1 + random.int(2));
     try {
-      for (const { value } of taken.messages) await this.#carryOut(value as unknown as AgentTask);
+      for (const { topic, value } of taken.messages) {
+        const task = value as unknown as AgentTask;
+        if (topic === AGENT_TOPIC) this.#answerItself(task);
+        else await this.#carryOut(task);
+      }
     } catch (error) {
       this.#world.say(`bridge: ${(error as Error).message}`);
       return true;
@@ -53,19 +57,39 @@ export class BridgeModel {
     // Who promises signs of life is slow more often.
     if (world.chance(attempt.heartbeatMs === null ? 0.1 : 0.5))
       return this.#callBackLater(task, attempt, outcome);
-    if (world.chance(0.1)) {
-      const deliver = async () => {
-        try {
-          this.#publish(task, outcome);
-        } catch {
-          world.later(1_000, deliver);
-        }
-      };
-      world.later(world.random.int(this.#agents.slowestMs), deliver);
-      return;
-    }
+    if (world.chance(0.1)) return this.#publishLater(task, outcome);
     this.#publish(task, outcome);
     if (world.chance(0.05)) this.#publish(task, outcome);
+  }
+
+  /** An agent that reads its own topic knows nothing of what became of its task: it answers, late or never. */
+  #answerItself(task: AgentTask): void {
+    const world = this.#world;
+    const { run_id: runId, step_execution_id: stepExecutionId } = task;
+    const attempt = world.store.attempts.get(stepExecutionId)?.attempt;
+    if (attempt === undefined) throw new Error(`${stepExecutionId} of ${runId} is not there`);
+    const outcome = this.#agents.answer(task, attempt);
+    world.count('task of a kafka agent');
+    if (world.chance(0.15)) {
+      world.count('never answered');
+      world.say(`kafka agent ${task.step_id} ${stepExecutionId}: nothing`, [runId]);
+      return;
+    }
+    if (world.chance(0.3)) this.#publishLater(task, outcome);
+    else this.#publish(task, outcome);
+    if (world.chance(0.05)) this.#publish(task, outcome);
+  }
+
+  #publishLater(task: AgentTask, outcome: AgentOutcome): void {
+    const world = this.#world;
+    const deliver = async () => {
+      try {
+        this.#publish(task, outcome);
+      } catch {
+        world.later(1_000, deliver);
+      }
+    };
+    world.later(world.random.int(this.#agents.slowestMs), deliver);
   }
 
   /** No agent is asked for what it has done already. */

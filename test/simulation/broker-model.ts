@@ -13,6 +13,8 @@ export interface Partition {
   readonly topic: string;
   readonly index: number;
   readonly messages: Message[];
+  /** When each came. */
+  readonly sentAt: number[];
   /** Of its one consumer group. */
   committed: number;
 }
@@ -53,8 +55,8 @@ export class BrokerModel {
   isAway = false;
   /** No more duplicates and half-published batches. */
   isCalm = false;
-  /** Sees every message as it is appended, or lost. */
-  onPublished: (message: Message) => void = () => {};
+  /** Sees every message as it is appended, or lost, and when it was sent. */
+  onPublished: (message: Message, sentAt: number) => void = () => {};
   /** Whether this one is acknowledged and gone: its topic expired before anybody read it. */
   isLost: (message: Message) => boolean = () => false;
   /** Carries something out when time has passed. */
@@ -66,8 +68,11 @@ export class BrokerModel {
   readonly #random: Random;
   readonly #partitions = new Map<string, Partition[]>();
 
-  constructor(random: Random) {
+  readonly #now: () => number;
+
+  constructor(random: Random, now: () => number) {
     this.#random = random;
+    this.#now = now;
   }
 
   /** @throws when the broker is away, at the beginning or on the way. */
@@ -96,9 +101,10 @@ export class BrokerModel {
     for (const message of carriedOut) this.#append(message);
     if (carriedOut.length > 0 && this.#chance(0.03)) this.#append(this.#random.pick(carriedOut));
     const later = messages.filter((_, i) => fates[i]!.arrives === 'later');
+    const sentAt = this.#now();
     if (later.length > 0)
       this.later(this.#random.int(CLIENT_MS), () => {
-        for (const message of later) this.#append(message);
+        for (const message of later) this.#append(message, sentAt);
       });
     const deliveries = fates.map(({ delivery }) => delivery);
     if (!fates.some(({ isToldLate }) => isToldLate)) return { deliveries, late: null };
@@ -135,6 +141,14 @@ export class BrokerModel {
     return read.flatMap((topic) =>
       this.#partitionsOf(topic).filter(({ messages, committed }) => committed < messages.length),
     );
+  }
+
+  /** What the group has not read of the partition where the key is, and when that came. */
+  unread(topic: string, key: string): { readonly message: Message; readonly sentAt: number }[] {
+    const { messages, sentAt, committed } = this.#partitionOf({ topic, key });
+    return messages
+      .slice(committed)
+      .map((message, i) => ({ message, sentAt: sentAt[committed + i] as number }));
   }
 
   take(partition: Partition, count: number): Taken {
@@ -174,10 +188,18 @@ export class BrokerModel {
     partition.committed -= 1 + this.#random.int(Math.min(partition.committed, most));
   }
 
-  #append(message: Message): void {
-    const partitions = this.#partitionsOf(message.topic);
-    if (!this.isLost(message)) partitions[hash(message.key) % partitions.length]?.messages.push(message);
-    this.onPublished(message);
+  #append(message: Message, wasSentAt = this.#now()): void {
+    if (!this.isLost(message)) {
+      const { messages, sentAt } = this.#partitionOf(message);
+      messages.push(message);
+      sentAt.push(this.#now());
+    }
+    this.onPublished(message, wasSentAt);
+  }
+
+  #partitionOf({ topic, key }: Pick<Message, 'topic' | 'key'>): Partition {
+    const partitions = this.#partitionsOf(topic);
+    return partitions[hash(key) % partitions.length] as Partition;
   }
 
   #partitionsOf(topic: string): Partition[] {
@@ -187,6 +209,7 @@ export class BrokerModel {
         topic,
         index,
         messages: [],
+        sentAt: [],
         committed: 0,
       }));
       this.#partitions.set(topic, partitions);

@@ -64,6 +64,11 @@ export class CommitRules {
 
     if (!isOpenRun(was)) this.#checkClosedBefore(was, run, { messages, reopened, ...commit });
     if (was.pausedAt !== null && run.pausedAt === null && isOpenRun(run)) this.#checkResumed(runId);
+    if (was.pausedAt !== null && was.status === 'RUNNING' && !isOpenRun(run))
+      hold(
+        run.status === 'CANCELLED' || updates.some(({ status }) => status === 'RUNNING'),
+        `the paused run ${runId} comes to its end before it is resumed: ${run.status}`,
+      );
     if (was.pausedAt !== null && was.pausedAt === run.pausedAt)
       checkStillPaused(was, run, { messages, ...commit });
     if (run.parent !== null && !isOpenRun(run) && (isOpenRun(was) || reopened.has(runId))) {

@@ -1,9 +1,11 @@
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
+import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { JsonObject } from '../../shared/engine/json.ts';
 import { isOpenRun } from '../../shared/engine/state.ts';
 import type { Message } from './broker-model.ts';
+import { CLOCKS_MS, hold } from './commit.ts';
 import { CommitRules } from './commit-rules.ts';
-import { AGENT_TOPIC, topicOfAgent, topics } from './topics.ts';
+import { AGENT_TOPIC, taskTopicOf, topics } from './topics.ts';
 import type { World } from './world.ts';
 
 /** The engine's invariants (shared/engine/decide.ts), watched from outside while a world goes on, and at its end. */
@@ -22,15 +24,15 @@ export class Invariants {
     world.store.onCommitted = (written) => {
       for (const id of written.outbox.keys())
         for (const { value } of world.store.outbox.get(id)?.entry.messages ?? [])
-          this.#committed.add(JSON.stringify(value));
+          this.#committed.add(JSON.stringify(withoutDeadline(value)));
       this.#watch(() => this.#rules.check(written));
     };
-    world.broker.onPublished = (message) => this.#watch(() => this.#checkPublished(message));
+    world.broker.onPublished = (message, sentAt) => this.#watch(() => this.#checkPublished(message, sentAt));
   }
 
   /** After each thing that happened. */
   check(): void {
-    const found = this.#found ?? this.#world.watch.found;
+    const found = this.#found ?? this.#world.found ?? this.#world.watch.found;
     if (found !== null) throw found;
   }
 
@@ -62,17 +64,18 @@ export class Invariants {
     return type === 'cancellation_request' && by === 'them' && isOwned;
   }
 
-  #checkPublished({ topic, value }: Message): void {
+  #checkPublished({ topic, value }: Message, sentAt: number): void {
     const { workflow_plan: plan, ...message } = value;
-    const text = JSON.stringify(message);
+    const text = JSON.stringify(withoutDeadline(message));
     this.#published.add(text);
     if (isFromOutside(value)) return;
     if (!this.#committed.has(text)) throw new Error(`I5: published and never committed: ${text}`);
     const { message_type: type, run_id: runId } = value;
     if (type === 'execution_request' && plan === undefined) throw new Error('A request without plan');
-    if (type === 'agent_task' && topic !== topicOfAgent(`${value.agent_name}`))
-      throw new Error(`${text} goes to ${topic}`);
-    if (type !== 'agent_task' && topic === AGENT_TOPIC) throw new Error(`${text} goes to ${topic}`);
+    if (type === 'agent_task') {
+      if (topic !== taskTopicOf(value.agent_name)) throw new Error(`${text} goes to ${topic}`);
+      if (topic === AGENT_TOPIC) this.#checkDeadline(value, sentAt);
+    }
     if (topic !== topics.monitoringUpdates) return;
     const ofRun = this.#updates.get(`${runId}`) ?? new Map<number, string>();
     this.#updates.set(`${runId}`, ofRun);
@@ -81,6 +84,16 @@ export class Invariants {
     if (before !== undefined && before !== text)
       throw new Error(`Two updates of one number: ${before} and ${text}`);
     ofRun.set(number, text);
+  }
+
+  /** An agent that has no bridge is told until when it is waited for. */
+  #checkDeadline({ run_id: runId, step_execution_id: id, deadline }: JsonObject, sentAt: number): void {
+    const { agentTasks, store } = this.#world;
+    agentTasks.add(`${id}`);
+    const attempt = store.attempts.get(`${id}`)?.attempt;
+    const timeoutMs = attempt?.timeoutMs ?? planDefaults.defaultTimeoutMs;
+    const isTrue = Math.abs(Date.parse(`${deadline}`) - (sentAt + timeoutMs)) <= CLOCKS_MS;
+    hold(isTrue, `The agent of ${id} of ${runId} is told ${deadline}, and has ${timeoutMs} ms`);
   }
 
   #watch(look: () => void): void {
@@ -105,4 +118,9 @@ function textOf(letter: JsonObject): string {
 
 function decoded({ value }: JsonObject): string {
   return Buffer.from(`${value}`, 'base64').toString();
+}
+
+/** It is told at publishing, where there is no bridge to keep it. */
+function withoutDeadline({ deadline: _, ...message }: JsonObject): JsonObject {
+  return message;
 }

@@ -28,7 +28,7 @@ export class PublishingWatch {
     this.#excused.add(textOf({ value }));
   }
 
-  /** @param text as `JSON.stringify` writes a message's value */
+  /** @param text as `JSON.stringify` writes a message's value, without plan and deadline */
   isExcused(text: string): boolean {
     return this.#excused.has(text);
   }
@@ -70,6 +70,6 @@ export class PublishingWatch {
   }
 }
 
-function textOf({ value: { workflow_plan: _, ...value } }: Pick<Message, 'value'>): string {
+function textOf({ value: { workflow_plan: _, deadline: __, ...value } }: Pick<Message, 'value'>): string {
   return JSON.stringify(value);
 }

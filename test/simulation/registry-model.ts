@@ -1,7 +1,7 @@
 import type { AgentRegistry, AgentRoute } from '../../shared/application/ports.ts';
 import { REGISTRY_AGENT } from './topics.ts';
 
-const ROUTE: AgentRoute = { kind: 'http', address: 'https://looked-up.test' };
+const ROUTE: AgentRoute = { kind: 'http', address: 'https://looked-up.test', timeoutSeconds: null };
 
 /** The registry at AGENT_REGISTRY_URL, which hangs now and then. */
 export class RegistryModel {

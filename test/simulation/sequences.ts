@@ -28,6 +28,8 @@ export interface SimulatedRun {
   /** It went on with its steps in another order. */
   isReordered: boolean;
   readonly n: number;
+  /** By step. */
+  readonly keys: Map<string, string>;
   /** The agent of its broken step works from now on. */
   isHealed: boolean;
   /** What a user last asked for, and was granted or may yet be. */
@@ -180,7 +182,11 @@ export class Sequences implements Agents {
     const expected = run.faultFree.inputs.get(stepId);
     if (JSON.stringify(input) !== JSON.stringify(expected))
       throw new Error(`I3: ${runId} asks ${stepId} for ${JSON.stringify(input)}`);
-    if (!run.isReordered && key !== `${runId}:${stepId}:1`) throw new Error(`I6: the key is ${key}`);
+    // The input is what it always is, and so is the key.
+    const expectedKey = run.keys.get(stepId) ?? key;
+    run.keys.set(stepId, expectedKey);
+    if (!run.isReordered && (key !== expectedKey || !key.startsWith(`${runId}:${stepId}:1:`)))
+      throw new Error(`I6: the key is ${key}`);
     if (stepId === run.workflow.brokenStep && !run.isHealed)
       return { status: 'failed', error: { code: 'BROKEN', message: 'never', retryable: false } };
     if (this.#world.chance(0.15)) {
@@ -237,7 +243,7 @@ export class Sequences implements Agents {
   }
 
   #add(runId: string, workflow: WorkflowModel, n: number): void {
-    const given = { workflow, faultFree: faultFree(workflow, n), n };
+    const given = { workflow, faultFree: faultFree(workflow, n), n, keys: new Map<string, string>() };
     const run = { runId, ...given, isReordered: false, isHealed: false, lastCommand: null };
     const { poisons, random } = this.#world;
     if (random.chance(0.1))

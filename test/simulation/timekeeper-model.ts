@@ -1,137 +1,161 @@
-import { publishClaimed } from '../../shared/application/publish-claimed.ts';
-import type { ClaimedEntry } from '../../shared/application/publishing-record.ts';
-import { createRouteTasks, type RouteTasks } from '../../shared/application/route-tasks.ts';
-import { isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
+import { fireDueTimes } from '../../functions/timekeeper/fire-due-times.ts';
+import { WAKE_LEASE } from '../../functions/timekeeper/lease.ts';
+import { type Attempt, isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
+import type { ReadUntil } from '../../shared/kafka/read-progress.ts';
+import type { Claimed, ClaimOptions, DueRow, DueTimes } from '../../shared/persistence/due-times.ts';
 import type { MemoryStore } from '../support/memory-store.ts';
-import type { OutboxRow } from '../support/memory-tables.ts';
 import type { BrokerModel, Message } from './broker-model.ts';
-import type { PublishingWatch } from './publishing-watch.ts';
-import type { RegistryModel } from './registry-model.ts';
+import { leasedOf } from './lease-model.ts';
+import { LeftBehindModel, type LeftBehindWorld } from './left-behind-model.ts';
 import { topics } from './topics.ts';
 
-const LEASE_MS = 60_000;
-const LEFT_BEHIND_MS = 4_000;
-
-export interface TimekeepersWorld {
+export interface TimekeepersWorld extends LeftBehindWorld {
   readonly store: MemoryStore;
   readonly broker: BrokerModel;
-  readonly registry: RegistryModel;
-  readonly watch: PublishingWatch;
   readonly now: number;
+  found: Error | null;
   chance(probability: number): boolean;
+  count(what: string): void;
 }
 
-/** When the timekeeper looks at it. */
-export function isLeftBehindAt({ createdAt, retryAt }: OutboxRow): number {
-  return Math.max(createdAt + LEFT_BEHIND_MS + 1, retryAt ?? 0);
+interface Lease {
+  readonly leasedUntil: number;
+  readonly leaseMs: number;
 }
 
-/** As functions/timekeeper: it pushes the times of rows on, and waits for no run's lock. */
+/** functions/timekeeper over a model of its tables: it pushes the times of rows on, and waits for no run's lock. */
 export class TimekeeperModel {
   readonly #world: TimekeepersWorld;
-  readonly #routeTasks: RouteTasks;
+  /** By run or attempt. */
+  readonly #leases = new Map<string, Lease>();
+
+  readonly #leftBehind: LeftBehindModel;
 
   constructor(world: TimekeepersWorld) {
     this.#world = world;
-    this.#routeTasks = createRouteTasks({ registry: world.registry.seenByOne(), topics });
+    this.#leftBehind = new LeftBehindModel(world);
   }
 
-  /** @returns whether anything was due */
-  fireDueTimes(): boolean {
-    const { store, now, broker } = this.#world;
-    const isDue = (wakeAt: number | null) => wakeAt !== null && wakeAt <= now;
-    const runs = [...store.runs.values()].filter(({ run }) => isOpenRun(run) && isDue(run.wakeAt));
-    const attempts = [...store.attempts.values()].filter(
-      ({ attempt }) => isOpenAttempt(attempt) && isDue(attempt.wakeAt),
-    );
-    if (runs.length + attempts.length === 0) return false;
+  /** @returns whether anything was fired, or could not be */
+  async fireDueTimes(): Promise<boolean> {
+    const claimed: DueRow[] = [];
+    const readUntil = this.#world.chance(0.1) ? null : this.#readUntil;
+    const dueTimes: DueTimes = {
+      claim: async (options) => {
+        const { due, taken } = this.#claim(options);
+        claimed.push(...due);
+        return { due, taken };
+      },
+      giveBack: async (due) => this.#giveBack(due),
+    };
     try {
-      broker.publish([
-        ...attempts.map(({ runId, attempt }) => this.#wake(runId, attempt.stepExecutionId)),
-        ...runs.map(({ run }) => this.#wake(run.runId, null)),
-      ]);
+      const fired = await fireDueTimes({
+        dueTimes,
+        producer: { publish: async (messages) => this.#publish(messages, readUntil === null ? [] : claimed) },
+        topics,
+        readProgress: async () => readUntil,
+        clock: () => 0,
+      });
+      return fired > 0;
     } catch {
       return true;
     }
-    // Published and not committed: they fire again.
-    if (this.#world.chance(0.05)) return true;
-    const wakeAt = now + LEASE_MS;
-    for (const row of runs) store.runs.set(row.run.runId, { ...row, run: { ...row.run, wakeAt } });
-    for (const row of attempts)
-      store.attempts.set(row.attempt.stepExecutionId, { ...row, attempt: { ...row.attempt, wakeAt } });
-    return true;
   }
 
   /** @returns whether anything was left behind */
-  async publishLeftBehind(): Promise<boolean> {
+  publishLeftBehind(): Promise<boolean> {
+    return this.#leftBehind.publish();
+  }
+
+  /** As persistence/due-times.ts. */
+  #claim({ lease, pickUpMs }: ClaimOptions): Claimed {
     const { store, now } = this.#world;
-    const left = [...store.outbox.values()].filter((row) => isLeftBehindAt(row) <= now);
-    if (left.length === 0) return false;
-    for (const row of left) store.outbox.set(row.entry.id, { ...row, retryAt: now + LEASE_MS });
-    const entries = left.map(
-      ({ entry, createdAt, published = null, refusedSince = null }): ClaimedEntry => ({
-        ...entry,
-        published,
-        ageMs: now - createdAt,
-        refusedForMs: refusedSince === null ? null : now - refusedSince,
-      }),
-    );
-    try {
-      const { unsent } = await this.#publish(entries);
-      for (const id of unsent) {
-        const row = store.outbox.get(id);
-        if (row) store.outbox.set(id, { ...row, retryAt: null });
-      }
-    } catch {
-      // The database went away before what was sent was noted.
+    const isDue = (wakeAt: number | null) => wakeAt !== null && wakeAt <= now;
+    const leased = (id: string, wakeAt: number | null, asked: number | null) => {
+      const row = { wakeAt, leasedUntil: null, leaseMs: null, ...this.#leases.get(id) };
+      const { askedAt, leaseMs } = leasedOf(row, lease, asked);
+      this.#leases.set(id, { leasedUntil: now + leaseMs, leaseMs });
+      return { askedAt: dateOf(askedAt), leaseMs };
+    };
+    const due: DueRow[] = [];
+    for (const [id, row] of store.attempts) {
+      const { attempt, runId } = row;
+      if (!isOpenAttempt(attempt) || !isDue(attempt.wakeAt)) continue;
+      const isPickUp = (attempt.wakeAt as number) < nextTimeOf(attempt);
+      const { askedAt, leaseMs } = leased(id, attempt.wakeAt, isPickUp ? pickUpMs : null);
+      store.attempts.set(id, { ...row, attempt: { ...attempt, wakeAt: now + leaseMs } });
+      due.push(this.#dueRow({ runId, stepExecutionId: id, askedAt, requestedAt: null }, leaseMs));
     }
-    return true;
+    for (const [runId, row] of store.runs) {
+      const { run } = row;
+      if (!isOpenRun(run) || !isDue(run.wakeAt)) continue;
+      const requestedAt = run.status === 'PENDING' ? dateOf((run.wakeAt as number) - pickUpMs) : null;
+      const { askedAt, leaseMs } = leased(runId, run.wakeAt, null);
+      store.runs.set(runId, { ...row, run: { ...run, wakeAt: now + leaseMs } });
+      due.push(this.#dueRow({ runId, stepExecutionId: null, askedAt, requestedAt }, leaseMs));
+    }
+    return { due, taken: due.length };
   }
 
-  #publish(entries: readonly ClaimedEntry[]) {
-    const { store, watch, chance } = { ...this.#world, chance: () => this.#world.chance(0.05) };
-    const attemptOf = (id: string) => store.attempts.get(id)?.attempt;
-    const isClosed = ({ value }: Pick<Message, 'value'>) =>
-      value.message_type === 'agent_task' && !isOpenAttempt(attemptOf(`${value.step_execution_id}`)!);
-    for (const message of entries.flatMap(({ messages }) => messages))
-      if (isClosed(message)) watch.excuse(message);
-    return watch.during(entries, (publisher) =>
-      publishClaimed(
-        {
-          publisher: {
-            send: (messages) => {
-              const [closed] = messages.filter(isClosed);
-              if (closed) watch.fail(`A task of a closed attempt is published: ${closed.key}`);
-              return publisher.send(messages);
-            },
-          },
-          outbox: {
-            remove: async (ids) => {
-              if (chance()) throw new Error('Away');
-              store.removeOutbox(ids);
-            },
-            settle: async (settlements) => {
-              if (chance()) throw new Error('Away');
-              store.settleOutbox(settlements);
-            },
-          },
-          routeTasks: this.#routeTasks,
-          topics,
-          clock: { now: () => this.#world.now },
-          loadVersions: async () => store.versions,
-          loadAgentRoutes: async (names) => store.routesOf(names),
-          findOpenAttempts: async (ids) =>
-            new Set(ids.filter((id) => store.attempts.has(id) && isOpenAttempt(attemptOf(id)!))),
-          noteOnAttempts: async () => {},
-        },
-        entries,
-      ),
-    );
+  #dueRow(row: Pick<DueRow, 'runId' | 'stepExecutionId' | 'askedAt' | 'requestedAt'>, ms: number): DueRow {
+    const { now } = this.#world;
+    const table = row.stepExecutionId === null ? 'workflow_runs' : 'step_executions';
+    const lease = { table, id: row.stepExecutionId ?? row.runId, until: `${now + ms}`, ms } as const;
+    return { ...row, firedAt: new Date(now), lease };
   }
 
-  #wake(runId: string, stepExecutionId: string | null): Message {
-    const timestamp = new Date(this.#world.now).toISOString();
-    const value = { message_type: 'wake', run_id: runId, step_execution_id: stepExecutionId, timestamp };
-    return { topic: topics.stepRequests, key: runId, value };
+  #giveBack(due: readonly DueRow[]): void {
+    const { store } = this.#world;
+    for (const { lease } of due) {
+      const wakeAt = Number(lease.until) - 0.75 * lease.ms;
+      const attempt = store.attempts.get(lease.id);
+      const run = store.runs.get(lease.id);
+      if (attempt && `${attempt.attempt.wakeAt}` === lease.until)
+        store.attempts.set(lease.id, { ...attempt, attempt: { ...attempt.attempt, wakeAt } });
+      else if (run && `${run.run.wakeAt}` === lease.until)
+        store.runs.set(lease.id, { ...run, run: { ...run.run, wakeAt } });
+      else continue;
+      this.#leases.set(lease.id, { leasedUntil: wakeAt, leaseMs: lease.ms });
+    }
   }
+
+  /** By a timekeeper that may die between its claim and this. @param claimed what it knows to be read, or not */
+  #publish(messages: readonly Message[], claimed: readonly DueRow[]): void {
+    if (this.#world.chance(0.05)) return;
+    for (const { value } of messages) {
+      const id = value.step_execution_id ?? value.run_id;
+      const row = claimed.find(({ lease }) => lease.id === id);
+      if (row) this.#checkNotWaiting(row);
+    }
+    this.#world.broker.publish(messages);
+  }
+
+  /** What waits in its topic is not asked for again, until that was long ago. */
+  #checkNotWaiting({ runId, stepExecutionId, askedAt, lease }: DueRow): void {
+    if (askedAt === null || lease.ms >= WAKE_LEASE.longestMs) return;
+    this.#world.count('asked for again');
+    const asks = this.#world.broker
+      .unread(topics.stepRequests, runId)
+      .find(
+        ({ message: { key, value }, sentAt }) =>
+          key === runId &&
+          (value.step_execution_id ?? null) === stepExecutionId &&
+          sentAt <= askedAt.getTime(),
+      );
+    if (asks !== undefined)
+      this.#world.found ??= new Error(
+        `${lease.id} of ${runId} is asked for again, and waits since ${new Date(asks.sentAt).toISOString()}`,
+      );
+  }
+
+  readonly #readUntil: ReadUntil = (topic, key) =>
+    this.#world.broker.unread(topic, key)[0]?.sentAt ?? Number.POSITIVE_INFINITY;
+}
+
+function nextTimeOf({ dueAt, deadlineAt, heartbeatDueAt }: Attempt): number {
+  return Math.min(...[dueAt, deadlineAt, heartbeatDueAt].map((time) => time ?? Number.POSITIVE_INFINITY));
+}
+
+function dateOf(time: number | null): Date | null {
+  return time === null ? null : new Date(time);
 }

@@ -13,13 +13,17 @@ export const EXECUTOR_TOPICS = [
   topics.results,
 ];
 
+/** An agent's own, which it reads without a bridge. */
 export const AGENT_TOPIC = 'agent.simulated';
+export const KAFKA_AGENT = 'kafka-agent';
 
-/** An agent of the table, with a topic of its own, and one that only the registry knows, called by the bridge. */
+/** A task that went anywhere else would never be carried out. */
+export const TASK_TOPICS = [topics.httpTasks, AGENT_TOPIC];
+
+export function taskTopicOf(agentName: unknown): string {
+  return agentName === KAFKA_AGENT ? AGENT_TOPIC : topics.httpTasks;
+}
+
+/** Called by the bridge: one of the table, and one that only the registry knows. */
 export const TABLE_AGENT = 'agent';
 export const REGISTRY_AGENT = 'looked-up';
-
-/** Where an agent's tasks must go; anywhere else they would never be carried out. */
-export function topicOfAgent(name: string): string {
-  return name === REGISTRY_AGENT ? topics.httpTasks : AGENT_TOPIC;
-}

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../shared/engine/json.ts';
 import type { Random } from '../support/random.ts';
-import { REGISTRY_AGENT, TABLE_AGENT } from './topics.ts';
+import { KAFKA_AGENT, REGISTRY_AGENT, TABLE_AGENT } from './topics.ts';
 
 /** A sequence of steps whose every input and output can be told beforehand: what the fault-free run comes to. */
 export interface WorkflowModel {
@@ -28,7 +28,7 @@ export function drawWorkflow(random: Random, name: string): WorkflowModel {
         ? '$.workflow_input.n'
         : `$['${stepIds[random.int(i)]}'].output_data.n`;
     const step = {
-      agent_name: random.chance(0.3) ? REGISTRY_AGENT : TABLE_AGENT,
+      agent_name: random.pick([KAFKA_AGENT, REGISTRY_AGENT, TABLE_AGENT]),
       next_step: stepIds[i + 1] ?? null,
       input_mapping: { step: id, before, further },
       ...(random.chance(0.3) && { timeout_seconds: 1 + random.int(100) }),

@@ -1,10 +1,16 @@
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
+import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import type { AuditEntry } from '../../shared/application/audit.ts';
 import { type ChangeRun, createChangeRun } from '../../shared/application/change-run.ts';
 import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
 import { codeOf } from '../../shared/application/error-code.ts';
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
-import { agentKey, type OutboxEntry, type RunStore } from '../../shared/application/ports.ts';
+import {
+  agentKey,
+  type MessagePublisher,
+  type OutboxEntry,
+  type RunStore,
+} from '../../shared/application/ports.ts';
 import {
   createPublishCommitted,
   createPublishEntries,
@@ -14,18 +20,19 @@ import { createRouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
-import { isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
+import { type Attempt, isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
 import type { MskBatchResponse, MskEvent } from '../../shared/kafka/msk-event.ts';
 import { MemoryStore, type StorePoint } from '../support/memory-store.ts';
 import { failure } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
 import { Asked } from './asked.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
+import { isLeftBehindAt } from './left-behind-model.ts';
 import { Poisons } from './poisons.ts';
 import { PublishingWatch } from './publishing-watch.ts';
 import { RegistryModel } from './registry-model.ts';
-import { isLeftBehindAt, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
-import { AGENT_TOPIC, EXECUTOR_TOPICS, TABLE_AGENT, topics } from './topics.ts';
+import { TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
+import { AGENT_TOPIC, EXECUTOR_TOPICS, KAFKA_AGENT, TABLE_AGENT, TASK_TOPICS, topics } from './topics.ts';
 
 const ENVIRONMENTS = 3;
 
@@ -88,6 +95,12 @@ export class World implements TimekeepersWorld {
   readonly cancellable = new Asked();
   /** Runs that another producer asked to be cancelled, by its own clock: whether before a retry, cannot be told. */
   readonly cancelledElsewhere = new Set<string>();
+  /** The times of agents that read their own topic, by attempt: until when, as it was set last. */
+  readonly agentClocks = new Map<string, number>();
+  /** Attempts whose tasks came into such a topic. */
+  readonly agentTasks = new Set<string>();
+  /** What was found where nobody looks: what a publishing throws is caught, as normal. */
+  found: Error | null = null;
   /** No more faults: agents answer at once, invocations live. */
   isCalm = false;
   now = Date.parse('2026-01-15T10:30:00.000Z');
@@ -103,17 +116,16 @@ export class World implements TimekeepersWorld {
   constructor(random: Random, parts: WorldParts) {
     this.random = random;
     this.#parts = parts;
-    this.broker = new BrokerModel(random);
+    this.broker = new BrokerModel(random, () => this.now);
     this.broker.later = (inMs, deliver) => this.later(inMs, async () => deliver());
     this.registry = new RegistryModel(() => this.chance(0.2));
     this.watch = new PublishingWatch(this.broker, () => this.now);
     this.store = new MemoryStore(() => this.now);
     this.poisons = new Poisons(this.store);
     this.store.onPoint = (point) => this.#reach(point);
-    this.store.routes.set(agentKey({ owner: null, name: TABLE_AGENT }), {
-      kind: 'kafka',
-      address: AGENT_TOPIC,
-    });
+    const route = { address: AGENT_TOPIC, timeoutSeconds: null };
+    this.store.routes.set(agentKey({ owner: null, name: TABLE_AGENT }), { ...route, kind: 'http' });
+    this.store.routes.set(agentKey({ owner: null, name: KAFKA_AGENT }), { ...route, kind: 'kafka' });
     this.broker.isLost = (message) => this.#loses(message);
     this.#timekeeper = new TimekeeperModel(this);
     this.#environments = Array.from({ length: ENVIRONMENTS }, () => this.#coldStart());
@@ -169,9 +181,16 @@ export class World implements TimekeepersWorld {
     for (const { run } of this.store.runs.values())
       if (isOpenRun(run) && run.wakeAt !== null) times.push(run.wakeAt);
     for (const { attempt } of this.store.attempts.values())
-      if (isOpenAttempt(attempt) && attempt.wakeAt !== null) times.push(attempt.wakeAt);
+      if (isOpenAttempt(attempt) && attempt.wakeAt !== null && !this.#asksInVain(attempt))
+        times.push(attempt.wakeAt);
     for (const row of this.store.outbox.values()) times.push(isLeftBehindAt(row));
     return times.length === 0 ? null : Math.min(...times);
+  }
+
+  /** A parent asks for as long as its child goes on, which waits for something else. */
+  #asksInVain({ childRunId, deadlineAt }: Attempt): boolean {
+    const child = childRunId === null ? undefined : this.store.runs.get(childRunId);
+    return child !== undefined && isOpenRun(child.run) && deadlineAt === null;
   }
 
   // Users
@@ -267,17 +286,17 @@ export class World implements TimekeepersWorld {
 
   /** @returns whether there was anything to do. */
   async invokeTimekeeper(): Promise<boolean> {
-    const fired = this.#timekeeper.fireDueTimes();
+    const fired = await this.#timekeeper.fireDueTimes();
     return (await this.#timekeeper.publishLeftBehind()) || fired;
   }
 
   rebalance(): void {
-    this.broker.rewind([...EXECUTOR_TOPICS, AGENT_TOPIC], this.random.chance(0.1) ? 40 : 4);
+    this.broker.rewind([...EXECUTOR_TOPICS, ...TASK_TOPICS], this.random.chance(0.1) ? 40 : 4);
   }
 
   /** A topic's consumer is held up, or goes on. */
   stall(): void {
-    const topic = this.random.pick([...EXECUTOR_TOPICS, AGENT_TOPIC]);
+    const topic = this.random.pick([...EXECUTOR_TOPICS, ...TASK_TOPICS]);
     if (!this.broker.stalled.delete(topic)) this.broker.stalled.add(topic);
   }
 
@@ -336,43 +355,61 @@ export class World implements TimekeepersWorld {
     return true;
   }
 
-  /** @param publish catches what the outbox throws: where it is lost, nothing is noted */
+  /** A publisher that also keeps the times of agents that have no bridge. */
+  keepingClocks(publisher: MessagePublisher, beforeStart = () => {}): MessagePublisher {
+    return withAgentClocks({
+      publisher,
+      agentClocks: {
+        start: async (clocks) => {
+          beforeStart();
+          this.store.startClocks(clocks);
+          for (const { stepExecutionId, timeoutMs } of clocks)
+            this.agentClocks.set(stepExecutionId, this.now + timeoutMs);
+        },
+      },
+      clock: { now: () => this.now },
+    });
+  }
+
+  /** @param publish catches what it is thrown: an environment that has died has noted nothing. */
   async #publishing<Result>(
     entries: readonly OutboxEntry[],
     publish: (deps: PublishDeps) => Promise<Result>,
   ): Promise<Result> {
     let crash: unknown = null;
-    const noting = (note: () => void) => async () => {
+    const dieAt = (point: CrashPoint) => {
       try {
-        this.#die('remove');
+        this.#die(point);
       } catch (error) {
         crash = error;
         throw error;
       }
-      note();
     };
-    const result = await this.watch.during(entries, async (publisher) => {
+    const send = (watched: MessagePublisher) => async (messages: readonly Message[]) => {
+      // A part is there, or all of it and no agent's time is kept.
+      if (this.#crashAt !== 'half-published' || this.random.chance(0.5)) return watched.send(messages);
+      this.broker.publishSome(messages);
+      return this.#die('half-published') as never;
+    };
+    const result = await this.watch.during(entries, async (watched) => {
       const published = await publish({
-        publisher: {
-          send: async (messages) => {
-            if (this.#crashAt === 'half-published') {
-              this.broker.publishSome(messages);
-              this.#die('half-published');
-            }
-            return publisher.send(messages);
-          },
-        },
+        publisher: this.keepingClocks({ send: send(watched) }, () => dieAt('half-published')),
         outbox: {
-          remove: (ids) => noting(() => this.store.removeOutbox(ids))(),
-          settle: (settlements) => noting(() => this.store.settleOutbox(settlements))(),
+          remove: async (ids) => {
+            dieAt('remove');
+            this.store.removeOutbox(ids);
+          },
+          settle: async (settlements) => {
+            dieAt('remove');
+            this.store.settleOutbox(settlements);
+          },
         },
       });
       if (crash !== null) throw crash;
       return published;
     });
-    this.count(
-      entries.some(({ id }) => this.store.outbox.get(id)?.published) ? 'published in part' : 'published',
-    );
+    const isPart = entries.some(({ id }) => this.store.outbox.get(id)?.published);
+    this.count(isPart ? 'published in part' : 'published');
     return result;
   }
 
@@ -383,16 +420,13 @@ export class World implements TimekeepersWorld {
     this.count('topic away');
   }
 
-  /** I7: what the timekeeper makes up for. Not twice of one attempt: that is its end. */
+  /** I7: what the timekeeper, or a parent that waits, makes up for. Not twice of one attempt: that is its end. */
   #loses({ value }: Message): boolean {
     const { message_type: type, run_id, step_execution_id, attempt } = value;
-    // Whose plan nobody else has, and what a run tells its parent once.
-    const isOnly = type === 'execution_request' ? !('input_data' in value) : attempt === undefined;
-    const isMadeUpFor =
-      type === 'agent_result' || type === 'execution_request'
-        ? !isOnly
-        : REPEATED_BY_THE_TIMEKEEPER.has(`${type}`);
-    if (!isMadeUpFor || !this.chance(0.02)) return false;
+    // Its plan nobody else has.
+    const isOnly = type === 'execution_request' && !('input_data' in value);
+    const isSeldom = type === 'retry_request' || (type === 'agent_result' && attempt === undefined);
+    if (isOnly || !MADE_UP_FOR.has(`${type}`) || !this.chance(isSeldom ? 0.1 : 0.02)) return false;
     const what = `${run_id} ${step_execution_id}`;
     if (this.#lost.has(what)) return false;
     this.#lost.add(what);
@@ -408,7 +442,7 @@ export class World implements TimekeepersWorld {
     if (point !== 'save') return;
     if (this.chance(0.02)) throw failure('TRANSACTION_CONFLICT');
     // It waits for no run's lock.
-    if (this.chance(0.03)) this.#timekeeper.fireDueTimes();
+    if (this.chance(0.03)) void this.#timekeeper.fireDueTimes();
   }
 
   #die(point: CrashPoint | StorePoint): void {
@@ -424,7 +458,14 @@ export class World implements TimekeepersWorld {
   }
 }
 
-const REPEATED_BY_THE_TIMEKEEPER = new Set(['agent_task', 'step_request', 'wake']);
+const MADE_UP_FOR = new Set([
+  'agent_task',
+  'agent_result',
+  'execution_request',
+  'retry_request',
+  'step_request',
+  'wake',
+]);
 
 const PASSING = new Set<unknown>(['DATABASE_UNAVAILABLE', 'TRANSACTION_CONFLICT']);
 

@@ -268,6 +268,8 @@ export function stateOf(run: Run, attempts: readonly Attempt[] = [], data: Given
     workflowInput: 'in',
     variables: new Map(),
     errors: new Map(),
+    earlier: new Map(),
+    sets: [],
     outputs: new Map(Object.entries(outputs).map(atTop)),
     visits: new Map(Object.entries(visits).map(atTop)),
     workflows: new Map(),

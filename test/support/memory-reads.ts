@@ -7,6 +7,8 @@ import {
   type GatheredChild,
   isOpenAttempt,
   type Join,
+  type ScopeSet,
+  type ScopeValues,
   type Signal,
   stepKey,
   workflowKey,
@@ -53,6 +55,10 @@ export function readAttempts(tables: MemoryTables, query: AttemptQuery): Map<str
     const scopes = ['', ...unfinishedOf(tables, runId).map(({ scope }) => scope)];
     for (const scope of scopes)
       addLast(all.filter((row) => row.runId === runId && row.attempt.scope === scope));
+  }
+  for (const runId of query.lastAtTopOf) {
+    const ofTop = all.filter((row) => row.runId === runId && row.attempt.scope === '');
+    add(ofTop.toSorted((a, b) => inOrder(b, a)).slice(0, 1));
   }
   for (const { runId, scope, stepId } of query.steps) {
     const isAsked = (other: string) => scope === null || other === scope || isWithin(other, scope);
@@ -109,6 +115,12 @@ export function readData(tables: MemoryTables, { runId, owner, needs }: RunNeeds
     workflowInput: needs.workflowInput ? (inputData ?? variables) : null,
     variables: found(needs.variables, variablesOf),
     errors: found(needs.errors, (scope) => tables.data.get(keyOf(runId, scope))?.error ?? undefined),
+    earlier: new Map(
+      needs.earlier.map(({ scope, before }) => [
+        scope,
+        asBefore(tables.history.get(keyOf(runId, scope))?.sets, before),
+      ]),
+    ),
     outputs: new Map(
       needs.outputs.flatMap((step) => {
         const [completed] = ofStep(step)
@@ -135,6 +147,17 @@ export function readData(tables: MemoryTables, { runId, owner, needs }: RunNeeds
       }),
     ),
   };
+}
+
+/** What was set last of each before that time. */
+export function asBefore(sets: readonly ScopeSet[] = [], before: number): ScopeValues {
+  let values: ScopeValues = {};
+  for (const { since, variables, error, isWhole } of sets.toSorted((a, b) => a.since - b.since))
+    if (since < before)
+      values = isWhole
+        ? { variables, error }
+        : { variables: variables ?? values.variables, error: error ?? values.error };
+  return values;
 }
 
 function gatheredOf(

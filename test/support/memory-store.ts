@@ -1,5 +1,6 @@
 import { pendingRun } from '../../shared/application/pending-run.ts';
 import type {
+  AgentClock,
   AgentName,
   AgentRoute,
   Changes,
@@ -132,6 +133,18 @@ export class MemoryStore implements RunStore, NewRuns {
     this.versions.set(id, { definition, version });
   }
 
+  /** As persistence/agent-calls.ts. */
+  startClocks(clocks: readonly AgentClock[]): void {
+    for (const { stepExecutionId, timeoutMs } of clocks) {
+      const row = this.attempts.get(stepExecutionId);
+      if (row?.attempt.status !== 'RUNNING') continue;
+      const deadlineAt = this.#now() + timeoutMs;
+      const republishedAt = row.attempt.republishedAt ?? this.#now();
+      const attempt = { ...row.attempt, deadlineAt, wakeAt: deadlineAt, republishedAt };
+      this.attempts.set(stepExecutionId, { ...row, attempt });
+    }
+  }
+
   removeOutbox(ids: readonly string[]): void {
     for (const id of ids) this.outbox.delete(id);
   }
@@ -187,14 +200,16 @@ export class MemoryStore implements RunStore, NewRuns {
       return statement;
     };
     return {
-      async lockRuns(runIds) {
+      async lockRuns(runIds, woken) {
         store.#at('lockRuns');
         return runIds.flatMap((runId) => {
           const row = store.runs.get(runId);
           if (row === undefined) return [];
           const { inputData: _input, variables: _variables, ...locked } = row;
           const error = locked.run.error?.code === '' ? null : locked.run.error;
-          return [{ ...locked, run: { ...locked.run, outputData: null, error } }];
+          const isTold = locked.run.status !== 'RUNNING' || woken.includes(runId);
+          const isWorkflowPaused = isTold ? locked.run.isWorkflowPaused : null;
+          return [{ ...locked, run: { ...locked.run, outputData: null, error, isWorkflowPaused } }];
         });
       },
       async loadAttempts(query) {

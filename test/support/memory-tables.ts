@@ -2,7 +2,7 @@ import type { AttemptOpened, LockedRun, OutboxEntry } from '../../shared/applica
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { Json, JsonObject } from '../../shared/engine/json.ts';
 import { joinOf } from '../../shared/engine/scope-path.ts';
-import type { Attempt, Child, Join, Signal, StartableWorkflow } from '../../shared/engine/state.ts';
+import type { Attempt, Child, Join, ScopeSet, Signal, StartableWorkflow } from '../../shared/engine/state.ts';
 
 export interface RunRow extends LockedRun {
   readonly inputData: Json;
@@ -73,6 +73,8 @@ export interface MemoryTables {
     readonly variables: Json;
     readonly error: JsonObject | null;
   }>;
+  /** By scope: all that was set, in its order. */
+  readonly history: Table<{ readonly sets: readonly ScopeSet[] }>;
   /** By id. */
   readonly signals: Table<{ readonly runId: string; readonly signal: Signal }>;
   readonly outbox: Table<OutboxRow>;
@@ -93,6 +95,7 @@ export function emptyTables(): MemoryTables {
     joins: new Table(),
     children: new Table(),
     data: new Table(),
+    history: new Table(),
     signals: new Table(),
     outbox: new Table(),
     versions: new Table(),
@@ -109,13 +112,14 @@ export function rollback(tables: MemoryTables): void {
 }
 
 export function commit({ runs, attempts, joins, children, ...others }: MemoryTables): Written {
-  const { data, signals, outbox, versions, workflows } = others;
+  const { data, history, signals, outbox, versions, workflows } = others;
   return {
     runs: runs.commit(),
     attempts: attempts.commit(),
     joins: joins.commit(),
     children: children.commit(),
     data: data.commit(),
+    history: history.commit(),
     signals: signals.commit(),
     outbox: outbox.commit(),
     versions: versions.commit(),

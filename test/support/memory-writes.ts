@@ -119,9 +119,11 @@ function writeScopes(
     const { input, index } = tables.children.get(key)?.child ?? child;
     tables.children.set(key, { runId, child: stored({ ...child, index, input }) });
   }
-  for (const { runId, scope, variables, error } of data) {
+  for (const { runId, ...set } of data) {
+    const { scope, variables, error, isWhole } = set;
     const key = keyOf(runId, scope);
-    const is = tables.data.get(key);
+    tables.history.set(key, { sets: [...(tables.history.get(key)?.sets ?? []), stored(set)] });
+    const is = isWhole ? undefined : tables.data.get(key);
     tables.data.set(key, {
       runId,
       variables: stored(variables ?? is?.variables ?? null),

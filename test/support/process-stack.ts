@@ -40,6 +40,7 @@ async function startOnce(options: ProcessStackOptions): Promise<ProcessStack> {
   // Where the test's agents are, and, once they run, the stack's functions too.
   const lambdaBridge = {
     ...fn('lambda-bridge', 840_000),
+    maxConcurrency: 24,
     env: { ...env, AWS_ENDPOINT_URL_LAMBDA: world.lambda.url },
   };
   const stack = await startStack({
@@ -47,7 +48,7 @@ async function startOnce(options: ProcessStackOptions): Promise<ProcessStack> {
     functions: [
       fn('api', 29_000),
       fn('step-executor', 60_000, options.stepExecutorEntry),
-      fn('http-bridge', 840_000),
+      { ...fn('http-bridge', 840_000), maxConcurrency: 24 },
       lambdaBridge,
       fn('timekeeper', rateMs + TIMEKEEPER_MARGIN_MS),
     ],

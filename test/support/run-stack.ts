@@ -4,6 +4,7 @@ import { createApiServices } from '../../functions/api/create-api-services.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
 import { type FireDueTimesDeps, fireDueTimes } from '../../functions/timekeeper/fire-due-times.ts';
+import { createKnownProgress } from '../../functions/timekeeper/known-progress.ts';
 import {
   type PublishLeftBehindDeps,
   publishLeftBehind,
@@ -19,6 +20,8 @@ import { createEngineServices } from '../../shared/composition/engine-services.t
 import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
 import type { TopicName } from '../../shared/config/topics.ts';
 import type { MskEvent } from '../../shared/kafka/msk-event.ts';
+import { readProgress } from '../../shared/kafka/read-progress.ts';
+import { createDueTimes } from '../../shared/persistence/due-times.ts';
 import { openRunWorld, type RunWorld, type WorldOptions } from './run-world.ts';
 import { startAgain } from './start-again.ts';
 
@@ -119,15 +122,26 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
     await Promise.all(mappings.map((mapping) => mapping.stop()));
   };
   await startConsumers();
+  const clock = () => performance.now();
+  const { kafkaBrokers: brokers } = environment;
+  const asking = eventSourcesOf(topics, kafkaGroupId).map(({ topic, consumerGroupId: groupId }) => ({
+    topic,
+    groupId,
+  }));
   const timekeepers = Array.from({ length: options.timekeepers ?? 1 }, () => {
     const { database, producer, routeTasks } = servicesOf('timekeeper');
     return startTimekeeper({
       database,
       producer,
       routeTasks,
+      dueTimes: createDueTimes(database),
       topics,
-      stepRequestsTopic: topics.stepRequests,
-      clock: () => performance.now(),
+      readProgress: createKnownProgress({
+        read: () => readProgress({ brokers, clientId: 'timekeeper' }, asking, Date.now(), 5_000),
+        warn: () => {},
+        clock,
+      }),
+      clock,
     });
   });
 

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { functionArn } from '../../localstack/invocation.ts';
 import { freePort } from '../../localstack/ports.ts';
+import type { AgentKind } from '../../shared/agents/agent.ts';
 import { type Environment, readEnvironment } from '../../shared/config/environment.ts';
 import type { TopicName } from '../../shared/config/topics.ts';
 import { createKafka } from '../../shared/kafka/client.ts';
 import { createTopics } from '../../shared/kafka/create-topics.ts';
+import type { AgentTask } from '../../shared/messages/messages.ts';
 import { type Database, openDatabase } from '../../shared/persistence/database.ts';
 import { type AgentBehaviour, startTestAgents, type TestAgentServer } from './agent-server.ts';
 import { createFreshDatabase, type FreshDatabase } from './fresh-database.ts';
@@ -48,6 +50,11 @@ export interface RunWorld {
     behaviour?: LambdaAgentBehaviour,
     settings?: LambdaAgentSettings,
   ): Promise<void>;
+  /** Everybody's agent that reads a topic of its own, which only the test does. @returns its tasks. */
+  addKafkaAgent(
+    name: string,
+    settings?: { readonly timeoutSeconds?: number },
+  ): Promise<TopicReader<AgentTask>>;
   /** Records as another producer writes them: JSON, or text where it is text. */
   produce(topic: TopicName, key: string, ...values: (object | string)[]): Promise<void>;
   readTopic<T>(topic: TopicName): Promise<TopicReader<T>>;
@@ -89,13 +96,16 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
   const producer = createKafka({ brokers, clientId: 'test' }).producer();
   await producer.connect();
   const readers: TopicReader<unknown>[] = [];
-  const insertAgent = (name: string, kind: 'http' | 'lambda', address: string) =>
-    database.execute('insert into agents (id, name, kind, address) values ($1, $2, $3, $4)', [
-      uuidv7(),
-      name,
-      kind,
-      address,
-    ]);
+  const insertAgent = (
+    name: string,
+    kind: AgentKind,
+    address: string,
+    timeoutSeconds: number | null = null,
+  ) =>
+    database.execute(
+      'insert into agents (id, name, kind, address, timeout_seconds) values ($1, $2, $3, $4, $5)',
+      [uuidv7(), name, kind, address, timeoutSeconds],
+    );
 
   return {
     variables,
@@ -113,6 +123,17 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
     async addLambdaAgent(name, behaviour, settings) {
       lambda.add(name, behaviour, settings);
       await insertAgent(name, 'lambda', functionArn(name));
+    },
+    async addKafkaAgent(name, { timeoutSeconds } = {}) {
+      const topic = `agent.${name}.${randomBytes(4).toString('hex')}`;
+      const admin = createKafka({ brokers, clientId: 'test' }).admin();
+      await admin.connect();
+      await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
+      await admin.disconnect();
+      await insertAgent(name, 'kafka', topic, timeoutSeconds);
+      const reader = await openTopicReader<AgentTask>(brokers, topic);
+      readers.push(reader);
+      return reader;
     },
     async produce(topic, key, ...values) {
       const textOf = (value: object | string) => (typeof value === 'string' ? value : JSON.stringify(value));

@@ -34,6 +34,8 @@ export function tellEffect(effect: Effect): string {
       return `cancel ${effect.childRunId}`;
     case 'retry_child':
       return `retry ${effect.childRunId} for ${effect.stepExecutionId}`;
+    case 'ask_child':
+      return `ask ${effect.childRunId} for ${effect.stepExecutionId}`;
     case 'answer_parent':
       return `answer ${effect.runId} ${'output' in effect.outcome ? 'with an output' : effect.outcome.error.code}`;
   }

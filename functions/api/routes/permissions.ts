@@ -74,6 +74,7 @@ async function put(
     grantedBy: caller.userId,
   };
   const granted = await grants.putGrant(request, audit);
+  if (granted === null) throw notFound('Workflow', 'WORKFLOW_NOT_FOUND');
   const data = presentPermission(granted);
   return { status, message: 'Permission granted', data, beside: { id: granted.id } };
 }

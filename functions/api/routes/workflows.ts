@@ -109,7 +109,7 @@ export const workflowRoutes = [
     method: 'DELETE',
     path: '/api/v1/workflows/{id}',
     operationId: 'deleteWorkflow',
-    summary: 'Archives a workflow; its runs stay',
+    summary: 'Archives a workflow; its runs stay, and go on; its permissions and its pause end',
     operation: {
       tags: ['runs'],
       answers: { 200: envelope(archivedWorkflow, { beside: { id: uuid } }) },
@@ -119,9 +119,11 @@ export const workflowRoutes = [
     params: idParam,
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findManageable(caller, params.id, services),
-    async handle({ caller, params, audit }, { workflows }) {
+    async handle({ caller, params, audit }, { workflows, setWorkflowPaused }) {
       const archivedAt = await workflows.archiveWorkflow(caller, params.id, audit);
       if (!archivedAt) throw notFound('Workflow', 'WORKFLOW_NOT_FOUND');
+      // Its pause ended with it, and nobody could resume it any more: what that held goes on.
+      await setWorkflowPaused(caller, params.id, false, audit);
       const data = { id: params.id, archived_at: archivedAt.toISOString() };
       return { status: 200, message: 'Workflow deleted', data, beside: { id: params.id } };
     },

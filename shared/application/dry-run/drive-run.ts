@@ -82,6 +82,7 @@ export function driveRun(plan: Plan, start: RunStart, world: DryWorld): DrivenRu
       case 'announce_cancellation':
       case 'cancel_child':
       case 'retry_child':
+      case 'ask_child':
       case 'answer_parent':
       case 'publish_update':
         return null;

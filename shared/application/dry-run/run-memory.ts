@@ -149,8 +149,9 @@ export class RunMemory {
 
   #stateOf(attempts: ReadonlyMap<string, Attempt>) {
     const none = new Map<string, never>();
+    const { sets, earlier } = NOTHING_SET;
     const workflowInput = this.#workflowInput;
-    return { run: this.#run, known: NOTHING_KNOWN, attempts, workflowInput, joins: none };
+    return { run: this.#run, known: NOTHING_KNOWN, attempts, workflowInput, joins: none, sets, earlier };
   }
 
   #dataFor(needs: Partial<Needs>) {
@@ -204,6 +205,9 @@ export class RunMemory {
     this.#dataLength += JSON.stringify(value).length;
   }
 }
+
+/** No dry run goes back to how it was. */
+const NOTHING_SET = { sets: [], earlier: new Map<string, never>() } as const;
 
 type Table<Rows> = Rows extends ReadonlyMap<string, infer Row> ? Map<string, Row> : never;
 

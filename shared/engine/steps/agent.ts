@@ -1,4 +1,5 @@
 import type { Flow, StepBehaviour } from '../flow.ts';
+import { jsonDigest } from '../json-digest.ts';
 import type { AgentStep } from '../plan.ts';
 import type { Attempt } from '../state.ts';
 
@@ -9,12 +10,15 @@ import type { Attempt } from '../state.ts';
  *                  past the deadline: accepted        --> TIMEOUT
  *                                     not accepted    --> the task dispatched once more, then TIMEOUT
  *                  earlier                            --> NOT_DUE
+ *
+ * The deadline of a task is a long stop: its agent's time is a bridge's to keep. An agent that reads its own topic has no bridge, and
+ * once its task is there its deadline is what the step allows it, and the task is published no more (`republishedAt`).
  */
 export const agent: StepBehaviour<AgentStep> = {
   takesInput: true,
 
   start(flow, step, attempt) {
-    // A retry carries the input that was made for the first attempt.
+    // A retry by policy carries the input that was made for the first attempt.
     if (attempt.inputData !== null) {
       dispatch(flow, step, attempt);
       return;
@@ -64,11 +68,15 @@ function dispatch(flow: Flow, step: AgentStep, attempt: Attempt): void {
     attempt: attempt.attempt,
     inputData: attempt.inputData,
     idempotencyKey: idempotencyKey(draft.run.runId, attempt),
+    timeoutMs: attempt.timeoutMs,
     deadlineAt,
   });
 }
 
-/** One key for all attempts of one visit, so that an agent can recognise a repeat. */
-function idempotencyKey(runId: string, { scope, stepId, visit }: Attempt): string {
-  return `${runId}:${scope === '' ? '' : `${scope}/`}${stepId}:${visit}`;
+/**
+ * One key for all attempts of one visit with one input, so that an agent can recognise a repeat. What asks for something else has
+ * another: a retry brings an edited input, or a version whose mapping makes another.
+ */
+function idempotencyKey(runId: string, { scope, stepId, visit, inputData }: Attempt): string {
+  return `${runId}:${scope === '' ? '' : `${scope}/`}${stepId}:${visit}:${jsonDigest(inputData)}`;
 }

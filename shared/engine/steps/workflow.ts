@@ -7,6 +7,7 @@ import { type Attempt, workflowKey } from '../state.ts';
  *                  it does not wait                               --> COMPLETED with {run_id}
  *   answered   --> COMPLETED with the child's output | FAILED with its error
  *   woken      --> past its deadline                              --> the child cancelled, TIMEOUT
+ *                  the child was not asked for long               --> asked whether it has ended
  *                  earlier                                        --> NOT_DUE
  *   cancelled  --> the child cancelled
  *   resumed    --> the child goes on where it failed              | it did not fail by itself: tried anew
@@ -48,7 +49,7 @@ export const workflow: StepBehaviour<ChildWorkflowStep> = {
       return;
     }
     const deadlineAt = attempt.timeoutMs === null ? null : draft.now + attempt.timeoutMs;
-    const waiting = { ...started, deadlineAt, wakeAt: deadlineAt };
+    const waiting = askingLater(flow, { ...started, deadlineAt });
     draft.put(waiting);
     draft.announce(waiting);
   },
@@ -59,8 +60,15 @@ export const workflow: StepBehaviour<ChildWorkflowStep> = {
   },
 
   woken(flow, _step, attempt, at) {
-    const { deadlineAt, childRunId } = attempt;
-    if (deadlineAt === null || deadlineAt > at) return 'NOT_DUE';
+    const { deadlineAt, dueAt, childRunId, stepExecutionId } = attempt;
+    if (deadlineAt === null || deadlineAt > at) {
+      if (childRunId === null || (dueAt !== null && dueAt > at)) return 'NOT_DUE';
+      const waiting = askingLater(flow, attempt);
+      flow.draft.put(waiting);
+      flow.draft.announce(waiting);
+      flow.draft.effects.push({ type: 'ask_child', childRunId, stepExecutionId });
+      return null;
+    }
     const message = `The run ${childRunId} did not end by ${new Date(deadlineAt).toISOString()}`;
     cancelChild(flow, attempt, message);
     flow.fail(attempt, { code: 'TIMEOUT', message, retryable: true });
@@ -77,12 +85,15 @@ export const workflow: StepBehaviour<ChildWorkflowStep> = {
     const isTimedOut = deadlineAt !== null && (completedAt ?? 0) >= deadlineAt;
     if (childRunId === null || status !== 'FAILED' || isTimedOut) return false;
     const { draft } = flow;
-    const waiting = flow.again(failed, {
-      status: 'RUNNING',
-      startedAt: draft.now,
-      childRunId,
-      inputData: failed.inputData,
-    });
+    const waiting = askingLater(
+      flow,
+      flow.again(failed, {
+        status: 'RUNNING',
+        startedAt: draft.now,
+        childRunId,
+        inputData: failed.inputData,
+      }),
+    );
     draft.put(waiting);
     draft.announce(waiting);
     draft.effects.push({
@@ -96,6 +107,19 @@ export const workflow: StepBehaviour<ChildWorkflowStep> = {
 
   needsToStart: ({ workflow }) => ({ workflows: [workflow] }),
 };
+
+/**
+ * I7: what the child came to, or the request for it to go on, may be lost on its way. It is asked after as long again as the
+ * attempt has waited, between the time in which a record is picked up and an hour: a child that runs for days is asked a few times.
+ */
+function askingLater({ draft, plan }: Flow, attempt: Attempt): Attempt {
+  const { pickUpMs } = plan.settings;
+  const waitedMs = draft.now - (attempt.startedAt ?? draft.now);
+  const dueAt = draft.now + Math.min(Math.max(waitedMs, pickUpMs), Math.max(pickUpMs, MOST_BETWEEN_MS));
+  return { ...attempt, dueAt, wakeAt: Math.min(dueAt, attempt.deadlineAt ?? dueAt) };
+}
+
+const MOST_BETWEEN_MS = 3_600_000;
 
 function cancelChild({ draft }: Flow, { childRunId, createdAt }: Attempt, reason: string): void {
   if (childRunId === null) return;

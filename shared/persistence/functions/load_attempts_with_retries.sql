@@ -5,8 +5,9 @@
 --   container  the attempt that opened the join `path` or, where that is null, those of all the run's joins, with their inputs
 --   waiting    the first `number` attempts that wait for the signal `name`
 --   last       the last attempt at the top, and of each branch and item that began and did not complete
+--   top        the last attempt at the top
 --   step       the last attempt of the step `name`: in any scope or, where `path` is given, in that one and those within
--- Those of the last two kinds that started a run come with their input: where that run goes on, it stays.
+-- Those of the kinds `last` and `step` that started a run come with their input: where that run goes on, it stays.
 -- Each is found by the head of an index, one after the other: a plan that Postgres keeps was made when tables had other sizes.
 create or replace function load_attempts_with_retries(ids text[], with_input text[], others json) returns table (
     run_id varchar, step_execution_id varchar, step_id varchar, scope text, visit integer, attempt integer,
@@ -72,6 +73,11 @@ begin
                          where s.run_id = asked.run_id and s.scope = unfinished.scope
                          order by s.created_at desc, s.id desc limit 1
                      ) as last);
+            when 'top' then
+                wanted := wanted || array(
+                    select s.step_execution_id::text from step_executions s
+                     where s.run_id = asked.run_id and s.scope = ''
+                     order by s.created_at desc, s.id desc limit 1);
             when 'step' then
                 if asked.path is null then
                     resumable := resumable || array(

@@ -42,7 +42,7 @@ begin
     end if;
     if others is null then return; end if;
     for asked in select * from json_to_recordset(others) as v (
-        kind text, run_id varchar, path text, name text, number integer, owner text
+        kind text, run_id varchar, path text, name text, number integer, owner text, at timestamptz
     ) loop
         case asked.kind
         when 'variables' then
@@ -55,6 +55,20 @@ begin
             select asked.kind, asked.run_id, asked.path, null::text, null::integer, null::varchar, d.error,
                    null::varchar, null::text, null::timestamptz
               from scope_data d where d.run_id = asked.run_id and d.scope = asked.path and d.error is not null;
+        when 'earlier' then
+            -- As the scope had them before that time: the last that was set, of each for itself.
+            return query
+            select asked.kind, asked.run_id, asked.path, null::text, null::integer, null::varchar,
+                   jsonb_build_object(
+                       'variables', (
+                           select h.variables from scope_history h
+                            where h.run_id = asked.run_id and h.scope = asked.path and h.since < asked.at
+                              and (h.variables is not null or h.is_whole) order by h.since desc limit 1),
+                       'error', (
+                           select h.error from scope_history h
+                            where h.run_id = asked.run_id and h.scope = asked.path and h.since < asked.at
+                              and (h.error is not null or h.is_whole) order by h.since desc limit 1)),
+                   null::varchar, null::text, null::timestamptz;
         when 'output' then
             return query
             select asked.kind, asked.run_id, asked.path, asked.name, null::integer, null::varchar, s.output_data,

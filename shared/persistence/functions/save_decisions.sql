@@ -153,12 +153,32 @@ begin
                error_message = excluded.error_message;
     end if;
     if data is not null then
-        -- Set, and never unset: null is what was not set now.
+        -- A retry goes back to how it was, which may be that nothing was set: what was since is gone. It comes first of its run.
+        if exists (select from json_to_recordset(data) as v (is_whole boolean) where v.is_whole) then
+            delete from scope_data as d using json_to_recordset(data) as v (run_id text, scope text, is_whole boolean)
+             where v.is_whole and d.run_id = any(array[v.run_id]) and d.scope = any(array[v.scope]);
+        end if;
+        -- The last that was set of each; null is what was not set now.
         insert into scope_data as d (run_id, scope, variables, error)
-        select v.run_id, v.scope, v.variables, v.error
-          from json_to_recordset(data) as v (run_id text, scope text, variables jsonb, error jsonb)
+        select v.run_id, v.scope,
+               (array_agg(v.variables order by v.since desc) filter (where v.variables is not null))[1],
+               (array_agg(v.error order by v.since desc) filter (where v.error is not null))[1]
+          from json_to_recordset(data) as v (
+            run_id text, scope text, since timestamptz, variables jsonb, error jsonb
+          )
+         where v.variables is not null or v.error is not null
+         group by v.run_id, v.scope
             on conflict (run_id, scope) do update
            set variables = coalesce(excluded.variables, d.variables), error = coalesce(excluded.error, d.error);
+        -- The release before tells no time.
+        insert into scope_history as h (run_id, scope, since, variables, error, is_whole)
+        select v.run_id, v.scope, v.since, v.variables, v.error, coalesce(v.is_whole, false)
+          from json_to_recordset(data) as v (
+            run_id text, scope text, since timestamptz, variables jsonb, error jsonb, is_whole boolean
+          )
+         where v.since is not null
+            on conflict (run_id, scope, since) do update
+           set variables = coalesce(excluded.variables, h.variables), error = coalesce(excluded.error, h.error);
     end if;
     if signals_kept is not null then
         insert into signals (run_id, id, name, payload, received_at, taken_by)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { hashOf } from '../../../shared/agent-bridge/agent-speeds.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import { type Database, openDatabase, type Statements } from '../../../shared/persistence/database.ts';
 import { migrate } from '../../../shared/persistence/migrate.ts';
@@ -133,6 +134,7 @@ describe('loading calls', () => {
         // Its time is over.
         previousSecretEncrypted: null,
       },
+      speed: null,
     });
     expect(calls.get(ids[1]!)).toMatchObject({
       runStatus: 'FAILED',
@@ -140,6 +142,40 @@ describe('loading calls', () => {
       timeoutMs: null,
       agent: { owner: null, previousSecretEncrypted: Buffer.from('before') },
     });
+  });
+});
+
+describe('how quick agents are', () => {
+  const speedOf = (agentName: string, owner: string | null, averageMs: number) => ({
+    name: agentName,
+    owner,
+    addressHash: hashOf(`http://${agentName}`),
+    averageMs,
+  });
+
+  it('comes with what is to be called: the agent’s that is meant, or the registry’s, as it was told last', async () => {
+    await addAgent('measured', null, 'http://everybody');
+    await addAgent('measured', 'ann', 'http://ann');
+    const [ann, bob] = [await addRun('ann'), await addRun('bob')];
+    const ids = [
+      await addAttempt(ann, 'measured'),
+      await addAttempt(bob, 'measured'),
+      await addAttempt(ann, 'of-the-registry'),
+      await addAttempt(ann, 'never-called'),
+    ];
+    const { loadCalls, saveSpeeds } = createAgentCalls(database);
+    await saveSpeeds([speedOf('measured', 'ann', 5_000), speedOf('of-the-registry', null, 30)]);
+    await saveSpeeds([
+      speedOf('measured', null, 70),
+      speedOf('measured', 'ann', 80),
+      speedOf('measured', 'ann', 90),
+    ]);
+    const calls = await loadCalls(ids);
+    const speeds = ids.map((id) => calls.get(id)?.speed ?? null);
+    expect(speeds.map((speed) => speed?.averageMs ?? null)).toEqual([90, 70, 30, null]);
+    expect(speeds[2]?.addressHash.equals(hashOf('http://of-the-registry'))).toBe(true);
+    expect(speeds[0]?.ageMs).toBeGreaterThanOrEqual(0);
+    expect(speeds[0]?.ageMs).toBeLessThan(60_000);
   });
 });
 

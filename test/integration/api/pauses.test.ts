@@ -146,6 +146,28 @@ describe('a workflow', () => {
     expect(await statusOf(await start())).toBe('PENDING');
   });
 
+  it('that is deleted is paused no more, nor shared: registered anew, it begins so, and its runs go on', async () => {
+    const definition = { ...dataPipeline, name: 'deleted-while-paused' };
+    const { id } = (await post('/api/v1/workflows', definition)).body;
+    const path = `/api/v1/workflows/${id}`;
+    const { run_id: runId } = (await post(`${path}/execute`)).body;
+    await api.pickUp(runId);
+    await post(`${path}/permissions`, { user_id: 'vic', can_view: true });
+    await post(`${path}/pause`);
+    const statusOf = async () => (await get(`/api/v1/runs/${runId}`)).body.status;
+    expect(await statusOf()).toBe('PAUSED');
+
+    expect((await api.as('ann')({ method: 'DELETE', path })).status).toBe(200);
+    expect(await statusOf()).toBe('RUNNING');
+    const anew = await post('/api/v1/workflows', definition);
+    expect([anew.status, anew.body.id]).toEqual([201, id]);
+    expect((await get(path)).body.data.paused_at).toBeNull();
+    expect((await get(`${path}/permissions`)).body.data).toEqual([]);
+    expect(codeOf(await api.as('vic')({ path }))).toEqual([404, 'WORKFLOW_NOT_FOUND']);
+    const { run_id: later } = (await post(`${path}/execute`)).body;
+    expect((await get(`/api/v1/runs/${later}`)).body.status).toBe('PENDING');
+  });
+
   it('and its run are paused each by itself: the run goes on when both are resumed', async () => {
     const { id } = (await post('/api/v1/workflows', { ...dataPipeline, name: 'paused-twice' })).body;
     const path = `/api/v1/workflows/${id}`;

@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createChangeRun } from '../../../shared/application/change-run.ts';
 import { createSetWorkflowPaused } from '../../../shared/application/pause-workflow.ts';
-import type { AgentOutcome } from '../../../shared/engine/event.ts';
+import type { AgentFailure, AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
+import type { AgentResult } from '../../../shared/messages/messages.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import { lockRuns } from '../../../shared/persistence/lock-runs.ts';
 import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
+import { findRunsUnlikeTheirWorkflows } from '../../../shared/persistence/runs-unlike-their-workflows.ts';
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
 import { type EngineHarness, openEngineHarness, sequence, topics } from '../../support/engine-harness.ts';
@@ -24,6 +26,7 @@ const requested = { type: 'execution_requested' } as const;
 const completed = (output: Json): AgentOutcome => ({ status: 'completed', output });
 const failed: AgentOutcome = { status: 'failed', error: { code: 'BAD', message: 'no', retryable: false } };
 const running = { outcome: 'decided', status: 'RUNNING' } as const;
+const refused = (code: string) => ({ outcome: 'refused', code });
 
 async function runOf(definition: object, owner?: string): Promise<string> {
   const { workflowId } = await engine.registerWorkflow(definition, owner);
@@ -126,7 +129,91 @@ describe('a child run', () => {
     const cancellation = engine.broker.published.findLast(
       ({ topic, key }) => topic === topics.cancellationRequests && key === childRunId,
     );
-    expect(cancellation?.value).toMatchObject({ message_type: 'cancellation_request', run_id: childRunId });
+    expect(cancellation?.value).toMatchObject({
+      message_type: 'cancellation_request',
+      run_id: childRunId,
+      cancellation_token: expect.any(String),
+    });
+  });
+
+  it('is cancelled by a record without a token, as the release before writes it, where nobody waits for it', async () => {
+    const child = sequence(['a']);
+    await engine.registerWorkflow(child);
+    const parent = await runOf(parentOf({ workflow_name: child.name }));
+    const childRunId = (await engine.attemptRows(parent))[0]?.child_run_id as string;
+    const cancelled = { type: 'cancellation_requested', by: null, reason: null, announced: true } as const;
+    const forged = { runId: childRunId, event: cancelled, onlyOfNobody: true } as const;
+    // In one batch with what is right, too.
+    const right = { runId: childRunId, event: { type: 'execution_requested' } } as const;
+    expect(await engine.decideBatch([right, forged])).toEqual([
+      { outcome: 'decided', status: 'RUNNING' },
+      { outcome: 'unauthorised' },
+    ]);
+    await engine.decide(parent, { type: 'cancellation_requested', by: 'bob', reason: null });
+    expect(await engine.decideBatch([forged])).toEqual([{ outcome: 'decided', status: 'CANCELLED' }]);
+  });
+
+  it.each<[string, AgentOutcome | null, object, object]>([
+    ['completed', completed('done'), { status: 'completed', output_data: 'done' }, { output_data: 'done' }],
+    ['failed', failed, { status: 'failed', error: { code: 'BAD', retryable: true } }, { error_code: 'BAD' }],
+    [
+      'was cancelled',
+      null,
+      { status: 'failed', error: { code: 'CANCELLED', retryable: false } },
+      { error_code: 'CANCELLED' },
+    ],
+  ])('I7: that %s answers again when its parent asks, and is as it was', async (_, outcome, answer, end) => {
+    const child = sequence(['a'], { retry: [] });
+    await engine.registerWorkflow(child);
+    const parent = await runOf(parentOf({ workflow_name: child.name, next_step: null, retry: [] }));
+    const [{ child_run_id, step_execution_id, due_at, wake_at } = {}] = await engine.attemptRows(parent);
+    const childRunId = child_run_id as string;
+    const id = step_execution_id as string;
+    expect(due_at).toEqual(wake_at);
+    expect(due_at).toEqual(expect.any(Date));
+    const woken = { type: 'woken', stepExecutionId: id, at: (due_at as Date).getTime() } as const;
+    const asked = { type: 'answer_requested', parentStepExecutionId: id } as const;
+
+    await engine.decide(childRunId, requested);
+    expect(await engine.decide(parent, { ...woken, at: woken.at - 1 })).toEqual(refused('NOT_DUE'));
+    expect(await engine.decide(parent, woken)).toEqual(running);
+    expect(engine.broker.published.at(-1)).toMatchObject({
+      topic: topics.stepRequests,
+      key: childRunId,
+      value: { message_type: 'retry_request', step_execution_id: id, is_reminder: true },
+    });
+    expect(await engine.decide(childRunId, asked)).toEqual(refused('RUN_OPEN'));
+
+    if (outcome === null)
+      await engine.decide(childRunId, { type: 'cancellation_requested', by: 'bob', reason: null });
+    else await engine.answer(childRunId, outcome);
+    const row = await engine.runRow(childRunId);
+    // What it told its parent is lost.
+    const toParent = () =>
+      engine.broker.published.filter(({ topic, key }) => topic === topics.results && key === parent);
+    const before = toParent().length;
+    expect(await engine.decide(childRunId, asked)).toEqual({ outcome: 'decided', status: row.status });
+    expect(toParent()).toHaveLength(before + 1);
+    expect(toParent().at(-1)?.value).toMatchObject({
+      ...answer,
+      step_execution_id: id,
+      result_token: `token-of-${id}`,
+    });
+    expect(await engine.runRow(childRunId)).toEqual(row);
+
+    const told = toParent().at(-1)!.value as unknown as AgentResult;
+    await engine.decide(parent, {
+      type: 'agent_answered',
+      stepExecutionId: id,
+      attempt: null,
+      logs: null,
+      outcome:
+        told.status === 'completed'
+          ? { status: 'completed', output: told.output_data ?? null }
+          : { status: 'failed', error: told.error as AgentFailure },
+    });
+    expect(await engine.runRow(parent)).toMatchObject(end);
+    expect(await engine.decide(childRunId, asked)).toEqual(refused('PARENT_NOT_WAITING'));
   });
 
   describe('whose parent is retried and cancelled at once', () => {
@@ -330,6 +417,77 @@ describe('a pause', () => {
     const left = await insertedAs(`paused_at = now(), held_by = 'workflow'`);
     expect(await engine.decide(left, requested)).toEqual(running);
     expect(await statusOf(left)).toBe('RUNNING');
+  });
+
+  it('I7: of a workflow that ended half-way is gone on with by what wakes its runs', async () => {
+    const workflows = createWorkflows(engine.database);
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const begun = async () => {
+      const runId = await engine.start(workflowId);
+      await engine.decide(runId, requested);
+      return runId;
+    };
+    const [first, second, own] = [await begun(), await begun(), await begun()];
+    await engine.decide(own, { type: 'pause_requested' });
+    const unlike = async () =>
+      [...(await findRunsUnlikeTheirWorkflows(engine.database, { limit: 10 }))].sort();
+    const woken = (runId: string) =>
+      engine.decide(runId, { type: 'woken', stepExecutionId: null, at: Date.now() });
+    const heldBy = (runIds: readonly string[]) =>
+      Promise.all(runIds.map(async (runId) => (await engine.runRow(runId)).held_by));
+    expect(await unlike()).toEqual([]);
+
+    await workflows.setPaused(ann, workflowId, true, auditEntry);
+    // Somebody is at it.
+    expect(await unlike()).toEqual([]);
+    await engine.database.execute(
+      `update workflows set paused_at = now() - interval '1 minute' where id = $1`,
+      [workflowId],
+    );
+    expect(await unlike()).toEqual([first, second, own].sort());
+    for (const runId of [first, second, own]) expect(await woken(runId)).toEqual(running);
+    expect(await heldBy([first, second, own])).toEqual(['workflow', 'workflow', 'both']);
+    expect(await unlike()).toEqual([]);
+    expect(await woken(first)).toEqual(refused('RUN_PAUSED'));
+
+    // One of them comes to its last step meanwhile.
+    await engine.answer(first, completed('done'));
+    expect(await engine.runRow(first)).toMatchObject({ status: 'RUNNING', execution_status: 'PAUSED' });
+    await workflows.setPaused(ann, workflowId, false, auditEntry);
+    expect(await unlike()).toEqual([first, second, own].sort());
+    expect(await woken(first)).toEqual({ outcome: 'decided', status: 'COMPLETED' });
+    for (const runId of [second, own]) expect(await woken(runId)).toEqual(running);
+    expect(await engine.runRow(first)).toMatchObject({ status: 'COMPLETED', output_data: 'done' });
+    expect(await heldBy([first, second, own])).toEqual([null, null, 'run']);
+    expect(await unlike()).toEqual([]);
+  });
+
+  it.each<[string, AgentOutcome, object]>([
+    ['completes', completed({ n: 1 }), { status: 'COMPLETED', output_data: { n: 1 }, error_code: null }],
+    [
+      'fails',
+      failed,
+      {
+        status: 'FAILED',
+        error_code: 'BAD',
+        error_message: 'Step "a" failed with BAD on attempt 1: no',
+        error_step_id: 'a',
+        error_attempt: 1,
+      },
+    ],
+  ])('of a run whose last step %s meanwhile: that is its end when it is resumed', async (_, outcome, end) => {
+    const runId = await runOf(sequence(['a'], { retry: [] }));
+    await engine.decide(runId, { type: 'pause_requested' });
+    expect(await engine.answer(runId, outcome)).toEqual(running);
+    expect(await engine.runRow(runId)).toMatchObject({ status: 'RUNNING', completed_at: null });
+    const { status } = end as { status: string };
+    expect(await engine.attemptRows(runId)).toMatchObject([{ status }]);
+    expect(await engine.decide(runId, { type: 'resume_requested' })).toEqual({ outcome: 'decided', status });
+    expect(await engine.runRow(runId)).toMatchObject({
+      ...end,
+      paused_at: null,
+      completed_at: expect.any(Date),
+    });
   });
 
   it('of a workflow waits for the beginnings that are being decided, and finds their runs', async () => {

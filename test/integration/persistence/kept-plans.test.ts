@@ -170,11 +170,13 @@ const CALL_OF: Record<string, Call> = {
   'load_run_data: an untaken signal': data(() => ({ signalNames: ['go'] })),
   'load_run_data: a workflow': data((n) => ({ workflows: [{ name: `w${n}`, version: null }] })),
   'load_run_data: a version of a workflow': data((n) => ({ workflows: [{ name: `w${n}`, version: 1 }] })),
-  'load_agent_routes: a user’s agent': (statements, n) =>
+  'load_agent_routes_with_timeouts: a user’s agent': (statements, n) =>
     loadAgentRoutes(statements, [{ owner: `user${n % 50}`, name: `agent${n}` }]),
-  'load_agent_routes: everybody’s': (statements, n) =>
+  'load_agent_routes_with_timeouts: everybody’s': (statements, n) =>
     loadAgentRoutes(statements, [{ owner: null, name: `agent${n + 1}` }]),
-  // The release before calls it, while both serve.
+  // The release before calls them, while both serve.
+  'load_agent_routes: a route': (statements, n) =>
+    statements.many('select * from load_agent_routes($1, $2)', [[`agent${n}`], [`user${n % 50}`]]),
   'load_agent_calls: a call': (statements, n) =>
     statements.many('select * from load_agent_calls($1)', [[idOf(n, 1)]]),
   'load_attempt_calls: a call': (statements, n) => createAgentCalls(statements).loadCalls([idOf(n, 1)]),
@@ -199,7 +201,7 @@ const CALL_OF: Record<string, Call> = {
   })),
   'save_decisions: children': save((n) => ({ children: [{ runId: `run-${n}`, child: childOf(n) }] })),
   'save_decisions: variables': save((n) => ({
-    data: [{ runId: `run-${n}`, scope: '', variables: { n }, error: undefined }],
+    data: [{ runId: `run-${n}`, scope: '', since: n, variables: { n }, isWhole: n % 2 === 0 }],
   })),
   'save_decisions: a signal kept': save((n) => ({
     signalsKept: [{ runId: `run-${n}`, signal: signalOf('other') }],

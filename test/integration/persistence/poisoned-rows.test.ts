@@ -3,6 +3,7 @@ import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
 import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import { openDatabase } from '../../../shared/persistence/database.ts';
+import { createDueTimes } from '../../../shared/persistence/due-times.ts';
 import {
   type EngineHarness,
   openEngineHarness,
@@ -161,8 +162,9 @@ describe('the timekeeper', () => {
       },
     };
     const { database, routeTasks } = engine;
-    const clock = () => 0;
-    const deps = { database, producer, routeTasks, topics, stepRequestsTopic: topics.stepRequests, clock };
+    const dueTimes = createDueTimes(database);
+    const readProgress = async () => null;
+    const deps = { database, dueTimes, producer, routeTasks, topics, readProgress, clock: () => 0 };
     return { deps, published };
   }
 

@@ -6,6 +6,7 @@ import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { Delivery } from '../../../shared/application/ports.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
+import { createDueTimes } from '../../../shared/persistence/due-times.ts';
 import { createNewRuns } from '../../../shared/persistence/new-runs.ts';
 import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
 import { createRunStore } from '../../../shared/persistence/run-store.ts';
@@ -269,10 +270,11 @@ describe('no statement reads a whole table', () => {
     const { database } = engine;
     const deps = {
       database,
+      dueTimes: createDueTimes(database),
       producer,
       routeTasks: engine.routeTasks,
       topics,
-      stepRequestsTopic: topics.stepRequests,
+      readProgress: async () => null,
       clock: Date.now,
     };
     const away = () => Promise.reject(new Error('Kafka did not answer'));

@@ -112,7 +112,7 @@ describe('a run, from its request to its end', () => {
           agent_name: 'a-agent',
           attempt: 1,
           input_data: { given: { n: 1 }, before: null },
-          idempotency_key: `${runId}:a:1`,
+          idempotency_key: `${runId}:a:1:47e6bacabc4d37ca`,
           deadline: expect.stringMatching(/^\d{4}-.*Z$/),
           result_token: `token-of-${stepExecutionId}`,
           timestamp: expect.stringMatching(/^\d{4}-.*Z$/),

@@ -153,6 +153,63 @@ describe('a map', () => {
     });
   });
 
+  it('goes back to a step with the variables and the error that it was entered with, time and again', async () => {
+    const work = {
+      agent_name: 'echo',
+      input_mapping: { now: '$.variables.left[0]', later: '$.variables.left[1:]', error: '$.error.code' },
+      assign: { left: '$.output.later', last: '$.output.now' },
+      next_step: 'is_more',
+    };
+    const steps = {
+      breaks: { ...agent(), catch: [{ next_step: 'work' }] },
+      work,
+      is_more: {
+        type: 'choice',
+        choices: [{ variable: '$.variables.left[0]', is_present: true, next_step: 'work' }],
+        default_next_step: 'wide',
+      },
+      wide: {
+        type: 'map',
+        items: '$.workflow_input.once',
+        start_step: 'inside',
+        steps: { inside: agent({ last: '$.variables.last', error: '$.error.code' }) },
+        assign: { last: 'changed' },
+        next_step: 'fails',
+      },
+      fails: { ...agent({ last: '$.variables.last' }), catch: [{ next_step: 'done' }] },
+      done: { type: 'succeed', result: ['$.variables.last', '$.error.code'] },
+    };
+    const runId = await started('breaks', steps, { left: ['a', 'b', 'c'], once: ['x'] });
+    const asked: unknown[] = [];
+    const answer = (step: Parameters<typeof echo>[0]) => {
+      asked.push([step.step_id, step.input_data]);
+      if (step.step_id === 'breaks') return failed('FIRST');
+      return step.step_id === 'fails' ? failed('BAD') : echo(step);
+    };
+    const again = async (fromStep: string) => {
+      asked.splice(0);
+      expect(await engine.decide(runId, { type: 'retry_requested', fromStep })).toMatchObject({
+        status: 'RUNNING',
+      });
+      await driveRun(engine, runId, answer);
+      expect(await engine.runRow(runId)).toMatchObject({
+        status: 'COMPLETED',
+        output_data: ['changed', 'BAD'],
+      });
+      return asked;
+    };
+    await driveRun(engine, runId, answer);
+    const lastVisit = ['work', { now: 'c', later: [], error: 'FIRST' }];
+    const inside = ['inside', { last: 'c', error: 'FIRST' }];
+    const fails = ['fails', { last: 'changed' }];
+    expect(asked.slice(3)).toEqual([lastVisit, inside, fails]);
+    expect(await again('work')).toEqual([lastVisit, inside, fails]);
+    expect(await again('inside')).toEqual([inside, fails]);
+    expect(await again('inside')).toEqual([inside, fails]);
+    expect(await again('fails')).toEqual([fails]);
+    expect(await again('work')).toEqual([lastVisit, inside, fails]);
+  });
+
   it('goes back to one item’s step, with another input', async () => {
     const runId = await started('m', { m: eachItem }, { items: ['a', 'b'] });
     await driveRun(engine, runId, echo);
@@ -355,17 +412,35 @@ describe('guards', () => {
     const child = { scope: 'm#1/0', index: 0, input: 'given', output: null, error: null } as const;
     await save({
       children: [{ runId, child: { ...child, status: 'PENDING' } }],
-      data: [{ runId, scope: '', variables: { n: 1 }, error: undefined }],
+      data: [{ runId, scope: '', since: 1, variables: { n: 1 }, isWhole: false }],
     });
     await save({
       children: [{ runId, child: { ...child, status: 'COMPLETED', input: null, output: 'got' } }],
-      data: [{ runId, scope: '', variables: undefined, error: { code: 'X' } }],
+      data: [{ runId, scope: '', since: 2, error: { code: 'X' }, isWhole: false }],
     });
     expect(await rowsOf('scope_children', runId, 'index')).toMatchObject([
       { status: 'COMPLETED', input: 'given', output: 'got' },
     ]);
     expect(await rowsOf('scope_data', runId, 'scope')).toMatchObject([
       { variables: { n: 1 }, error: { code: 'X' } },
+    ]);
+    await save({
+      data: [
+        { runId, scope: '', since: 3, isWhole: true },
+        { runId, scope: '', since: 4, variables: { n: 2 }, isWhole: false },
+        { runId, scope: '', since: 5, variables: { n: 3 }, isWhole: false },
+      ],
+    });
+    expect(await rowsOf('scope_data', runId, 'scope')).toMatchObject([{ variables: { n: 3 }, error: null }]);
+    await save({ data: [{ runId, scope: '', since: 6, isWhole: true }] });
+    expect(await rowsOf('scope_data', runId, 'scope')).toEqual([]);
+    expect(await rowsOf('scope_history', runId, 'since')).toMatchObject([
+      { variables: { n: 1 }, error: null, is_whole: false },
+      { variables: null, error: { code: 'X' }, is_whole: false },
+      { variables: null, error: null, is_whole: true },
+      { variables: { n: 2 } },
+      { variables: { n: 3 } },
+      { variables: null, error: null, is_whole: true },
     ]);
   });
 });

@@ -67,7 +67,7 @@ test('a workflow of HTTP and Lambda agents completes, each getting what the one 
     attempt: 1,
     input_data: { message: 'start → http' },
     callback_url: expect.stringContaining(`${stack.url}/api/v1/callbacks/${steps[1]?.step_execution_id}/`),
-    idempotency_key: `${runId}:s2:1`,
+    idempotency_key: `${runId}:s2:1:5671706c4aa23825`,
   });
 });
 
@@ -88,7 +88,9 @@ describe('a function that throws', () => {
     ]);
     const events = stack.lambda.eventsOf('flaky');
     expect(events.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
-    expect(new Set(events.map(({ idempotency_key }) => idempotency_key))).toEqual(new Set([`${runId}:s1:1`]));
+    expect(new Set(events.map(({ idempotency_key }) => idempotency_key))).toEqual(
+      new Set([`${runId}:s1:1:ea0a419b5c9d5399`]),
+    );
   });
 
   test('can say by JSON that a repeat would not help', async () => {

@@ -49,7 +49,9 @@ describe('a failed attempt', () => {
     expect(waited(steps, 1)).toBeGreaterThanOrEqual(200);
     const calls = stack.agents.callsOf('flaky');
     expect(calls.map(({ body }) => body.attempt)).toEqual([1, 2, 3]);
-    expect(new Set(calls.map(({ idempotencyKey }) => idempotencyKey))).toEqual(new Set([`${runId}:s1:1`]));
+    expect(new Set(calls.map(({ idempotencyKey }) => idempotencyKey))).toEqual(
+      new Set([`${runId}:s1:1:ea0a419b5c9d5399`]),
+    );
     expect(new Set(calls.map(({ body }) => body.step_execution_id)).size).toBe(3);
   });
 

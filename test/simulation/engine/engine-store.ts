@@ -14,12 +14,15 @@ import {
   isOpenAttempt,
   type Join,
   type Run,
+  type ScopeSet,
+  type ScopeValues,
   type Signal,
   type StartableWorkflow,
   type State,
   stepKey,
   workflowKey,
 } from '../../../shared/engine/state.ts';
+import { asBefore } from '../../support/memory-reads.ts';
 
 /** A run with all its rows. */
 export interface StoredRun {
@@ -33,6 +36,8 @@ export interface StoredRun {
   readonly signals: Map<string, Signal>;
   readonly variables: Map<string, Json>;
   readonly errors: Map<string, JsonObject>;
+  /** All that was set in scopes, in its order. */
+  readonly sets: ScopeSet[];
 }
 
 /**
@@ -64,6 +69,7 @@ export class EngineStore {
       signals: new Map(),
       variables: new Map(),
       errors: new Map(),
+      sets: [],
     });
   }
 
@@ -89,7 +95,7 @@ export class EngineStore {
     for (const event of events) attemptsFor(stored, event).forEach(add);
     const begun: State = {
       ...nothing(),
-      run: { ...this.#seen(stored), outputData: null },
+      run: { ...this.#seen(stored, events), outputData: null },
       known: NOTHING_KNOWN,
       attempts,
       joins: new Map(),
@@ -119,7 +125,9 @@ export class EngineStore {
   /** The attempt that asks for a retry. */
   #parentAttempt(events: readonly EngineEvent[]): Attempt | undefined {
     const asking = events.flatMap((event) =>
-      event.type === 'retry_requested' ? (event.parentStepExecutionId ?? []) : [],
+      event.type === 'retry_requested' || event.type === 'answer_requested'
+        ? (event.parentStepExecutionId ?? [])
+        : [],
     );
     return [...this.runs.values()].flatMap(({ attempts }) => attempts.get(asking[0] ?? '') ?? [])[0];
   }
@@ -132,7 +140,7 @@ export class EngineStore {
       visits.set(stepKey(scope, stepId), visitsOf(stored, scope, stepId));
     const paths = [...stored.joins.keys()];
     return {
-      run: this.#seen(stored),
+      run: this.#seen(stored, events),
       known: EVERYTHING,
       attempts: new Map(stored.attempts),
       joins: new Map(stored.joins),
@@ -141,6 +149,9 @@ export class EngineStore {
       workflowInput: stored.input,
       variables: new Map([['', stored.input], ...stored.variables]),
       errors: new Map(stored.errors),
+      earlier: this.#data(stored, [needsOf(stored.plan, this.load(runId, events), events[0] as EngineEvent)])
+        .earlier,
+      sets: [],
       outputs: outputsOf(stored),
       visits,
       workflows: new Map([...this.#plans.keys()].map((name) => [workflowKey(name, null), startable(name)])),
@@ -150,14 +161,20 @@ export class EngineStore {
   }
 
   /** As it is locked. */
-  #seen({ run, workflowName }: StoredRun): Run {
-    const isWorkflowPaused = run.status !== 'RUNNING' && this.pausedWorkflows.has(workflowName);
-    return { ...run, isWorkflowPaused };
+  #seen({ run, workflowName }: StoredRun, events: readonly EngineEvent[]): Run {
+    const isWoken = events.some((event) => event.type === 'woken' && event.stepExecutionId === null);
+    const isTold = run.status !== 'RUNNING' || isWoken;
+    return { ...run, isWorkflowPaused: isTold ? this.pausedWorkflows.has(workflowName) : null };
   }
 
   /** Writes what a decision changed, with the guards of the statements. */
   commit(runId: string, before: State, after: State): void {
     const stored = this.get(runId);
+    // What only answers its parent again is as it was.
+    if (after.run === before.run) {
+      if (after.attempts !== before.attempts) throw new Error('Attempts change, and the sequence does not');
+      return;
+    }
     if (after.run.sequence <= stored.run.sequence) throw new Error('Every decision raises the sequence');
     stored.run = after.run;
     for (const attempt of changed(before.attempts, after.attempts)) this.#write(stored, attempt);
@@ -167,8 +184,11 @@ export class EngineStore {
       stored.children.set(child.scope, { ...child, input });
     }
     for (const signal of changed(before.signals, after.signals)) stored.signals.set(signal.id, signal);
-    copyChanged(before.variables, after.variables, stored.variables);
-    copyChanged(before.errors, after.errors, stored.errors);
+    for (const set of after.sets) {
+      stored.sets.push(set);
+      put(stored.variables, set, set.variables);
+      put(stored.errors, set, set.error);
+    }
   }
 
   #write(stored: StoredRun, attempt: Attempt): void {
@@ -209,6 +229,14 @@ export class EngineStore {
         else copyOne(stored.variables, scope, data.variables);
       }
       for (const scope of needs.errors) copyOne(stored.errors, scope, data.errors);
+      for (const { scope, before } of needs.earlier)
+        data.earlier.set(
+          scope,
+          asBefore(
+            stored.sets.filter((set) => set.scope === scope),
+            before,
+          ),
+        );
       for (const { scope, stepId } of needs.outputs) copyOne(latest, stepKey(scope, stepId), data.outputs);
       for (const { scope, stepId } of needs.visits)
         data.visits.set(stepKey(scope, stepId), visitsOf(stored, scope, stepId));
@@ -241,6 +269,8 @@ function nothing() {
     workflowInput: null as Json,
     variables: new Map<string, Json>(),
     errors: new Map<string, JsonObject>(),
+    earlier: new Map<string, ScopeValues>(),
+    sets: [],
     outputs: new Map<string, Json>(),
     visits: new Map<string, number>(),
     children: new Map<string, Child>(),
@@ -258,21 +288,28 @@ function attemptsFor(stored: StoredRun, event: EngineEvent): Attempt[] {
     return attempt === undefined ? [] : [stripped(attempt, withInput)];
   };
   const open = () => all.filter(isOpenAttempt).map((attempt) => stripped(attempt, false));
+  const lastAtTop = () => {
+    const last = latest(all.filter(({ scope }) => scope === ''));
+    return last === undefined ? [] : [stripped(last, false)];
+  };
   switch (event.type) {
     case 'agent_answered':
       return byId(event.stepExecutionId, event.outcome.status === 'failed');
     case 'step_requested':
       return byId(event.stepExecutionId, true);
     case 'woken':
-      return event.stepExecutionId === null ? open() : byId(event.stepExecutionId, true);
+      return event.stepExecutionId === null ? [...open(), ...lastAtTop()] : byId(event.stepExecutionId, true);
     case 'cancellation_requested':
-    case 'resume_requested':
       return open();
+    case 'resume_requested':
+      return [...open(), ...lastAtTop()];
     case 'signal_received':
       return all
         .filter(({ status, signalName }) => status === 'RUNNING' && signalName === event.name)
         .sort((a, b) => a.createdAt - b.createdAt)
         .map((attempt) => stripped(attempt, false));
+    case 'answer_requested':
+      return lastAtTop();
     case 'retry_requested':
       return attemptsToRetry(stored, all, event.fromStep ?? null, event.fromScope ?? null);
     default:
@@ -360,10 +397,7 @@ function copyOne<Value>(from: ReadonlyMap<string, Value>, key: string, to: Map<s
   if (value !== undefined) to.set(key, value);
 }
 
-function copyChanged<Value>(
-  before: ReadonlyMap<string, Value>,
-  after: ReadonlyMap<string, Value>,
-  to: Map<string, Value>,
-): void {
-  for (const [key, value] of after) if (before.get(key) !== value) to.set(key, value);
+function put<Value>(table: Map<string, Value>, { scope, isWhole }: ScopeSet, value: Value | undefined): void {
+  if (value !== undefined) table.set(scope, value);
+  else if (isWhole) table.delete(scope);
 }

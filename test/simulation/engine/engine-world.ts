@@ -4,7 +4,9 @@ import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts'
 import type { Json } from '../../../shared/engine/json.ts';
 import { NotLoadedError } from '../../../shared/engine/known.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
-import { isOpenAttempt, isOpenRun, type State } from '../../../shared/engine/state.ts';
+import { stepToRetry } from '../../../shared/engine/retry.ts';
+import { scopesAround } from '../../../shared/engine/scope-path.ts';
+import { type Attempt, isOpenAttempt, isOpenRun, type State } from '../../../shared/engine/state.ts';
 import type { Random } from '../../support/random.ts';
 import { changed, EngineStore } from './engine-store.ts';
 import { checkDecision, checkRun } from './invariants.ts';
@@ -57,6 +59,10 @@ export class EngineWorld {
   #commands = 0;
   /** Tasks that nobody is to carry out before they are published again. */
   readonly #lost = new Set<string>();
+  /** What attempts saw of variables and errors when they were opened. */
+  readonly #entered = new Map<string, string>();
+  /** What was asked with each idempotency key, and with which key each visit asked it. */
+  readonly #asked = new Map<string, string>();
 
   constructor(
     workflows: ReadonlyMap<string, WorkflowModel>,
@@ -101,13 +107,14 @@ export class EngineWorld {
     const { mayPause, mayCommand, mayGoBack } = this.#faults;
     if (this.#chance(0.05)) this.#sendSignal(false);
     if (mayPause && this.#chance(0.05)) this.#pauseOrResume();
+    if (mayPause && this.#chance(0.02)) this.#wakeAsWorkflows();
     if (mayCommand && this.#chance(0.06)) this.#cancelOrRetry();
     if (mayGoBack && this.#chance(0.04)) this.#goBack();
     if (this.#messages.length > 0 && !this.#chance(0.1)) {
       this.#deliver();
       return true;
     }
-    if (this.#isCalm && this.#resumeAll()) return true;
+    if (this.#isCalm && (this.#resumeAll() || this.#wakeAsWorkflows())) return true;
     if (this.#advance() || this.#messages.length > 0) return true;
     return this.#sendSignal(true) || (this.#isCalm && mayCommand && this.#retryCancelled());
   }
@@ -172,7 +179,9 @@ export class EngineWorld {
       effects.push(...decision.effects);
     }
     if (state !== before) {
+      const target = this.#target(runId, events[0] as EngineEvent);
       this.store.commit(runId, before, state);
+      this.#checkEntered(runId, before, state, target);
       for (const effect of effects) this.#carryOut(runId, effect, now);
       checkRun(this.store.get(runId), this.store);
     }
@@ -182,6 +191,7 @@ export class EngineWorld {
   #carryOut(runId: string, effect: Effect, now: number): void {
     switch (effect.type) {
       case 'dispatch_task':
+        this.#checkKey(runId, effect);
         if (this.#mayLose() && !this.#lost.has(effect.stepExecutionId))
           this.#lost.add(effect.stepExecutionId);
         else {
@@ -225,19 +235,60 @@ export class EngineWorld {
           previousParentStepExecutionId,
           requestedAt: now,
         } as const;
-        this.#publish(childRunId, event);
+        // Seldom asked for: lost often, so that it is lost at all.
+        if (!this.#mayLose(0.5)) this.#publish(childRunId, event);
         break;
       }
+      case 'ask_child':
+        if (!this.#mayLose())
+          this.#publish(effect.childRunId, {
+            type: 'answer_requested',
+            parentStepExecutionId: effect.stepExecutionId,
+          });
+        break;
       case 'answer_parent': {
         const { runId: parentRunId, stepExecutionId, outcome } = effect;
         const answer: AgentOutcome =
           'output' in outcome
             ? { status: 'completed', output: outcome.output }
             : { status: 'failed', error: outcome.error };
-        this.#publish(parentRunId, answered(stepExecutionId, answer));
+        if (!this.#mayLose()) this.#publish(parentRunId, answered(stepExecutionId, answer));
         break;
       }
     }
+  }
+
+  #target(runId: string, event: EngineEvent): Attempt | null {
+    if (event.type !== 'retry_requested') return null;
+    return stepToRetry(this.store.get(runId).attempts.values(), event) ?? null;
+  }
+
+  /** A retry from a step has the variables and the error that the step was entered with. */
+  #checkEntered(runId: string, before: State, after: State, target: Attempt | null): void {
+    const seen = (scope: string) => {
+      const { errors, input, variables } = this.store.get(runId);
+      const around = scopesAround(scope);
+      const nearest = <Value>(of: ReadonlyMap<string, Value>) =>
+        of.get(around.find((each) => of.has(each)) ?? '');
+      return JSON.stringify([nearest(variables) ?? input, nearest(errors) ?? null]);
+    };
+    const expected = target === null ? undefined : this.#entered.get(target.stepExecutionId);
+    if (target !== null && expected !== undefined && seen(target.scope) !== expected)
+      throw new Error(`${target.stepId} was entered with ${expected}, and again with ${seen(target.scope)}`);
+    for (const attempt of changed(before.attempts, after.attempts))
+      if (!before.attempts.has(attempt.stepExecutionId) && isOpenAttempt(attempt))
+        this.#entered.set(attempt.stepExecutionId, seen(attempt.scope));
+  }
+
+  /** One key for one input of a visit, and no other. */
+  #checkKey(runId: string, { stepExecutionId, idempotencyKey, inputData }: Task): void {
+    const { scope, stepId, visit } = this.store.get(runId).attempts.get(stepExecutionId)!;
+    const asked = JSON.stringify([runId, scope, stepId, visit, inputData]);
+    const before = this.#asked.get(idempotencyKey) ?? asked;
+    if (before !== asked) throw new Error(`I6: ${idempotencyKey} is of ${before}, and of ${asked}`);
+    const key = this.#asked.get(asked) ?? idempotencyKey;
+    if (key !== idempotencyKey) throw new Error(`I6: ${asked} has ${key}, and ${idempotencyKey}`);
+    this.#asked.set(idempotencyKey, asked).set(asked, key);
   }
 
   #publish(runId: string, event: Message['event']): void {
@@ -265,8 +316,9 @@ export class EngineWorld {
     for (const { run, attempts } of this.store.runs.values()) {
       if (!isOpenRun(run)) continue;
       if (run.wakeAt !== null) times.push(run.wakeAt);
-      for (const { status, wakeAt } of attempts.values())
-        if ((status === 'PENDING' || status === 'RUNNING') && wakeAt !== null) times.push(wakeAt);
+      for (const attempt of attempts.values())
+        if (isOpenAttempt(attempt) && attempt.wakeAt !== null && !this.#asksInVain(attempt))
+          times.push(attempt.wakeAt);
     }
     if (times.length === 0) return false;
     const next = Math.max(Math.min(...times), this.now);
@@ -274,6 +326,12 @@ export class EngineWorld {
     this.now = next;
     this.#fireTimers();
     return true;
+  }
+
+  /** A parent asks for as long as its child goes on, which waits for something else. */
+  #asksInVain({ childRunId, deadlineAt }: Attempt): boolean {
+    const child = childRunId === null ? undefined : this.store.runs.get(childRunId);
+    return this.#isCalm && child !== undefined && isOpenRun(child.run) && deadlineAt === null;
   }
 
   /** An agent that was asked and whose answer is on its way. */
@@ -344,18 +402,28 @@ export class EngineWorld {
     if (isPaused) pausedWorkflows.add(name);
     const type = isPaused ? 'pause_requested' : 'resume_requested';
     for (const { run, workflowName } of runs.values()) {
-      const isOverlooked = run.status === 'PENDING' && this.#isRequested(run.runId) && this.#chance(0.5);
+      // Or who asked dies half-way: the timekeeper looks.
+      const isOverlooked = this.#chance(run.status === 'PENDING' ? 0.5 : 0.3);
       if (workflowName === name && !isOverlooked) this.#decide(run.runId, [{ type, by: 'workflow' }]);
     }
   }
 
-  #isRequested(runId: string): boolean {
-    return this.#messages.some((each) => each.runId === runId && each.event.type === 'execution_requested');
+  /** As the timekeeper: wakes what is not held as its workflow is. @returns whether there is any */
+  #wakeAsWorkflows(): boolean {
+    const unlike = [...this.store.runs.values()].filter(({ run, workflowName }) => {
+      const isHeld = run.heldBy === 'workflow' || run.heldBy === 'both';
+      return isOpenRun(run) && isHeld !== this.store.pausedWorkflows.has(workflowName);
+    });
+    for (const { run } of unlike)
+      this.#publish(run.runId, { type: 'woken', stepExecutionId: null, at: this.now });
+    return unlike.length > 0;
   }
 
   #resumeAll(): boolean {
     for (const name of [...this.store.pausedWorkflows]) this.#pauseOrResumeWorkflow(name);
-    const paused = [...this.store.runs.values()].filter(({ run }) => run.pausedAt !== null);
+    const paused = [...this.store.runs.values()].filter(
+      ({ run }) => run.heldBy === 'run' || run.heldBy === 'both',
+    );
     for (const { run } of paused) this.#decide(run.runId, [{ type: 'resume_requested' }]);
     return paused.length > 0;
   }
@@ -366,7 +434,11 @@ export class EngineWorld {
     const { run } = this.#faults.mayGoBack ? this.#anyRun() : this.store.get(TOP_RUN);
     if (isOpenRun(run))
       this.#decide(run.runId, [{ type: 'cancellation_requested', by: 'ann', reason: null }]);
-    else this.#decide(run.runId, [{ type: 'retry_requested' }]);
+    else {
+      const edits = this.#faults.mayGoBack && this.#random.chance(0.3);
+      const edited = edits ? { inputData: { edited: this.#random.int(100) } } : {};
+      this.#decide(run.runId, [{ type: 'retry_requested', ...edited }]);
+    }
   }
 
   /** A cancelled run has not come to its outcome. */
@@ -391,8 +463,8 @@ export class EngineWorld {
     return this.#random.pick([...this.store.runs.values()]);
   }
 
-  #mayLose(): boolean {
-    return this.#faults.mayLose && this.#chance(0.1);
+  #mayLose(probability = 0.1): boolean {
+    return this.#faults.mayLose && this.#chance(probability);
   }
 
   #chance(probability: number): boolean {
@@ -437,8 +509,8 @@ function tell(before: State, decision: Decision): string {
     changed(before.joins, state.joins),
     children,
     changed(before.signals, state.signals),
-    changed(before.variables, state.variables),
-    changed(before.errors, state.errors),
+    state.sets.map(({ since: _, ...set }) => set),
   ].map((table) => table.map((row) => JSON.stringify(row)).sort());
-  return JSON.stringify([state.run, effects, rows]);
+  // What did not change is not written: what it has beside is loaded or not.
+  return JSON.stringify([state.run === before.run ? null : state.run, effects, rows]);
 }

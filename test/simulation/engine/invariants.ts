@@ -24,9 +24,17 @@ export function checkDecision(
   const numbers = effects.flatMap((effect) => (effect.type === 'publish_update' ? [effect.sequence] : []));
   const expected = numbers.map((_, i) => before.run.sequence + 1 + i);
   hold(numbers.join() === expected.join(), `the updates are ${numbers}, after ${before.run.sequence}`);
-  hold(numbers.length > 0 && state.run.sequence === numbers.at(-1), `the sequence is ${state.run.sequence}`);
+  const isRepeated = event.type === 'answer_requested';
+  if (isRepeated) hold(state.run === before.run, 'I4: it only answers again, and changes');
+  hold(
+    isRepeated || (numbers.length > 0 && state.run.sequence === numbers.at(-1)),
+    `the sequence is ${state.run.sequence}`,
+  );
   const isRetry = event.type === 'retry_requested';
-  hold(isRetry || isOpenRun(before.run), `I4: ${event.type} changes a ${before.run.status} run`);
+  hold(
+    isRetry || isRepeated || isOpenRun(before.run),
+    `I4: ${event.type} changes a ${before.run.status} run`,
+  );
 
   const opened = [...state.attempts.values()].filter(({ stepExecutionId: id }) => !before.attempts.has(id));
   const entered = opened.filter(({ startedAt }) => startedAt !== null);
@@ -47,10 +55,13 @@ export function checkDecision(
     hold(isOpenAttempt(attempt) || state.attempts.get(id) === attempt, `I2: ${id} is settled again`);
 
   const isStill = state.run.pausedAt !== null && (isRetry || before.run.pausedAt !== null);
+  const mayEnd = !wasHeld || ['cancellation_requested', 'resume_requested', 'woken'].includes(event.type);
+  hold(isOpenRun(state.run) || !isOpenRun(before.run) || mayEnd, `a paused run ends: ${state.run.status}`);
   for (const effect of effects) {
     if (effect.type === 'publish_update' || effect.type === 'cancel_child') continue;
     // Runs beside it go on, whose failed steps a retry is for too.
-    const isOthers = effect.type === 'answer_parent' || effect.type === 'retry_child';
+    const isOthers =
+      effect.type === 'answer_parent' || effect.type === 'retry_child' || effect.type === 'ask_child';
     hold(!isStill || isOthers, `a paused run asks for ${effect.type}`);
     if (effect.type !== 'request_step' && effect.type !== 'dispatch_task') continue;
     const attempt = state.attempts.get(effect.stepExecutionId);
@@ -86,6 +97,8 @@ export function checkRun(stored: RunRows, store: AllRuns): void {
     hold(run.pausedAt !== null || run.wakeAt !== null, 'I7: nothing wakes the PENDING run');
     return;
   }
+  // Its end is its resume's.
+  if (run.pausedAt !== null && open.length === 0) return;
   const byScope = new Map<string, Attempt[]>();
   for (const attempt of open) byScope.set(attempt.scope, [...(byScope.get(attempt.scope) ?? []), attempt]);
   const seen = checkScope(stored, store, '', byScope);
@@ -120,6 +133,10 @@ function checkScope(
   if (type === 'workflow') {
     const child = store.runs.get(attempt.childRunId ?? '');
     hold(child?.run.parent !== null && child !== undefined, `${attempt.stepId} waits for no run`);
+    hold(
+      isPaused || attempt.wakeAt !== null,
+      `I7: nothing wakes ${attempt.stepId}, should its answer be lost`,
+    );
   }
   if (type !== 'map' && type !== 'parallel') return 1;
   const join = stored.joins.get(joinPathOf(attempt));

@@ -20,16 +20,16 @@ const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: L
   [
     'does not see that a run is paused',
     (tx) => ({
-      lockRuns: async (ids) =>
-        (await tx.lockRuns(ids)).map((row) => ({ ...row, run: { ...row.run, pausedAt: null } })),
+      lockRuns: async (...runs) =>
+        (await tx.lockRuns(...runs)).map((row) => ({ ...row, run: { ...row.run, pausedAt: null } })),
     }),
     /I1: still moving|the paused run|is PAUSED/,
   ],
   [
     'forgets that a run has ended',
     (tx) => ({
-      lockRuns: async (ids) =>
-        (await tx.lockRuns(ids)).map((row) => ({
+      lockRuns: async (...runs) =>
+        (await tx.lockRuns(...runs)).map((row) => ({
           ...row,
           run: row.run.status === 'CANCELLED' ? { ...row.run, status: 'RUNNING' as const } : row.run,
         })),

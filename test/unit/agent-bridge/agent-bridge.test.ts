@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { createAgentBridge } from '../../../shared/agent-bridge/agent-bridge.ts';
+import { hashOf } from '../../../shared/agent-bridge/agent-speeds.ts';
 import { failedCall } from '../../../shared/agents/call-outcome.ts';
 import { PublishError } from '../../../shared/kafka/producer.ts';
 import { agentResult, deadLetter } from '../../../shared/messages/messages.ts';
-import type { AttemptCall } from '../../../shared/persistence/agent-calls.ts';
+import type { AttemptCall, StoredSpeed } from '../../../shared/persistence/agent-calls.ts';
 import { DatabaseUnavailableError } from '../../../shared/persistence/database-errors.ts';
-import { eventOf, FakePorts, plenty, storedAgent, T0, tokens } from './fake-ports.ts';
+import { ECHO_URL, eventOf, FakePorts, plenty, speedOf, storedAgent, T0, tokens } from './fake-ports.ts';
 
 describe('a task', () => {
   it('becomes a call of its agent, and the answer a result', async () => {
@@ -24,6 +25,7 @@ describe('a task', () => {
           secrets: ['whsec_c2VjcmV0'],
         },
         timeoutMs: 60_000,
+        patienceMs: 3_000,
         timeoutMessage: undefined,
         idempotencyKey: 'run-a:extract:1',
         body: {
@@ -223,7 +225,10 @@ describe('an agent', () => {
         secrets: ['s3cret-s3cret'],
       },
     });
-    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { agent: null })), plenty);
+    await createAgentBridge(ports).handleRecords(
+      eventOf(ports.task('a', { agent: null, speed: speedOf('http://registered.test') })),
+      plenty,
+    );
     expect(ports.called).toMatchObject([
       { agent: { address: 'http://registered.test', secrets: ['s3cret-s3cret'] }, timeoutMs: 7_000 },
     ]);
@@ -366,58 +371,57 @@ describe('handing on', () => {
     expect(ports.called).toEqual([]);
   });
 
-  it('is for an agent that was slow here, until that is a minute ago', async () => {
+  const idsOf = (ports: FakePorts) =>
+    ports.handed.map(({ handed_tasks }) => handed_tasks.map((task) => task.step_execution_id));
+
+  it('is for an agent that nobody has called, before it is called: no call is made twice to find out', async () => {
     const ports = new FakePorts();
-    const bridge = createAgentBridge(ports);
-    ports.answer = () => {
-      ports.now += 1_500;
-      return { status: 'completed', output: null, logs: null };
-    };
-    await bridge.handleRecords(eventOf(ports.task('a')), plenty);
-    await bridge.handleRecords(eventOf(ports.task('b')), plenty);
-    ports.now += 61_000;
-    await bridge.handleRecords(eventOf(ports.task('c')), plenty);
-    expect(ports.called.map(({ body }) => body.step_execution_id)).toEqual(['a', 'c']);
-    expect(
-      ports.handed.flatMap(({ handed_tasks }) => handed_tasks.map((task) => task.step_execution_id)),
-    ).toEqual(['b']);
+    const tasks = ['a', 'b', 'c'].map((id) => ports.task(id, { speed: null }));
+    await createAgentBridge(ports).handleRecords(eventOf(...tasks), plenty);
+    expect([ports.called.length, idsOf(ports)]).toEqual([0, [['a', 'b', 'c']]]);
   });
 
-  it('is for an agent that is slow again each time that it is tried, for twice as long, and no longer once it is not', async () => {
+  it.each<[string, StoredSpeed]>([
+    ['was slow', speedOf(ECHO_URL, 1_001)],
+    ['was quick at another address', speedOf('http://agent.test/before')],
+    ['was quick more than a week ago', { ...speedOf(ECHO_URL), ageMs: 8 * 86_400_000 }],
+  ])('is for an agent that %s, whoever called it', async (_, speed) => {
     const ports = new FakePorts();
-    const bridge = createAgentBridge(ports);
-    let tookMs = 1_500;
-    ports.answer = () => {
-      ports.now += tookMs;
-      return { status: 'completed', output: null, logs: null };
-    };
-    let tasks = 0;
-    const isCalledHere = async () => {
-      const before = ports.called.length;
-      await bridge.handleRecords(eventOf(ports.task(`t${tasks++}`)), plenty);
-      return ports.called.length > before;
-    };
-    const later = (ms: number) => {
-      ports.now += ms;
-      return isCalledHere();
-    };
-    expect(await isCalledHere()).toBe(true);
-    for (const minutes of [1, 2, 4, 8, 16, 32, 60, 60]) {
-      expect([minutes, await later(minutes * 60_000 - 1_000)]).toEqual([minutes, false]);
-      expect([minutes, await later(2_000)]).toEqual([minutes, true]);
-    }
-    tookMs = 10;
-    expect(await later(3_601_000)).toBe(true);
-    tookMs = 4_000;
-    expect(await isCalledHere()).toBe(true);
-    expect(await isCalledHere()).toBe(false);
-    expect(await later(61_000)).toBe(true);
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a', { speed })), plenty);
+    expect([ports.called.length, idsOf(ports)]).toEqual([0, [['a']]]);
   });
 
-  it('is for a call of a quick agent that hangs, which is given up after ten seconds', async () => {
+  it('measures the agent where it is called, and tells every environment', async () => {
+    const ports = new FakePorts();
+    ports.answer = () => {
+      ports.now += 250;
+      return { status: 'completed', output: null, logs: null };
+    };
+    const bridge = createAgentBridge(ports);
+    const task = ports.task('a', { speed: null });
+    await bridge.handleHanded([task], plenty);
+    expect(ports.speeds).toEqual([
+      { name: 'echo', owner: null, addressHash: hashOf(ECHO_URL), averageMs: 250 },
+    ]);
+    // And knows it itself: it is called here from now on, and told of once a minute.
+    await bridge.handleRecords(eventOf(ports.task('b', { speed: null })), plenty);
+    expect([ports.called.length, ports.speeds.length]).toEqual([2, 1]);
+    ports.now += 60_000;
+    await bridge.handleRecords(eventOf(ports.task('c', { speed: null })), plenty);
+    expect([ports.called.length, ports.speeds.length]).toEqual([3, 2]);
+  });
+
+  it('that cannot be told of is done all the same', async () => {
+    const ports = new FakePorts();
+    ports.speedsError = () => new Error('no database');
+    await createAgentBridge(ports).handleHanded([ports.task('a', { speed: null })], plenty);
+    expect(ports.messages('results.topic')).toHaveLength(1);
+    expect(ports.warnings).toEqual(['Could not tell how quick agents are']);
+  });
+
+  it('is for a call of a quick agent that hangs, which is given up after short patience', async () => {
     const ports = new FakePorts();
     const bridge = createAgentBridge(ports);
-    await bridge.handleRecords(eventOf(ports.task('quick')), plenty);
     ports.answer = ({ patienceMs = 0 }) => {
       ports.now += patienceMs;
       return { status: 'given_up' };
@@ -425,18 +429,17 @@ describe('handing on', () => {
     const hanging = ports.task('hanging');
     await bridge.handleRecords(eventOf(hanging), plenty);
     expect(ports.called.map(({ timeoutMs, patienceMs }) => [timeoutMs, patienceMs])).toEqual([
-      [60_000, undefined],
-      [60_000, 10_000],
+      [60_000, 3_000],
     ]);
     expect(ports.extended).toEqual([
       [{ stepExecutionId: 'hanging', runId: 'run-hanging', deadlineInMs: 120_000, accepted: false }],
     ]);
     expect(ports.handed).toEqual([{ handed_tasks: [hanging] }]);
-    expect(ports.messages('results.topic').map((result) => result.step_execution_id)).toEqual(['quick']);
-    // And it is known as slow.
+    // And it is known as slow: to every environment, at once.
+    expect(ports.speeds.map(({ averageMs }) => averageMs)).toEqual([2_000]);
     const next = ports.task('next');
     await bridge.handleRecords(eventOf(next), plenty);
-    expect([ports.called.length, ports.handed.at(-1)]).toEqual([2, { handed_tasks: [next] }]);
+    expect([ports.called.length, ports.handed.at(-1)]).toEqual([1, { handed_tasks: [next] }]);
   });
 
   it('is for no call that can be made nowhere else', async () => {
@@ -449,7 +452,7 @@ describe('handing on', () => {
 
   it('is for a task whose time this invocation does not have', async () => {
     const ports = new FakePorts();
-    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), { remainingMs: () => 30_000 });
+    await createAgentBridge(ports).handleRecords(eventOf(ports.task('a')), { remainingMs: () => 5_000 });
     expect([ports.called.length, ports.handed.length]).toEqual([0, 1]);
   });
 

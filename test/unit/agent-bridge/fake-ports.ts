@@ -1,22 +1,36 @@
+import { hashOf } from '../../../shared/agent-bridge/agent-speeds.ts';
 import type { AgentBridgePorts, HandedTasks } from '../../../shared/agent-bridge/ports.ts';
 import type { AgentCall } from '../../../shared/agents/agent-call.ts';
-import type { CallOutcome } from '../../../shared/agents/call-outcome.ts';
 import type { RegistryLookup } from '../../../shared/agents/agent-registry.ts';
+import type { CallOutcome } from '../../../shared/agents/call-outcome.ts';
 import { createTokens } from '../../../shared/agents/tokens.ts';
 import type { JsonObject } from '../../../shared/engine/json.ts';
 import type { MskEvent, MskRecord } from '../../../shared/kafka/msk-event.ts';
 import type { OutgoingRecord } from '../../../shared/kafka/producer.ts';
 import type { AgentTask } from '../../../shared/messages/messages.ts';
-import type { AttemptCall, DeadlineExtension, StoredAgent } from '../../../shared/persistence/agent-calls.ts';
+import type {
+  AgentSpeed,
+  AttemptCall,
+  DeadlineExtension,
+  StoredAgent,
+  StoredSpeed,
+} from '../../../shared/persistence/agent-calls.ts';
 import type { DeadLetterSource } from '../../../shared/persistence/dead-letter-counts.ts';
 
 export const tokens = createTokens(Buffer.alloc(32, 7));
 export const T0 = Date.UTC(2026, 0, 1);
 export const plenty = { remainingMs: () => 840_000 };
 
+export const ECHO_URL = 'http://agent.test/echo';
+
+/** How quick the agent at that address was when somebody called it a minute ago. */
+export function speedOf(address: string, averageMs = 100): StoredSpeed {
+  return { addressHash: hashOf(address), averageMs, ageMs: 60_000 };
+}
+
 export const storedAgent: StoredAgent = {
   kind: 'http',
-  address: 'http://agent.test/echo',
+  address: ECHO_URL,
   owner: null,
   timeoutSeconds: null,
   secretEncrypted: null,
@@ -36,6 +50,8 @@ export class FakePorts implements AgentBridgePorts {
   readonly published: OutgoingRecord[][] = [];
   readonly extended: DeadlineExtension[][] = [];
   readonly handed: HandedTasks[] = [];
+  readonly speeds: AgentSpeed[] = [];
+  speedsError: () => Error | null = () => null;
   readonly warnings: string[] = [];
   answer: (call: AgentCall) => CallOutcome | Promise<CallOutcome> = ({ body }) => ({
     status: 'completed',
@@ -72,6 +88,11 @@ export class FakePorts implements AgentBridgePorts {
     if (error) throw error;
     this.published.push([...records]);
   };
+  readonly saveSpeeds = async (speeds: readonly AgentSpeed[]) => {
+    const error = this.speedsError();
+    if (error) throw error;
+    this.speeds.push(...speeds);
+  };
   readonly counted: DeadLetterSource[] = [];
   readonly countDeadLetters = async (letters: readonly DeadLetterSource[]) => {
     this.counted.push(...letters);
@@ -82,7 +103,7 @@ export class FakePorts implements AgentBridgePorts {
     this.extended.push([...extensions]);
   };
 
-  /** A running attempt of an agent in the table, and its task. */
+  /** A running attempt of an agent in the table that is known to be quick, and its task. */
   task(id: string, attempt: Partial<AttemptCall> = {}, task: Partial<AgentTask> = {}): AgentTask {
     this.attempts.set(id, {
       stepExecutionId: id,
@@ -93,6 +114,7 @@ export class FakePorts implements AgentBridgePorts {
       timeoutMs: null,
       agentName: 'echo',
       agent: storedAgent,
+      speed: speedOf(attempt.agent?.address ?? ECHO_URL),
       ...attempt,
     });
     return {

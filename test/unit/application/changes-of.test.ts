@@ -149,6 +149,10 @@ describe('scopes', () => {
       children: new Map([...loaded.children, ['map#1/0', ended]]),
       variables: new Map([...loaded.variables, ['map#1/0', { b: 2 }]]),
       errors: new Map([...loaded.errors, ['map#1/1', { code: 'Y' }]]),
+      sets: [
+        { scope: 'map#1/0', since: 1, variables: { b: 2 }, isWhole: false },
+        { scope: 'map#1/1', since: 2, error: { code: 'Y' }, isWhole: false },
+      ],
     });
     expect(found.joins).toEqual([
       { runId: RUN_ID, join: counted, before: join },
@@ -156,8 +160,8 @@ describe('scopes', () => {
     ]);
     expect(found.children).toEqual([{ runId: RUN_ID, child: ended }]);
     expect(found.data).toEqual([
-      { runId: RUN_ID, scope: 'map#1/0', variables: { b: 2 }, error: undefined },
-      { runId: RUN_ID, scope: 'map#1/1', variables: undefined, error: { code: 'Y' } },
+      { runId: RUN_ID, scope: 'map#1/0', since: 1, variables: { b: 2 }, isWhole: false },
+      { runId: RUN_ID, scope: 'map#1/1', since: 2, error: { code: 'Y' }, isWhole: false },
     ]);
   });
 });

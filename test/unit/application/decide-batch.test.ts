@@ -234,6 +234,20 @@ describe('an event from nobody in particular', () => {
     expect(store.runs.get('r1')?.run.status).toBe('PENDING');
   });
 
+  it('ends no run by what fails on the way, either', async () => {
+    const { store, decideBatch, addRun } = setUp();
+    addRun('r1');
+    let failures = 0;
+    store.onPoint = (point: StorePoint) => {
+      if (point === 'loadAttempts' && failures++ === 0) throw new Error('a defect');
+    };
+    expect(await decideBatch([{ runId: 'r1', ...forged }])).toEqual([
+      { outcome: 'defect', reason: 'a defect' },
+    ]);
+    expect(failures).toBeGreaterThan(0);
+    expect(store.runs.get('r1')?.run.status).toBe('PENDING');
+  });
+
   it('is of no account where nothing would change', async () => {
     const { decideBatch, addRun } = setUp();
     addRun('r1');
@@ -243,7 +257,7 @@ describe('an event from nobody in particular', () => {
 });
 
 describe('tasks', () => {
-  const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x' };
+  const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x', timeoutSeconds: null };
 
   it('name their agent as the run’s owner sees it, and are published with the routes of the table', async () => {
     const { store, decideBatch, published, routes, addRun } = setUp();
@@ -253,8 +267,8 @@ describe('tasks', () => {
     await decideBatch(['r1', 'r2'].map((runId) => ({ runId, event: requested })));
     const tasks = published[0]!.messages.filter(({ taskOf }) => taskOf);
     expect(tasks.map(({ topic, taskOf }) => [topic, taskOf])).toEqual([
-      ['orchestrator.tasks.http', { owner: 'ann', name: 'x' }],
-      ['orchestrator.tasks.http', { owner: null, name: 'x' }],
+      ['orchestrator.tasks.http', { owner: 'ann', name: 'x', timeoutMs: null }],
+      ['orchestrator.tasks.http', { owner: null, name: 'x', timeoutMs: null }],
     ]);
     expect(routes).toEqual([
       new Map([

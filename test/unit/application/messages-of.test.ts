@@ -108,6 +108,22 @@ describe('an effect is a message', () => {
       },
     ],
     [
+      'to ask a child whether it has ended',
+      { type: 'ask_child', childRunId: 'run-2', stepExecutionId: 'a-2' },
+      {
+        topic: 'workflow.step.requests',
+        key: 'run-2',
+        value: {
+          message_type: 'retry_request',
+          run_id: 'run-2',
+          step_execution_id: 'a-2',
+          is_reminder: true,
+          retry_token: 'token-of-retry run-2 a-2',
+          timestamp,
+        },
+      },
+    ],
+    [
       "with what a child came to, as an agent's answer",
       { type: 'answer_parent', runId: 'run-0', stepExecutionId: 'a-0', outcome: { output: null } },
       {

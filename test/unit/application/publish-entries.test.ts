@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type {
   AgentRegistry,
+  AgentRoute,
   Delivery,
   OutboxEntry,
   OutgoingMessage,
@@ -120,7 +121,7 @@ describe('publishCommitted, where a registry must be asked', () => {
 
   /** A registry that answers when it is told to. */
   function registryOf() {
-    const known = new Map<string, { kind: 'kafka'; address: string }>();
+    const known = new Map<string, AgentRoute>();
     const answered = Promise.withResolvers<void>();
     const patience: number[] = [];
     const registry: AgentRegistry = {
@@ -143,7 +144,7 @@ describe('publishCommitted, where a registry must be asked', () => {
     const publishing = createPublishCommitted({ ...deps, routeTasks })(entry, new Map());
     await new Promise(setImmediate);
     expect(sent).toEqual([['updates', 'steps']]);
-    known.set('theirs', { kind: 'kafka', address: 'agent.theirs' });
+    known.set('theirs', { kind: 'kafka', address: 'agent.theirs', timeoutSeconds: null });
     answered.resolve();
     await publishing;
     expect(sent).toEqual([['updates', 'steps'], ['agent.theirs']]);

@@ -14,9 +14,9 @@ const topics = {
   httpTasks: 'tasks.http',
   lambdaTasks: 'tasks.lambda',
 };
-const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x' };
-const lambda: AgentRoute = { kind: 'lambda', address: 'arn' };
-const http: AgentRoute = { kind: 'http', address: 'https://x' };
+const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x', timeoutSeconds: null };
+const lambda: AgentRoute = { kind: 'lambda', address: 'arn', timeoutSeconds: null };
+const http: AgentRoute = { kind: 'http', address: 'https://x', timeoutSeconds: null };
 
 /** What a decision leaves in the outbox: every task on its way to the HTTP bridge. */
 function taskOf(name: string, owner: string | null = 'ann'): OutgoingMessage {
@@ -44,22 +44,37 @@ function registryOf(answers: Record<string, AgentRoute | null>) {
 }
 
 describe('a task goes', () => {
-  it.each<[string, AgentRoute, string]>([
-    ['to the bridge of an http agent', http, 'tasks.http'],
-    ['to the bridge of a lambda agent', lambda, 'tasks.lambda'],
-    ['to the topic of a kafka agent', kafka, 'agent.x'],
-  ])('%s', (_, route, topic) => {
-    const { route: routed } = createRouteTasks({ registry: null, topics });
-    expect(routed(placed(taskOf('x')), routesOf(['x', route]))).toEqual({
-      ready: [{ place: { entry: 0, message: 0 }, message: { topic, key: 'x', value: { agent_name: 'x' } } }],
+  it.each<[string, AgentRoute, object]>([
+    ['to the bridge of an http agent', http, { topic: 'tasks.http' }],
+    ['to the bridge of a lambda agent', lambda, { topic: 'tasks.lambda' }],
+    ['to the topic of a kafka agent', kafka, { topic: 'agent.x', agentTimeoutMs: 60_000 }],
+  ])('%s', (_, toThere, routed) => {
+    const { route } = createRouteTasks({ registry: null, topics });
+    expect(route(placed(taskOf('x')), routesOf(['x', toThere]))).toEqual({
+      ready: [
+        { place: { entry: 0, message: 0 }, message: { key: 'x', value: { agent_name: 'x' }, ...routed } },
+      ],
       lacking: [],
     });
+  });
+
+  it.each<[string, number | null | undefined, number | null, number]>([
+    ['its step', 2_000, 9, 2_000],
+    ['its agent', null, 9, 9_000],
+    ['nobody', null, null, 60_000],
+    ['an earlier release', undefined, 9, 9_000],
+  ])('to a kafka agent with the time that %s gives', (_, timeoutMs, timeoutSeconds, expected) => {
+    const { route } = createRouteTasks({ registry: null, topics });
+    const task = taskOf('x');
+    const given = { ...task, taskOf: { ...task.taskOf!, ...(timeoutMs !== undefined && { timeoutMs }) } };
+    const { ready } = route(placed(given), routesOf(['x', { ...kafka, timeoutSeconds }]));
+    expect(ready[0]?.message.agentTimeoutMs).toBe(expected);
   });
 
   it.each(['workflow.cancellation.requests', 'results.topic', 'agent.cancellations', 'agent.x y', ''])(
     'into no topic that is not an agent’s: %j, whether the table names it or the registry',
     async (address) => {
-      const toThere: AgentRoute = { kind: 'kafka', address };
+      const toThere: AgentRoute = { kind: 'kafka', address, timeoutSeconds: null };
       const { registry } = registryOf({ y: toThere });
       const { route, ask } = createRouteTasks({ registry, topics });
       const messages = placed(taskOf('x'), taskOf('y'));

@@ -159,7 +159,7 @@ const PAUSED_ATTEMPT_RUNNING = {
     'RUNNING paused | extract#1 COMPLETED, transform#1 PENDING | update PAUSED extract COMPLETED, update PAUSED transform PENDING',
   'failed, retryable':
     'RUNNING paused | extract#1 FAILED, extract#2 PENDING | update PAUSED extract FAILED, update PAUSED extract PENDING',
-  'failed for good': 'FAILED | extract#1 FAILED | update PAUSED extract FAILED, update FAILED',
+  'failed for good': 'RUNNING paused | extract#1 FAILED | update PAUSED extract FAILED',
   step_requested: 'RUN_PAUSED',
 } as const;
 

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { decide, joinsOf, needsOf } from '../../../shared/engine/decide.ts';
 import type { Decision, Effect } from '../../../shared/engine/decision.ts';
-import type { AgentAnswered, AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
+import type {
+  AgentAnswered,
+  AgentOutcome,
+  EngineEvent,
+  RetryRequested,
+} from '../../../shared/engine/event.ts';
 import { type Needs, NO_NEEDS } from '../../../shared/engine/needs.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import type { Attempt, State } from '../../../shared/engine/state.ts';
@@ -60,7 +65,8 @@ describe('starting', () => {
         agentName: 'extract-agent',
         attempt: 1,
         inputData: { given: 'in' },
-        idempotencyKey: 'run-1:extract:1',
+        idempotencyKey: 'run-1:extract:1:f1801235348f7916',
+        timeoutMs: null,
         deadlineAt: T0 + 60_000 + HOUR,
       },
     ]);
@@ -366,7 +372,8 @@ describe('a wake', () => {
         agentName: 'extract-agent',
         attempt: 1,
         inputData: { given: 'in' },
-        idempotencyKey: 'run-1:extract:1',
+        idempotencyKey: 'run-1:extract:1:f1801235348f7916',
+        timeoutMs: null,
         deadlineAt: again,
       },
     ]);
@@ -539,8 +546,28 @@ describe('an explicit retry', () => {
 
   it('after the last completed step has nothing to do', () => {
     const done = attempt({ stepId: 'transform', status: 'COMPLETED', completedAt: T0 - 1_000, wakeAt: null });
-    const decision = decide(plan, stateOf(cancelledRun, [done]), { type: 'retry_requested' }, T0, draws());
+    const decision = decide(plan, stateOf(failedRun, [done]), { type: 'retry_requested' }, T0, draws());
     expect(decision).toEqual({ ok: false, code: 'RUN_COMPLETED' });
+  });
+
+  it('of one that was cancelled while a pause held its end brings it to that', () => {
+    const done = attempt({ stepId: 'transform', status: 'COMPLETED', completedAt: T0 - 1_000, wakeAt: null });
+    const before = stateOf(cancelledRun, [done], { outputs: { transform: { n: 1 } } });
+    const retry = (event: RetryRequested, state = before) => decide(plan, state, event, T0, draws());
+    expect(made(retry({ type: 'retry_requested' })).state.run).toMatchObject({
+      status: 'COMPLETED',
+      outputData: { n: 1 },
+      cancellation: null,
+    });
+    expect(needsOf(plan, before, { type: 'retry_requested' }).outputs).toEqual([
+      { scope: '', stepId: 'transform' },
+    ]);
+    expect(retry({ type: 'retry_requested', inputData: {} })).toEqual({ ok: false, code: 'INPUT_NOT_TAKEN' });
+    const held = { ...before, run: { ...before.run, isWorkflowPaused: true } };
+    expect(made(retry({ type: 'retry_requested' }, held)).state.run).toMatchObject({
+      status: 'RUNNING',
+      heldBy: 'workflow',
+    });
   });
 
   it('goes by the order in which attempts were opened, whatever order ids have: clocks differ', () => {
@@ -615,9 +642,31 @@ describe('I6: the idempotency key', () => {
     go({ type: 'retry_requested' }, deadline + 1);
     go({ type: 'step_requested', stepExecutionId: open() }, deadline + 2);
 
-    const key = 'run-1:extract:1';
+    const key = 'run-1:extract:1:f1801235348f7916';
     expect(keys).toEqual([key, undefined, key, key, undefined, undefined, key]);
     expect(attemptsOf(state).map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+  });
+
+  it('is another for another input: edited, or made by another version', () => {
+    const failed = stateOf(failedRun, [
+      attempt({ status: 'FAILED', completedAt: T0 - 1_000, wakeAt: null, inputData: null }),
+    ]);
+    const keyOf = (of: Plan, event: RetryRequested) => {
+      const given = draws();
+      const retried = made(decide(of, failed, event, T0, given)).state;
+      const { effects } = made(
+        decide(of, retried, { type: 'step_requested', stepExecutionId: 'n-1' }, T0, given),
+      );
+      return taskIn(effects)?.idempotencyKey;
+    };
+    const changed = pipelinePlan({
+      extract: { input: { reads: NOTHING, evaluate: () => ({ given: 'other' }) } },
+    });
+    expect(keyOf(plan, { type: 'retry_requested' })).toBe('run-1:extract:1:f1801235348f7916');
+    expect(keyOf(changed, { type: 'retry_requested' })).toBe('run-1:extract:1:caa9b0a8c4c2c7e6');
+    const edited: RetryRequested = { type: 'retry_requested', inputData: { given: 'other' } };
+    expect(keyOf(plan, edited)).toBe('run-1:extract:1:caa9b0a8c4c2c7e6');
+    expect(keyOf(plan, { ...edited, inputData: {} })).toBe('run-1:extract:1:fb63d115bb51feec');
   });
 });
 

@@ -175,6 +175,40 @@ describe('a retry from a step', () => {
     });
   });
 
+  it('has what the step was entered with: of its scope before it, of those around before what it stands in', () => {
+    const given = asked({ fromStep: 'second', fromScope: 'map#1/0' });
+    expect(needsOf(plan, failedMap, given).earlier).toEqual([
+      { scope: 'map#1/0', before: T0 - 5_000 },
+      { scope: '', before: T0 - 9_000 },
+    ]);
+    const error = { code: 'OLD' };
+    const loaded = {
+      ...failedMap,
+      variables: new Map([
+        ['', { n: 9 }],
+        ['map#1/0', { n: 9 }],
+      ]),
+      errors: new Map([['', { code: 'NEW' }]]),
+      earlier: new Map([['', { variables: { n: 1 }, error }]]),
+      visits: new Map([['map#1/0\nsecond', 1]]),
+      gathered: new Map([['map#1', [{ child: '0', index: 0, status: 'COMPLETED' as const, output: 'out' }]]]),
+    };
+    const state = decided(decide(plan, loaded, given, T0, draws()));
+    expect([...state.variables]).toEqual([['', { n: 1 }]]);
+    expect([...state.errors]).toEqual([['', error]]);
+    // Nothing that was set in the item: none. Both before what the retry opens.
+    expect(state.sets).toEqual([
+      { scope: 'map#1/0', since: T0, isWhole: true },
+      { scope: '', since: T0 + 1, variables: { n: 1 }, error, isWhole: true },
+    ]);
+    expect(state.attempts.get('n-1')).toMatchObject({ stepId: 'map', createdAt: T0 + 2 });
+  });
+
+  it('where it ended has what is there', () => {
+    expect(needsOf(plan, failedMap, asked()).earlier).toEqual([]);
+    expect(decided(retry(failedMap)).sets).toEqual([]);
+  });
+
   it('in an item that completed: its output counts no more, and the item goes on there', () => {
     const given = asked({ fromStep: 'second', fromScope: 'map#1/0' });
     expect(needsOf(plan, failedMap, given)).toMatchObject({

@@ -158,6 +158,18 @@ describe('a record means', () => {
       },
     ],
     [
+      'a child that is asked whether it has ended',
+      {
+        message_type: 'retry_request',
+        run_id: 'r1',
+        step_execution_id: 'a-1',
+        is_reminder: true,
+        retry_token: 'token-of-retry r1 a-1',
+        timestamp,
+      },
+      { runId: 'r1', event: { type: 'answer_requested', parentStepExecutionId: 'a-1' } },
+    ],
+    [
       "a wake of a run, by the database's clock",
       { message_type: 'wake', run_id: 'r1', step_execution_id: null, timestamp },
       { runId: 'r1', event: { type: 'woken', stepExecutionId: null, at: T0 - 1_000 } },

@@ -101,7 +101,7 @@ test('a loop goes on until its condition fails; each time is a visit with a key 
   ]);
   const calls = stack.agents.callsOf('echo').filter(({ body }) => body.run_id === runId);
   expect(calls.map(({ idempotencyKey }) => idempotencyKey)).toEqual(
-    [1, 2, 3].map((visit) => `${runId}:work:${visit}`),
+    ['1:19d7bceb76affb32', '2:25905e271d7c155d', '3:ed40f8ddef5b1ca8'].map((call) => `${runId}:work:${call}`),
   );
 });
 

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../../shared/engine/decide.ts';
 import type { ChildWorkflowStep } from '../../../../shared/engine/plan.ts';
-import { workflowKey } from '../../../../shared/engine/state.ts';
+import { type Run, workflowKey } from '../../../../shared/engine/state.ts';
 import {
   broken,
   draws,
   expression,
   failedRun,
+  type GivenData,
   planOf,
   policy,
   run,
@@ -42,7 +43,7 @@ const step: ChildWorkflowStep = {
 };
 const found = { workflowId: 'wf-other-2', versionId: 'v-2', name: 'other', version: 2 };
 const data = { workflows: new Map([[workflowKey('other', null), found]]) };
-const child = { childRunId: 'run-child' };
+const child = { childRunId: 'run-child', dueAt: T0 + 1_000 };
 
 const START = 'RUNNING | it#1 RUNNING | start other, update RUNNING it RUNNING';
 const GO_ON =
@@ -50,6 +51,7 @@ const GO_ON =
 const FAIL = 'FAILED | it#1 FAILED | update RUNNING it FAILED, update FAILED';
 const CANCEL =
   'CANCELLED | it#1 CANCELLED | update RUNNING it CANCELLED, cancel run-child, update CANCELLED, announce cancellation';
+const ASK = 'RUNNING | it#1 RUNNING | update RUNNING it RUNNING, ask run-child for a-1';
 const states = {
   requested: { attempt: requested(), data },
   'requested, paused': { attempt: requested(), data, run: paused },
@@ -60,6 +62,9 @@ const states = {
   RUNNING: { attempt: running(child) },
   'RUNNING, paused': { attempt: running(child), run: paused },
   'past its deadline': { attempt: overdue(child) },
+  'not asked for long': { attempt: running({ ...child, dueAt: T0 }) },
+  // As an earlier version left it.
+  'never to be asked': { attempt: running({ ...child, dueAt: null }) },
   COMPLETED: { attempt: settled('COMPLETED') },
 } satisfies Record<string, StepCase>;
 
@@ -90,6 +95,8 @@ const table: Record<keyof typeof states, Partial<Record<keyof typeof events, str
     completed: GO_ON,
     woken: 'FAILED | it#1 FAILED | cancel run-child, update RUNNING it FAILED, update FAILED',
   },
+  'not asked for long': { woken: ASK },
+  'never to be asked': { woken: ASK },
   COMPLETED: SETTLED,
 };
 
@@ -117,7 +124,27 @@ describe('a workflow step', () => {
       status: 'RUNNING',
       childRunId: 'run-n-1',
       inputData: { given: 'in' },
-      wakeAt: null,
+      dueAt: T0 + 30_000,
+      wakeAt: T0 + 30_000,
+    });
+  });
+
+  it.each([
+    ['at first after the time in which a record is picked up', 0, null, T0 + 30_000, T0 + 30_000],
+    ['after as long again as it has waited', 300, null, T0 + 300_000, T0 + 300_000],
+    ['at least once an hour', 86_400, null, T0 + 3_600_000, T0 + 3_600_000],
+    ['and it looks at its deadline before, where that is earlier', 300, 2_000, T0 + 300_000, T0 + 2_000],
+  ])('I7: asks its child whether it has ended: %s', (_, waitedSeconds, deadlineInMs, dueAt, wakeAt) => {
+    const attempt = running({
+      ...child,
+      dueAt: T0,
+      startedAt: T0 - waitedSeconds * 1_000,
+      deadlineAt: deadlineInMs === null ? null : T0 + deadlineInMs,
+    });
+    const decision = decideStep([step], { attempt }, events.woken);
+    expect(decided(decision).attempts.get('a-1')).toMatchObject({ status: 'RUNNING', dueAt, wakeAt });
+    expect(decision).toMatchObject({
+      effects: [{}, { type: 'ask_child', childRunId: 'run-child', stepExecutionId: 'a-1' }],
     });
   });
 
@@ -255,6 +282,19 @@ describe('a child that is asked to go on', () => {
     });
   });
 
+  it('has a time at which it is asked whether it has ended', () => {
+    const state = decided(
+      decide(
+        plan,
+        stateOf(failedRun, [{ ...settled('FAILED'), ...child }]),
+        { type: 'retry_requested' },
+        T0,
+        draws(),
+      ),
+    );
+    expect(state.attempts.get('n-1')).toMatchObject({ dueAt: T0 + 30_000, wakeAt: T0 + 30_000 });
+  });
+
   it('I4: stays closed where the same attempt asked before', () => {
     const again = { ...failedRun, parent: answersNow };
     expect(decide(plan, stateOf(again, failed), asked, T0, draws())).toEqual({
@@ -298,5 +338,66 @@ describe('a child that is asked to go on', () => {
         }),
       ]),
     });
+  });
+});
+
+describe('a child that is asked whether it has ended', () => {
+  const asked = { type: 'answer_requested', parentStepExecutionId: 'p-1' } as const;
+  const parent = { runId: 'run-parent', stepExecutionId: 'p-1' };
+  const parentAttempt = running({ ...child, stepExecutionId: 'p-1' });
+  const completed = { ...failedRun, status: 'COMPLETED', error: null } as const;
+  const cancelled = {
+    ...failedRun,
+    status: 'CANCELLED',
+    error: null,
+    cancellation: { by: 'ann', reason: 'enough', at: T0 - 1_000 },
+  } as const;
+  const ask = (of: Run, given: GivenData = { parentAttempt, outputs: { it: { n: 1 } } }) =>
+    decide(planOf([step]), stateOf(of, [settled('COMPLETED')], given), asked, T0, draws());
+
+  it.each<[string, Run, object]>([
+    ['completed', completed, { output: { n: 1 } }],
+    ['failed', failedRun, { error: { code: 'BAD', message: 'no', retryable: true } }],
+    [
+      'was cancelled',
+      cancelled,
+      { error: { code: 'CANCELLED', message: 'The run was cancelled: enough', retryable: false } },
+    ],
+    [
+      'failed, and does not say why',
+      { ...failedRun, error: null },
+      {
+        error: {
+          code: 'FAILED',
+          message: 'The run failed, and its row does not say why',
+          retryable: true,
+        },
+      },
+    ],
+  ])('answers again where it %s, and is as it was: I4', (_, before, outcome) => {
+    const given = { ...before, parent };
+    const decision = ask(given);
+    expect(decision).toMatchObject({ ok: true, effects: [{ type: 'answer_parent', ...parent, outcome }] });
+    expect(decided(decision).run).toEqual(given);
+  });
+
+  it('goes on with what it does', () => {
+    expect(ask(run({ parent }))).toEqual({ ok: false, code: 'RUN_OPEN' });
+  });
+
+  it.each([
+    ['nobody waits for it', { parent: null }, { parentAttempt }],
+    ['the attempt has settled', {}, { parentAttempt: { ...parentAttempt, status: 'COMPLETED' } as const }],
+    ['the attempt is not there', {}, {}],
+  ])('says nothing where %s', (_, given, data) => {
+    expect(ask({ ...completed, parent, ...given }, data)).toEqual({ ok: false, code: 'PARENT_NOT_WAITING' });
+  });
+
+  it.each([
+    ['has ended', failedRun],
+    ['is going on', run()],
+  ])('and was never told of the attempt that waits now tells itself, where it %s', (_, before) => {
+    const earlier = { runId: 'run-parent', stepExecutionId: 'p-0' };
+    expect(tell(ask({ ...before, parent: earlier }))).toMatch(/ \| retry run-1 for p-1$/);
   });
 });
