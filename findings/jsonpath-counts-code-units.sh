@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # RFC 9535 JSONPath: length() of text is "the number of Unicode scalar values in the string" (§2.4.4), and text is compared "by
 # Unicode scalar value" (§2.3.5.2.2). So length('😀') is 1, and U+FF5E (～) comes before U+1F600 (😀), whose first UTF-16 unit is
-# 0xD83D. An object equals another by its own members (§2.3.5.2.2): {"__proto__": {}} is not {"x": 1}.
+# 0xD83D.
 #
 # Guess, before it ran: json-p3 of npm counts and compares UTF-16 units (that much was known of its source), and so does
-# jsonpath-rfc9535 of npm; jsonpath-rfc9535 and python-jsonpath of PyPI are right in both, for Python's text is code points. None
-# of them takes {"__proto__": {}} for {"x": 1} but json-p3.
+# jsonpath-rfc9535 of npm; jsonpath-rfc9535 and python-jsonpath of PyPI are right in both, for Python's text is code points.
 #
 # Seen: as guessed, but that npm's jsonpath-rfc9535 is further off: a character beyond U+FFFF counts as nothing at all, so that
 # length('😀') is 0 and length('😀b') is 1. The compliance test suite of the RFC has no such character in its tests of length(), so
@@ -25,8 +24,7 @@ cat > queries.json <<'JSON'
   ["length of one character", "$[?length(@.a) == 1]", [{ "a": "😀" }]],
   ["length of nothing", "$[?length(@.a) == 0]", [{ "a": "😀" }]],
   ["length of two units", "$[?length(@.a) == 2]", [{ "a": "😀" }]],
-  ["order by scalar value", "$[?@.a < @.b]", [{ "a": "～", "b": "😀" }]],
-  ["an object is another", "$[?@.a == @.b]", [{ "a": { "__proto__": {} }, "b": { "x": 1 } }]]
+  ["order by scalar value", "$[?@.a < @.b]", [{ "a": "～", "b": "😀" }]]
 ]
 JSON
 cat > npm.mjs <<'JS'
@@ -59,21 +57,17 @@ npm json-p3 2.3.1: length of one character: false
 npm json-p3 2.3.1: length of nothing: false
 npm json-p3 2.3.1: length of two units: true
 npm json-p3 2.3.1: order by scalar value: false
-npm json-p3 2.3.1: an object is another: true
 npm jsonpath-rfc9535 1.3.0: length of one character: false
 npm jsonpath-rfc9535 1.3.0: length of nothing: true
 npm jsonpath-rfc9535 1.3.0: length of two units: false
 npm jsonpath-rfc9535 1.3.0: order by scalar value: false
-npm jsonpath-rfc9535 1.3.0: an object is another: false
 PyPI jsonpath-rfc9535 1.0.1: length of one character: true
 PyPI jsonpath-rfc9535 1.0.1: length of nothing: false
 PyPI jsonpath-rfc9535 1.0.1: length of two units: false
 PyPI jsonpath-rfc9535 1.0.1: order by scalar value: true
-PyPI jsonpath-rfc9535 1.0.1: an object is another: false
 PyPI python-jsonpath 2.2.2: length of one character: true
 PyPI python-jsonpath 2.2.2: length of nothing: false
 PyPI python-jsonpath 2.2.2: length of two units: false
 PyPI python-jsonpath 2.2.2: order by scalar value: true
-PyPI python-jsonpath 2.2.2: an object is another: false
 TEXT
 diff expected.txt seen.txt && echo 'as it was'

@@ -31,13 +31,15 @@ const PLAN = 'workflow_plan';
 export function itemOfRecord(record: MskRecord, verify: VerifyResultToken, now: number): TranslatedRecord {
   const read = readRecord(record);
   if (!read.ok) {
-    // Whatever was lost of it: an answer whose token can be read settles its attempt.
-    const damaged = readDamaged(record);
-    const item = looksLikeAnswer(damaged) ? itemOfAnswer(damaged, { verify, damage: read.reason }) : null;
-    return item?.ok ? item : read;
+    const received = Buffer.from(record.value ?? '', 'base64').toString('utf8');
+    return itemOfDamaged(received, read.reason, verify) ?? read;
   }
   const value = read.message;
   const text = () => recordText(record) ?? '';
+  // A serializer of JSON that is given JSON writes a string.
+  const item =
+    typeof value === 'string' ? itemOfDamaged(value, 'expected an object, got text', verify) : null;
+  if (item !== null) return item;
   if (looksLikeAnswer(value)) return itemOfAnswer(value, { verify, text });
   const type = isJsonObject(value) ? value.message_type : undefined;
   if (typeof type !== 'string' || !Object.hasOwn(others, type)) {
@@ -48,6 +50,13 @@ export function itemOfRecord(record: MskRecord, verify: VerifyResultToken, now: 
     };
   }
   return readers[type as OtherType](value, { verify, now, text });
+}
+
+/** Whatever was lost of it: an answer whose token can be read settles its attempt. Null for anything else. */
+function itemOfDamaged(text: string, damage: string, verify: VerifyResultToken): TranslatedRecord | null {
+  const damaged = readDamaged(text);
+  const item = looksLikeAnswer(damaged) ? itemOfAnswer(damaged, { verify, damage }) : null;
+  return item?.ok ? item : null;
 }
 
 interface Reading {

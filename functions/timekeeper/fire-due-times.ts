@@ -5,6 +5,7 @@ import type { RecordProducer } from '../../shared/kafka/producer.ts';
 import type { ReadUntil } from '../../shared/kafka/read-progress.ts';
 import type { DueRow, DueTimes } from '../../shared/persistence/due-times.ts';
 import { WAKE_LEASE } from './lease.ts';
+import type { Pace } from './pace.ts';
 import { wakeRecord } from './wake-record.ts';
 
 export interface FireDueTimesDeps {
@@ -13,11 +14,12 @@ export interface FireDueTimesDeps {
   readonly topics: Pick<Topics, 'stepRequests' | 'executionRequests'>;
   /** How far the executor has come in these topics; null: nobody can tell. Bounded in time; never rejects. */
   readonly readProgress: () => Promise<ReadUntil | null>;
+  /** Of one timekeeper, over all its looks. */
+  readonly pace: Pace;
   /** Milliseconds since whenever. */
   readonly clock: () => number;
 }
 
-const BATCH = 500;
 /** A look for due times ends then, however many are left: the outbox has its turn. */
 const LOOK_FOR_MS = 10_000;
 
@@ -25,7 +27,7 @@ const LOOK_FOR_MS = 10_000;
  * Fires what is due. What was asked for and still waits in its topic is not asked for again: behind a backlog that would be a record
  * more for each that is in it, again and again. Only its lease goes on, and grows.
  * @returns how many wakes were published
- * @throws PublishError when they may not have been: their rows are due again sooner than by their leases; at the end, what kept one
+ * @throws PublishError when they may not have been: their rows are due again at once; at the end, what kept one
  * row from being fired
  */
 export async function fireDueTimes({
@@ -33,6 +35,7 @@ export async function fireDueTimes({
   producer,
   topics,
   readProgress,
+  pace,
   clock,
 }: FireDueTimesDeps): Promise<number> {
   const end = clock() + LOOK_FOR_MS;
@@ -40,7 +43,8 @@ export async function fireDueTimes({
   let fired = 0;
   let failure: unknown;
   for (;;) {
-    const { due, taken } = await dueTimes.claim({ limit: BATCH, lease: WAKE_LEASE, pickUpMs });
+    const { limit } = pace;
+    const { due, taken } = await dueTimes.claim({ limit, lease: WAKE_LEASE, pickUpMs });
     const readUntil = due.some(wasAskedFor) ? await readProgress() : null;
     const woken = readUntil === null ? due : due.filter((row) => !waits(row, topics, readUntil));
     try {
@@ -57,12 +61,14 @@ export async function fireDueTimes({
         },
       );
     } catch (error) {
+      pace.failed();
       // Where the database is away too, their leases end by themselves.
       await dueTimes.giveBack(woken).catch(() => {});
       throw error;
     }
+    if (woken.length > 0) pace.answered();
     fired += woken.length;
-    if (taken < BATCH || clock() >= end) break;
+    if (taken < limit || clock() >= end) break;
   }
   if (failure !== undefined) throw failure;
   return fired;

@@ -15,6 +15,7 @@ import { createLogger } from '../../shared/telemetry/logger.ts';
 import { type FireDueTimesDeps, fireDueTimes } from './fire-due-times.ts';
 import { reportGauges } from './gauges.ts';
 import { createKnownProgress } from './known-progress.ts';
+import { Pace } from './pace.ts';
 import { type PublishLeftBehindDeps, publishLeftBehind } from './publish-left-behind.ts';
 import { purge } from './purge.ts';
 import { createTicker } from './ticker.ts';
@@ -41,6 +42,7 @@ const deps: FireDueTimesDeps & PublishLeftBehindDeps = {
   routeTasks,
   dueTimes: createDueTimes(database),
   topics,
+  pace: new Pace(),
   readProgress: createKnownProgress({
     read: () => readProgress(kafkaOptionsOf(settings, 'timekeeper-lag'), asking, Date.now(), PROGRESS_FOR_MS),
     warn: (message, error) => log.warn(message, error),

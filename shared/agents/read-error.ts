@@ -1,5 +1,6 @@
 import { isJsonObject, type Json } from '../engine/json.ts';
 import { cleanCode, cleanMessage, jsonText, NO_CODE, scalarText, textOf } from './error-text.ts';
+import { MAX_RETRY_AFTER_MS } from './retry-after.ts';
 
 /**
  * What an error says of itself, in whichever of the usual forms: text, `{code, message}`, `{error}` as either of them, or
@@ -29,7 +30,6 @@ export interface ReportedFailure {
   readonly retryAfterMs: number | undefined;
 }
 
-const MAX_RETRY_AFTER_MS = 86_400_000;
 const NO_MESSAGE = 'The agent failed and said no more';
 
 /**

@@ -1,6 +1,6 @@
 import { parseHttpDate } from './http-date.ts';
 
-const MAX_RETRY_AFTER_MS = 86_400_000;
+export const MAX_RETRY_AFTER_MS = 86_400_000;
 
 /**
  * `Retry-After` (RFC 9110 §10.2.3: whole seconds, or an HTTP-date) as milliseconds from now, at most a day.

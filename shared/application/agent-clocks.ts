@@ -8,28 +8,34 @@ interface AgentClockDeps<Publisher> {
 
 /**
  * A publisher that keeps the time of agents that read their own topic (design §3, two clocks). It runs from the publication of their
- * task, which says when it is over; here from when that is acknowledged, be it late, so that an answer in that time is never late. A task
- * whose clock cannot be started is not published for certain, so that the outbox keeps it and it comes again: no crash between the two
- * forgets a clock.
+ * task, which says when it is over; here from when that is acknowledged, so that an answer in that time is never late. A task whose
+ * clock cannot be started is not known to be published, so that the outbox keeps it and it comes again: no crash between the two forgets
+ * a clock.
  */
 export function withAgentClocks<Publisher extends MessagePublisher>({
   publisher,
   agentClocks,
   clock,
 }: AgentClockDeps<Publisher>): Publisher {
-  const startFor = async (
+  /** @param before what was known already, whose clocks run */
+  const started = async (
     messages: readonly OutgoingMessage[],
     deliveries: readonly Delivery[],
+    before: readonly Delivery[] = [],
   ): Promise<readonly Delivery[]> => {
-    const clocks = clocksOf(messages.filter((_, i) => deliveries[i]?.status === 'acknowledged'));
+    const isNew = (i: number) => isAcknowledged(deliveries[i]) && !isAcknowledged(before[i]);
+    const clocks = clocksOf(messages.filter((_, i) => isNew(i)));
     if (clocks.length === 0) return deliveries;
     try {
       await agentClocks.start(clocks);
       return deliveries;
     } catch (cause) {
-      const unknown: Delivery = { status: 'unknown', reason: 'The time of its agent was not started', cause };
+      const reason = 'The time of its agent could not be started';
+      const hasClock = ({ agentTimeoutMs }: OutgoingMessage) => agentTimeoutMs !== undefined;
       return deliveries.map((delivery, i) =>
-        delivery.status === 'acknowledged' && messages[i]?.agentTimeoutMs !== undefined ? unknown : delivery,
+        isNew(i) && hasClock(messages[i] as OutgoingMessage)
+          ? { status: 'unknown', reason, cause }
+          : delivery,
       );
     }
   };
@@ -37,11 +43,19 @@ export function withAgentClocks<Publisher extends MessagePublisher>({
     ...publisher,
     async send(messages: readonly OutgoingMessage[]) {
       const now = clock.now();
-      const sent = await publisher.send(messages.map((message) => withDeadline(message, now)));
-      const deliveries = await startFor(messages, sent.deliveries);
-      return { deliveries, late: sent.late?.then((inTheEnd) => startFor(messages, inTheEnd)) ?? null };
+      const { deliveries, late } = await publisher.send(
+        messages.map((message) => withDeadline(message, now)),
+      );
+      return {
+        deliveries: await started(messages, deliveries),
+        late: late?.then((inTheEnd) => started(messages, inTheEnd, deliveries)) ?? null,
+      };
     },
   };
+}
+
+function isAcknowledged(delivery: Delivery | undefined): boolean {
+  return delivery?.status === 'acknowledged';
 }
 
 function withDeadline(message: OutgoingMessage, now: number): OutgoingMessage {

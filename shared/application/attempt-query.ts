@@ -10,6 +10,7 @@ export const NO_ATTEMPTS: AttemptQuery = {
   containers: [],
   waiting: [],
   lastOf: [],
+  lastWithin: [],
   lastAtTopOf: [],
   steps: [],
 };

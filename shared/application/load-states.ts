@@ -51,7 +51,7 @@ export async function loadStates(
     const { paths, allOf } = joins;
     const containers = [...paths, ...allOf.map((runId) => ({ runId, path: null }))];
     const [found, attempts] = await Promise.all([
-      tx.loadJoins({ paths, allOf }),
+      tx.loadJoins({ paths, allOf, within: [] }),
       loadAttempts(tx, { ...NO_ATTEMPTS, containers }),
     ]);
     for (const [runId, ofRun] of found) addJoins(states, runId, ofRun);
@@ -62,14 +62,19 @@ export async function loadStates(
   const openWithin = [...needs].flatMap(([runId, { openWithin: paths }]) =>
     [...new Set(paths)].map((path) => ({ runId, path })),
   );
+  const resuming = [...needs].flatMap(([runId, { resuming: scopes }]) =>
+    [...new Set(scopes)].map((scope) => ({ runId, scope })),
+  );
   const owners = new Map(items.map(({ runId, locked }) => [runId, locked.owner]));
   const asked = [...needs].flatMap(([runId, ofRun]) =>
     hasData(ofRun) ? [{ runId, owner: owners.get(runId) ?? null, needs: ofRun }] : [],
   );
-  const [data, open] = await Promise.all([
+  const [data, open, inside] = await Promise.all([
     asked.length === 0 ? null : tx.loadData(asked),
-    loadAttempts(tx, { ...NO_ATTEMPTS, openWithin }),
+    loadAttempts(tx, { ...NO_ATTEMPTS, openWithin, lastWithin: resuming }),
+    resuming.length === 0 ? null : tx.loadJoins({ paths: [], allOf: [], within: resuming }),
   ]);
+  for (const [runId, ofRun] of inside ?? []) addJoins(states, runId, ofRun);
   for (const [runId, ofRun] of data ?? []) states.set(runId, { ...stateOf(runId), ...ofRun });
   addAttempts(states, open);
   for (const [runId, ofRun] of Map.groupBy(items, (item) => item.runId)) {
@@ -152,6 +157,7 @@ function together(a: Needs, b: Needs): Needs {
     children: [...a.children, ...b.children],
     gathered: [...a.gathered, ...b.gathered],
     openWithin: [...a.openWithin, ...b.openWithin],
+    resuming: [...a.resuming, ...b.resuming],
     signalNames: [...a.signalNames, ...b.signalNames],
     signalIds: [...a.signalIds, ...b.signalIds],
     workflows: [...a.workflows, ...b.workflows],
@@ -166,7 +172,9 @@ function hasData({ openWithin: _attempts, ...needs }: Needs): boolean {
 
 function addJoins(states: Map<string, State>, runId: string, joins: readonly Join[]): void {
   const state = states.get(runId);
-  if (state) states.set(runId, { ...state, joins: new Map(joins.map((join) => [join.path, join])) });
+  if (state === undefined) return;
+  const found = joins.map((join) => [join.path, join] as const);
+  states.set(runId, { ...state, joins: new Map([...state.joins, ...found]) });
 }
 
 /** What is there already stays, unless only the other has its input. */

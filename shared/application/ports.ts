@@ -125,6 +125,8 @@ export interface AttemptQuery {
   readonly waiting: readonly { readonly runId: string; readonly name: string; readonly count: number }[];
   /** Runs of which the last attempt at the top is needed, and that of each branch and item that began and did not complete. */
   readonly lastOf: readonly string[];
+  /** Scopes of which the last attempt is needed, and that of each branch and item within that began and did not complete. */
+  readonly lastWithin: readonly { readonly runId: string; readonly scope: string }[];
   /** Runs of which the last attempt at the top is needed, and no other. */
   readonly lastAtTopOf: readonly string[];
   /** Steps of which the last attempt is needed: in a scope and those within, or, where that is null, in any. */
@@ -140,6 +142,8 @@ export interface JoinQuery {
   readonly paths: readonly { readonly runId: string; readonly path: string }[];
   /** Runs of which every join is needed. */
   readonly allOf: readonly string[];
+  /** Scopes of which every join inside is needed, at any depth. */
+  readonly within: readonly { readonly runId: string; readonly scope: string }[];
 }
 
 /** What decisions read of one run. What is named twice is needed by two: of signals by name, so many. */

@@ -49,7 +49,7 @@ export function createRouteTasks({
         const { taskOf, ...message } = each.message;
         const route = taskOf === undefined ? null : routeOf(taskOf, routes);
         if (route === undefined) lacking.push(each);
-        else if (route === null || taskOf === undefined) ready.push({ ...each, message });
+        else if (taskOf === undefined || route === null) ready.push({ ...each, message });
         else ready.push({ ...each, message: routed(message, taskOf, route) });
       }
       return { ready, lacking };
@@ -67,8 +67,8 @@ function timeoutMsOf({ timeoutMs }: TaskAgent, { timeoutSeconds }: AgentRoute): 
 }
 
 /** The agents whose tasks are to be published, each once. */
-export function agentsOf(messages: readonly { readonly taskOf?: AgentName | undefined }[]): AgentName[] {
-  const agents = new Map<string, AgentName>();
+export function agentsOf(messages: readonly { readonly taskOf?: TaskAgent | undefined }[]): TaskAgent[] {
+  const agents = new Map<string, TaskAgent>();
   for (const { taskOf } of messages) if (taskOf) agents.set(agentKey(taskOf), taskOf);
   return [...agents.values()];
 }

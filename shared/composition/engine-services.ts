@@ -83,7 +83,7 @@ export function createEngineServices(
       tokens,
       clock,
       draws,
-      publishCommitted: createPublishCommitted({ publisher: producer, outbox, routeTasks }),
+      publishCommitted: createPublishCommitted({ publisher, outbox, routeTasks }),
     }),
     startRun: createStartRun({
       runs: createNewRuns(database),

@@ -8,7 +8,7 @@ import type { Attempt, Child, GatheredChild, Join } from './state.ts';
  * What parallel and map steps have in common: a join over scopes.
  *
  *   RUNNING --requested, woken, the join over-->     its open attempts cancelled, COMPLETED | FAILED
- *           --requested, the join not over-->        NOT_DUE
+ *           --requested, the join not over-->        a child that waits since a retry goes on, where it may | NOT_DUE
  *           --woken past its deadline, not over-->   its open attempts cancelled, TIMEOUT
  *           --cancelled-->                           (its attempts are cancelled with it)
  */
@@ -42,6 +42,8 @@ export function openJoin(
     needed,
     tolerated,
     started,
+    waiting: 0,
+    nextWaiting: null,
     completed: 0,
     failed: 0,
     outputBytes: 0,
@@ -50,10 +52,15 @@ export function openJoin(
   });
   children.forEach(({ child, input }, index) => {
     const scope = childScope(path, child);
-    draft.putChild({ scope, index, status: 'PENDING', input, output: null, error: null });
+    draft.putChild({ scope, index, status: 'PENDING', nextWaiting: null, input, output: null, error: null });
   });
   for (const { child, startStep } of children.slice(0, started))
     flow.requestFirst(startStep, childScope(path, child));
+}
+
+/** So many of its children go on. */
+export function goingOn({ started, completed, failed, waiting }: Join): number {
+  return started - completed - failed - waiting;
 }
 
 /** Settles the step of a join that is over. */

@@ -55,6 +55,8 @@ export interface StepBehaviour<Step extends PlanStep = PlanStep> {
   resumed?(flow: Flow, step: Step, attempt: Attempt): boolean;
   /** A branch or item of it has ended, and the step is not over. */
   childEnded?(flow: Flow, step: Step, joinPath: string): void;
+  /** So many of its branches or items go on at once, as a retry lets them; absent: all. */
+  atOnce?(step: Step): number;
   /** What starting it needs beside what its expressions read. */
   needsToStart?(step: Step): Partial<Needs>;
   /** The first steps of its branches or items. */

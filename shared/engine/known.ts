@@ -1,6 +1,7 @@
 import type { AttemptsAbout } from './attempts-of.ts';
 import { type Needs, NO_NEEDS } from './needs.ts';
 import type { Known, Readable } from './readable.ts';
+import { isWithin } from './scope-path.ts';
 import { stepKey, workflowKey } from './state.ts';
 
 /** For states that hold all that there is. */
@@ -29,6 +30,7 @@ export class NotLoadedError extends Error {
 /** What was asked for, collected. */
 class Asked implements Known {
   readonly #asked = new Set<string>();
+  readonly #resuming: string[] = [];
 
   add(what: Readable, keys: Iterable<string>): this {
     for (const key of keys) this.#asked.add(`${what} ${key}`);
@@ -50,6 +52,7 @@ class Asked implements Known {
       .add('children', needs.children)
       .add('gathered', needs.gathered)
       .add('openWithin', needs.openWithin)
+      .addResuming(needs.resuming)
       .add('untakenSignals', needs.signalNames)
       .add('signals', needs.signalIds)
       .add(
@@ -58,8 +61,17 @@ class Asked implements Known {
       );
   }
 
+  /** What is inside is known with it. */
+  addResuming(scopes: readonly string[]): this {
+    this.#resuming.push(...scopes);
+    if (scopes.length > 0) this.add('unfinishedChildren', ['']);
+    return this.add('children', scopes);
+  }
+
   has(what: Readable, key: string): boolean {
-    return this.#asked.has(`${what} ${key}`) || (what === 'joins' && this.#asked.has('joins *'));
+    if (this.#asked.has(`${what} ${key}`)) return true;
+    if (what !== 'joins') return false;
+    return this.#asked.has('joins *') || this.#resuming.some((scope) => isWithin(key, scope));
   }
 }
 

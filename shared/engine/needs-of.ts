@@ -5,7 +5,7 @@ import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import { lastOfEnded } from './pause.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
 import { stepToRetry } from './retry.ts';
-import { joinOf, scopesAround } from './scope-path.ts';
+import { childScope, joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, latest, type State, stepKey } from './state.ts';
 import { behaviourOf } from './steps/all.ts';
 import { itemScope, mayComeAgain, scopeSeen, stepOf } from './view.ts';
@@ -163,6 +163,7 @@ class NeedsCollector {
   readonly #children = new Set<string>();
   readonly #gathered = new Set<string>();
   readonly #openWithin = new Set<string>();
+  readonly #resuming = new Set<string>();
   readonly #signalNames = new Set<string>();
   readonly #signalIds = new Set<string>();
   readonly #workflows: { name: string; version: number | null }[] = [];
@@ -207,7 +208,10 @@ class NeedsCollector {
   settlingContainer(attempt: Attempt, mayTimeOut: boolean): void {
     const step = stepOf(this.#plan, attempt.stepId);
     const path = joinPathOf(attempt);
-    const isOver = this.#state.joins.get(path)?.isOver ?? false;
+    const join = this.#state.joins.get(path);
+    const isOver = join?.isOver ?? false;
+    const waiting = join?.nextWaiting ?? null;
+    if (waiting !== null && !isOver) this.#resuming.add(childScope(path, waiting));
     if (isOver || mayTimeOut) this.#openWithin.add(path);
     // Not before the join is over: what an earlier event of the same batch adds to it would be missed.
     if (isOver) this.#gathered.add(path);
@@ -227,6 +231,7 @@ class NeedsCollector {
       children: [...this.#children],
       gathered: [...this.#gathered],
       openWithin: [...this.#openWithin],
+      resuming: [...this.#resuming],
       signalNames: [...this.#signalNames],
       signalIds: [...this.#signalIds],
       workflows: this.#workflows,

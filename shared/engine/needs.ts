@@ -21,6 +21,8 @@ export interface Needs {
   readonly signalNames: readonly string[];
   readonly signalIds: readonly string[];
   readonly workflows: readonly { readonly name: string; readonly version: number | null }[];
+  /** Scopes that wait since a retry, each with all that lets it go on: its last attempts, joins and unfinished children, at any depth. */
+  readonly resuming: readonly string[];
   /** Every child that began and did not complete: for a retry. */
   readonly unfinishedChildren: boolean;
 }
@@ -43,5 +45,6 @@ export const NO_NEEDS: Needs = {
   signalNames: [],
   signalIds: [],
   workflows: [],
+  resuming: [],
   unfinishedChildren: false,
 };

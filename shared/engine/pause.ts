@@ -78,7 +78,7 @@ function goOn(flow: Flow): void {
   const isDue = run.status === 'PENDING' || (run.timeoutAt !== null && run.timeoutAt <= now);
   draft.run = { ...run, wakeAt: isDue ? now : (run.wakeAt ?? run.timeoutAt) };
   for (const attempt of draft.openAttempts()) {
-    const isHeld = attempt.status === 'PENDING' ? attempt.dueAt === null : isOver(flow, attempt);
+    const isHeld = attempt.status === 'PENDING' ? attempt.dueAt === null : isAskedFor(flow, attempt);
     const next = nextTimeOf(attempt);
     if (isHeld) flow.ask(attempt);
     // By the timekeeper's clock it may have been due, and by this one not yet.
@@ -113,9 +113,12 @@ export function lastOfEnded({ status }: Run, attempts: Iterable<Attempt>): Attem
   return last?.status === 'COMPLETED' || last?.status === 'FAILED' ? last : null;
 }
 
-function isOver(flow: Flow, attempt: Attempt): boolean {
+function isAskedFor(flow: Flow, attempt: Attempt): boolean {
   const { opensScopes = false } = flow.behaviourOf(flow.stepOf(attempt.stepId));
-  return opensScopes && flow.draft.joins.get(joinPathOf(attempt))?.isOver === true;
+  if (!opensScopes) return false;
+  const join = flow.draft.joins.get(joinPathOf(attempt));
+  // Or a child that waits since a retry may go on.
+  return join !== undefined && (join.isOver || join.waiting > 0);
 }
 
 function nextTimeOf({ dueAt, deadlineAt, heartbeatDueAt }: Attempt): number | null {

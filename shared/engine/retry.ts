@@ -1,4 +1,4 @@
-import { joinPathOf } from './container.ts';
+import { goingOn, joinPathOf } from './container.ts';
 import type { RefusalCode } from './decision.ts';
 import type { AnswerRequested, RetryRequested } from './event.ts';
 import type { Flow } from './flow.ts';
@@ -6,7 +6,7 @@ import type { Json } from './json.ts';
 import { jsonBytes } from './json-size.ts';
 import { endAsHeld, holdAsWorkflow } from './pause.ts';
 import { answerParent, outcomeOf } from './run-end.ts';
-import { childOf, joinOf, scopeOf, scopesAround } from './scope-path.ts';
+import { childOf, childScope, joinOf, scopeOf, scopesAround } from './scope-path.ts';
 import { type Attempt, type Child, isOpenAttempt, isOpenRun, type Join, latest, stepKey } from './state.ts';
 
 /*
@@ -14,7 +14,7 @@ import { type Attempt, type Child, isOpenAttempt, isOpenRun, type Join, latest, 
  *
  * From where it ended, the last attempt of the top is tried anew. Where that opened a join, the join is opened again: what
  * completed inside is kept, and each branch or item that began and did not complete goes on from its own last attempt, at any
- * depth. From a step inside a join, the joins around it are opened again in the same way, and that step's scope goes on there.
+ * depth: so many of them at once as the step lets, the others each when one has ended. From a step inside a join, the joins around it are opened again in the same way, and that step's scope goes on there.
  */
 
 export function decideRetry(flow: Flow, event: RetryRequested): RefusalCode | null {
@@ -177,22 +177,68 @@ function reopenJoin(flow: Flow, container: Attempt, join: Join, except: string |
     stepExecutionId: running.stepExecutionId,
   };
   const hasEnough = reopened.completed >= join.needed;
-  draft.putJoin({ ...reopened, isOver: hasEnough && except === null });
   draft.mustKnow('unfinishedChildren');
-  const left = [...draft.children.values()].filter(
-    ({ scope, index, status }) =>
-      joinOf(scope) === join.path && (scope === except || (status !== 'COMPLETED' && index < join.started)),
-  );
-  for (const child of left) draft.putChild({ ...child, status: 'PENDING', output: null, error: null });
+  const left = [...draft.children.values()]
+    .filter(
+      ({ scope, index, status }) =>
+        joinOf(scope) === join.path && (scope === except || (status !== 'COMPLETED' && index < join.started)),
+    )
+    .sort((a, b) => a.index - b.index);
+  const step = flow.stepOf(container.stepId);
+  const { atOnce, childEnded } = flow.behaviourOf(step);
+  const others = hasEnough ? [] : left.filter(({ scope }) => scope !== except);
+  // The caller's takes a place too.
+  const places = Math.max(0, (atOnce?.(step) ?? Infinity) - (except === null ? 0 : 1));
+  const waiting = others.slice(places);
+  const waitsAfter = new Map(waiting.map(({ scope }, i) => [scope, waiting[i + 1]?.index ?? null]));
+  for (const child of left) {
+    const nextWaiting = waitsAfter.get(child.scope) ?? null;
+    draft.putChild({ ...child, status: 'PENDING', nextWaiting, output: null, error: null });
+  }
+  draft.putJoin({
+    ...reopened,
+    waiting: waiting.length,
+    nextWaiting: waiting[0]?.index ?? null,
+    isOver: hasEnough && except === null,
+  });
   if (hasEnough) {
     if (except === null) flow.ask(running);
     return;
   }
-  for (const { scope } of left) if (scope !== except) resumeScope(flow, scope);
-  if (left.length > 0) return;
+  for (const { scope } of others.slice(0, places)) resumeScope(flow, scope);
   // All that began completed, and were too large together: it goes on with the next.
-  const step = flow.stepOf(container.stepId);
-  flow.behaviourOf(step).childEnded?.(flow, step, join.path);
+  if (left.length === 0) childEnded?.(flow, step, join.path);
+}
+
+/**
+ * One of the children that wait since a retry goes on, where one more may; the next by a record of its own.
+ * @param atOnce so many of the join's children may be under way
+ */
+export function resumeWaiting(
+  flow: Flow,
+  container: Attempt,
+  join: Join,
+  atOnce: number,
+): RefusalCode | null {
+  const { draft } = flow;
+  const { deadlineAt: wakeAt } = container;
+  if (join.nextWaiting === null || goingOn(join) >= atOnce) {
+    if (container.wakeAt === wakeAt) return 'NOT_DUE';
+    // A child that ends asks for it.
+    draft.put({ ...container, wakeAt });
+    draft.announce(container);
+    return null;
+  }
+  const scope = childScope(join.path, join.nextWaiting);
+  const child = draft.children.get(scope);
+  if (child === undefined) throw new Error(`The join ${join.path} has no child ${scope}`);
+  const left = { ...join, waiting: join.waiting - 1, nextWaiting: child.nextWaiting };
+  draft.putJoin(left);
+  draft.putChild({ ...child, nextWaiting: null });
+  resumeScope(flow, scope);
+  if (left.waiting > 0 && goingOn(left) < atOnce) flow.ask(container);
+  else draft.put({ ...container, wakeAt });
+  return null;
 }
 
 /** What a join counts when its failed children, and this one, are to go on. */

@@ -108,6 +108,10 @@ export interface Join {
   readonly tolerated: number;
   /** Children begun: the index of the next. */
   readonly started: number;
+  /** Children that began, did not complete, and wait for their turn to go on since a retry; they are a chain of `nextWaiting`. */
+  readonly waiting: number;
+  /** The index of the first of them. */
+  readonly nextWaiting: number | null;
   readonly completed: number;
   readonly failed: number;
   /** JSON text of the children's outputs so far. */
@@ -124,6 +128,8 @@ export interface Child {
   readonly scope: string;
   readonly index: number;
   readonly status: 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
+  /** The index of the child that waits after this one, where it waits. */
+  readonly nextWaiting: number | null;
   /** A map's item; null for a branch. */
   readonly input: Json;
   readonly output: Json;

@@ -20,6 +20,8 @@ interface Lease {
   readonly until: string;
   /** How long it was when it began. */
   readonly ms: number;
+  /** How long the one before was, of which nothing had come; null: there was none. */
+  readonly wasMs: number | null;
 }
 
 export interface Claimed {
@@ -60,6 +62,7 @@ interface DueResult {
   /** Null: its run is paused. */
   leased_until: string | null;
   lease_ms: string | null;
+  was_ms: string | null;
 }
 
 /** Of what is read and written differs only this. */
@@ -108,7 +111,7 @@ export async function claimDueTimes(
          from leased as l where t.id = l.id
         returning t.id, t.run_id, ${stepExecutionId} as step_execution_id, now() as fired_at, ${requestedAt} as requested_at,
                   coalesce(l.wake_at - l.was_ms * interval '1 millisecond', l.pick_up_at - $4 * interval '1 millisecond') as asked_at,
-                  t.leased_until::text as leased_until, l.ms as lease_ms`,
+                  t.leased_until::text as leased_until, l.ms as lease_ms, l.was_ms`,
       [limit, firstMs, longestMs, pickUpMs],
     );
     const due = rows.flatMap(({ leased_until: until, ...row }): DueRow[] =>
@@ -121,7 +124,13 @@ export async function claimDueTimes(
               firedAt: row.fired_at,
               askedAt: row.asked_at,
               requestedAt: row.requested_at,
-              lease: { table, id: row.id, until, ms: Number(row.lease_ms) },
+              lease: {
+                table,
+                id: row.id,
+                until,
+                ms: Number(row.lease_ms),
+                wasMs: row.was_ms === null ? null : Number(row.was_ms),
+              },
             },
           ],
     );
@@ -132,9 +141,9 @@ export async function claimDueTimes(
 }
 
 /**
- * Rows whose wakes may not have been published are due after a quarter of their lease, which goes on growing: what Kafka did not
- * answer for may have arrived, and would be published with every look. What a decision has changed meanwhile, or is about to, stays as
- * it is.
+ * Rows whose wakes may not have been published are due again now, with the lease that they had: behind those that are due already, so
+ * that one that is refused again and again is not all that is ever tried. What a decision has changed meanwhile, or is about to, stays
+ * as it is.
  */
 export async function giveBackDueTimes(statements: Statements, due: readonly DueRow[]): Promise<void> {
   const giveBack = async (table: Lease['table']) => {
@@ -142,12 +151,14 @@ export async function giveBackDueTimes(statements: Statements, due: readonly Due
     if (leases.length === 0) return;
     await statements.execute(
       `with mine as materialized (
-         select t.id, t.wake_at - t.lease_ms * interval '0.75 milliseconds' as due_at
-           from unnest($1::uuid[], $2::timestamptz[]) as given (id, until)
+         select t.id, given.was_ms
+           from unnest($1::uuid[], $2::timestamptz[], $3::bigint[]) as given (id, until, was_ms)
            join ${table} as t on t.id = given.id and t.wake_at = given.until
             for update of t skip locked)
-       update ${table} as t set wake_at = mine.due_at, leased_until = mine.due_at from mine where t.id = mine.id`,
-      [leases.map(({ id }) => id), leases.map(({ until }) => until)],
+       update ${table} as t
+          set wake_at = now(), leased_until = case when mine.was_ms is not null then now() end, lease_ms = mine.was_ms
+         from mine where t.id = mine.id`,
+      [leases.map(({ id }) => id), leases.map(({ until }) => until), leases.map(({ wasMs }) => wasMs)],
     );
   };
   await Promise.all([giveBack('step_executions'), giveBack('workflow_runs')]);

@@ -60,6 +60,7 @@ function othersOf({
   containers,
   waiting,
   lastOf,
+  lastWithin,
   lastAtTopOf,
   steps,
 }: Omit<AttemptQuery, 'ids' | 'withInput'>): Other[] {
@@ -71,6 +72,7 @@ function othersOf({
       ({ runId, name, count }): Other => ({ kind: 'waiting', run_id: runId, name, number: count }),
     ),
     ...lastOf.map((runId): Other => ({ kind: 'last', run_id: runId })),
+    ...lastWithin.map(({ runId, scope }): Other => ({ kind: 'last', run_id: runId, path: scope })),
     ...lastAtTopOf.map((runId): Other => ({ kind: 'top', run_id: runId })),
     ...steps.map(
       ({ runId, scope, stepId }): Other => ({ kind: 'step', run_id: runId, path: scope, name: stepId }),

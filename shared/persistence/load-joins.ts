@@ -11,6 +11,8 @@ interface JoinRow {
   needed: number;
   tolerated: number;
   started: number;
+  waiting: number;
+  next_waiting: number | null;
   completed: number;
   failed: number;
   output_bytes: number;
@@ -22,13 +24,15 @@ interface JoinRow {
 /** By run (functions/load_joins.sql). One statement, or none where nothing is asked. */
 export async function loadJoins(
   statements: Statements,
-  { paths, allOf }: JoinQuery,
+  { paths, allOf, within }: JoinQuery,
 ): Promise<ReadonlyMap<string, Join[]>> {
-  if (paths.length + allOf.length === 0) return new Map();
-  const rows = await statements.many<JoinRow>('select * from load_joins($1, $2, $3)', [
+  if (paths.length + allOf.length + within.length === 0) return new Map();
+  const rows = await statements.many<JoinRow>('select * from load_joins($1, $2, $3, $4, $5)', [
     paths.map(({ runId }) => runId),
     paths.map(({ path }) => path),
     allOf,
+    within.map(({ runId }) => runId),
+    within.map(({ scope }) => scope),
   ]);
   const byRun = Map.groupBy(rows, ({ run_id }) => run_id);
   return new Map([...byRun].map(([runId, ofRun]) => [runId, ofRun.map(joinOf)]));
@@ -43,6 +47,8 @@ function joinOf(row: JoinRow): Join {
     needed: row.needed,
     tolerated: row.tolerated,
     started: row.started,
+    waiting: row.waiting,
+    nextWaiting: row.next_waiting,
     completed: row.completed,
     failed: row.failed,
     outputBytes: row.output_bytes,

@@ -24,6 +24,7 @@ interface DataRow {
     | 'output'
     | 'visits'
     | 'child'
+    | 'next'
     | 'gathered'
     | 'signal'
     | 'workflow';
@@ -67,6 +68,7 @@ interface Other {
     | 'visits'
     | 'child'
     | 'unfinished'
+    | 'resuming'
     | 'gathered'
     | 'signal'
     | 'untaken'
@@ -103,6 +105,10 @@ function queryOf(asked: readonly RunNeeds[]) {
     for (const scope of needs.children) {
       const { path, child } = childKey(scope);
       ask({ kind: 'child', ...of, path, name: child });
+    }
+    for (const scope of needs.resuming) {
+      const { path, child } = childKey(scope);
+      ask({ kind: 'resuming', ...of, path, name: child });
     }
     if (needs.unfinishedChildren) ask({ kind: 'unfinished', ...of });
     for (const path of needs.gathered) ask({ kind: 'gathered', ...of, path });
@@ -164,10 +170,16 @@ class FoundData implements RunData {
           scope,
           index,
           status: status as AttemptStatus,
+          nextWaiting: null,
           input: data,
           output: null,
           error,
         });
+        break;
+      }
+      case 'next': {
+        const scope = `${path}/${name}`;
+        this.children.set(scope, { ...(this.children.get(scope) as Child), nextWaiting: number });
         break;
       }
       case 'gathered': {

@@ -181,6 +181,8 @@ function joinRow({ runId, join, before }: JoinChange) {
     needed: join.needed,
     tolerated: join.tolerated,
     started: join.started,
+    waiting: join.waiting,
+    next_waiting: join.nextWaiting,
     completed: join.completed,
     failed: join.failed,
     output_bytes: join.outputBytes,
@@ -192,12 +194,16 @@ function joinRow({ runId, join, before }: JoinChange) {
   };
 }
 
-function childRow({ runId, child: { scope, index, status, input, output, error } }: ChildChange) {
+function childRow({
+  runId,
+  child: { scope, index, status, nextWaiting, input, output, error },
+}: ChildChange) {
   return {
     run_id: runId,
     ...childKey(scope),
     index,
     status,
+    next_waiting: nextWaiting,
     input,
     output,
     error_code: error?.code,

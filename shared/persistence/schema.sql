@@ -237,7 +237,7 @@ begin
                 resumable := resumable || array(
                     select last.step_execution_id::text
                       from (
-                        select '' as scope
+                        select coalesce(asked.path, '') as scope
                         union all
                         select c.path || '/' || c.child
                           from scopes j
@@ -248,6 +248,7 @@ begin
                             offset 0
                          ) as c
                          where j.run_id = asked.run_id
+                           and (asked.path is null or j.path >= asked.path || '/' and j.path < asked.path || '0')
                       ) as unfinished
                      cross join lateral (
                         select s.step_execution_id from step_executions s
@@ -308,6 +309,37 @@ begin
                j.started, j.completed, j.failed, j.output_bytes, j.is_over, j.failure_code, j.failure_message
           from scopes j where j.run_id = any(all_of);
     end if;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.load_joins(run_ids text[], paths text[], all_of text[], within_runs text[], within_scopes text[])
+ RETURNS TABLE(run_id character varying, path text, step_id character varying, step_execution_id character varying, total integer, needed integer, tolerated integer, started integer, waiting integer, next_waiting integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code character varying, failure_message text)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    for i in 1 .. cardinality(run_ids) loop
+        return query
+        select j.run_id, j.path, j.step_id, j.step_execution_id, j.total, j.needed, j.tolerated,
+               j.started, j.waiting, j.next_waiting, j.completed, j.failed, j.output_bytes, j.is_over, j.failure_code, j.failure_message
+          from scopes j where j.run_id = run_ids[i] and j.path = paths[i];
+    end loop;
+    if cardinality(all_of) > 0 then
+        return query
+        select j.run_id, j.path, j.step_id, j.step_execution_id, j.total, j.needed, j.tolerated,
+               j.started, j.waiting, j.next_waiting, j.completed, j.failed, j.output_bytes, j.is_over, j.failure_code, j.failure_message
+          from scopes j where j.run_id = any(all_of);
+    end if;
+    for i in 1 .. cardinality(within_runs) loop
+        return query
+        select j.run_id, j.path, j.step_id, j.step_execution_id, j.total, j.needed, j.tolerated,
+               j.started, j.waiting, j.next_waiting, j.completed, j.failed, j.output_bytes, j.is_over, j.failure_code, j.failure_message
+          from scopes j
+         where j.run_id = within_runs[i] and j.path >= within_scopes[i] || '/' and j.path < within_scopes[i] || '0';
+    end loop;
 end
 $function$
 ;
@@ -393,6 +425,28 @@ begin
             select asked.kind, asked.run_id, c.path, c.child, c.index, c.status, c.input,
                    c.error_code, c.error_message, null::timestamptz
               from scope_children c where c.run_id = asked.run_id and c.path = asked.path and c.child = asked.name;
+        when 'resuming' then
+            -- A child that waits since a retry, with which one waits after it, and all within it that began and did not complete.
+            return query
+            select 'child', asked.run_id, c.path, c.child, c.index, c.status, c.input,
+                   c.error_code, c.error_message, null::timestamptz
+              from scope_children c where c.run_id = asked.run_id and c.path = asked.path and c.child = asked.name;
+            return query
+            select 'next', asked.run_id, c.path, c.child, c.next_waiting, null::varchar, null::jsonb,
+                   null::varchar, null::text, null::timestamptz
+              from scope_children c where c.run_id = asked.run_id and c.path = asked.path and c.child = asked.name;
+            return query
+            select 'child', asked.run_id, c.path, c.child, c.index, c.status, c.input,
+                   c.error_code, c.error_message, null::timestamptz
+              from scopes j
+             cross join lateral (
+                select * from scope_children of_join
+                 where of_join.run_id = j.run_id and of_join.path = j.path and of_join.index < j.started
+                   and of_join.status is distinct from 'COMPLETED'
+                offset 0
+             ) as c
+             where j.run_id = asked.run_id and j.path >= asked.path || '/' || asked.name || '/'
+               and j.path < asked.path || '/' || asked.name || '0';
         when 'unfinished' then
             return query
             select 'child', asked.run_id, c.path, c.child, c.index, c.status, c.input,
@@ -438,34 +492,6 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[], woken text[])
- RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
- LANGUAGE plpgsql
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
-AS $function$
-#variable_conflict use_column
-begin
-    return query
-    with locked as materialized (
-        select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
-               r.error_code, r.error_message, r.error_step_id, r.error_attempt,
-               r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
-               r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
-               r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id, r.held_by, r.workflow_definition_id
-          from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update
-    )
-    select l.run_id, l.status, l.sequence, l.started_at, l.completed_at,
-           l.error_code, l.error_message, l.error_step_id, l.error_attempt,
-           l.cancelled_at, l.cancelled_by, l.cancel_reason, l.retried_at, l.paused_at,
-           l.steps_started, l.timeout_at, l.revisits, l.parent_run_id, l.parent_step_execution_id,
-           l.depth, l.wake_at, l.owner, l.workflow_id, l.workflow_version_id, l.held_by,
-           case when l.status <> 'RUNNING' or l.run_id = any(woken) then workflow_is_paused(l.workflow_definition_id) end
-      from locked l order by l.run_id;
-end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[])
  RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
  LANGUAGE plpgsql
@@ -489,6 +515,34 @@ begin
            l.steps_started, l.timeout_at, l.revisits, l.parent_run_id, l.parent_step_execution_id,
            l.depth, l.wake_at, l.owner, l.workflow_id, l.workflow_version_id, l.held_by,
            l.status <> 'RUNNING' and workflow_is_paused(l.workflow_definition_id)
+      from locked l order by l.run_id;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[], woken text[])
+ RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    return query
+    with locked as materialized (
+        select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
+               r.error_code, r.error_message, r.error_step_id, r.error_attempt,
+               r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
+               r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
+               r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id, r.held_by, r.workflow_definition_id
+          from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update
+    )
+    select l.run_id, l.status, l.sequence, l.started_at, l.completed_at,
+           l.error_code, l.error_message, l.error_step_id, l.error_attempt,
+           l.cancelled_at, l.cancelled_by, l.cancel_reason, l.retried_at, l.paused_at,
+           l.steps_started, l.timeout_at, l.revisits, l.parent_run_id, l.parent_step_execution_id,
+           l.depth, l.wake_at, l.owner, l.workflow_id, l.workflow_version_id, l.held_by,
+           case when l.status <> 'RUNNING' or l.run_id = any(woken) then workflow_is_paused(l.workflow_definition_id) end
       from locked l order by l.run_id;
 end
 $function$
@@ -714,11 +768,11 @@ begin
         -- A child counts once: the counters are as they were when it was counted in.
         update scopes as j
            set step_execution_id = v.step_execution_id, total = v.total, needed = v.needed, tolerated = v.tolerated,
-               started = v.started, completed = v.completed, failed = v.failed, output_bytes = v.output_bytes,
+               started = v.started, waiting = coalesce(v.waiting, 0), next_waiting = v.next_waiting, completed = v.completed, failed = v.failed, output_bytes = v.output_bytes,
                is_over = v.is_over, failure_code = v.failure_code, failure_message = v.failure_message
           from json_to_recordset(joins) as v (
             run_id text, path text, step_execution_id text, total integer, needed integer, tolerated integer, started integer,
-            completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text, failure_message text,
+            waiting integer, next_waiting integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text, failure_message text,
             was_completed integer, was_failed integer
           )
          where j.run_id = any(array[v.run_id]) and j.path = any(array[v.path]) and v.was_completed is not null
@@ -748,14 +802,14 @@ begin
     end if;
     if children is not null then
         -- All items of a map at once, or one that goes on. What it was given stays.
-        insert into scope_children as c (run_id, path, child, index, status, input, output, error_code, error_message)
-        select v.run_id, v.path, v.child, v.index, v.status, v.input, v.output, v.error_code, v.error_message
+        insert into scope_children as c (run_id, path, child, index, status, next_waiting, input, output, error_code, error_message)
+        select v.run_id, v.path, v.child, v.index, v.status, v.next_waiting, v.input, v.output, v.error_code, v.error_message
           from json_to_recordset(children) as v (
-            run_id text, path text, child text, index integer, status text, input jsonb, output jsonb, error_code text,
-            error_message text
+            run_id text, path text, child text, index integer, status text, next_waiting integer, input jsonb, output jsonb,
+            error_code text, error_message text
           )
             on conflict (run_id, path, child) do update
-           set status = excluded.status, output = excluded.output, error_code = excluded.error_code,
+           set status = excluded.status, next_waiting = excluded.next_waiting, output = excluded.output, error_code = excluded.error_code,
                error_message = excluded.error_message;
     end if;
     if data is not null then
@@ -1050,6 +1104,7 @@ create table scope_children (
     output jsonb,
     error_code character varying(255),
     error_message text,
+    next_waiting integer,
     constraint scope_children_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint scope_children_pkey PRIMARY KEY (run_id, path, child)
 ) with (fillfactor=80);
@@ -1087,6 +1142,8 @@ create table scopes (
     is_over boolean not null,
     failure_code character varying(255),
     failure_message text,
+    waiting integer default 0 not null,
+    next_waiting integer,
     constraint scopes_pkey PRIMARY KEY (run_id, path)
 ) with (fillfactor=50);
 

@@ -55,8 +55,8 @@ export class BrokerModel {
   isAway = false;
   /** No more duplicates and half-published batches. */
   isCalm = false;
-  /** Sees every message as it is appended, or lost, and when it was sent. */
-  onPublished: (message: Message, sentAt: number) => void = () => {};
+  /** Sees every message as it is appended, or lost. */
+  onPublished: (message: Message) => void = () => {};
   /** Whether this one is acknowledged and gone: its topic expired before anybody read it. */
   isLost: (message: Message) => boolean = () => false;
   /** Carries something out when time has passed. */
@@ -101,10 +101,9 @@ export class BrokerModel {
     for (const message of carriedOut) this.#append(message);
     if (carriedOut.length > 0 && this.#chance(0.03)) this.#append(this.#random.pick(carriedOut));
     const later = messages.filter((_, i) => fates[i]!.arrives === 'later');
-    const sentAt = this.#now();
     if (later.length > 0)
       this.later(this.#random.int(CLIENT_MS), () => {
-        for (const message of later) this.#append(message, sentAt);
+        for (const message of later) this.#append(message);
       });
     const deliveries = fates.map(({ delivery }) => delivery);
     if (!fates.some(({ isToldLate }) => isToldLate)) return { deliveries, late: null };
@@ -188,13 +187,13 @@ export class BrokerModel {
     partition.committed -= 1 + this.#random.int(Math.min(partition.committed, most));
   }
 
-  #append(message: Message, wasSentAt = this.#now()): void {
+  #append(message: Message): void {
     if (!this.isLost(message)) {
       const { messages, sentAt } = this.#partitionOf(message);
       messages.push(message);
       sentAt.push(this.#now());
     }
-    this.onPublished(message, wasSentAt);
+    this.onPublished(message);
   }
 
   #partitionOf({ topic, key }: Pick<Message, 'topic' | 'key'>): Partition {

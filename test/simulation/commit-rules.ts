@@ -218,13 +218,13 @@ function checkStillPaused(
     hold(!has(messages, type, { run_id: runId }), `the paused run ${runId} asks for something: ${type}`);
 }
 
-/** No more items of a map go on at once than it allows. What is tried again goes on together. */
+/** No more items of a map go on at once than it allows. */
 function checkConcurrency({ run, plan, joins }: RunRows): void {
-  if (run.retriedAt !== null) return;
-  for (const { path, stepId, started, completed, failed, total } of joins.values()) {
+  if (run.status !== 'RUNNING') return;
+  for (const { path, stepId, started, waiting, completed, failed, total } of joins.values()) {
     const step = plan.steps.get(stepId);
     if (step?.type !== 'map' || step.maxConcurrency === null) continue;
-    const going = started - completed - failed;
+    const going = started - completed - failed - waiting;
     hold(going <= step.maxConcurrency, `${going} items of ${path} go on at once, ${step.maxConcurrency} may`);
     hold(started <= total, `${path} began ${started} of ${total}`);
   }

@@ -27,7 +27,8 @@ export class Invariants {
           this.#committed.add(JSON.stringify(withoutDeadline(value)));
       this.#watch(() => this.#rules.check(written));
     };
-    world.broker.onPublished = (message, sentAt) => this.#watch(() => this.#checkPublished(message, sentAt));
+    world.watch.onSent = (message) => this.#watch(() => this.#checkDeadline(message));
+    world.broker.onPublished = (message) => this.#watch(() => this.#checkPublished(message));
   }
 
   /** After each thing that happened. */
@@ -64,7 +65,7 @@ export class Invariants {
     return type === 'cancellation_request' && by === 'them' && isOwned;
   }
 
-  #checkPublished({ topic, value }: Message, sentAt: number): void {
+  #checkPublished({ topic, value }: Message): void {
     const { workflow_plan: plan, ...message } = value;
     const text = JSON.stringify(withoutDeadline(message));
     this.#published.add(text);
@@ -74,8 +75,8 @@ export class Invariants {
     if (type === 'execution_request' && plan === undefined) throw new Error('A request without plan');
     if (type === 'agent_task') {
       if (topic !== taskTopicOf(value.agent_name)) throw new Error(`${text} goes to ${topic}`);
-      if (topic === AGENT_TOPIC) this.#checkDeadline(value, sentAt);
-    }
+      if (topic === AGENT_TOPIC) this.#world.agentTasks.add(`${value.step_execution_id}`);
+    } else if (topic === AGENT_TOPIC) throw new Error(`${text} goes to ${topic}`);
     if (topic !== topics.monitoringUpdates) return;
     const ofRun = this.#updates.get(`${runId}`) ?? new Map<number, string>();
     this.#updates.set(`${runId}`, ofRun);
@@ -87,12 +88,12 @@ export class Invariants {
   }
 
   /** An agent that has no bridge is told until when it is waited for. */
-  #checkDeadline({ run_id: runId, step_execution_id: id, deadline }: JsonObject, sentAt: number): void {
-    const { agentTasks, store } = this.#world;
-    agentTasks.add(`${id}`);
+  #checkDeadline({ topic, value: { run_id: runId, step_execution_id: id, deadline } }: Message): void {
+    if (topic !== AGENT_TOPIC) return;
+    const { store, now } = this.#world;
     const attempt = store.attempts.get(`${id}`)?.attempt;
     const timeoutMs = attempt?.timeoutMs ?? planDefaults.defaultTimeoutMs;
-    const isTrue = Math.abs(Date.parse(`${deadline}`) - (sentAt + timeoutMs)) <= CLOCKS_MS;
+    const isTrue = Math.abs(Date.parse(`${deadline}`) - (now + timeoutMs)) <= CLOCKS_MS;
     hold(isTrue, `The agent of ${id} of ${runId} is told ${deadline}, and has ${timeoutMs} ms`);
   }
 

@@ -15,12 +15,13 @@ export function leasedOf(
   { wakeAt, leasedUntil, leaseMs }: LeasedRow,
   { firstMs, longestMs }: ClaimOptions['lease'],
   pickUpMs: number | null,
-): { readonly askedAt: number | null; readonly leaseMs: number } {
+): { readonly askedAt: number | null; readonly leaseMs: number; readonly wasMs: number | null } {
   const at = wakeAt as number;
   const wasMs = at === leasedUntil ? leaseMs : null;
   const agoMs = wasMs ?? pickUpMs;
   return {
     askedAt: agoMs === null ? null : at - agoMs,
     leaseMs: wasMs === null ? firstMs : Math.min(longestMs, Math.max(firstMs, wasMs * 2)),
+    wasMs,
   };
 }

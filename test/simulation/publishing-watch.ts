@@ -11,6 +11,8 @@ export class PublishingWatch {
   readonly #acknowledged = new Set<string>();
   readonly #unknownSince = new Map<string, number>();
   readonly #excused = new Set<string>();
+  /** Sees every message as a producer is given it. */
+  onSent: (message: Message) => void = () => {};
   /** What was found, for whoever looks next: what publishing throws is caught. */
   found: Error | null = null;
 
@@ -28,7 +30,7 @@ export class PublishingWatch {
     this.#excused.add(textOf({ value }));
   }
 
-  /** @param text as `JSON.stringify` writes a message's value, without plan and deadline */
+  /** @param text as `JSON.stringify` writes a message's value, without its deadline */
   isExcused(text: string): boolean {
     return this.#excused.has(text);
   }
@@ -46,7 +48,10 @@ export class PublishingWatch {
     const sent: { message: Message; delivery: Delivery }[] = [];
     const result = await publish({
       send: async (messages) => {
-        for (const message of messages) this.#check(nameOf(message));
+        for (const message of messages) {
+          this.#check(nameOf(message));
+          this.onSent(message);
+        }
         const publishing = this.#broker.send(messages);
         for (const [i, message] of messages.entries())
           sent.push({ message, delivery: publishing.deliveries[i]! });
@@ -70,6 +75,7 @@ export class PublishingWatch {
   }
 }
 
+/** Without what is told at publishing only. */
 function textOf({ value: { workflow_plan: _, deadline: __, ...value } }: Pick<Message, 'value'>): string {
   return JSON.stringify(value);
 }

@@ -28,7 +28,7 @@ export function drawWorkflow(random: Random, name: string): WorkflowModel {
         ? '$.workflow_input.n'
         : `$['${stepIds[random.int(i)]}'].output_data.n`;
     const step = {
-      agent_name: random.pick([KAFKA_AGENT, REGISTRY_AGENT, TABLE_AGENT]),
+      agent_name: random.pick([TABLE_AGENT, TABLE_AGENT, KAFKA_AGENT, REGISTRY_AGENT]),
       next_step: stepIds[i + 1] ?? null,
       input_mapping: { step: id, before, further },
       ...(random.chance(0.3) && { timeout_seconds: 1 + random.int(100) }),

@@ -27,11 +27,10 @@ import { failure } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
 import { Asked } from './asked.ts';
 import { BrokerModel, type Message } from './broker-model.ts';
-import { isLeftBehindAt } from './left-behind-model.ts';
 import { Poisons } from './poisons.ts';
 import { PublishingWatch } from './publishing-watch.ts';
 import { RegistryModel } from './registry-model.ts';
-import { TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
+import { isLeftBehindAt, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
 import { AGENT_TOPIC, EXECUTOR_TOPICS, KAFKA_AGENT, TABLE_AGENT, TASK_TOPICS, topics } from './topics.ts';
 
 const ENVIRONMENTS = 3;
@@ -355,8 +354,11 @@ export class World implements TimekeepersWorld {
     return true;
   }
 
-  /** A publisher that also keeps the times of agents that have no bridge. */
-  keepingClocks(publisher: MessagePublisher, beforeStart = () => {}): MessagePublisher {
+  /**
+   * A function's publisher keeps the times of agents that have no bridge, too.
+   * @param beforeStart their tasks are there
+   */
+  keepingClocks(publisher: MessagePublisher, beforeStart: () => void = () => {}): MessagePublisher {
     return withAgentClocks({
       publisher,
       agentClocks: {
@@ -371,13 +373,14 @@ export class World implements TimekeepersWorld {
     });
   }
 
-  /** @param publish catches what it is thrown: an environment that has died has noted nothing. */
+  /** @param publish catches what the outbox throws: where it is lost, nothing is noted */
   async #publishing<Result>(
     entries: readonly OutboxEntry[],
     publish: (deps: PublishDeps) => Promise<Result>,
   ): Promise<Result> {
     let crash: unknown = null;
     const dieAt = (point: CrashPoint) => {
+      if (crash !== null) throw crash;
       try {
         this.#die(point);
       } catch (error) {
@@ -385,31 +388,33 @@ export class World implements TimekeepersWorld {
         throw error;
       }
     };
-    const send = (watched: MessagePublisher) => async (messages: readonly Message[]) => {
-      // A part is there, or all of it and no agent's time is kept.
-      if (this.#crashAt !== 'half-published' || this.random.chance(0.5)) return watched.send(messages);
-      this.broker.publishSome(messages);
-      return this.#die('half-published') as never;
+    const noting = (note: () => void) => async () => {
+      dieAt('remove');
+      note();
     };
-    const result = await this.watch.during(entries, async (watched) => {
+    const result = await this.watch.during(entries, async (publisher) => {
+      const mayDie: MessagePublisher = {
+        send: async (messages) => {
+          if (this.#crashAt === 'half-published' && this.random.chance(0.5)) {
+            this.broker.publishSome(messages);
+            dieAt('half-published');
+          }
+          return publisher.send(messages);
+        },
+      };
       const published = await publish({
-        publisher: this.keepingClocks({ send: send(watched) }, () => dieAt('half-published')),
+        publisher: this.keepingClocks(mayDie, () => dieAt('half-published')),
         outbox: {
-          remove: async (ids) => {
-            dieAt('remove');
-            this.store.removeOutbox(ids);
-          },
-          settle: async (settlements) => {
-            dieAt('remove');
-            this.store.settleOutbox(settlements);
-          },
+          remove: (ids) => noting(() => this.store.removeOutbox(ids))(),
+          settle: (settlements) => noting(() => this.store.settleOutbox(settlements))(),
         },
       });
       if (crash !== null) throw crash;
       return published;
     });
-    const isPart = entries.some(({ id }) => this.store.outbox.get(id)?.published);
-    this.count(isPart ? 'published in part' : 'published');
+    this.count(
+      entries.some(({ id }) => this.store.outbox.get(id)?.published) ? 'published in part' : 'published',
+    );
     return result;
   }
 

@@ -16,9 +16,18 @@ export interface OpenStep {
 /** Null: it does not answer. */
 export type AnswerOf = (step: OpenStep) => AgentOutcome | null;
 
-/** What is requested starts, agents answer, and containers look again, until nothing moves by itself. */
-export async function driveRun(engine: EngineHarness, runId: string, answerOf: AnswerOf): Promise<void> {
+/**
+ * What is requested starts, agents answer, and containers look again, until nothing moves by itself.
+ * @param look before each round
+ */
+export async function driveRun(
+  engine: EngineHarness,
+  runId: string,
+  answerOf: AnswerOf,
+  look: () => Promise<void> = async () => {},
+): Promise<void> {
   for (let rounds = 0; rounds < 1_000; rounds++) {
+    await look();
     const items = (await openSteps(engine, runId)).flatMap((step) => itemsOf(runId, step, answerOf));
     const outcomes: Outcome[] = await engine.decideBatch(items);
     const defect = outcomes.find(({ outcome }) => outcome === 'defect' || outcome === 'value_refused');

@@ -233,6 +233,8 @@ export function join(given: Partial<Join> = {}): Join {
     needed: 2,
     tolerated: 0,
     started: 2,
+    waiting: 0,
+    nextWaiting: null,
     completed: 0,
     failed: 0,
     outputBytes: 0,
@@ -243,7 +245,16 @@ export function join(given: Partial<Join> = {}): Join {
 }
 
 export function child(scope: string, index: number, given: Partial<Child> = {}): Child {
-  return { scope, index, status: 'PENDING', input: null, output: null, error: null, ...given };
+  return {
+    scope,
+    index,
+    status: 'PENDING',
+    nextWaiting: null,
+    input: null,
+    output: null,
+    error: null,
+    ...given,
+  };
 }
 
 /** What a state has beside its run and attempts; outputs and visits of the top by step, the rest as `State` has it. */

@@ -4,6 +4,7 @@ import type { StepInScope } from '../../shared/engine/needs.ts';
 import { childOf, isWithin, joinOf } from '../../shared/engine/scope-path.ts';
 import {
   type Attempt,
+  type Child,
   type GatheredChild,
   isOpenAttempt,
   type Join,
@@ -56,6 +57,11 @@ export function readAttempts(tables: MemoryTables, query: AttemptQuery): Map<str
     for (const scope of scopes)
       addLast(all.filter((row) => row.runId === runId && row.attempt.scope === scope));
   }
+  for (const { runId, scope } of query.lastWithin) {
+    const within = unfinishedOf(tables, runId).filter((child) => isWithin(child.scope, scope));
+    for (const each of [scope, ...within.map((child) => child.scope)])
+      addLast(all.filter((row) => row.runId === runId && row.attempt.scope === each));
+  }
   for (const runId of query.lastAtTopOf) {
     const ofTop = all.filter((row) => row.runId === runId && row.attempt.scope === '');
     add(ofTop.toSorted((a, b) => inOrder(b, a)).slice(0, 1));
@@ -86,13 +92,16 @@ function joinsOf({ joins }: MemoryTables, runId: string): Join[] {
   return [...joins.values()].filter((row) => row.runId === runId).map(({ join }) => join);
 }
 
-export function readJoins(tables: MemoryTables, { paths, allOf }: JoinQuery): Map<string, Join[]> {
+export function readJoins(tables: MemoryTables, { paths, allOf, within }: JoinQuery): Map<string, Join[]> {
   return grouped([
     ...paths.flatMap(({ runId, path }) => {
       const row = tables.joins.get(keyOf(runId, path));
       return row ? [[runId, row.join] as const] : [];
     }),
     ...allOf.flatMap((runId) => joinsOf(tables, runId).map((join) => [runId, join] as const)),
+    ...within.flatMap(({ runId, scope }) =>
+      joinsOf(tables, runId).flatMap((join) => (isWithin(join.path, scope) ? [[runId, join] as const] : [])),
+    ),
   ]);
 }
 
@@ -110,7 +119,12 @@ export function readData(tables: MemoryTables, { runId, owner, needs }: RunNeeds
   const children = [
     ...needs.children.flatMap((scope) => tables.children.get(keyOf(runId, scope))?.child ?? []),
     ...(needs.unfinishedChildren ? unfinishedOf(tables, runId) : []),
-  ];
+    ...needs.resuming.flatMap((scope) =>
+      unfinishedOf(tables, runId).filter((child) => isWithin(child.scope, scope)),
+    ),
+  ].map((child): Child => ({ ...child, nextWaiting: null }));
+  // Which waits after it is read of the one that goes on.
+  children.push(...needs.resuming.flatMap((scope) => tables.children.get(keyOf(runId, scope))?.child ?? []));
   return {
     workflowInput: needs.workflowInput ? (inputData ?? variables) : null,
     variables: found(needs.variables, variablesOf),

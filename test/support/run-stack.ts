@@ -5,6 +5,7 @@ import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts'
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
 import { type FireDueTimesDeps, fireDueTimes } from '../../functions/timekeeper/fire-due-times.ts';
 import { createKnownProgress } from '../../functions/timekeeper/known-progress.ts';
+import { Pace } from '../../functions/timekeeper/pace.ts';
 import {
   type PublishLeftBehindDeps,
   publishLeftBehind,
@@ -136,6 +137,7 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
       routeTasks,
       dueTimes: createDueTimes(database),
       topics,
+      pace: new Pace(),
       readProgress: createKnownProgress({
         read: () => readProgress({ brokers, clientId: 'timekeeper' }, asking, Date.now(), 5_000),
         warn: () => {},

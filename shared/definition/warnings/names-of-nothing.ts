@@ -36,7 +36,7 @@ export function namesOfNothing(definition: WorkflowDefinition, missing: Names, k
       return [
         {
           path: `${path}.agent_name`,
-          message: `the workflow's owner has no agent "${step.agent_name}", nor has everybody${hintOf(step.agent_name, known.agents)}`,
+          message: `there is no agent "${step.agent_name}" that the workflow's owner may use${hintOf(step.agent_name, known.agents)}`,
           hint: 'Register the agent, or correct the name: the step would fail with AGENT_NOT_FOUND',
         },
       ];

@@ -14,18 +14,24 @@ const TEMPLATE = /\{\{([^{}]{1,200})\}\}/;
 const UNMARKED = /^(?:(?:workflow_input|variables)[.[]|workflow_input$|(\w+)\.output_data\b)/;
 /** A path among other text. */
 const EMBEDDED = /\$\.(?:(?:workflow_input|variables)\b|(\w+)\.output_data\b)/;
+/** Those that have another of their name that takes a path. */
+const TEXT_COMPARISON = /^string_(?:equals|(?:less|greater)_than(?:_equals)?)$/;
 /** In characters: a longer text is none of these. */
 const MAX_PATH_LENGTH = 200;
 
-/** Text in mappings that was probably meant as a path, or to have one filled in: it is handed over as it stands. */
+/** Text that was probably meant as a path, or to have one filled in: it is handed over, or compared with, as it stands. */
 export function textLikePaths({ steps }: StepGraph): Warning[] {
   const isStep = (id: string) => steps.has(id);
-  return [...steps.values()].flatMap((node) =>
-    textsIn(node).flatMap(({ path, text }) => {
+  return [...steps.values()].flatMap((node) => [
+    ...textsIn(node).flatMap(({ path, text }) => {
       const warning = judged(text, isStep);
       return warning === null ? [] : [{ path, ...warning }];
     }),
-  );
+    ...comparisonsIn(node.given.choices, `${node.path}.choices`).flatMap((compared) => {
+      const warning = comparedWarning(compared, isStep);
+      return warning === null ? [] : [{ path: compared.path, ...warning }];
+    }),
+  ]);
 }
 
 type IsStep = (id: string) => boolean;
@@ -48,6 +54,13 @@ function judged(text: string, isStep: IsStep): Omit<Warning, 'path'> | null {
     message: `is text as it stands: ${embedded[0]}… within other text is no path`,
     hint: 'Give the parts as a list, or as fields of an object: each string that starts $. is a path',
   };
+}
+
+function comparedWarning({ text, comparison }: ComparedText, isStep: IsStep): Omit<Warning, 'path'> | null {
+  const path = pathOf(TEMPLATE.exec(text)?.[1]?.trim() ?? text, isStep);
+  if (path === null) return null;
+  const message = `is text as it stands: ${comparison} compares with no path`;
+  return { message, hint: `Compare with what the path selects: "${comparison}_path": "${path}"` };
 }
 
 /** What it would be as a path, if it looks like one. */
@@ -76,4 +89,22 @@ function textsOf(value: Json, path: string): PlacedText[] {
     return isPath(value) || literalText(value) !== value ? [] : [{ path, text: value }];
   const parts = Array.isArray(value) ? value.entries() : isJsonObject(value) ? Object.entries(value) : [];
   return [...parts].flatMap(([key, part]) => textsOf(part as Json, pathWithin(path, key)));
+}
+
+interface ComparedText extends PlacedText {
+  readonly comparison: string;
+}
+
+/** What conditions compare texts with. They nest no deeper than they may. */
+function comparisonsIn(conditions: Json | undefined, path: string): ComparedText[] {
+  const parts = Array.isArray(conditions)
+    ? conditions.entries()
+    : isJsonObject(conditions)
+      ? Object.entries(conditions)
+      : [];
+  return [...parts].flatMap(([key, part]) => {
+    const at = pathWithin(path, key);
+    if (typeof part !== 'string') return comparisonsIn(part as Json, at);
+    return TEXT_COMPARISON.test(String(key)) ? [{ path: at, text: part, comparison: String(key) }] : [];
+  });
 }

@@ -4,7 +4,8 @@
 --   within     every open attempt within `path`, a join, at any depth
 --   container  the attempt that opened the join `path` or, where that is null, those of all the run's joins, with their inputs
 --   waiting    the first `number` attempts that wait for the signal `name`
---   last       the last attempt at the top, and of each branch and item that began and did not complete
+--   last       the last attempt at the top, and of each branch and item that began and did not complete; where `path` is given, of
+--              that scope, and of those within it
 --   top        the last attempt at the top
 --   step       the last attempt of the step `name`: in any scope or, where `path` is given, in that one and those within
 -- Those of the kinds `last` and `step` that started a run come with their input: where that run goes on, it stays.
@@ -56,7 +57,7 @@ begin
                 resumable := resumable || array(
                     select last.step_execution_id::text
                       from (
-                        select '' as scope
+                        select coalesce(asked.path, '') as scope
                         union all
                         select c.path || '/' || c.child
                           from scopes j
@@ -67,6 +68,7 @@ begin
                             offset 0
                          ) as c
                          where j.run_id = asked.run_id
+                           and (asked.path is null or j.path >= asked.path || '/' and j.path < asked.path || '0')
                       ) as unfinished
                      cross join lateral (
                         select s.step_execution_id from step_executions s

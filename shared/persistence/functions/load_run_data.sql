@@ -87,6 +87,28 @@ begin
             select asked.kind, asked.run_id, c.path, c.child, c.index, c.status, c.input,
                    c.error_code, c.error_message, null::timestamptz
               from scope_children c where c.run_id = asked.run_id and c.path = asked.path and c.child = asked.name;
+        when 'resuming' then
+            -- A child that waits since a retry, with which one waits after it, and all within it that began and did not complete.
+            return query
+            select 'child', asked.run_id, c.path, c.child, c.index, c.status, c.input,
+                   c.error_code, c.error_message, null::timestamptz
+              from scope_children c where c.run_id = asked.run_id and c.path = asked.path and c.child = asked.name;
+            return query
+            select 'next', asked.run_id, c.path, c.child, c.next_waiting, null::varchar, null::jsonb,
+                   null::varchar, null::text, null::timestamptz
+              from scope_children c where c.run_id = asked.run_id and c.path = asked.path and c.child = asked.name;
+            return query
+            select 'child', asked.run_id, c.path, c.child, c.index, c.status, c.input,
+                   c.error_code, c.error_message, null::timestamptz
+              from scopes j
+             cross join lateral (
+                select * from scope_children of_join
+                 where of_join.run_id = j.run_id and of_join.path = j.path and of_join.index < j.started
+                   and of_join.status is distinct from 'COMPLETED'
+                offset 0
+             ) as c
+             where j.run_id = asked.run_id and j.path >= asked.path || '/' || asked.name || '/'
+               and j.path < asked.path || '/' || asked.name || '0';
         when 'unfinished' then
             return query
             select 'child', asked.run_id, c.path, c.child, c.index, c.status, c.input,

@@ -108,11 +108,11 @@ begin
         -- A child counts once: the counters are as they were when it was counted in.
         update scopes as j
            set step_execution_id = v.step_execution_id, total = v.total, needed = v.needed, tolerated = v.tolerated,
-               started = v.started, completed = v.completed, failed = v.failed, output_bytes = v.output_bytes,
+               started = v.started, waiting = coalesce(v.waiting, 0), next_waiting = v.next_waiting, completed = v.completed, failed = v.failed, output_bytes = v.output_bytes,
                is_over = v.is_over, failure_code = v.failure_code, failure_message = v.failure_message
           from json_to_recordset(joins) as v (
             run_id text, path text, step_execution_id text, total integer, needed integer, tolerated integer, started integer,
-            completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text, failure_message text,
+            waiting integer, next_waiting integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text, failure_message text,
             was_completed integer, was_failed integer
           )
          where j.run_id = any(array[v.run_id]) and j.path = any(array[v.path]) and v.was_completed is not null
@@ -142,14 +142,14 @@ begin
     end if;
     if children is not null then
         -- All items of a map at once, or one that goes on. What it was given stays.
-        insert into scope_children as c (run_id, path, child, index, status, input, output, error_code, error_message)
-        select v.run_id, v.path, v.child, v.index, v.status, v.input, v.output, v.error_code, v.error_message
+        insert into scope_children as c (run_id, path, child, index, status, next_waiting, input, output, error_code, error_message)
+        select v.run_id, v.path, v.child, v.index, v.status, v.next_waiting, v.input, v.output, v.error_code, v.error_message
           from json_to_recordset(children) as v (
-            run_id text, path text, child text, index integer, status text, input jsonb, output jsonb, error_code text,
-            error_message text
+            run_id text, path text, child text, index integer, status text, next_waiting integer, input jsonb, output jsonb,
+            error_code text, error_message text
           )
             on conflict (run_id, path, child) do update
-           set status = excluded.status, output = excluded.output, error_code = excluded.error_code,
+           set status = excluded.status, next_waiting = excluded.next_waiting, output = excluded.output, error_code = excluded.error_code,
                error_message = excluded.error_message;
     end if;
     if data is not null then

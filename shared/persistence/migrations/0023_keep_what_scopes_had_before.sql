@@ -13,3 +13,9 @@ create table scope_history (
 -- What is known of scopes that are there: what they have now.
 insert into scope_history (run_id, scope, since, variables, error)
 select run_id, scope, '-infinity', variables, error from scope_data;
+
+-- Items that began before a retry and wait for their turn to go on: no more do at once than the map lets. A chain, by index.
+alter table scopes
+add column waiting integer not null default 0,
+add column next_waiting integer;
+alter table scope_children add column next_waiting integer;

@@ -62,7 +62,7 @@ export interface HarnessOptions {
 /** Of the pipeline's agents, which nobody has registered here. */
 export const unregisteredAgents = ['extract', 'transform'].map((step) => ({
   path: `steps.${step}.agent_name`,
-  message: expect.stringMatching(/^the workflow's owner has no agent "data-\w+", nor has everybody/),
+  message: expect.stringMatching(/^there is no agent "data-\w+" that the workflow's owner may use/),
   hint: 'Register the agent, or correct the name: the step would fail with AGENT_NOT_FOUND',
 }));
 

@@ -72,7 +72,11 @@ describe('executing', () => {
   it('warns of no agent that is registered', async () => {
     const eve = api.as('eve');
     for (const name of ['data-extractor', 'data-transformer'])
-      await eve({ method: 'POST', path: '/api/v1/agents', body: { name, url: 'http://127.0.0.1:9/' } });
+      await eve({
+        method: 'POST',
+        path: '/api/v1/agents',
+        body: { name, url: 'https://agents.example.com/' },
+      });
     const { body: made } = await eve({ method: 'POST', path: '/api/v1/workflows', body: dataPipeline });
     expect(made.meta).toEqual({ warnings: [] });
     const path = `/api/v1/workflows/${made.id}/execute`;

@@ -49,7 +49,7 @@ describe('validating', () => {
   it('warns of agents and workflows that its owner has not, with the nearest; so do registering, executing and testing', async () => {
     const asAdmin = api.as('root', { roles: ['admin'] });
     const addAgent = (as: typeof asAdmin, name: string) =>
-      as({ method: 'POST', path: '/api/v1/agents', body: { name, url: 'http://127.0.0.1:9/' } });
+      as({ method: 'POST', path: '/api/v1/agents', body: { name, url: 'https://agents.example.com/' } });
     for (const added of [
       await addAgent(api.as('cat'), 'cats-private'),
       await addAgent(api.as('bob'), 'bobs-extractor'),
@@ -70,15 +70,17 @@ describe('validating', () => {
       },
     };
     const told = [
-      ['own.agent_name', 'agent "bobs-extracter", nor has everybody, did you mean "bobs-extractor"?'],
-      ['shared.agent_name', 'agent "shared-sumariser", nor has everybody, did you mean "shared-summariser"?'],
-      ['anothers.agent_name', 'agent "cats-privat", nor has everybody'],
+      ['own.agent_name', 'agent "bobs-extracter", did you mean "bobs-extractor"?'],
+      ['shared.agent_name', 'agent "shared-sumariser", did you mean "shared-summariser"?'],
+      ['anothers.agent_name', 'agent "cats-privat"'],
       ['child.workflow_name', 'workflow "nmaed"'],
     ];
     const textsOf = (warnings: { path: string; message: string }[]) =>
       warnings.map(({ path, message }) => [
         path.replace('steps.', ''),
-        message.replace("the workflow's owner has no ", ''),
+        message
+          .replace(/^there is no (agent "[^"]*") that the workflow's owner may use/, '$1')
+          .replace("the workflow's owner has no ", ''),
       ]);
     const validated = await bob({ method: 'POST', path: '/api/v1/workflows/validate', body: definition });
     expect(textsOf(validated.body.data.warnings)).toEqual(told);
@@ -99,7 +101,7 @@ describe('validating', () => {
     expect(granted.status).toBeLessThan(300);
     const testedByDan = await api.as('dan')({ method: 'POST', path: `${path}/test`, body: {} });
     expect(textsOf(testedByDan.body.meta.warnings)).toEqual([
-      ['own.agent_name', 'agent "bobs-extracter", nor has everybody'],
+      ['own.agent_name', 'agent "bobs-extracter"'],
       told[1],
       told[2],
       ['child.workflow_name', 'workflow "nmaed"'],

@@ -108,7 +108,7 @@ describe('migrate', () => {
     await query(
       `create or replace function refuse_stale(what text, id text) returns void language plpgsql as 'begin end'`,
     );
-    await query('drop function lock_runs_with_pauses');
+    await query('drop function lock_runs_with_pauses(text[])');
     await query(
       `create function lock_runs_with_pauses(run_ids text[]) returns integer language sql as 'select 1'`,
     );

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
+import { Pace } from '../../../functions/timekeeper/pace.ts';
 import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import { openDatabase } from '../../../shared/persistence/database.ts';
@@ -164,7 +165,16 @@ describe('the timekeeper', () => {
     const { database, routeTasks } = engine;
     const dueTimes = createDueTimes(database);
     const readProgress = async () => null;
-    const deps = { database, dueTimes, producer, routeTasks, topics, readProgress, clock: () => 0 };
+    const deps = {
+      database,
+      dueTimes,
+      producer,
+      routeTasks,
+      topics,
+      readProgress,
+      pace: new Pace(),
+      clock: () => 0,
+    };
     return { deps, published };
   }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
+import { Pace } from '../../../functions/timekeeper/pace.ts';
 import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { Delivery } from '../../../shared/application/ports.ts';
@@ -275,6 +276,7 @@ describe('no statement reads a whole table', () => {
       routeTasks: engine.routeTasks,
       topics,
       readProgress: async () => null,
+      pace: new Pace(),
       clock: Date.now,
     };
     const away = () => Promise.reject(new Error('Kafka did not answer'));

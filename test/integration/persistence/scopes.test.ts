@@ -70,6 +70,8 @@ describe('a map', () => {
         needed: 3,
         tolerated: 0,
         started: 2,
+        waiting: 0,
+        next_waiting: null,
         completed: 0,
         is_over: false,
       },
@@ -151,6 +153,58 @@ describe('a map', () => {
       status: 'COMPLETED',
       output_data: ['a', 'b', 'c'].map((item, index) => ({ item, index })),
     });
+  });
+
+  it('goes on with no more items at once than it lets, at any depth, when its run is retried', async () => {
+    const inner = {
+      type: 'map',
+      items: '$.item',
+      max_concurrency: 1,
+      start_step: 'deep',
+      steps: { deep: agent({ i: '$.item' }) },
+    };
+    const outer = {
+      type: 'map',
+      items: '$.workflow_input',
+      max_concurrency: 2,
+      start_step: 'inner',
+      steps: { inner },
+    };
+    const items = [1, 2, 3, 4, 5].map((n) => [n * 10, n * 10 + 1]);
+    const runId = await started('m', { m: { ...outer, tolerated_failures: 4 } }, items);
+    await driveRun(engine, runId, (step) => (step.scope.endsWith('/0') ? failed('BAD') : echo(step)));
+    expect(await engine.runRow(runId)).toMatchObject({ status: 'FAILED' });
+
+    expect(await engine.decide(runId, { type: 'retry_requested' })).toMatchObject({ status: 'RUNNING' });
+    let most = 0;
+    const going = new Map<string, number>();
+    await driveRun(
+      engine,
+      runId,
+      (step) => {
+        const [place = ''] = /^m#1\/\d+/.exec(step.scope) ?? [];
+        going.set(place, (going.get(place) ?? 0) + 1);
+        return echo(step);
+      },
+      async () => {
+        const open = await engine.database.many<{ place: string; n: number }>(
+          `select substr(scope, 1, 5) as place, count(*)::int as n from step_executions
+          where run_id = $1 and step_id = 'deep' and status in ('PENDING', 'RUNNING') group by 1`,
+          [runId],
+        );
+        most = Math.max(most, open.length);
+        for (const { n } of open) expect(n).toBe(1);
+      },
+    );
+    expect(most).toBe(2);
+    expect(going.size).toBe(5);
+    expect(await engine.runRow(runId)).toMatchObject({
+      status: 'COMPLETED',
+      output_data: items.map((pair) => pair.map((i) => ({ i }))),
+    });
+    expect(await rowsOf('scopes', runId, 'path')).toMatchObject(
+      Array(6).fill({ waiting: 0, next_waiting: null, is_over: true }),
+    );
   });
 
   it('goes back to a step with the variables and the error that it was entered with, time and again', async () => {
@@ -371,6 +425,8 @@ describe('guards', () => {
     needed: 2,
     tolerated: 0,
     started: 2,
+    waiting: 0,
+    nextWaiting: null,
     completed: 0,
     failed: 0,
     outputBytes: 0,
@@ -409,7 +465,14 @@ describe('guards', () => {
 
   it('what a child was given, and a scope has set, stays when it goes on', async () => {
     const runId = `run-${randomUUID()}`;
-    const child = { scope: 'm#1/0', index: 0, input: 'given', output: null, error: null } as const;
+    const child = {
+      scope: 'm#1/0',
+      index: 0,
+      nextWaiting: null,
+      input: 'given',
+      output: null,
+      error: null,
+    } as const;
     await save({
       children: [{ runId, child: { ...child, status: 'PENDING' } }],
       data: [{ runId, scope: '', since: 1, variables: { n: 1 }, isWhole: false }],

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
+import { Pace } from '../../../functions/timekeeper/pace.ts';
 import { createDueTimes } from '../../../shared/persistence/due-times.ts';
 import {
   type EngineHarness,
@@ -33,6 +34,7 @@ function timekeeper(readUntil: Partial<Record<'stepRequests' | 'executionRequest
       dueTimes: createDueTimes(engine.database),
       producer: { publish: async (messages) => void published.push(...messages) },
       topics,
+      pace: new Pace(),
       readProgress: async () =>
         readUntil &&
         ((topic) =>
@@ -189,6 +191,7 @@ it('a look for due times ends in time, however many are left', async () => {
     dueTimes: createDueTimes(engine.database),
     producer: { publish: async () => {} },
     topics,
+    pace: new Pace(),
     readProgress: async () => null,
     clock: () => {
       now += 6_000;

@@ -1,4 +1,5 @@
 import { type FireDueTimesDeps, fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
+import { Pace } from '../../../functions/timekeeper/pace.ts';
 import { planDefaults } from '../../../shared/config/plan-defaults.ts';
 import type { ClaimOptions, DueRow } from '../../../shared/persistence/due-times.ts';
 import { leasedOf } from '../lease-model.ts';
@@ -90,7 +91,13 @@ export async function drain({
           firedAt: new Date(now),
           askedAt: askedAt === null ? null : new Date(askedAt),
           requestedAt: run.status === 'PENDING' ? new Date(run.createdAt) : null,
-          lease: { table: 'workflow_runs', id: run.id, until: '', ms: without.growth ? 0 : leaseMs },
+          lease: {
+            table: 'workflow_runs',
+            id: run.id,
+            until: '',
+            ms: without.growth ? 0 : leaseMs,
+            wasMs: null,
+          },
         };
       });
       return { due: claimed, taken: rows.length };
@@ -106,6 +113,7 @@ export async function drain({
       },
     },
     topics,
+    pace: new Pace(),
     readProgress: async () => {
       if (without.progress) return null;
       const ofSteps = steps.readUntil(now);

@@ -106,8 +106,12 @@ export class EngineStore {
       const container = stored.attempts.get(stepExecutionId);
       if (container !== undefined) add(stripped(container, false));
     }
-    const state: State = { ...begun, joins };
-    const needs = events.map((event) => needsOf(stored.plan, state, event));
+    const about: State = { ...begun, joins };
+    const needs = events.map((event) => needsOf(stored.plan, about, event));
+    const resuming = needs.flatMap(({ resuming: scopes }) => scopes);
+    const inside = [...stored.joins].filter(([path]) => resuming.some((scope) => isWithin(path, scope)));
+    const state: State = { ...about, joins: new Map([...joins, ...inside]) };
+    for (const scope of resuming) lastWithin(stored, scope).forEach(add);
     const data = this.#data(stored, needs);
     for (const path of needs.flatMap(({ openWithin }) => openWithin))
       for (const attempt of stored.attempts.values())
@@ -242,8 +246,13 @@ export class EngineStore {
         data.visits.set(stepKey(scope, stepId), visitsOf(stored, scope, stepId));
       const children = needs.children.flatMap((scope) => stored.children.get(scope) ?? []);
       if (needs.unfinishedChildren) children.push(...unfinishedChildren(stored));
+      for (const scope of needs.resuming)
+        children.push(...unfinishedChildren(stored).filter((child) => isWithin(child.scope, scope)));
       // What they came to is read where their join's are gathered.
-      for (const child of children) data.children.set(child.scope, { ...child, output: null });
+      for (const child of children)
+        data.children.set(child.scope, { ...child, nextWaiting: null, output: null });
+      // Which waits after it is read of the one that goes on.
+      for (const scope of needs.resuming) copyOne(stored.children, scope, data.children);
       for (const path of needs.gathered) data.gathered.set(path, gather(stored, path));
       for (const id of needs.signalIds) copyOne(stored.signals, id, data.signals);
       for (const { name, version } of needs.workflows)
@@ -332,6 +341,16 @@ function attemptsToRetry(
   return [...lasts, latest(target)].flatMap((attempt) =>
     attempt === undefined ? [] : [stripped(attempt, attempt.childRunId !== null)],
   );
+}
+
+/** The last of a scope, and of each child within that began and did not complete. */
+function lastWithin(stored: StoredRun, scope: string): Attempt[] {
+  const within = unfinishedChildren(stored).filter((child) => isWithin(child.scope, scope));
+  const all = [...stored.attempts.values()];
+  return [scope, ...within.map((child) => child.scope)].flatMap((each) => {
+    const last = latest(all.filter((attempt) => attempt.scope === each));
+    return last === undefined ? [] : [stripped(last, last.childRunId !== null)];
+  });
 }
 
 /** order by created_at desc, id desc limit 1 */

@@ -2,7 +2,7 @@ import { joinPathOf } from '../../../shared/engine/container.ts';
 import type { Decision } from '../../../shared/engine/decision.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
-import { joinOf, scopesAround } from '../../../shared/engine/scope-path.ts';
+import { childScope, joinOf, scopesAround } from '../../../shared/engine/scope-path.ts';
 import {
   type Attempt,
   isOpenAttempt,
@@ -161,20 +161,41 @@ function checkJoin(
     .filter(({ status }) => status === 'COMPLETED')
     .reduce((sum, { output }) => sum + Buffer.byteLength(JSON.stringify(output)), 0);
   hold(bytes === join.outputBytes, `${join.path} counts ${join.outputBytes} bytes of ${bytes}`);
+  const waiting = waitingOf(stored, join);
+  hold(waiting.size === join.waiting, `${join.path} counts ${join.waiting} that wait of ${waiting.size}`);
   const running = children.filter(
-    ({ index, status }) => index < join.started && status !== 'COMPLETED' && status !== 'FAILED',
+    ({ index, status, scope }) =>
+      index < join.started && status !== 'COMPLETED' && status !== 'FAILED' && !waiting.has(scope),
   );
+  const step = stored.plan.steps.get(join.stepId);
+  const atOnce = (step?.type === 'map' && step.maxConcurrency) || Infinity;
+  hold(running.length <= atOnce, `${running.length} items of ${join.path} go on at once, ${atOnce} may`);
+  for (const scope of waiting) hold(!open.has(scope), `${scope} waits, and goes on`);
   if (join.isOver) {
     const isPaused = stored.run.pausedAt !== null;
     hold(isPaused || container.wakeAt !== null, `I7: nothing wakes ${container.stepId}, which is over`);
   } else {
-    hold(running.length > 0, `I1: nothing goes on in ${join.path}`);
+    // The last of those that went on has ended, and the next that waits since a retry is asked for.
+    const isAsked = waiting.size > 0 && (stored.run.pausedAt !== null || container.wakeAt !== null);
+    hold(running.length > 0 || isAsked, `I1: nothing goes on in ${join.path}`);
     const hasEnough = join.completed >= join.needed;
     hold(!hasEnough || stored.run.revisits, `${join.path} has what it needs and goes on`);
   }
   // What a join that has enough left behind does not begin again.
   const going = join.isOver || stored.run.revisits ? running.filter(({ scope }) => open.has(scope)) : running;
   return going.reduce((sum, { scope }) => sum + checkScope(stored, store, scope, open), 0);
+}
+
+/** Scopes of those that wait since a retry. */
+function waitingOf({ children }: RunRows, { path, nextWaiting }: Join): ReadonlySet<string> {
+  const waiting = new Set<string>();
+  for (let index = nextWaiting; index !== null; ) {
+    const scope = childScope(path, index);
+    hold(!waiting.has(scope), `${scope} waits after itself`);
+    waiting.add(scope);
+    index = children.get(scope)?.nextWaiting ?? null;
+  }
+  return waiting;
 }
 
 function checkStepsStarted({ run, plan, attempts }: RunRows): void {

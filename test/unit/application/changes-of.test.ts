@@ -20,13 +20,23 @@ const join: Join = {
   needed: 2,
   tolerated: 0,
   started: 2,
+  waiting: 0,
+  nextWaiting: null,
   completed: 0,
   failed: 0,
   outputBytes: 0,
   isOver: false,
   failure: null,
 };
-const child: Child = { scope: 'map#1/0', index: 0, status: 'PENDING', input: 1, output: null, error: null };
+const child: Child = {
+  scope: 'map#1/0',
+  index: 0,
+  status: 'PENDING',
+  nextWaiting: null,
+  input: 1,
+  output: null,
+  error: null,
+};
 const signal: Signal = { id: 's-1', name: 'go', payload: 1, receivedAt: T0, takenBy: null };
 
 function decided(loaded: State, state: Partial<State>, given: Partial<DecidedRun> = {}): DecidedRun {

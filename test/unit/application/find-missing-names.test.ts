@@ -55,8 +55,8 @@ describe('names that a definition has and nobody else', () => {
   it('are told with the nearest that the owner may use', async () => {
     const { find } = world();
     expect((await find(owner, request)).map(({ path, message }) => `${path}: ${message}`)).toEqual([
-      'steps.a.agent_name: the workflow\'s owner has no agent "echoo", nor has everybody, did you mean "echo"?',
-      'steps.b.agent_name: the workflow\'s owner has no agent "remote", nor has everybody',
+      'steps.a.agent_name: there is no agent "echoo" that the workflow\'s owner may use, did you mean "echo"?',
+      'steps.b.agent_name: there is no agent "remote" that the workflow\'s owner may use',
       'steps.c.workflow_name: the workflow\'s owner has no workflow "biling", did you mean "billing"?',
     ]);
   });

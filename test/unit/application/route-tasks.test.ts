@@ -48,9 +48,9 @@ describe('a task goes', () => {
     ['to the bridge of an http agent', http, { topic: 'tasks.http' }],
     ['to the bridge of a lambda agent', lambda, { topic: 'tasks.lambda' }],
     ['to the topic of a kafka agent', kafka, { topic: 'agent.x', agentTimeoutMs: 60_000 }],
-  ])('%s', (_, toThere, routed) => {
-    const { route } = createRouteTasks({ registry: null, topics });
-    expect(route(placed(taskOf('x')), routesOf(['x', toThere]))).toEqual({
+  ])('%s', (_, route, routed) => {
+    const routeTasks = createRouteTasks({ registry: null, topics });
+    expect(routeTasks.route(placed(taskOf('x')), routesOf(['x', route]))).toEqual({
       ready: [
         { place: { entry: 0, message: 0 }, message: { key: 'x', value: { agent_name: 'x' }, ...routed } },
       ],
@@ -64,10 +64,10 @@ describe('a task goes', () => {
     ['nobody', null, null, 60_000],
     ['an earlier release', undefined, 9, 9_000],
   ])('to a kafka agent with the time that %s gives', (_, timeoutMs, timeoutSeconds, expected) => {
-    const { route } = createRouteTasks({ registry: null, topics });
+    const routeTasks = createRouteTasks({ registry: null, topics });
     const task = taskOf('x');
     const given = { ...task, taskOf: { ...task.taskOf!, ...(timeoutMs !== undefined && { timeoutMs }) } };
-    const { ready } = route(placed(given), routesOf(['x', { ...kafka, timeoutSeconds }]));
+    const { ready } = routeTasks.route(placed(given), routesOf(['x', { ...kafka, timeoutSeconds }]));
     expect(ready[0]?.message.agentTimeoutMs).toBe(expected);
   });
 

@@ -23,7 +23,7 @@ describe('names in a definition', () => {
     const missing = { agents: ['data-extracter'], workflows: ['biling'] };
     const hint = 'Register the agent, or correct the name: the step would fail with AGENT_NOT_FOUND';
     const message =
-      'the workflow\'s owner has no agent "data-extracter", nor has everybody, did you mean "data-extractor"?';
+      'there is no agent "data-extracter" that the workflow\'s owner may use, did you mean "data-extractor"?';
     expect(namesOfNothing(nested, missing, known)).toEqual([
       { path: 'steps.a.branches.x.steps.b.agent_name', message, hint },
       {

@@ -290,6 +290,33 @@ describe('a warning is', () => {
       ),
     ],
     [
+      'a comparison with a path that it takes as text',
+      workflow({
+        a: {
+          type: 'choice',
+          choices: [
+            { variable: '$.workflow_input.a', string_equals: '$.workflow_input.b', next_step: 'b' },
+            {
+              or: [
+                { not: { variable: '$.workflow_input.a', string_less_than: '{{variables.b}}' } },
+                { variable: '$.workflow_input.a', string_equals: '$.50' },
+                { variable: '$.workflow_input.a', string_equals: '{{b}}' },
+                { variable: '$.workflow_input.a', string_matches: 'workflow_input.*' },
+                { variable: '$.workflow_input.a', string_equals_path: '$.workflow_input.c' },
+              ],
+              next_step: 'b',
+            },
+          ],
+          default_next_step: 'b',
+        },
+        b: pass(null),
+      }),
+      [
+        'steps.a.choices.0.string_equals: is text as it stands: string_equals compares with no path (Compare with what the path selects: "string_equals_path": "$.workflow_input.b")',
+        'steps.a.choices.1.or.0.not.string_less_than: is text as it stands: string_less_than compares with no path (Compare with what the path selects: "string_less_than_path": "$.variables.b")',
+      ],
+    ],
+    [
       'a path without its beginning',
       workflow({
         a: pass('b', { result: { x: 'workflow_input.name', y: ['$workflow_input[0]', 'workflow_input'] } }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decide, needsOf } from '../../../shared/engine/decide.ts';
-import type { RetryRequested } from '../../../shared/engine/event.ts';
+import type { Draws } from '../../../shared/engine/draft.ts';
+import type { AgentAnswered, RetryRequested } from '../../../shared/engine/event.ts';
 import type { MapStep, ParallelStep } from '../../../shared/engine/plan.ts';
 import { type Attempt, type State, stepKey } from '../../../shared/engine/state.ts';
 import {
@@ -158,6 +159,126 @@ describe('a retry where a container failed', () => {
     const joins = [{ ...over, ...given, failure: { code: 'DATA_LIMIT', message: '' } }];
     const decision = retry(stateOf(failedRun, [container], { joins }));
     expect(tell(decision)).toMatch(expected);
+  });
+});
+
+describe('a retry of a map goes on with as many items at once as it lets', () => {
+  const wide = planOf([
+    { ...map, items: expression(() => [1, 2, 3, 4, 5]) },
+    first,
+    second,
+    planStep('after'),
+  ]);
+  const scopeOf = (index: number) => `map#1/${index}`;
+  /** The first completed; the others began and did not. */
+  const left = [1, 2, 3, 4];
+  const broken = join({ ...over, total: 5, needed: 5, started: 5, failed: 4 });
+  const lasts = left.map((index) =>
+    closed(`i${index}`, { stepId: 'second', scope: scopeOf(index), status: 'FAILED', createdAt: T0 - 3_000 }),
+  );
+  const children = [
+    child(scopeOf(0), 0, { status: 'COMPLETED' }),
+    ...left.map((index) => child(scopeOf(index), index, { status: 'FAILED' })).reverse(),
+  ];
+  const failed = stateOf(failedRun, [container, ...lasts], { joins: [broken], children });
+  const resumed = decided(retry(failed, {}, wide));
+  const chain = (state: State) => left.map((index) => state.children.get(scopeOf(index))?.nextWaiting);
+  const drawsAfter = (prefix: string): Draws => ({ ...draws(), id: () => `${prefix}1` });
+  const containerOf = (state: State) => state.attempts.get('n-1') as Attempt;
+  const look = (state: State) =>
+    decide(wide, state, { type: 'step_requested', stepExecutionId: 'n-1' }, T0 + 1, drawsAfter('m-'));
+
+  it('the first of those that are left; the others wait, each after the one before', () => {
+    expect(news(resumed)).toEqual([
+      ':map 1.2 RUNNING',
+      'map#1/1:second 1.2 PENDING',
+      'map#1/2:second 1.2 PENDING',
+    ]);
+    expect(resumed.joins.get('map#1')).toMatchObject({
+      started: 5,
+      completed: 1,
+      failed: 0,
+      waiting: 2,
+      nextWaiting: 3,
+    });
+    expect(chain(resumed)).toEqual([null, null, 4, null]);
+  });
+
+  it('one that goes back into an item counts it', () => {
+    const given = { fromStep: 'second', fromScope: scopeOf(2) };
+    const loaded = { ...failed, visits: new Map([['map#1/2\nsecond', 1]]) };
+    const state = decided(retry(loaded, given, wide));
+    expect(news(state)).toEqual([
+      ':map 1.2 RUNNING',
+      'map#1/1:second 1.2 PENDING',
+      'map#1/2:second 2.1 PENDING',
+    ]);
+    expect(state.joins.get('map#1')).toMatchObject({ waiting: 2, nextWaiting: 3 });
+  });
+
+  it('when one has ended the step is asked, and the next goes on; then none may before another has ended', () => {
+    const running = { ...resumed.attempts.get('n-2')!, status: 'RUNNING' as const };
+    const going = { ...resumed, attempts: new Map([...resumed.attempts, ['n-2', running]]) };
+    const answer: AgentAnswered = {
+      type: 'agent_answered',
+      stepExecutionId: 'n-2',
+      attempt: null,
+      logs: null,
+      outcome: { status: 'completed', output: 1 },
+    };
+    const settled = decide(wide, going, answer, T0, draws());
+    expect(tell(settled)).toMatch(/request n-1$/);
+    const one = decided(settled);
+    expect(containerOf(one).wakeAt).toBe(T0 + 30_000);
+    expect(needsOf(wide, one, { type: 'step_requested', stepExecutionId: 'n-1' })).toMatchObject({
+      resuming: [scopeOf(3)],
+    });
+    const next = decided(look(one));
+    expect(next.joins.get('map#1')).toMatchObject({ completed: 2, waiting: 1, nextWaiting: 4 });
+    expect(chain(next)).toEqual([null, null, null, null]);
+    expect([...next.attempts.values()].at(-1)).toMatchObject({
+      scope: scopeOf(3),
+      stepId: 'second',
+      attempt: 2,
+      status: 'PENDING',
+    });
+    expect(containerOf(next).wakeAt).toBeNull();
+    // A repeated record.
+    expect(look(next)).toEqual({ ok: false, code: 'NOT_DUE' });
+  });
+
+  it('and asks itself again where more than one may', () => {
+    const two = { ...resumed, joins: new Map([['map#1', { ...resumed.joins.get('map#1')!, completed: 3 }]]) };
+    expect(tell(look(two))).toMatch(/request n-1$/);
+  });
+
+  it('a wake in vain leaves no further wake', () => {
+    const container = { ...containerOf(resumed), wakeAt: T0 + 60_000 };
+    const woken = { ...resumed, attempts: new Map([...resumed.attempts, ['n-1', container]]) };
+    expect(containerOf(decided(look(woken))).wakeAt).toBeNull();
+  });
+
+  it('where a pause held it, it is asked at the resume', () => {
+    const paused = { ...resumed, run: { ...resumed.run, pausedAt: T0, heldBy: 'run' as const } };
+    expect(tell(decide(wide, paused, { type: 'resume_requested' }, T0, draws()))).toContain('request n-1');
+  });
+
+  it('another retry begins the chain anew', () => {
+    const ended = {
+      ...resumed,
+      run: failedRun,
+      attempts: new Map(
+        [...resumed.attempts].map(([id, each]) => [
+          id,
+          { ...each, status: 'FAILED' as const, completedAt: T0 },
+        ]),
+      ),
+    };
+    let count = 0;
+    const ids = { ...draws(), id: () => `again-${++count}` };
+    const again = decided(decide(wide, ended, asked(), T0, ids));
+    expect(again.joins.get('map#1')).toMatchObject({ waiting: 2, nextWaiting: 3 });
+    expect(chain(again)).toEqual([null, null, 4, null]);
   });
 });
 

@@ -445,6 +445,31 @@ describe('an answer with the right token settles its attempt', () => {
     });
   });
 
+  it.each<[string, string]>([
+    ['a zero byte behind it', `${resultText('1')}\0`],
+    ["a schema's id before it", `\0\0\0\u0001\u0007${resultText('1')}`],
+    ['a line break in a string', resultText('"one\ntwo"')],
+  ])('that has %s, and so is no JSON: it has failed', (_, text) => {
+    expect(eventOf(text)).toMatchObject({
+      outcome: {
+        status: 'failed',
+        error: { code: 'AGENT_ANSWER_NOT_JSON', message: expect.stringContaining('expected JSON: ') },
+      },
+    });
+  });
+
+  it('that was written as JSON twice: it has failed', () => {
+    expect(eventOf(JSON.stringify(JSON.stringify(result)))).toMatchObject({
+      outcome: {
+        status: 'failed',
+        error: {
+          code: 'AGENT_ANSWER_NOT_JSON',
+          message: "The agent's answer cannot be used: expected an object, got text",
+        },
+      },
+    });
+  });
+
   it('that is not UTF-8: it has failed, or failed as it says', () => {
     const latin1 = (value: object) =>
       record('', { value: Buffer.from(JSON.stringify(value), 'latin1').toString('base64') });
@@ -483,7 +508,16 @@ it('a plan with numbers that reading changed says where', () => {
 describe('a dead letter is a record that', () => {
   it.each<[string, unknown, string | RegExp]>([
     ['is no JSON', '{', /^expected JSON: /],
+    // Were each quotation mark in it taken for the beginning of another, this would take minutes, and a record of 2 MiB hours.
+    ['has a string that nobody closes', `{"a":"${'\\"'.repeat(100_000)}}`, /^expected JSON: /],
+    ['ends within an escape', '{"a":"\\', /^expected JSON: /],
     ['is none of ours', { hello: 1 }, /^message_type: /],
+    ['is text', JSON.stringify('hello'), /^message_type: /],
+    [
+      'was written as JSON twice, and has no token',
+      JSON.stringify(JSON.stringify({ ...result, result_token: undefined })),
+      /^message_type: /,
+    ],
     [
       'has a token of another attempt',
       { ...result, result_token: 'token-of-a-2' },
