@@ -26,6 +26,8 @@ interface Placed extends Encoded {
 
 /** Between tries within the time. */
 const PAUSES_MS = { first: 50, longest: 500 };
+/** A leader that has changed is found at once; what passes later than that is another's topic's own trouble. */
+const TRIES_OF_OTHERS = 3;
 /** Nobody waits longer for another's topic that did not answer the last time. */
 const TROUBLED_PATIENCE_MS = 100;
 
@@ -99,7 +101,8 @@ export class Sending {
     const { topic } = chunk[0]!;
     const { trust, isOwn } = this.#options;
     let isUnknown = false;
-    for (let pauseMs = PAUSES_MS.first; ; pauseMs = Math.min(2 * pauseMs, PAUSES_MS.longest)) {
+    let pauseMs = PAUSES_MS.first;
+    for (let tries = 1; ; tries++, pauseMs = Math.min(2 * pauseMs, PAUSES_MS.longest)) {
       if (limit.aborted) return;
       const tried = await this.#try(chunk, topic, limit);
       if (tried === null) return;
@@ -115,7 +118,8 @@ export class Sending {
         return this.#deliver(chunk.slice(middle), limit);
       }
       // The owner of such a topic waits for it, and nobody else.
-      const isHeld = fault.status === 'refused' && fault.about === 'all' && !isOwn(topic);
+      const isRefused = fault.status === 'refused' && fault.about === 'all';
+      const isHeld = isRefused && !isOwn(topic) && (!fault.isPassing || tries >= TRIES_OF_OTHERS);
       if (isHeld) trust.refuse(topic, fault.code);
       if (limit.aborted || isHeld || !fault.isPassing) return this.#settle(chunk, deliveryOf(fault));
       await sleep(pauseMs);
