@@ -13,6 +13,13 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.close());
 
+/**
+ * An agent that nobody knows is called by an invocation of its own, which is not repeated: a minute after the step's time the wake
+ * publishes its task once more.
+ */
+const handed = { timeout_seconds: 5 };
+const WAKE_AFTER_MS = 150_000;
+
 function killAll(functionName: string): void {
   const pids = stack.pidsOf(functionName);
   expect(pids.length).toBeGreaterThan(0);
@@ -24,7 +31,7 @@ test('the bridge is killed in mid call: the agent is called again with the same 
   await stack.addAgent('quick');
   await stack.addAgent('interrupted', ({ body, count }) => (count === 1 ? never : { body: body.input_data }));
   const definition = sequence('bridge-killed', 'quick', 3);
-  Object.assign(definition.steps.s2 as object, { agent_name: 'interrupted' });
+  Object.assign(definition.steps.s2 as object, { agent_name: 'interrupted', ...handed });
   const runId = await stack.client.execute(await stack.client.createWorkflow(definition), {
     message: 'hello',
   });
@@ -35,7 +42,7 @@ test('the bridge is killed in mid call: the agent is called again with the same 
     (count) => count === 1,
   );
   killAll('http-bridge');
-  expect(await stack.client.ended(runId)).toMatchObject({
+  expect(await stack.client.ended(runId, WAKE_AFTER_MS)).toMatchObject({
     status: 'COMPLETED',
     output_data: { message: 'hello' },
   });
@@ -58,7 +65,7 @@ test('the lambda bridge is killed in mid invocation: the function is invoked aga
     count === 1 ? never : input_data,
   );
   const definition = sequence('lambda-bridge-killed', 'lambda-quick', 3);
-  Object.assign(definition.steps.s2 as object, { agent_name: 'lambda-interrupted' });
+  Object.assign(definition.steps.s2 as object, { agent_name: 'lambda-interrupted', ...handed });
   const runId = await stack.client.execute(await stack.client.createWorkflow(definition), {
     message: 'hello',
   });
@@ -69,7 +76,7 @@ test('the lambda bridge is killed in mid invocation: the function is invoked aga
     (count) => count === 1,
   );
   killAll('lambda-bridge');
-  expect(await stack.client.ended(runId)).toMatchObject({
+  expect(await stack.client.ended(runId, WAKE_AFTER_MS)).toMatchObject({
     status: 'COMPLETED',
     output_data: { message: 'hello' },
   });
