@@ -313,7 +313,7 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.load_joins(run_ids text[], paths text[], all_of text[], within_runs text[], within_scopes text[])
+CREATE OR REPLACE FUNCTION public.load_joins_with_turns(run_ids text[], paths text[], all_of text[], within_runs text[], within_scopes text[])
  RETURNS TABLE(run_id character varying, path text, step_id character varying, step_execution_id character varying, total integer, needed integer, tolerated integer, started integer, waiting integer, next_waiting integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code character varying, failure_message text)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -492,34 +492,6 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[])
- RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
- LANGUAGE plpgsql
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
-AS $function$
-#variable_conflict use_column
-begin
-    return query
-    with locked as materialized (
-        select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
-               r.error_code, r.error_message, r.error_step_id, r.error_attempt,
-               r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
-               r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
-               r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id, r.held_by, r.workflow_definition_id
-          from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update
-    )
-    select l.run_id, l.status, l.sequence, l.started_at, l.completed_at,
-           l.error_code, l.error_message, l.error_step_id, l.error_attempt,
-           l.cancelled_at, l.cancelled_by, l.cancel_reason, l.retried_at, l.paused_at,
-           l.steps_started, l.timeout_at, l.revisits, l.parent_run_id, l.parent_step_execution_id,
-           l.depth, l.wake_at, l.owner, l.workflow_id, l.workflow_version_id, l.held_by,
-           l.status <> 'RUNNING' and workflow_is_paused(l.workflow_definition_id)
-      from locked l order by l.run_id;
-end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[], woken text[])
  RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
  LANGUAGE plpgsql
@@ -543,6 +515,34 @@ begin
            l.steps_started, l.timeout_at, l.revisits, l.parent_run_id, l.parent_step_execution_id,
            l.depth, l.wake_at, l.owner, l.workflow_id, l.workflow_version_id, l.held_by,
            case when l.status <> 'RUNNING' or l.run_id = any(woken) then workflow_is_paused(l.workflow_definition_id) end
+      from locked l order by l.run_id;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[])
+ RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+    return query
+    with locked as materialized (
+        select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
+               r.error_code, r.error_message, r.error_step_id, r.error_attempt,
+               r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
+               r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
+               r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id, r.held_by, r.workflow_definition_id
+          from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update
+    )
+    select l.run_id, l.status, l.sequence, l.started_at, l.completed_at,
+           l.error_code, l.error_message, l.error_step_id, l.error_attempt,
+           l.cancelled_at, l.cancelled_by, l.cancel_reason, l.retried_at, l.paused_at,
+           l.steps_started, l.timeout_at, l.revisits, l.parent_run_id, l.parent_step_execution_id,
+           l.depth, l.wake_at, l.owner, l.workflow_id, l.workflow_version_id, l.held_by,
+           l.status <> 'RUNNING' and workflow_is_paused(l.workflow_definition_id)
       from locked l order by l.run_id;
 end
 $function$

@@ -154,10 +154,13 @@ const CALL_OF: Record<string, Call> = {
   'load_attempts_with_retries: the last of a step in a scope': attempts((n) => ({
     steps: [{ runId: `run-${n}`, scope: `${pathOf(n)}/0`, stepId: 'step1' }],
   })),
-  'load_joins: one': (statements, n) =>
+  'load_joins: as the release before calls it': (statements, n) =>
+    statements.many('select * from load_joins($1, $2, $3)', [[`run-${n}`], [pathOf(n)], [`run-${n}`]]),
+  'load_joins_with_turns: one': (statements, n) =>
     loadJoins(statements, { paths: [{ runId: `run-${n}`, path: pathOf(n) }], allOf: [], within: [] }),
-  'load_joins: all': (statements, n) => loadJoins(statements, { paths: [], allOf: [`run-${n}`], within: [] }),
-  'load_joins: within a scope': (statements, n) =>
+  'load_joins_with_turns: all': (statements, n) =>
+    loadJoins(statements, { paths: [], allOf: [`run-${n}`], within: [] }),
+  'load_joins_with_turns: within a scope': (statements, n) =>
     loadJoins(statements, { paths: [], allOf: [], within: [{ runId: `run-${n}`, scope: `${pathOf(n)}/0` }] }),
   'load_run_data: an input': data(() => ({ workflowInput: true })),
   'load_run_data: variables': data(() => ({ variables: [''] })),

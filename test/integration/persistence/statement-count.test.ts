@@ -105,7 +105,7 @@ async function theirRuns(count: number): Promise<string[]> {
 
 const LOCK = 'lock_runs_with_pauses';
 const ATTEMPTS = 'load_attempts_with_retries';
-const JOINS = 'load_joins';
+const JOINS = 'load_joins_with_turns';
 const DATA = 'load_run_data';
 const ROUTES = 'load_agent_routes_with_timeouts';
 const SAVE = 'save_decisions';
