@@ -46,7 +46,7 @@ export function itemOfRecord(record: MskRecord, verify: VerifyResultToken, now: 
     const expected = Object.keys(executorMessages).join(', ');
     return {
       ok: false,
-      reason: `message_type: expected one of ${expected}, got ${JSON.stringify(type)?.slice(0, 100)}`,
+      reason: `message_type: expected one of ${expected}, got ${storableText(JSON.stringify(type) ?? 'undefined', 100)}`,
     };
   }
   return readers[type as OtherType](value, { verify, now, text });
