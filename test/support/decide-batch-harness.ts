@@ -3,6 +3,7 @@ import { createDecideBatch } from '../../shared/application/decide-batch.ts';
 import { pendingRun } from '../../shared/application/pending-run.ts';
 import { PlanCache } from '../../shared/application/plan-cache.ts';
 import type { AgentRoute, OutboxEntry } from '../../shared/application/ports.ts';
+import { WarmRuns } from '../../shared/application/warm-runs.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import { topicsFor } from '../../shared/config/topics.ts';
 import { parseDefinition } from '../../shared/definition/parse-definition.ts';
@@ -43,6 +44,7 @@ export function setUp() {
   const decideBatch = createDecideBatch({
     store,
     plans,
+    warmRuns: new WarmRuns(),
     topics,
     tokens: { resultToken: (id) => `token-of-${id}` },
     clock: { now: () => T0 },

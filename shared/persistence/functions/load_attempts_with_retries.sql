@@ -16,7 +16,7 @@ create or replace function load_attempts_with_retries(ids text[], with_input tex
     timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, accepted_at timestamptz, heartbeat_ms bigint,
     heartbeat_due_at timestamptz, republished_at timestamptz, signal_name varchar, child_run_id varchar,
     wake_at timestamptz, error_code varchar, input_data jsonb
-) language plpgsql
+) language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 #variable_conflict use_column

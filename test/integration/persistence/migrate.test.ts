@@ -92,7 +92,7 @@ describe('migrate', () => {
   it('creates the functions as this version has them, each time', async () => {
     await migrate(url);
     const expected = await committedFunctions();
-    expect(expected).toContain('save_decisions');
+    expect(expected).toContain('save_runs');
     expect(await functionNames()).toEqual(expected);
     await query('drop function remove_outbox');
     await query(

@@ -607,9 +607,13 @@ describe('guards', () => {
   it('I4: a decision from a state that is no longer the last one rolls back as a whole', async () => {
     const runId = await startedRun(['a']);
     const write = engine.database.transaction((statements) =>
-      saveChanges(statements, { ...NO_CHANGES, advanced: [{ runId, sequence: 2, stepsStarted: 1 }] }, outbox),
+      saveChanges(
+        statements,
+        { ...NO_CHANGES, advanced: [{ runId, was: 1, sequence: 2, stepsStarted: 1 }] },
+        outbox,
+      ),
     );
-    await expect(write).rejects.toMatchObject({ code: 'STALE_DECISION' });
+    await expect(write).rejects.toMatchObject({ code: 'RUNS_MOVED_ON', runIds: [runId] });
     expect(await engine.runRow(runId)).toMatchObject({ sequence: 2 });
     expect(await outboxRows()).toBe(0);
   });

@@ -41,7 +41,7 @@ const signal: Signal = { id: 's-1', name: 'go', payload: 1, receivedAt: T0, take
 
 function decided(loaded: State, state: Partial<State>, given: Partial<DecidedRun> = {}): DecidedRun {
   return {
-    locked: { run: loaded.run, versionId: 'v-1', owner: 'ann', workflowId: 'wf-a-1' },
+    stored: { run: loaded.run, versionId: 'v-1', owner: 'ann', workflowId: 'wf-a-1' },
     plan: pipelinePlan(),
     versionId: 'v-1',
     loaded,
