@@ -38,7 +38,7 @@ export interface LoadedBatch {
   readonly planned: ReadonlyMap<string, Planned>;
   readonly others: OtherVersions;
   readonly states: ReadonlyMap<string, State>;
-  /** Runs whose state is the one that was saved last from here: nothing is known of what it lacks, and nobody may be refused by it. */
+  /** Runs whose state is the one that was saved last from here: what it lacks is not known, and nobody is refused or fails by it. */
   readonly warm: ReadonlySet<string>;
   readonly orphans: ReadonlySet<string>;
 }
@@ -102,7 +102,7 @@ export function decideItems(
     try {
       decision = decide(plan ?? EMPTY_PLAN, state, event, now, draws);
     } catch (error) {
-      if (error instanceof NotLoadedError && warm.has(runId)) return readFirst(runId);
+      if (warm.has(runId)) return readFirst(runId);
       if (error instanceof NotLoadedError && error.needs && (item.lacking?.length ?? 0) < MAX_LACKING) {
         waiting.add(runId);
         return { outcome: 'lacking', needs: error.needs };

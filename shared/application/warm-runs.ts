@@ -43,11 +43,11 @@ export class WarmRuns {
   }
 
   /** What its last decision leaves, once it is saved. */
-  keep({ stored, plan, versionId, state }: DecidedRun): void {
+  keep({ stored, plan, versionId, loaded, state }: DecidedRun): void {
     const { runId } = state.run;
     this.#runs.delete(runId);
     if (!isOpenRun(state.run)) return;
-    const kept = keptOf(state);
+    const kept = keptOf(loaded, state);
     if (kept === null) return;
     this.#runs.set(runId, { stored: { ...stored, run: kept.run, versionId }, state: kept, plan });
     if (this.#runs.size > MAX_RUNS) this.#runs.delete(this.#runs.keys().next().value as string);
@@ -69,38 +69,38 @@ function mayBeDecided({
   return isPlain && (event.type === 'agent_answered' || event.type === 'step_requested');
 }
 
-/** Null: it is too much. */
-function keptOf(state: State): State | null {
-  const open: [string, Attempt][] = [];
-  for (const entry of state.attempts) {
-    if (!isOpenAttempt(entry[1])) continue;
-    if (open.length === MAX_ROWS) return null;
-    open.push(entry);
+/**
+ * Null: it is too much. Branches and items are read each time: of their rows a decision loads only the columns that it needs, and so
+ * of attempts, of which those are kept that are whole.
+ */
+function keptOf(loaded: State, state: State): State | null {
+  const open = new Map<string, Attempt>();
+  for (const [id, attempt] of state.attempts) {
+    const isWhole = attempt.inputData !== null || !loaded.attempts.has(id);
+    if (isOpenAttempt(attempt) && isWhole) open.set(id, attempt);
   }
-  const { joins, children, variables, errors } = state;
-  if (Math.max(joins.size, children.size, variables.size, errors.size) > MAX_ROWS) return null;
+  const { variables, errors, workflowInput } = state;
+  if (Math.max(open.size, variables.size, errors.size) > MAX_ROWS) return null;
   // Those of a long sequence are read by nobody, or once.
   const outputs = state.outputs.size > MAX_ROWS ? new Map<string, Json>() : state.outputs;
   const visits = state.visits.size > MAX_ROWS ? new Map<string, number>() : state.visits;
-  let bytes = roughBytesOf(state.workflowInput);
-  for (const [, attempt] of open) bytes += roughBytesOf(attempt.inputData);
-  for (const values of [variables, errors, outputs])
-    for (const value of values.values()) bytes += roughBytesOf(value);
-  for (const { input, output } of children.values()) bytes += roughBytesOf(input) + roughBytesOf(output);
-  if (bytes > MAX_STATE_BYTES) return null;
+  const values = [
+    workflowInput,
+    ...[...open.values()].map(({ inputData }) => inputData),
+    ...[variables, errors, outputs].flatMap((each) => [...each.values()]),
+  ];
+  if (roughBytesOf(values) > MAX_STATE_BYTES) return null;
   return {
+    ...state,
     run: { ...state.run, outputData: null, isWorkflowPaused: null },
     known: StillKnown.of(state.known, [
       ...(outputs === state.outputs ? (['outputs'] as const) : []),
       ...(visits === state.visits ? (['visits'] as const) : []),
     ]),
-    attempts: new Map(open),
-    joins,
-    children,
+    attempts: open,
+    joins: new Map(),
+    children: new Map(),
     signals: new Map(),
-    workflowInput: state.workflowInput,
-    variables,
-    errors,
     earlier: new Map(),
     sets: [],
     outputs,
@@ -121,7 +121,7 @@ class StillKnown implements Known {
   }
 
   static of(known: Known, more: readonly Readable[]): Known {
-    const what = new Set<Readable>(['workflowInput', 'variables', 'errors', 'joins', 'children', ...more]);
+    const what = new Set<Readable>(['workflowInput', 'variables', 'errors', ...more]);
     if (!(known instanceof StillKnown)) return new StillKnown(known, what);
     // What was forgotten once stays so.
     return new StillKnown(known.#known, new Set([...what].filter((each) => known.#what.has(each))));

@@ -17,7 +17,7 @@ export async function loadAgentRoutes(
   const parameters = routeParameters(names);
   return routesOf(
     names,
-    await statements.many<RouteRow>('select * from load_agent_routes_with_timeouts($1, $2)', parameters),
+    await statements.many<RouteRow>('select * from load_agent_routes($1, $2)', parameters),
   );
 }
 

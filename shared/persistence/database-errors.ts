@@ -46,7 +46,7 @@ export class RunsMovedOnError extends Error {
   readonly runIds: readonly string[];
   constructor(message: string, runIds: readonly string[], options: ErrorOptions) {
     super(message, options);
-    this.runIds = runIds;
+    this.runIds = [...new Set(runIds)];
   }
 }
 

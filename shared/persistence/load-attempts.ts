@@ -30,7 +30,7 @@ export interface AttemptRow {
   error_code: string | null;
 }
 
-/** What a batch's events are about, by run (functions/load_attempts_with_retries.sql). One statement, or none where nothing is asked. */
+/** What a batch's events are about, by run (functions/load_attempts.sql). One statement, or none where nothing is asked. */
 export async function loadAttempts(
   statements: Statements,
   query: AttemptQuery,
@@ -38,10 +38,7 @@ export async function loadAttempts(
   const parameters = attemptParameters(query);
   const [ids, , others] = parameters;
   if (ids.length === 0 && others === null) return new Map();
-  const rows = await statements.many<AttemptRow>(
-    'select * from load_attempts_with_retries($1, $2, $3)',
-    parameters,
-  );
+  const rows = await statements.many<AttemptRow>('select * from load_attempts($1, $2, $3)', parameters);
   const byRun = Map.groupBy(rows, ({ run_id }) => run_id);
   return new Map([...byRun].map(([runId, ofRun]) => [runId, ofRun.map(attemptOf)]));
 }

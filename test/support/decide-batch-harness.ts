@@ -41,10 +41,11 @@ export function setUp() {
   const routes: ReadonlyMap<string, AgentRoute>[] = [];
   let ids = 0;
   const plans = new PlanCache(planDefaults);
+  const warmRuns = new WarmRuns();
   const decideBatch = createDecideBatch({
     store,
     plans,
-    warmRuns: new WarmRuns(),
+    warmRuns,
     topics,
     tokens: { resultToken: (id) => `token-of-${id}` },
     clock: { now: () => T0 },
@@ -77,7 +78,7 @@ export function setUp() {
       outcome,
     },
   });
-  return { store, decideBatch, plans, published, routes, addRun, openAttempt, answer };
+  return { store, decideBatch, plans, warmRuns, published, routes, addRun, openAttempt, answer };
 }
 
 export const completed = (output: Json): AgentOutcome => ({ status: 'completed', output });

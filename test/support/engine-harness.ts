@@ -16,6 +16,7 @@ import type { Json, JsonObject } from '../../shared/engine/json.ts';
 import { openDatabase } from '../../shared/persistence/database.ts';
 import { createNewRuns } from '../../shared/persistence/new-runs.ts';
 import { createOutbox, publishedEntries } from '../../shared/persistence/outbox.ts';
+import type { PublishedEntries } from '../../shared/persistence/published-entries.ts';
 import { createRunStore } from '../../shared/persistence/run-store.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
 import { auditEntry } from './audit-entry.ts';
@@ -35,6 +36,8 @@ export interface Environment {
   readonly startRun: StartRun;
   readonly routeTasks: RouteTasks;
   readonly warmRuns: WarmRuns;
+  /** What is published and not yet removed: the next save does it. */
+  readonly published: PublishedEntries;
   /** One event of one run. */
   decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject): Promise<Outcome>;
   /** How far this environment's clock is from the real one. */
@@ -148,6 +151,7 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
       startRun,
       routeTasks,
       warmRuns,
+      published,
       async decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject) {
         const item: BatchItem = { runId, event, ...(inlinePlan && { inlinePlan }) };
         const [outcome] = (await decideBatch([item])) as [Outcome];

@@ -1,4 +1,4 @@
--- A batch's runs and, in the same moment, the attempts that its events are about (load_attempts_with_retries): a row for each run, with
+-- A batch's runs and, in the same moment, the attempts that its events are about (load_attempts): a row for each run, with
 -- null for an attempt, and then a row for each attempt. Nothing is locked: what is decided from it is saved only if the runs'
 -- sequences are what they are here (save_runs). Of runs that are about to begin, or to go on after their end, and of `woken`, whether
 -- their workflow is paused; null of all others.
@@ -44,6 +44,6 @@ begin
            s.policy_attempt, s.policy_retries, s.created_at,
            s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.heartbeat_ms,
            s.heartbeat_due_at, s.republished_at, s.signal_name, s.child_run_id, s.input_data
-      from load_attempts_with_retries(ids, with_input, others) s;
+      from load_attempts(ids, with_input, others) s;
 end
 $$;

@@ -261,7 +261,7 @@ begin
     if cardinality(save_runs.published) > 0 then delete from outbox o where o.id = any(save_runs.published); end if;
     insert into outbox (id, messages) values (outbox_id, save_runs.messages);
     if cardinality(agent_names) > 0 then
-        return query select * from load_agent_routes_with_timeouts(agent_names, agent_owners);
+        return query select * from load_agent_routes(agent_names, agent_owners);
     end if;
 end
 $$;
@@ -272,5 +272,21 @@ begin
     return array(
         select v.run_id from json_to_recordset(runs) as v (run_id text)
           left join workflow_runs r on r.run_id = v.run_id and r.xmin = pg_current_xact_id()::xid where r.run_id is null);
+end
+$$;
+
+-- Rows that are not as they were loaded, in runs that are: a defect, or somebody who writes without raising the run's sequence. Told is
+-- the first of those that this transaction did not write.
+create or replace function refuse_stale_attempts(attempts json) returns void language plpgsql as $$
+begin
+    perform refuse_stale('step execution', (
+        select v.id from json_to_recordset(attempts) as v (id text)
+          left join step_executions s on s.step_execution_id = v.id and s.xmin = pg_current_xact_id()::xid
+         where s.id is null limit 1));
+end
+$$;
+create or replace function refuse_stale(what text, id text) returns void language plpgsql as $$
+begin
+    raise exception 'The % % is not as it was loaded', what, id using errcode = 'SL001';
 end
 $$;

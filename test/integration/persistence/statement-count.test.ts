@@ -104,8 +104,8 @@ async function theirRuns(count: number): Promise<string[]> {
 }
 
 const RUNS = 'load_runs';
-const ATTEMPTS = 'load_attempts_with_retries';
-const JOINS = 'load_joins_with_turns';
+const ATTEMPTS = 'load_attempts';
+const JOINS = 'load_joins';
 const DATA = 'load_run_data';
 const SAVE = 'save_runs';
 const VERSIONS = 'read workflow_versions';
@@ -231,6 +231,7 @@ describe('the statements of a batch', () => {
       const items = await prepare(size);
       expect(items.length % size).toBe(0);
       for (const { runId } of items) engine.warmRuns.forget(runId);
+      await engine.published.flush();
       engine.database.forget();
       const outcomes = await engine.decideBatch(items);
       expect(new Set(outcomes.map(({ outcome }) => outcome)).size).toBe(1);
@@ -243,6 +244,7 @@ describe('the statements of a batch', () => {
     for (const size of SIZES) {
       const runIds = await runsAt('RUNNING', size);
       const items = await answers(runIds, { status: 'completed', output: { rows: 3 } });
+      await engine.published.flush();
       engine.database.forget();
       expect(new Set((await engine.decideBatch(items)).map(({ outcome }) => outcome))).toEqual(
         new Set(['decided']),
@@ -293,6 +295,7 @@ describe.each([true, false])('the round trips of a batch, pipelined: %s', (pipel
   afterAll(() => relay?.close());
 
   const expectTrips = async (items: readonly BatchItem[], trips: number) => {
+    await environment.published.flush();
     relay.count();
     const outcomes = await environment.decideBatch(items);
     expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['decided']));

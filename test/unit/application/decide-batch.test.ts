@@ -231,7 +231,7 @@ describe('an event from nobody in particular', () => {
     addRun('r1');
     let failures = 0;
     store.onPoint = (point: StorePoint) => {
-      if (point === 'loadAttempts' && failures++ === 0) throw new Error('a defect');
+      if (point === 'loadRuns' && failures++ === 0) throw new Error('a defect');
     };
     expect(await decideBatch([{ runId: 'r1', ...forged }])).toEqual([
       { outcome: 'defect', reason: 'a defect' },
