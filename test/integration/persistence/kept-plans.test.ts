@@ -158,8 +158,6 @@ const CALL_OF: Record<string, Call> = {
   'load_attempts: the last of a step in a scope': attempts((n) => ({
     steps: [{ runId: `run-${n}`, scope: `${pathOf(n)}/0`, stepId: 'step1' }],
   })),
-  'load_joins: as the release before calls it': (statements, n) =>
-    statements.many('select * from load_joins($1, $2, $3)', [[`run-${n}`], [pathOf(n)], [`run-${n}`]]),
   'load_joins: one': (statements, n) =>
     loadJoins(statements, { paths: [{ runId: `run-${n}`, path: pathOf(n) }], allOf: [], within: [] }),
   'load_joins: all': (statements, n) => loadJoins(statements, { paths: [], allOf: [`run-${n}`], within: [] }),
