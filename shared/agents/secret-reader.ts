@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { decryptSecret } from './secrets.ts';
 
 const MAX_KEPT = 1_000;
@@ -7,13 +8,12 @@ const MAX_KEPT = 1_000;
  * @throws SecretUnreadableError from what it returns
  */
 export function createSecretReader(secretKey: Buffer): (encrypted: Buffer) => string {
-  const kept = new Map<string, string>();
+  const kept = new LRUCache<string, string>({ max: MAX_KEPT });
   return (encrypted) => {
     const name = encrypted.toString('latin1');
     let secret = kept.get(name);
     if (secret === undefined) {
       secret = decryptSecret(secretKey, encrypted);
-      if (kept.size >= MAX_KEPT) kept.clear();
       kept.set(name, secret);
     }
     return secret;

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { type Names, namesIn, namesOfNothing } from '../definition/warnings/names-of-nothing.ts';
 import type { Warning } from '../definition/warnings/warning.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
@@ -55,7 +56,7 @@ export function createFindMissingNames({
   sleep,
   onError,
 }: MissingNamesDeps): FindMissingNames {
-  const completeUntil = new Map<string, number>();
+  const completeUntil = new LRUCache<string, number>({ max: MAX_KEPT });
 
   /** Null: nothing is missing. */
   async function find(
@@ -95,10 +96,7 @@ export function createFindMissingNames({
     try {
       const warnings = await find(viewer, request);
       if (warnings !== null) return warnings;
-      if (versionId !== undefined) {
-        if (completeUntil.size >= MAX_KEPT) completeUntil.clear();
-        completeUntil.set(versionId, clock.now() + COMPLETE_FOR_MS);
-      }
+      if (versionId !== undefined) completeUntil.set(versionId, clock.now() + COMPLETE_FOR_MS);
     } catch (error) {
       onError(error);
     }
