@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { healthThresholds } from '../../shared/config/health-thresholds.ts';
-import type { ConsumerLag } from '../../shared/kafka/consumer-lag.ts';
-import type { Backlog } from '../../shared/persistence/backlog.ts';
-import { count, seconds, timestamp } from './response-fields.ts';
+import { healthThresholds } from '../../../shared/config/health-thresholds.ts';
+import type { ConsumerLag } from '../../../shared/kafka/consumer-lag.ts';
+import type { Backlog } from '../../../shared/persistence/backlog.ts';
+import { count, seconds, timestamp } from '../fields/response-fields.ts';
 
 /** One thing that is watched. */
 const measuredFields = {

@@ -1,4 +1,4 @@
-import type { RunRefusal } from '../../shared/application/change-run.ts';
+import type { RunRefusal } from '../../../shared/application/change-run.ts';
 import { ApiError, badRequest, notFound } from './api-error.ts';
 
 const messages: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Position } from '../../shared/application/page.ts';
+import type { Position } from '../../../shared/application/page.ts';
 
 /** Opaque to clients: base64url of `[key, id]`. It names a place in a list, not a row, and is valid under any filter. */
 export function encodeCursor({ key, id }: Position): string {

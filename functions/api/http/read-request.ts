@@ -1,17 +1,16 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import * as z from 'zod';
-import type { Caller } from '../../shared/auth/caller.ts';
-import { limits } from '../../shared/config/limits.ts';
-import type { Json } from '../../shared/engine/json.ts';
-import { findChangedNumbers, findParsingLosses } from '../../shared/messages/parsing-losses.ts';
-import { findPayloadProblems, parseJson } from '../../shared/messages/payload.ts';
-import { createHints } from '../../shared/validation/nearest-name.ts';
-import { type ProblemWords, problemsOf } from '../../shared/validation/problems-of.ts';
+import type { Caller } from '../../../shared/auth/caller.ts';
+import { limits } from '../../../shared/config/limits.ts';
+import type { Json } from '../../../shared/engine/json.ts';
+import { findChangedNumbers, findParsingLosses } from '../../../shared/messages/parsing-losses.ts';
+import { findPayloadProblems, parseJson } from '../../../shared/messages/payload.ts';
+import { createHints } from '../../../shared/validation/nearest-name.ts';
+import { type ProblemWords, problemsOf } from '../../../shared/validation/problems-of.ts';
+import type { ApiServices } from '../services.ts';
 import { type Problem, tooLarge } from './api-error.ts';
-import { bodyText, refuseOtherMediaTypes } from './body-text.ts';
-import { headerOf } from './header-of.ts';
+import { bodyText, headerOf, queryOf, refuseOtherMediaTypes } from './gateway-event.ts';
 import type { AnyRoute, BodySpec } from './route.ts';
-import type { ApiServices } from './services.ts';
 
 /** What could be read, or all that is wrong with it. */
 export type Read<T> =
@@ -51,19 +50,6 @@ export function readRequest(
   const problems = [query, key, body].flatMap((part) => (part.ok ? [] : part.problems));
   if (!query.ok || !key.ok || !body.ok) return { ok: false, problems };
   return valid({ query: query.value, idempotencyKey: key.value, body: body.value });
-}
-
-/** A parameter that comes once is a text; one that comes more than once is a list of them. */
-export function queryOf(event: APIGatewayProxyEvent): Record<string, string | string[]> {
-  const several = Object.entries(event.multiValueQueryStringParameters ?? {});
-  const single = Object.entries(event.queryStringParameters ?? {}).map(
-    ([name, value]) => [name, value === undefined ? undefined : [value]] as const,
-  );
-  const query: Record<string, string | string[]> = Object.create(null);
-  for (const [name, values] of several.length > 0 ? several : single) {
-    if (values && values.length > 0) query[name] = values.length === 1 ? values[0]! : values;
-  }
-  return query;
 }
 
 export function readParams<Params>(params: unknown, schema: z.ZodType<Params>): Read<Params> {

@@ -1,4 +1,4 @@
-import { MAX_PROBLEMS, type Problem, shortened } from '../../shared/validation/problem.ts';
+import { MAX_PROBLEMS, type Problem, shortened } from '../../../shared/validation/problem.ts';
 
 /** The path is dotted from the root of the body, or a parameter's or header's name; `''` is the whole body. */
 export type { Problem };

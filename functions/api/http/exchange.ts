@@ -1,11 +1,11 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { v4 as uuidv4 } from 'uuid';
-import type { Caller } from '../../shared/auth/caller.ts';
+import type { Caller } from '../../../shared/auth/caller.ts';
+import type { ApiServices } from '../services.ts';
 import { corsHeaders } from './cors.ts';
-import { headerOf } from './header-of.ts';
+import { headerOf } from './gateway-event.ts';
 import { rateHeaders } from './rate-headers.ts';
 import type { AnyRoute } from './route.ts';
-import type { ApiServices } from './services.ts';
 
 /** What becomes known of a request while it is served; a refusal half-way finds it here. */
 export interface Exchange {

@@ -1,13 +1,13 @@
 import { validate as isUuid } from 'uuid';
 import * as z from 'zod';
-import type { AgentRequest, RegisteredAgent } from '../../shared/application/manage-agents.ts';
-import { limits } from '../../shared/config/limits.ts';
-import { isJsonObject } from '../../shared/engine/json.ts';
-import type { Problem } from './api-error.ts';
-import { addressField } from './presenters/agent.ts';
+import type { AgentRequest, RegisteredAgent } from '../../../shared/application/manage-agents.ts';
+import { limits } from '../../../shared/config/limits.ts';
+import { isJsonObject } from '../../../shared/engine/json.ts';
+import type { Problem } from '../http/api-error.ts';
+import type { BodySpec } from '../http/route.ts';
+import { addressField } from '../presenters/agent.ts';
+import type { ApiServices } from '../services.ts';
 import { json, name, oversizedFields } from './request-fields.ts';
-import type { BodySpec } from './route.ts';
-import type { ApiServices } from './services.ts';
 
 const kinds = ['http', 'lambda', 'kafka'] as const;
 const MAX_TIMEOUT_SECONDS = 31_536_000;

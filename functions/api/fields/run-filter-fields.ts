@@ -1,5 +1,5 @@
 import type * as z from 'zod';
-import type { RunFilter } from '../../shared/persistence/run-filter.ts';
+import type { RunFilter } from '../../../shared/persistence/run-filter.ts';
 import { moment, parameterText, searchedWords } from './request-fields.ts';
 
 /** What runs are sought by, in a query as in a body; each says for itself how it takes statuses and communities. */

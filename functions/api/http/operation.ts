@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Json } from '../../shared/engine/json.ts';
+import type { Json } from '../../../shared/engine/json.ts';
 import type { ErrorCode } from './api-error.ts';
 
 /** The groups of the documents: the three faces, and what serves all of them. */

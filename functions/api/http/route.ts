@@ -1,11 +1,11 @@
 import type * as z from 'zod';
-import type { AuditEntry } from '../../shared/application/audit.ts';
-import type { Caller } from '../../shared/auth/caller.ts';
-import type { Scope } from '../../shared/config/scopes.ts';
+import type { AuditEntry } from '../../../shared/application/audit.ts';
+import type { Caller } from '../../../shared/auth/caller.ts';
+import type { Scope } from '../../../shared/config/scopes.ts';
+import type { ApiServices } from '../services.ts';
 import type { AnyAnswer } from './answer.ts';
 import type { Problem } from './api-error.ts';
 import type { Operation } from './operation.ts';
-import type { ApiServices } from './services.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 

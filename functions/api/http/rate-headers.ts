@@ -1,4 +1,4 @@
-import type { RateState } from '../../shared/auth/rate-limiter.ts';
+import type { RateState } from '../../../shared/auth/rate-limiter.ts';
 
 /** The draft has no word for no limit: the largest number that such a field can hold (RFC 9651, Integers) is as good as none. */
 const NO_LIMIT = 999_999_999_999_999;

@@ -1,9 +1,9 @@
-import type { Page, PageRequest, Position } from '../../shared/application/page.ts';
-import type { Plan } from '../../shared/engine/plan.ts';
-import type { RunProgress, RunQueries } from '../../shared/persistence/run-queries.ts';
-import { MAX_ITEMS_BYTES } from './fitting-items.ts';
-import { presentStep } from './presenters/step.ts';
-import type { ApiServices } from './services.ts';
+import type { Page, PageRequest, Position } from '../../../shared/application/page.ts';
+import type { Plan } from '../../../shared/engine/plan.ts';
+import type { RunProgress, RunQueries } from '../../../shared/persistence/run-queries.ts';
+import { presentStep } from '../presenters/step.ts';
+import type { ApiServices } from '../services.ts';
+import { MAX_ITEMS_BYTES } from './page-answer.ts';
 
 type PresentedStep = ReturnType<typeof presentStep>;
 

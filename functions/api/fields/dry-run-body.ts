@@ -1,16 +1,16 @@
 import * as z from 'zod';
-import type { Mock, Mocks } from '../../shared/application/dry-run/mocked-agents.ts';
-import type { ExecutableWorkflow } from '../../shared/application/execute-workflow.ts';
-import { limits } from '../../shared/config/limits.ts';
-import { isJsonObject } from '../../shared/engine/json.ts';
-import type { PlanStep } from '../../shared/engine/plan.ts';
-import { atMostCharacters } from '../../shared/validation/characters.ts';
-import { createHints } from '../../shared/validation/nearest-name.ts';
-import type { Problem } from './api-error.ts';
+import type { Mock, Mocks } from '../../../shared/application/dry-run/mocked-agents.ts';
+import type { ExecutableWorkflow } from '../../../shared/application/execute-workflow.ts';
+import { limits } from '../../../shared/config/limits.ts';
+import { isJsonObject } from '../../../shared/engine/json.ts';
+import type { PlanStep } from '../../../shared/engine/plan.ts';
+import { atMostCharacters } from '../../../shared/validation/characters.ts';
+import { createHints } from '../../../shared/validation/nearest-name.ts';
+import type { Problem } from '../http/api-error.ts';
+import type { BodySpec } from '../http/route.ts';
+import type { ApiServices } from '../services.ts';
 import { boundedText, goesIn, json, oversizedFields } from './request-fields.ts';
-import type { BodySpec } from './route.ts';
-import { findFormProblems, runInput } from './routes/execute.ts';
-import type { ApiServices } from './services.ts';
+import { findFormProblems, runInput } from './run-input.ts';
 
 const ONE_OF = 'expected {output} or {error}';
 const expectedText = 'expected text';

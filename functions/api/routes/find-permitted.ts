@@ -1,8 +1,8 @@
-import type { ExecutableWorkflow } from '../../shared/application/execute-workflow.ts';
-import type { Viewer } from '../../shared/application/viewer.ts';
-import type { RunRights } from '../../shared/persistence/run-queries.ts';
-import { ApiError } from './api-error.ts';
-import type { ApiServices } from './services.ts';
+import type { ExecutableWorkflow } from '../../../shared/application/execute-workflow.ts';
+import type { Viewer } from '../../../shared/application/viewer.ts';
+import type { RunRights } from '../../../shared/persistence/run-queries.ts';
+import { ApiError } from '../http/api-error.ts';
+import type { ApiServices } from '../services.ts';
 
 /*
  * What a route is about, for those who may do it. Null where the caller may not even see it, which is a 404;

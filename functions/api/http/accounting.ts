@@ -1,11 +1,11 @@
-import type { AuditEntry } from '../../shared/application/audit.ts';
-import type { Caller } from '../../shared/auth/caller.ts';
-import { isJsonObject } from '../../shared/engine/json.ts';
-import type { AaaEvent } from '../../shared/telemetry/aaa-log.ts';
+import type { AuditEntry } from '../../../shared/application/audit.ts';
+import type { Caller } from '../../../shared/auth/caller.ts';
+import { isJsonObject } from '../../../shared/engine/json.ts';
+import type { AaaEvent } from '../../../shared/telemetry/aaa-log.ts';
+import type { ApiServices } from '../services.ts';
 import { type ApiError, errorCodes } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
 import { type AnyRoute, scopeOf } from './route.ts';
-import type { ApiServices } from './services.ts';
 
 /** As the AAA log names what is done: `execute_workflow`. */
 export function actionOf({ operationId }: AnyRoute): string {

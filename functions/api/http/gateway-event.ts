@@ -1,7 +1,26 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { storableText } from '../../shared/engine/storable-text.ts';
+import { storableText } from '../../../shared/engine/storable-text.ts';
 import { ApiError, tooLarge } from './api-error.ts';
-import { headerOf } from './header-of.ts';
+
+/** Header names come as the client wrote them. An empty value counts as sent. */
+export function headerOf(event: APIGatewayProxyEvent, name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  const entry = Object.entries(event.headers ?? {}).find(([key]) => key.toLowerCase() === wanted);
+  return entry?.[1];
+}
+
+/** A parameter that comes once is a text; one that comes more than once is a list of them. */
+export function queryOf(event: APIGatewayProxyEvent): Record<string, string | string[]> {
+  const several = Object.entries(event.multiValueQueryStringParameters ?? {});
+  const single = Object.entries(event.queryStringParameters ?? {}).map(
+    ([name, value]) => [name, value === undefined ? undefined : [value]] as const,
+  );
+  const query: Record<string, string | string[]> = Object.create(null);
+  for (const [name, values] of several.length > 0 ? several : single) {
+    if (values && values.length > 0) query[name] = values.length === 1 ? values[0]! : values;
+  }
+  return query;
+}
 
 const BYTE_ORDER_MARK = /^\uFEFF/;
 

@@ -1,9 +1,9 @@
-import type { Viewer } from '../../shared/application/viewer.ts';
-import { findWarnings } from '../../shared/definition/warnings/find-warnings.ts';
-import type { Warning } from '../../shared/definition/warnings/warning.ts';
-import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
-import { MAX_PROBLEMS } from '../../shared/validation/problem.ts';
-import type { ApiServices } from './services.ts';
+import type { Viewer } from '../../../shared/application/viewer.ts';
+import { findWarnings } from '../../../shared/definition/warnings/find-warnings.ts';
+import type { Warning } from '../../../shared/definition/warnings/warning.ts';
+import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
+import { MAX_PROBLEMS } from '../../../shared/validation/problem.ts';
+import type { ApiServices } from '../services.ts';
 
 export type DefinitionJudges = Pick<ApiServices, 'findMissingNames' | 'runLimits'>;
 

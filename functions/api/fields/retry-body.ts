@@ -1,15 +1,15 @@
 import * as z from 'zod';
-import type { VersionChange } from '../../shared/application/batch.ts';
-import type { RetryGiven, RunRefusal } from '../../shared/application/change-run.ts';
-import { limits } from '../../shared/config/limits.ts';
-import { isJsonObject } from '../../shared/engine/json.ts';
-import type { RunRights } from '../../shared/persistence/run-queries.ts';
-import { createHints } from '../../shared/validation/nearest-name.ts';
-import { type ApiError, badRequest } from './api-error.ts';
-import { refusalError } from './refusal-error.ts';
+import type { VersionChange } from '../../../shared/application/batch.ts';
+import type { RetryGiven, RunRefusal } from '../../../shared/application/change-run.ts';
+import { limits } from '../../../shared/config/limits.ts';
+import { isJsonObject } from '../../../shared/engine/json.ts';
+import type { RunRights } from '../../../shared/persistence/run-queries.ts';
+import { createHints } from '../../../shared/validation/nearest-name.ts';
+import { type ApiError, badRequest } from '../http/api-error.ts';
+import { refusalError } from '../http/refusal-error.ts';
+import type { BodySpec } from '../http/route.ts';
+import type { ApiServices } from '../services.ts';
 import { boundedText, isGiven, json, oversizedFields } from './request-fields.ts';
-import type { BodySpec } from './route.ts';
-import type { ApiServices } from './services.ts';
 
 /** Of a scope's path, which names all the steps and branches around. */
 const MAX_SCOPE_LENGTH = 4_096;

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { limits } from '../../shared/config/limits.ts';
-import { shownAs } from '../../shared/documents/json-schema.ts';
-import type { Json, JsonObject } from '../../shared/engine/json.ts';
-import type { ExecutionStatus } from '../../shared/persistence/execution-status.ts';
-import { atMostCharacters } from '../../shared/validation/characters.ts';
-import type { Problem } from './api-error.ts';
+import { limits } from '../../../shared/config/limits.ts';
+import { shownAs } from '../../../shared/documents/json-schema.ts';
+import type { Json, JsonObject } from '../../../shared/engine/json.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
+import { atMostCharacters } from '../../../shared/validation/characters.ts';
+import type { Problem } from '../http/api-error.ts';
 
 /*
  * Pieces of the routes' schemas. Messages complete `<path>: …`, and say what was expected. Text that ends in a column has no

@@ -1,8 +1,11 @@
 import * as z from 'zod';
-import { limits } from '../../shared/config/limits.ts';
-import { parseDefinition } from '../../shared/definition/parse-definition.ts';
-import { type WorkflowDefinition, workflowDefinition } from '../../shared/definition/workflow-definition.ts';
-import type { BodySpec } from './route.ts';
+import { limits } from '../../../shared/config/limits.ts';
+import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
+import {
+  type WorkflowDefinition,
+  workflowDefinition,
+} from '../../../shared/definition/workflow-definition.ts';
+import type { BodySpec } from '../http/route.ts';
 
 /** The definition's own reader finds what is wrong with it, and where. */
 export const definitionBody: BodySpec<WorkflowDefinition> = {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { shownAs } from '../../shared/documents/json-schema.ts';
-import type { Json } from '../../shared/engine/json.ts';
+import { shownAs } from '../../../shared/documents/json-schema.ts';
+import type { Json } from '../../../shared/engine/json.ts';
 
 /* Pieces of what the API answers with. Their examples make up those of the documents. */
 

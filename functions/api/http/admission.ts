@@ -1,14 +1,13 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
-import { hasScope } from '../../shared/auth/caller.ts';
-import type { RateState } from '../../shared/auth/rate-limiter.ts';
+import { hasScope } from '../../../shared/auth/caller.ts';
+import type { RateState } from '../../../shared/auth/rate-limiter.ts';
+import type { ApiServices } from '../services.ts';
 import { logAuthentication } from './accounting.ts';
 import { ApiError } from './api-error.ts';
 import { type Exchange, UNKNOWN_ADDRESS } from './exchange.ts';
-import { headerOf } from './header-of.ts';
+import { headerOf, queryOf } from './gateway-event.ts';
 import { rateHeaders } from './rate-headers.ts';
-import { queryOf } from './read-request.ts';
 import { type AnyRoute, scopeOf } from './route.ts';
-import type { ApiServices } from './services.ts';
 
 /**
  * Who calls, within their rate and their key's scope.
