@@ -1,10 +1,10 @@
 import type { Topics } from '../config/topics.ts';
 import type { Draws } from '../engine/draft.ts';
 import type { BatchItem, Outcome } from './batch.ts';
+import { roundsOf } from './batch.ts';
 import { changesOf } from './changes-of.ts';
 import { decideItems, type ItemOutcome, type Lacking, type PendingItem } from './decide-items.ts';
-import { codeOf } from './error-code.ts';
-import { apart, classOf, type Fault } from './error-policy.ts';
+import { apart, classOf, codeOf, type Fault } from './error-policy.ts';
 import { standInsFor } from './give-up.ts';
 import { loadOrphans } from './load-orphans.ts';
 import { loadOtherVersions, loadPlans, plannedFor } from './load-plans.ts';
@@ -22,7 +22,6 @@ import type {
   RunTransaction,
 } from './ports.ts';
 import type { PublishCommitted } from './publish-entries.ts';
-import { roundsOf } from './rounds-of.ts';
 import { agentsOf } from './route-tasks.ts';
 
 export interface DecideBatchDeps {

@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache';
 import { type Names, namesIn, namesOfNothing } from '../definition/warnings/names-of-nothing.ts';
 import type { Warning } from '../definition/warnings/warning.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
+import type { Viewer } from './permissions.ts';
 import type { Clock } from './ports.ts';
-import type { Viewer } from './viewer.ts';
 
 export interface NameQueries {
   /** Of these names, those that runs of this owner find nothing by: of their own, or, of agents, everybody's. */

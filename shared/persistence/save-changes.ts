@@ -8,9 +8,9 @@ import type {
   RunChange,
   RunStarted,
 } from '../application/ports.ts';
+import { childKey } from '../engine/scope-path.ts';
 import type { Attempt } from '../engine/state.ts';
 import { insertAuditRecords } from './audit-log.ts';
-import { childKey } from './child-key.ts';
 import type { Statements } from './database.ts';
 
 /**

@@ -6,14 +6,14 @@ import type { VersionChange } from '../application/batch.ts';
 import type { ExecutableWorkflow } from '../application/execute-workflow.ts';
 import type { Page, PageRequest } from '../application/page.ts';
 import type { PausableWorkflows } from '../application/pause-workflow.ts';
+import type { Viewer } from '../application/permissions.ts';
 import { workflowIdOf } from '../application/plan-messages.ts';
 import type { Workflow, WorkflowWriter } from '../application/register-workflow.ts';
-import type { Viewer } from '../application/viewer.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
-import { exactTime, isBeyond, pageOf } from './page.ts';
-import { Parameters } from './parameters.ts';
+import { exactTime, isBeyond, pageOf } from './keyset.ts';
+import { Parameters } from './sql.ts';
 import { canExecuteWorkflow, canManageWorkflow, canViewWorkflow, grantedWorkflows } from './visibility.ts';
 
 export interface WorkflowWithDefinition extends Workflow {

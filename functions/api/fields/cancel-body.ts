@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Cancellation } from '../../../shared/application/change-run.ts';
-import type { Viewer } from '../../../shared/application/viewer.ts';
+import type { Viewer } from '../../../shared/application/permissions.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { atMostCharacters } from '../../../shared/validation/characters.ts';
 import { ApiError } from '../http/api-error.ts';

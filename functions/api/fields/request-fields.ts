@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { shownAs } from '../../../shared/documents/json-schema.ts';
 import type { Json, JsonObject } from '../../../shared/engine/json.ts';
-import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/run-filter.ts';
 import { atMostCharacters } from '../../../shared/validation/characters.ts';
 import type { Problem } from '../http/api-error.ts';
 

@@ -1,4 +1,4 @@
-import { codeOf } from '../../../shared/application/error-code.ts';
+import { codeOf } from '../../../shared/application/error-policy.ts';
 import { ApiError, badRequest, unavailable } from './api-error.ts';
 
 /** What went wrong, as an answer. Errors are known by their `code`; what is unknown tells the client nothing. */

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { StoredAuditRecord } from '../../../shared/application/audit.ts';
+import type { StoredAuditRecord } from '../../../shared/persistence/audit-log.ts';
 import { textOrNull, timestamp, uuid } from '../fields/response-fields.ts';
 
 export const auditRecord = z

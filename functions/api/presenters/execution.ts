@@ -4,8 +4,8 @@ import type {
   ExecutionSummary,
   ListedExecution,
 } from '../../../shared/persistence/execution-queries.ts';
-import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import type { NodeMetrics } from '../../../shared/persistence/node-queries.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/run-filter.ts';
 import {
   count,
   executionStatus,

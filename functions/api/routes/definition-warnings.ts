@@ -1,4 +1,4 @@
-import type { Viewer } from '../../../shared/application/viewer.ts';
+import type { Viewer } from '../../../shared/application/permissions.ts';
 import { findWarnings } from '../../../shared/definition/warnings/find-warnings.ts';
 import type { Warning } from '../../../shared/definition/warnings/warning.ts';
 import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';

@@ -1,4 +1,4 @@
-import type { Viewer } from '../../../shared/application/viewer.ts';
+import type { Viewer } from '../../../shared/application/permissions.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { cancelExamples } from '../documents/examples.ts';
 import { cancelBody, cancellationOf } from '../fields/cancel-body.ts';

@@ -1,6 +1,6 @@
 import * as z from 'zod';
+import type { Viewer } from '../../../shared/application/permissions.ts';
 import type { RegisteredWorkflow } from '../../../shared/application/register-workflow.ts';
-import type { Viewer } from '../../../shared/application/viewer.ts';
 import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import { definitionExamples } from '../documents/examples.ts';
 import { definitionBody } from '../fields/definition-body.ts';

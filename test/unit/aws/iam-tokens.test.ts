@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createMskToken } from '../../../shared/aws/msk-token.ts';
-import { createRdsPassword } from '../../../shared/aws/rds-password.ts';
+import { createMskToken, createRdsPassword } from '../../../shared/aws/iam-tokens.ts';
 
 beforeEach(() => {
   // As Lambda gives a function its role.

@@ -1,3 +1,12 @@
+/** What a client of MSK authenticates with by its role: a token that is good for fifteen minutes. kafkajs asks for another in time. */
+export function createMskToken(region: string): () => Promise<string> {
+  return async () => {
+    const { generateAuthToken } = await import('aws-msk-iam-sasl-signer-js');
+    const { token } = await generateAuthToken({ region });
+    return token;
+  };
+}
+
 /**
  * A password of RDS for one connection: a token signed with the function's role, good for fifteen minutes, so that there is no
  * password to keep or to rotate. The connection that it opens lasts beyond it.

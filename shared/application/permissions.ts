@@ -1,6 +1,13 @@
 import type { AuditEntry } from './audit.ts';
 import type { Page, PageRequest } from './page.ts';
 
+/** On whose behalf something is read or changed. What a viewer may see is decided in the queries, never filtered afterwards. */
+export interface Viewer {
+  readonly userId: string;
+  readonly isAdmin: boolean;
+  readonly communities: readonly number[];
+}
+
 /** What a user, or every member of a community, may do with somebody else's workflow. */
 export interface WorkflowGrant {
   readonly id: string;

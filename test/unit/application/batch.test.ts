@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { roundsOf } from '../../../shared/application/rounds-of.ts';
+import { roundsOf } from '../../../shared/application/batch.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
 
 const step: EngineEvent = { type: 'step_requested', stepExecutionId: 'a-1' };

@@ -1,5 +1,5 @@
 import type { Page, PageRequest, Position } from '../application/page.ts';
-import type { Parameters } from './parameters.ts';
+import type { Parameters } from './sql.ts';
 
 /** A timestamp to the microsecond: a Date has milliseconds, which would repeat or skip rows at a page's end. */
 export function exactTime(column: string): string {
