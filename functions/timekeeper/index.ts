@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import { createRouteTasks } from '../../shared/application/route-tasks.ts';
-import { connectAgentRegistry } from '../../shared/composition/agent-registry.ts';
+import { connectAgentRegistry } from '../../shared/composition/agent-services.ts';
 import { connectDatabase, connectProducer, kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import { loadTimekeeperSettings } from '../../shared/config/environment.ts';
 import { eventSourcesOf } from '../../shared/config/event-sources.ts';

@@ -2,6 +2,7 @@ import type { Topics } from '../config/topics.ts';
 import type { Draws } from '../engine/draft.ts';
 import { attemptQueryFor } from './attempt-query.ts';
 import type { BatchItem, Outcome } from './batch.ts';
+import { roundsOf } from './batch.ts';
 import { changesOf } from './changes-of.ts';
 import {
   decideItems,
@@ -10,8 +11,7 @@ import {
   type LoadedBatch,
   type PendingItem,
 } from './decide-items.ts';
-import { codeOf } from './error-code.ts';
-import { apart, classOf, type Fault } from './error-policy.ts';
+import { apart, classOf, codeOf, type Fault } from './error-policy.ts';
 import { standInsFor } from './give-up.ts';
 import { loadOrphans } from './load-orphans.ts';
 import { loadOtherVersions, loadPlans, plannedFor } from './load-plans.ts';
@@ -21,7 +21,6 @@ import type { PlanCache } from './plan-cache.ts';
 import { versionsOf, withPlans } from './plan-messages.ts';
 import type { AgentRoute, Clock, OutboxEntry, ResultTokens, RunReads, RunSaves, RunStore } from './ports.ts';
 import type { PublishCommitted } from './publish-entries.ts';
-import { roundsOf } from './rounds-of.ts';
 import { agentsOf } from './route-tasks.ts';
 import type { WarmRuns } from './warm-runs.ts';
 

@@ -4,11 +4,11 @@ import type { Draws } from '../engine/draft.ts';
 import type { EngineEvent } from '../engine/event.ts';
 import { NotLoadedError } from '../engine/known.ts';
 import type { Needs } from '../engine/needs.ts';
+import { EMPTY_PLAN } from '../engine/plan.ts';
 import { isOpenRun, type State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
 import type { BatchItem, Outcome } from './batch.ts';
 import type { DecidedRun } from './changes-of.ts';
-import { EMPTY_PLAN } from './empty-plan.ts';
 import { type OtherVersions, type Planned, plannedFor } from './load-plans.ts';
 import type { LoadedRun } from './ports.ts';
 

@@ -21,7 +21,7 @@ import { type CountDeadLetters, createCountDeadLetters } from '../persistence/de
 import { createNewRuns } from '../persistence/new-runs.ts';
 import { createOutbox, publishedEntries } from '../persistence/outbox.ts';
 import { createRunStore } from '../persistence/run-store.ts';
-import { connectAgentRegistry } from './agent-registry.ts';
+import { connectAgentRegistry } from './agent-services.ts';
 import { connectDatabase, connectProducer } from './connections.ts';
 
 /** What the functions that decide about runs are made of. One set for each execution environment. */

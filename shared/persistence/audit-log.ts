@@ -1,16 +1,33 @@
 import { v7 as uuidv7 } from 'uuid';
-import type {
-  AuditEntry,
-  AuditFilter,
-  AuditLog,
-  AuditRecord,
-  StoredAuditRecord,
-} from '../application/audit.ts';
+import type { AuditEntry, AuditRecord } from '../application/audit.ts';
+import type { Page, PageRequest } from '../application/page.ts';
+import type { Viewer } from '../application/permissions.ts';
 import { storableText } from '../engine/storable-text.ts';
 import type { Statements } from './database.ts';
-import { exactTime, isBeyond, pageOf } from './page.ts';
-import { Parameters } from './parameters.ts';
+import { exactTime, isBeyond, pageOf } from './keyset.ts';
+import { Parameters } from './sql.ts';
 import { canViewAudit } from './visibility.ts';
+
+export interface StoredAuditRecord extends AuditRecord {
+  readonly id: string;
+  readonly at: Date;
+}
+
+export interface AuditFilter {
+  readonly userId?: string | undefined;
+  readonly action?: string | undefined;
+  readonly communityId?: number | undefined;
+  readonly resource?: string | undefined;
+  /** ISO 8601; from this moment on. */
+  readonly after?: string | undefined;
+  /** ISO 8601; up to, and without, this moment. */
+  readonly before?: string | undefined;
+}
+
+export interface AuditLog {
+  /** Newest first; what the viewer did, or everybody to an admin. */
+  list(viewer: Viewer, filter: AuditFilter, page: PageRequest): Promise<Page<StoredAuditRecord>>;
+}
 
 interface AuditRow {
   id: string;

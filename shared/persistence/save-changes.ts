@@ -13,10 +13,10 @@ import type {
   ScopeData,
   SignalChange,
 } from '../application/ports.ts';
+import { childKey } from '../engine/scope-path.ts';
 import type { Attempt } from '../engine/state.ts';
 import { type RouteRow, routeParameters, routesOf } from './agent-routes.ts';
 import { auditRow } from './audit-log.ts';
-import { childKey } from './child-key.ts';
 import type { Statements } from './database.ts';
 
 /**

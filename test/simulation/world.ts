@@ -3,7 +3,7 @@ import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import type { AuditEntry } from '../../shared/application/audit.ts';
 import { type ChangeRun, createChangeRun } from '../../shared/application/change-run.ts';
 import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
-import { codeOf } from '../../shared/application/error-code.ts';
+import { codeOf } from '../../shared/application/error-policy.ts';
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
 import {
   agentKey,
