@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
+import { type DatabaseRelay, startDatabaseRelay } from '../../support/database-relay.ts';
 import {
   type EngineHarness,
   type Environment,
   openEngineHarness,
   sequence,
 } from '../../support/engine-harness.ts';
-import { type CountingRelay, startCountingRelay } from '../../support/round-trips.ts';
 
 /*
  * A batch is a fixed handful of statements whatever its size (design §3): the same ones, in the same order, for 1, 10 and 100
@@ -286,10 +286,10 @@ const TRIPS: [string, (size: number) => Promise<BatchItem[]>, { cold: number }][
 ];
 
 describe.each([true, false])('the round trips of a batch, pipelined: %s', (pipeline) => {
-  let relay: CountingRelay;
+  let relay: DatabaseRelay;
   let environment: Environment;
   beforeAll(async () => {
-    relay = await startCountingRelay(engine.databaseUrl);
+    relay = await startDatabaseRelay(engine.databaseUrl);
     environment = engine.environment({ pipeline, databaseUrl: relay.url });
   });
   afterAll(() => relay?.close());
