@@ -25,6 +25,7 @@ const CLASSES: ReadonlyMap<unknown, ErrorClass> = new Map<string, ErrorClass>([
   ['DATABASE_UNAVAILABLE', 'transient'],
   ['DATABASE_UNFIT', 'transient'],
   ['TRANSACTION_CONFLICT', 'transient'],
+  ['RUNS_MOVED_ON', 'transient'],
   ['STATEMENT_TIMEOUT', 'transient'],
   ['PUBLISH_FAILED', 'transient'],
   ['OUT_OF_TIME', 'transient'],

@@ -5,7 +5,6 @@ import type { Viewer } from '../application/permissions.ts';
 import { storableText } from '../engine/storable-text.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './keyset.ts';
-import { rowSource } from './row-source.ts';
 import { Parameters } from './sql.ts';
 import { canViewAudit } from './visibility.ts';
 
@@ -79,40 +78,15 @@ export function auditPart(
   resource: string,
   parameters: Parameters,
 ): string {
-  const { resource: _given, ...values } = rowOf({ ...audit, result: 'SUCCESS', resource: null });
+  const { resource: _given, ...values } = auditRow({ ...audit, result: 'SUCCESS', resource: null });
   const placeholders = Object.values(values).map((value) => parameters.add(value));
   const columns = [...Object.keys(values), 'resource'].join(', ');
   return `audit as (
     insert into audit_log (${columns}) select ${placeholders.join(', ')}, ${resource}::text from ${changed})`;
 }
 
-const RECORD = {
-  id: 'uuid',
-  user_id: 'text',
-  api_key_id: 'uuid',
-  community_id: 'bigint',
-  action: 'text',
-  result: 'text',
-  resource: 'text',
-  request_id: 'text',
-  source_address: 'text',
-};
-
-/** In the transaction of the changes that the records tell of. */
-export async function insertAuditRecords(
-  statements: Statements,
-  records: readonly AuditRecord[],
-): Promise<void> {
-  const parameters = new Parameters();
-  const columns = Object.keys(RECORD).join(', ');
-  const source = rowSource(RECORD, records.map(rowOf), parameters);
-  await statements.execute(
-    `insert into audit_log (${columns}) select ${columns} from ${source}`,
-    parameters.values,
-  );
-}
-
-function rowOf(record: AuditRecord): Record<keyof typeof RECORD, unknown> {
+/** A row of the table, but for its time. */
+export function auditRow(record: AuditRecord) {
   return {
     id: uuidv7(),
     user_id: record.userId,

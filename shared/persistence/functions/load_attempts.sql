@@ -10,13 +10,13 @@
 --   step       the last attempt of the step `name`: in any scope or, where `path` is given, in that one and those within
 -- Those of the kinds `last` and `step` that started a run come with their input: where that run goes on, it stays.
 -- Each is found by the head of an index, one after the other: a plan that Postgres keeps was made when tables had other sizes.
-create or replace function load_attempts_with_retries(ids text[], with_input text[], others json) returns table (
+create or replace function load_attempts(ids text[], with_input text[], others json) returns table (
     run_id varchar, step_execution_id varchar, step_id varchar, scope text, visit integer, attempt integer,
     policy_attempt integer, policy_retries integer[], status varchar, created_at timestamptz, started_at timestamptz, completed_at timestamptz,
     timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, accepted_at timestamptz, heartbeat_ms bigint,
     heartbeat_due_at timestamptz, republished_at timestamptz, signal_name varchar, child_run_id varchar,
     wake_at timestamptz, error_code varchar, input_data jsonb
-) language plpgsql
+) language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 #variable_conflict use_column

@@ -1,6 +1,7 @@
-import type { LockedRun } from '../application/ports.ts';
-import type { Pauser, Run, RunStatus } from '../engine/state.ts';
+import type { LoadedRun, RunQuery, RunsRead } from '../application/ports.ts';
+import type { Attempt, Pauser, Run, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
+import { type AttemptRow, attemptOf, attemptParameters } from './load-attempts.ts';
 
 interface RunRow {
   run_id: string;
@@ -31,22 +32,42 @@ interface RunRow {
   workflow_version_id: string | null;
 }
 
-/**
- * In the order of their ids; those that do not exist are absent (functions/lock_runs_with_pauses.sql).
- * @param woken those of them that are looked at for themselves
- */
-export async function lockRuns(
+type Row = (RunRow & { readonly step_execution_id: null }) | AttemptRow;
+
+/** Runs and attempts as they are at one moment (functions/load_runs.sql); runs that do not exist are absent. */
+export async function loadRuns(
   statements: Statements,
-  runIds: readonly string[],
-  woken: readonly string[] = [],
-): Promise<LockedRun[]> {
-  const rows = await statements.many<RunRow>('select * from lock_runs_with_pauses($1, $2)', [runIds, woken]);
-  return rows.map((row) => ({
-    run: runOf(row),
-    owner: row.owner,
-    workflowId: row.workflow_id,
-    versionId: row.workflow_version_id,
-  }));
+  { runIds, woken, attempts }: RunQuery,
+): Promise<RunsRead> {
+  const rows = await statements.many<Row>('select * from load_runs($1, $2, $3, $4, $5)', [
+    runIds,
+    woken,
+    ...attemptParameters(attempts),
+  ]);
+  const runs: LoadedRun[] = [];
+  const found = new Map<string, Attempt[]>();
+  for (const row of rows) {
+    if (row.step_execution_id === null) {
+      runs.push({
+        run: runOf(row),
+        owner: row.owner,
+        workflowId: row.workflow_id,
+        versionId: row.workflow_version_id,
+      });
+      continue;
+    }
+    const ofRun = found.get(row.run_id);
+    if (ofRun === undefined) found.set(row.run_id, [attemptOf(row)]);
+    else ofRun.push(attemptOf(row));
+  }
+  return { runs, attempts: found };
+}
+
+/** For as long as the transaction lasts, in the order of their ids: two that have runs in common wait for each other. */
+export async function lockRuns(statements: Statements, runIds: readonly string[]): Promise<void> {
+  await statements.execute('select from workflow_runs where run_id = any($1) order by run_id for update', [
+    runIds,
+  ]);
 }
 
 function runOf(row: RunRow): Run {

@@ -1,24 +1,78 @@
--- Writes a batch's decisions: each document an array of rows, or null for none. Every write carries its guard; one that misses
--- raises SL001 and nothing of the transaction stays. What the caller's documents lack is null, so that code of another version
--- may run beside this one.
+-- Writes a batch's decisions, if their runs are as they were when they were decided about: the sequence of each (`was`) is what it was
+-- (compare-and-set), and whether its workflow is paused, where that mattered. Else SL002 names the runs that went on meanwhile, and
+-- nothing is written: those are decided again, and the others saved. Then the run's other rows, each with a guard of its own, which
+-- misses only where somebody wrote without raising the sequence: SL001. Together with that what is published by now goes, and where
+-- the tasks' agents are is told: one call, and one commit. A document that is null has no rows.
 --
 -- One statement for all rows of a kind: to begin one costs as much as to write ten rows, for the conditions of indexes, triggers
 -- and constraints are read anew each time. A plan that Postgres keeps was made when the table had another size, so that there must
 -- be no other than to look up one key after the other. `= any(array[…])` is a key for an index, and nothing that could be joined
--- by hash or in order; `is not distinct from` is for no index at all.
-create or replace function save_decisions(
-    closed json, continued json, opened json, advanced json, changed json, joins json, children json, data json,
-    signals_kept json, signals_taken json, runs_started json, outbox_id uuid, messages json
-) returns void language plpgsql
+-- by hash or in order; `is not distinct from` is for no index at all. Runs come in the order of their ids: two batches with runs in
+-- common wait for each other instead of deadlocking.
+create or replace function save_runs(
+    advanced json, changed json, closed json, continued json, opened json, joins json, children json, data json,
+    signals_kept json, signals_taken json, runs_started json, audited json, outbox_id uuid, messages json, published uuid[],
+    agent_names text[], agent_owners text[]
+) returns table (owner varchar, name varchar, kind varchar, address varchar, timeout_seconds integer) language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 set stepline.counts_runs = 'at_once'
 as $$
+#variable_conflict use_column
 declare
     written integer;
     inserted integer;
+    moved_on text[] := '{}';
     counted_ids text[];
     counted_before counted_run[];
 begin
+    if advanced is not null and changed is not null then
+        perform from workflow_runs r
+          where r.run_id = any(array(
+                    select v.run_id from json_to_recordset(advanced) as v (run_id text)
+                    union all select v.run_id from json_to_recordset(changed) as v (run_id text)))
+          order by r.run_id for update;
+    end if;
+    if advanced is not null then
+        update workflow_runs as r
+           set sequence = v.sequence, steps_started = v.steps_started, updated_at = now()
+          from json_to_recordset(advanced) as v (run_id text, was bigint, sequence bigint, steps_started integer)
+         where r.run_id = any(array[v.run_id]) and r.sequence is not distinct from v.was and r.status is not distinct from 'RUNNING';
+        get diagnostics written = row_count;
+        if written < json_array_length(advanced) then moved_on := runs_not_saved(advanced); end if;
+    end if;
+    if changed is not null then
+        counted_ids := array(select v.run_id from json_to_recordset(changed) as v (run_id text));
+        counted_before := array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids));
+        update workflow_runs as r
+           set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
+               output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
+               error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
+               cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at, paused_at = v.paused_at,
+               held_by = case when v.paused_at is not null then coalesce(v.held_by, r.held_by) end,
+               steps_started = v.steps_started, timeout_at = v.timeout_at, revisits = v.revisits,
+               parent_step_execution_id = coalesce(v.parent_step_execution_id, r.parent_step_execution_id),
+               wake_at = v.wake_at, workflow_version_id = v.workflow_version_id,
+               version = coalesce(v.version, r.version), workflow_id = coalesce(v.workflow_id, r.workflow_id),
+               updated_at = now()
+          from json_to_recordset(changed) as v (
+            run_id text, was bigint, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
+            error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
+            cancelled_by text, cancel_reason text, retried_at timestamptz, paused_at timestamptz, steps_started integer,
+            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz, held_by text,
+            workflow_version_id uuid, version integer, workflow_id text
+          )
+         where r.run_id = any(array[v.run_id]) and r.sequence is not distinct from v.was;
+        get diagnostics written = row_count;
+        if written < json_array_length(changed) then moved_on := moved_on || runs_not_saved(changed); end if;
+        -- What was decided by whether a workflow is paused: that stays so until this is committed.
+        moved_on := moved_on || array(
+            select v.run_id from json_to_recordset(changed) as v (run_id text, workflow_was_paused boolean)
+              join workflow_runs r on r.run_id = any(array[v.run_id])
+             where v.workflow_was_paused is not null and workflow_is_paused(r.workflow_definition_id) <> v.workflow_was_paused);
+    end if;
+    if cardinality(moved_on) > 0 then
+        raise exception 'Runs went on meanwhile' using errcode = 'SL002', detail = array_to_json(moved_on)::text;
+    end if;
     if closed is not null then
         -- By the id that other producers' attempts have too, which need not be a uuid.
         update step_executions as s
@@ -69,40 +123,6 @@ begin
             timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, heartbeat_ms bigint, heartbeat_due_at timestamptz,
             signal_name text, child_run_id text, wake_at timestamptz
           );
-    end if;
-    if advanced is not null then
-        -- The sequence only grows: an update from a state that is no longer the last one touches no row.
-        update workflow_runs as r
-           set sequence = v.sequence, steps_started = v.steps_started, updated_at = now()
-          from json_to_recordset(advanced) as v (run_id text, sequence bigint, steps_started integer)
-         where r.run_id = any(array[v.run_id]) and r.sequence < v.sequence and r.status is not distinct from 'RUNNING';
-        get diagnostics written = row_count;
-        if written < json_array_length(advanced) then perform refuse_stale_runs(advanced); end if;
-    end if;
-    if changed is not null then
-        counted_ids := array(select v.run_id from json_to_recordset(changed) as v (run_id text));
-        counted_before := array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids));
-        update workflow_runs as r
-           set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
-               output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
-               error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
-               cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at, paused_at = v.paused_at,
-               held_by = case when v.paused_at is not null then coalesce(v.held_by, r.held_by) end,
-               steps_started = v.steps_started, timeout_at = v.timeout_at, revisits = v.revisits,
-               parent_step_execution_id = coalesce(v.parent_step_execution_id, r.parent_step_execution_id),
-               wake_at = v.wake_at, workflow_version_id = v.workflow_version_id,
-               version = coalesce(v.version, r.version), workflow_id = coalesce(v.workflow_id, r.workflow_id),
-               updated_at = now()
-          from json_to_recordset(changed) as v (
-            run_id text, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
-            error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
-            cancelled_by text, cancel_reason text, retried_at timestamptz, paused_at timestamptz, steps_started integer,
-            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz, held_by text,
-            workflow_version_id uuid, version integer, workflow_id text
-          )
-         where r.run_id = any(array[v.run_id]) and r.sequence < v.sequence;
-        get diagnostics written = row_count;
-        if written < json_array_length(changed) then perform refuse_stale_runs(changed); end if;
     end if;
     if joins is not null then
         -- A child counts once: the counters are as they were when it was counted in.
@@ -230,25 +250,39 @@ begin
         perform count_runs(
             counted_before, array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids)));
     end if;
-    insert into outbox (id, messages) values (outbox_id, save_decisions.messages);
+    if audited is not null then
+        insert into audit_log (id, user_id, api_key_id, community_id, action, result, resource, request_id, source_address)
+        select v.id, v.user_id, v.api_key_id, v.community_id, v.action, v.result, v.resource, v.request_id, v.source_address
+          from json_to_recordset(audited) as v (
+            id uuid, user_id text, api_key_id uuid, community_id bigint, action text, result text, resource text, request_id text,
+            source_address text
+          );
+    end if;
+    if cardinality(save_runs.published) > 0 then delete from outbox o where o.id = any(save_runs.published); end if;
+    insert into outbox (id, messages) values (outbox_id, save_runs.messages);
+    if cardinality(agent_names) > 0 then
+        return query select * from load_agent_routes(agent_names, agent_owners);
+    end if;
 end
 $$;
 
--- Rows that are not as the transaction loaded them under lock: a defect, or somebody who writes without the lock. Told is the first
--- of those that this transaction did not write.
+-- Of these runs, those that this transaction has not written.
+create or replace function runs_not_saved(runs json) returns text[] language plpgsql as $$
+begin
+    return array(
+        select v.run_id from json_to_recordset(runs) as v (run_id text)
+          left join workflow_runs r on r.run_id = v.run_id and r.xmin = pg_current_xact_id()::xid where r.run_id is null);
+end
+$$;
+
+-- Rows that are not as they were loaded, in runs that are: a defect, or somebody who writes without raising the run's sequence. Told is
+-- the first of those that this transaction did not write.
 create or replace function refuse_stale_attempts(attempts json) returns void language plpgsql as $$
 begin
     perform refuse_stale('step execution', (
         select v.id from json_to_recordset(attempts) as v (id text)
           left join step_executions s on s.step_execution_id = v.id and s.xmin = pg_current_xact_id()::xid
          where s.id is null limit 1));
-end
-$$;
-create or replace function refuse_stale_runs(runs json) returns void language plpgsql as $$
-begin
-    perform refuse_stale('run', (
-        select v.run_id from json_to_recordset(runs) as v (run_id text)
-          left join workflow_runs r on r.run_id = v.run_id and r.xmin = pg_current_xact_id()::xid where r.run_id is null limit 1));
 end
 $$;
 create or replace function refuse_stale(what text, id text) returns void language plpgsql as $$
