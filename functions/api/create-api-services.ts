@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import {
@@ -9,19 +8,17 @@ import {
 } from '../../shared/agents/secrets.ts';
 import { createChangeRun } from '../../shared/application/change-run.ts';
 import { createDryRun } from '../../shared/application/dry-run/dry-run.ts';
-import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import { createFindMissingNames } from '../../shared/application/find-missing-names.ts';
-import { createFindPlan } from '../../shared/application/find-plan.ts';
 import { createManageAgents } from '../../shared/application/manage-agents.ts';
 import { createCreateApiKey } from '../../shared/application/manage-api-keys.ts';
 import { createSetWorkflowPaused } from '../../shared/application/pause-workflow.ts';
+import { createFindPlan } from '../../shared/application/plan-cache.ts';
 import { createRegisterWorkflow } from '../../shared/application/register-workflow.ts';
 import { generateApiKey } from '../../shared/auth/api-key.ts';
 import { createAuthenticate } from '../../shared/auth/authenticate.ts';
 import { createJwtVerifier } from '../../shared/auth/jwt.ts';
 import { createRateLimiter } from '../../shared/auth/rate-limiter.ts';
-import { checkAddressOf } from '../../shared/composition/agent-addresses.ts';
-import { connectAgentRegistry } from '../../shared/composition/agent-registry.ts';
+import { checkAddressOf, connectAgentRegistry } from '../../shared/composition/agent-services.ts';
 import { kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import type { EngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
@@ -108,7 +105,7 @@ export function createApiServices(
     workflows,
     registerWorkflow: createRegisterWorkflow(workflows),
     grants: createWorkflowGrants(database),
-    executeWorkflow: createExecuteWorkflow(startRun, (text) => createHash('sha256').update(text).digest()),
+    startRun,
     dryRun: createDryRun({
       plans,
       examples: createAgentExamples(database),

@@ -5,7 +5,7 @@ import type { MskRecord } from '../kafka/msk-event.ts';
 import type { OutgoingRecord } from '../kafka/producer.ts';
 import type { AgentError, AgentResult, AgentTask } from '../messages/messages.ts';
 import type { DeadlineExtension } from '../persistence/agent-calls.ts';
-import { allDone } from './all-done.ts';
+import { allDone } from './concurrency.ts';
 import { MicroBatcher } from './micro-batcher.ts';
 import type { AgentBridgePorts, Invocation } from './ports.ts';
 

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { EarlierRun, IdempotencyClaim, NewRun, NewRuns } from '../application/start-run.ts';
 import { auditPart } from './audit-log.ts';
 import type { Database } from './database.ts';
-import { jsonParameter, Parameters } from './parameters.ts';
+import { jsonParameter, Parameters } from './sql.ts';
 
 export function createNewRuns(database: Database): NewRuns {
   return {
@@ -46,10 +47,10 @@ async function insertRun(database: Database, run: NewRun): Promise<void> {
 async function claimAndInsertRun(
   database: Database,
   run: NewRun,
-  { userId, key, requestHash }: IdempotencyClaim,
+  { userId, key, request }: IdempotencyClaim,
 ): Promise<boolean> {
   const parameters = new Parameters();
-  const claim = [userId, key, requestHash, run.runId].map((value) => parameters.add(value)).join(', ');
+  const claim = [userId, key, hashOf(request), run.runId].map((value) => parameters.add(value)).join(', ');
   const claimed = await database.maybeOne(
     `with claimed as (
        insert into idempotency_keys (user_id, key, request_hash, run_id) values (${claim})
@@ -69,7 +70,7 @@ async function claimAndInsertRun(
 /** The answer that was given; also where the run itself was removed since. */
 async function maybeFindEarlier(
   database: Database,
-  { userId, key }: IdempotencyClaim,
+  { userId, key, request }: IdempotencyClaim,
 ): Promise<EarlierRun | null> {
   const row = await database.maybeOne<{
     request_hash: Buffer;
@@ -88,9 +89,14 @@ async function maybeFindEarlier(
       runId: row.run_id,
       executionId: row.id,
       createdAt: row.created_at,
-      requestHash: row.request_hash,
+      isSameRequest: row.request_hash.equals(hashOf(request)),
     }
   );
+}
+
+/** A request may be large: its hash is kept. */
+function hashOf(request: string): Buffer {
+  return createHash('sha256').update(request).digest();
 }
 
 const RUN_COLUMNS = `id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,

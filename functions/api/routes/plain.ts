@@ -1,19 +1,5 @@
 import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
-import { notFound } from '../api-error.ts';
-import { fittingItems } from '../fitting-items.ts';
-import { nextPageLink } from '../next-page-link.ts';
-import { bare } from '../operation.ts';
-import { isClosed } from '../presenters/execution.ts';
-import {
-  logEntry,
-  plainExecution,
-  plainResult,
-  presentLogEntry,
-  presentPlainExecution,
-  presentPlainResult,
-} from '../presenters/plain.ts';
-import { refusalError } from '../refusal-error.ts';
 import {
   executionIdParam,
   executionStatusFilter,
@@ -28,8 +14,21 @@ import {
   parameterText,
   searchedWords,
   uuidParameter,
-} from '../request-fields.ts';
-import { defineRoute } from '../route.ts';
+} from '../fields/request-fields.ts';
+import { notFound } from '../http/api-error.ts';
+import { bare } from '../http/operation.ts';
+import { refusalError } from '../http/refusal-error.ts';
+import { defineRoute } from '../http/route.ts';
+import { fittingItems, nextPageLink } from '../paging/page-answer.ts';
+import { isClosed } from '../presenters/execution.ts';
+import {
+  logEntry,
+  plainExecution,
+  plainResult,
+  presentLogEntry,
+  presentPlainExecution,
+  presentPlainResult,
+} from '../presenters/plain.ts';
 
 /*
  * The plain face: bare objects, errors as `{detail, error_code}`, and of everything one's own only, an admin's too. An id that
@@ -79,8 +78,11 @@ export const plainRoutes = [
       return found?.workflow.owner === caller.userId ? found.workflow : null;
     },
     takesIdempotencyKey: true,
-    async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
-      const { executionId, isRepeat } = await executeWorkflow(caller, subject, {
+    async handle({ caller, subject, body, idempotencyKey, audit }, { startRun }) {
+      const { executionId, isRepeat } = await startRun({
+        owner: subject.owner,
+        triggeredBy: caller.userId,
+        workflow: subject,
         inputData: body.input_data ?? undefined,
         variables: undefined,
         communityId: null,
@@ -214,7 +216,8 @@ export const plainRoutes = [
     subjectName: 'Execution',
     find: ({ caller, params }, { executions }) => executions.maybeFindExecutionRun(caller, params.id, 'own'),
     async handle({ caller, params, subject, audit }, { changeRun, executions }) {
-      const changed = await changeRun.cancel(subject.runId, { by: caller.userId, reason: null }, audit);
+      const cancellation = { type: 'cancellation_requested', by: caller.userId, reason: null } as const;
+      const changed = await changeRun.change(subject.runId, cancellation, audit);
       if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
       const run = await executions.maybeFindExecution(caller, params.id, 'own');
       if (!run) throw notFound('Execution');

@@ -1,14 +1,14 @@
 import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
-import { envelope } from '../operation.ts';
+import { cancelBody, cancellationOf } from '../fields/cancel-body.ts';
+import { communityId, parameterText } from '../fields/request-fields.ts';
+import { count } from '../fields/response-fields.ts';
+import { runFilterFields, runFilterOf } from '../fields/run-filter-fields.ts';
+import { envelope } from '../http/operation.ts';
+import { refusalError } from '../http/refusal-error.ts';
+import { defineRoute } from '../http/route.ts';
 import { executionIdOf, presentRunSummary, runSummary } from '../presenters/run.ts';
-import { refusalError } from '../refusal-error.ts';
-import { communityId, parameterText } from '../request-fields.ts';
-import { count } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
-import { runFilterFields, runFilterOf } from '../run-filter-fields.ts';
-import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_IDS = 1_000;
 const MAX_CANCELLED = 1_000;
@@ -135,7 +135,7 @@ export const runBatchRoutes = [
         const data = { dry_run, matched: total, cancelled: 0, remaining: total };
         return { status: 200, message: `${total} runs would be cancelled`, data, changesNothing: true };
       }
-      const changes = await changeRun.cancelAll(runIds, cancellation, audit);
+      const changes = await changeRun.changeAll(runIds, cancellation, audit);
       const cancelled = changes.filter(({ ok }) => ok).length;
       // Those that ended by themselves meanwhile are neither cancelled nor left; those that met a fault of the engine are open still.
       const failed = changes.flatMap((change) =>

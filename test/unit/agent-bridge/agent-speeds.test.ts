@@ -21,6 +21,16 @@ describe('an agent', () => {
       expect(speeds.isQuick({ ...agent, ...other })).toBe(false);
   });
 
+  it('is remembered among many others as long as it is called', () => {
+    const { speeds } = setUp();
+    speeds.record(agent, 100);
+    for (let i = 0; i < 2_000; i++) {
+      speeds.record({ ...agent, name: `other-${i}` }, 100);
+      expect(speeds.isQuick(agent)).toBe(true);
+    }
+    expect(speeds.isQuick({ ...agent, name: 'other-0' })).toBe(false);
+  });
+
   it('becomes slow by a few slow calls, and quick again by many quick ones', () => {
     const { speeds } = setUp();
     const callsUntil = (isQuick: boolean, durationMs: number) => {

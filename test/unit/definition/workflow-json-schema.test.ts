@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { definitionExamples } from '../../../functions/api/examples.ts';
+import { definitionExamples } from '../../../functions/api/documents/examples.ts';
 import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
 import { workflowJsonSchema } from '../../../shared/definition/workflow-json-schema.ts';
 import { newValidator } from '../../support/schema-validator.ts';
