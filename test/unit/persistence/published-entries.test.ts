@@ -13,7 +13,10 @@ function setUp() {
   });
   /** @returns what went with it */
   const save = () => entries.goWith(async (ids) => [...ids]);
-  return { entries, removed, save, away: (is: boolean) => void (isAway = is) };
+  const away = (is: boolean) => {
+    isAway = is;
+  };
+  return { entries, removed, save, away };
 }
 
 describe('published entries', () => {
