@@ -7,6 +7,11 @@ interface RouteRow {
   kind: AgentRoute['kind'];
   address: string;
   timeout_seconds: number | null;
+  secret_encrypted: Buffer | null;
+  previous_secret_encrypted: Buffer | null;
+  speed_address_hash: Buffer | null;
+  average_ms: number | null;
+  speed_age_ms: number | null;
 }
 
 /** Agents by name as a run's owner sees them: their own come before everybody's (design §4, Agents). */
@@ -14,20 +19,33 @@ export async function loadAgentRoutes(
   statements: Statements,
   names: readonly AgentName[],
 ): Promise<ReadonlyMap<string, AgentRoute>> {
-  const rows = await statements.many<RouteRow>('select * from load_agent_routes_with_timeouts($1, $2)', [
+  const rows = await statements.many<RouteRow>('select * from load_agent_routes_with_speeds($1, $2)', [
     [...new Set(names.map(({ name }) => name))],
     [...new Set(names.map(({ owner }) => owner))],
   ]);
-  const found = new Map(
-    rows.map(({ kind, address, timeout_seconds: timeoutSeconds, ...agent }) => [
-      agentKey(agent),
-      { kind, address, timeoutSeconds },
-    ]),
-  );
+  const found = new Map(rows.map((row) => [agentKey(row), routeOf(row)]));
   const routes = new Map<string, AgentRoute>();
   for (const agent of names) {
     const route = found.get(agentKey(agent)) ?? found.get(agentKey({ ...agent, owner: null }));
     if (route !== undefined) routes.set(agentKey(agent), route);
   }
   return routes;
+}
+
+function routeOf(row: RouteRow): AgentRoute {
+  const { kind, address, owner, timeout_seconds: timeoutSeconds, average_ms: averageMs } = row;
+  if (kind !== 'http') return { kind, address, timeoutSeconds };
+  const speed =
+    averageMs === null ? null : { addressHash: row.speed_address_hash!, averageMs, ageMs: row.speed_age_ms! };
+  return {
+    kind,
+    address,
+    timeoutSeconds,
+    calling: {
+      owner,
+      secretEncrypted: row.secret_encrypted,
+      previousSecretEncrypted: row.previous_secret_encrypted,
+      speed,
+    },
+  };
 }

@@ -4,7 +4,7 @@ import type { ApiHandler } from '../../functions/api/create-api.ts';
 import { createApi } from '../../functions/api/create-api.ts';
 import { createApiServices } from '../../functions/api/create-api-services.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
-import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
+import { openStepExecutor } from '../../functions/step-executor/open-step-executor.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
 import { encryptSecret } from '../../shared/agents/secrets.ts';
@@ -110,18 +110,12 @@ export async function startBenchStack({
   const executor = inProcessFunction({
     functionName: 'step-executor',
     createHandler: () => {
-      const own = createEngineServices(environment, 'step-executor');
-      closers.push(own.close);
-      const { decideBatch, producer, tokens, clock, countDeadLetters } = own;
-      return createStepExecutor({
-        decideBatch: ended.watch(decideBatch),
-        producer,
-        verifyResultToken: tokens.verifyResultToken,
-        deadLetterTopic: topics.deadLetter,
-        countDeadLetters,
-        clock,
+      const { handler, close } = openStepExecutor(environment, {
+        watch: ended.watch,
         log: { debug: () => {}, warn: console.error, error: console.error },
-      }) as LambdaHandler;
+      });
+      closers.push(close);
+      return handler as LambdaHandler;
     },
   });
   const bridge = inProcessFunction({

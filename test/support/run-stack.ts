@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createApi } from '../../functions/api/create-api.ts';
 import { createApiServices } from '../../functions/api/create-api-services.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
-import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
+import { openStepExecutor } from '../../functions/step-executor/open-step-executor.ts';
 import { type FireDueTimesDeps, fireDueTimes } from '../../functions/timekeeper/fire-due-times.ts';
 import { createKnownProgress } from '../../functions/timekeeper/known-progress.ts';
 import { Pace } from '../../functions/timekeeper/pace.ts';
@@ -72,13 +72,10 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
     'step-executor': inProcessFunction({
       functionName: 'step-executor',
       createHandler: () => {
-        const { decideBatch, producer, tokens, clock, countDeadLetters } = servicesOf('step-executor');
         const log = { debug: () => {}, warn: () => {}, error: () => {} };
-        const { verifyResultToken } = tokens;
-        const deadLetterTopic = topics.deadLetter;
-        const counted = { deadLetterTopic, countDeadLetters };
-        const deps = { decideBatch, producer, verifyResultToken, ...counted, clock, log };
-        return createStepExecutor(deps) as LambdaHandler;
+        const { handler, close } = openStepExecutor(environment, { log });
+        closers.push(close);
+        return handler as LambdaHandler;
       },
     }),
     'http-bridge': inProcessFunction({

@@ -1,5 +1,4 @@
--- Where tasks of these agents go, and how long they may take: the owners' own agents and everybody's. An `or` would read every agent
--- of that name.
+-- The release before calls it: load_agent_routes_with_speeds, without what a call needs.
 create or replace function load_agent_routes_with_timeouts(names text[], owners text[])
 returns table (owner varchar, name varchar, kind varchar, address varchar, timeout_seconds integer) language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off
