@@ -178,9 +178,9 @@ const CALL_OF: Record<string, Call> = {
   'load_run_data: an untaken signal': data(() => ({ signalNames: ['go'] })),
   'load_run_data: a workflow': data((n) => ({ workflows: [{ name: `w${n}`, version: null }] })),
   'load_run_data: a version of a workflow': data((n) => ({ workflows: [{ name: `w${n}`, version: 1 }] })),
-  'load_agent_routes_with_timeouts: a user’s agent': (statements, n) =>
+  'load_agent_routes_with_speeds: a user’s agent': (statements, n) =>
     loadAgentRoutes(statements, [{ owner: `user${n % 50}`, name: `agent${n}` }]),
-  'load_agent_routes_with_timeouts: everybody’s': (statements, n) =>
+  'load_agent_routes_with_speeds: everybody’s': (statements, n) =>
     loadAgentRoutes(statements, [{ owner: null, name: `agent${n + 1}` }]),
   // The release before calls them, while both serve.
   'load_agent_routes: a route': (statements, n) =>
