@@ -2,6 +2,7 @@
  * An execution environment's own process: imports the handler once, then answers one invocation after another.
  * Arguments: the handler's module, the function's name, its memory in MB.
  */
+import { flushCompileCache } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import {
   describeThrown,
@@ -64,6 +65,8 @@ try {
     (message: InvokeMessage) => void answer(handler, message, functionName, Number(memoryMb)),
   );
   send({ type: 'started' });
+  // By itself it is written at the end of a process, and this one is killed.
+  flushCompileCache();
 } catch (error) {
   send({ type: 'start-failed', error: describeThrown(error) });
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { GuardedCommand, GuardianReport, GuardianRequest } from './guardian-process.ts';
+import { withCompileCache } from './project-folder.ts';
 
 /*
  * Servers are children of a small process of their own, the guardian, which outlives the launcher by the moment it takes
@@ -50,6 +51,7 @@ function startGuardian(): ChildProcess {
   const child = fork(fileURLToPath(new URL('./guardian-process.ts', import.meta.url)), [], {
     detached: true,
     execArgv: [],
+    env: { ...process.env, ...withCompileCache },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   child.unref();

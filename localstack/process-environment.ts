@@ -15,6 +15,7 @@ import {
   largestEvent,
   timedOut,
 } from './invocation.ts';
+import { withCompileCache } from './project-folder.ts';
 import { progressOfProcess, untilStarted } from './until-started.ts';
 
 export interface ProcessEnvironmentOptions {
@@ -180,6 +181,7 @@ function environmentOfLambda({ functionName, memoryMb }: ProcessEnvironmentOptio
   });
   return {
     ...Object.fromEntries(ofThisMachine),
+    ...withCompileCache,
     TZ: 'UTC',
     AWS_REGION: emulatedRegion,
     AWS_DEFAULT_REGION: emulatedRegion,

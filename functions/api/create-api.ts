@@ -1,16 +1,16 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
-import { auditEntryOf, communityOf, logChange, logRefusal } from './accounting.ts';
-import { admit, countFailure } from './admission.ts';
-import { type AnyAnswer, emptyResult, resultOf, resultOfError, withHeaders } from './answer.ts';
-import { ApiError, badRequest, errorCodes, notFound } from './api-error.ts';
-import { apiErrorOf } from './api-error-of.ts';
-import { preflightHeaders } from './cors.ts';
-import { type Exchange, newExchange } from './exchange.ts';
-import { headerOf } from './header-of.ts';
-import { type Read, readParams, readRequest } from './read-request.ts';
-import { type AnyRoute, isPlainPath } from './route.ts';
-import { createRouter } from './router.ts';
+import { auditEntryOf, communityOf, logChange, logRefusal } from './http/accounting.ts';
+import { admit, countFailure } from './http/admission.ts';
+import { type AnyAnswer, emptyResult, resultOf, resultOfError, withHeaders } from './http/answer.ts';
+import { ApiError, badRequest, errorCodes, notFound } from './http/api-error.ts';
+import { apiErrorOf } from './http/api-error-of.ts';
+import { preflightHeaders } from './http/cors.ts';
+import { type Exchange, newExchange } from './http/exchange.ts';
+import { headerOf } from './http/gateway-event.ts';
+import { type Read, readParams, readRequest } from './http/read-request.ts';
+import { type AnyRoute, isPlainPath } from './http/route.ts';
+import { createRouter } from './http/router.ts';
 import { allRoutes } from './routes/all-routes.ts';
 import type { ApiServices } from './services.ts';
 

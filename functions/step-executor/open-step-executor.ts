@@ -2,11 +2,11 @@ import { createQuickAgents } from '../../shared/agent-bridge/quick-agents.ts';
 import type { AgentCaller } from '../../shared/agents/agent-call.ts';
 import { createAgentGuards } from '../../shared/agents/agent-guards.ts';
 import { createHttpAgentCaller } from '../../shared/agents/call-http-agent.ts';
-import { createSecretReader } from '../../shared/agents/secret-reader.ts';
+import { createSecretReader } from '../../shared/agents/secrets.ts';
 import type { Outcome } from '../../shared/application/batch.ts';
 import { CarryOut } from '../../shared/application/carry-out.ts';
 import type { DecideBatch } from '../../shared/application/decide-batch.ts';
-import { checkAddressOf } from '../../shared/composition/agent-addresses.ts';
+import { checkAddressOf } from '../../shared/composition/agent-services.ts';
 import {
   createEngineServices,
   type EngineDrivers,

@@ -1,12 +1,12 @@
 import { apart } from '../../shared/application/error-policy.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { Topics } from '../../shared/config/topics.ts';
-import type { RecordProducer } from '../../shared/kafka/producer.ts';
+import type { OutgoingRecord, RecordProducer } from '../../shared/kafka/producer.ts';
 import type { ReadUntil } from '../../shared/kafka/read-progress.ts';
+import type { Wake } from '../../shared/messages/messages.ts';
 import type { DueRow, DueTimes } from '../../shared/persistence/due-times.ts';
 import { WAKE_LEASE } from './lease.ts';
 import type { Pace } from './pace.ts';
-import { wakeRecord } from './wake-record.ts';
 
 export interface FireDueTimesDeps {
   readonly dueTimes: DueTimes;
@@ -87,4 +87,18 @@ function waits(
   if (lease.ms >= WAKE_LEASE.longestMs) return false;
   const isUnread = (at: Date | null, topic: string) => at !== null && at.getTime() >= readUntil(topic, runId);
   return isUnread(askedAt, stepRequests) || isUnread(requestedAt, executionRequests);
+}
+
+/** To look at an attempt, or at the run itself. */
+export function wakeRecord(
+  { runId, stepExecutionId, firedAt }: Pick<DueRow, 'runId' | 'stepExecutionId' | 'firedAt'>,
+  topic: string,
+): OutgoingRecord {
+  const value = {
+    message_type: 'wake',
+    run_id: runId,
+    step_execution_id: stepExecutionId,
+    timestamp: firedAt.toISOString(),
+  } satisfies Wake;
+  return { topic, key: runId, value };
 }

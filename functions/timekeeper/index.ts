@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
 import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import { createRouteTasks } from '../../shared/application/route-tasks.ts';
-import { connectAgentRegistry } from '../../shared/composition/agent-registry.ts';
+import { connectAgentRegistry } from '../../shared/composition/agent-services.ts';
 import { connectDatabase, connectProducer, kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import { loadTimekeeperSettings } from '../../shared/config/environment.ts';
 import { eventSourcesOf } from '../../shared/config/event-sources.ts';
@@ -51,8 +51,11 @@ const deps: FireDueTimesDeps & PublishLeftBehindDeps = {
   clock,
 };
 
-/** EventBridge fires once a minute, timers to the second: an invocation looks again and again until the next one comes. */
-const LOOK_FOR_MS = 60_000;
+/**
+ * EventBridge fires once a minute, timers to the second: an invocation looks again and again until just before the next one comes, which
+ * then finds its environment free and does not need a second one.
+ */
+const LOOK_FOR_MS = 59_750;
 const LOOK_EVERY_MS = 500;
 /** A look waits so long, at most, for Kafka to tell how far its topics are read. */
 const PROGRESS_FOR_MS = 2_000;
@@ -80,7 +83,7 @@ export async function handler(
     log.warn('Runs that are not held as their workflow is wait for the next minute', error),
   );
   let hasMoreToPurge = true;
-  do {
+  for (;;) {
     await tick().catch((error: Error) => log.warn('This tick is not recorded', error));
     // Neither keeps the other from its turn: timers fire while the outbox is stuck, and the other way round.
     for (const look of [fireDueTimes, publishLeftBehind]) {
@@ -94,7 +97,8 @@ export async function handler(
         return false;
       });
     }
+    if (performance.now() + LOOK_EVERY_MS >= end) break;
     await sleep(LOOK_EVERY_MS);
-  } while (performance.now() < end);
+  }
   await Promise.all([gauges, beside]);
 }

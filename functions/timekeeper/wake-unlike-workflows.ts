@@ -1,7 +1,7 @@
 import type { Database } from '../../shared/persistence/database.ts';
 import { findRunsUnlikeTheirWorkflows } from '../../shared/persistence/runs-unlike-their-workflows.ts';
 import type { FireDueTimesDeps } from './fire-due-times.ts';
-import { wakeRecord } from './wake-record.ts';
+import { wakeRecord } from './fire-due-times.ts';
 
 export interface WakeUnlikeWorkflowsDeps extends Pick<FireDueTimesDeps, 'producer' | 'topics'> {
   readonly database: Database;

@@ -8,8 +8,7 @@ import { alarmsOf } from '../constructs/alarm-list.ts';
 import { Alarms } from '../constructs/alarms.ts';
 import { dashboardRows } from '../constructs/dashboard-rows.ts';
 import { Metrics } from '../constructs/metrics.ts';
-import { Runbook } from '../constructs/runbook.ts';
-import { runbookRows } from '../constructs/runbook-rows.ts';
+import { Runbook, runbookRows } from '../constructs/runbook.ts';
 import type { DataStack } from './data-stack.ts';
 import type { FunctionsStack } from './functions-stack.ts';
 

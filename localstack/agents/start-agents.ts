@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ceaseWatching, endWithLauncher } from '../guardian.ts';
+import { withCompileCache } from '../project-folder.ts';
 import { demoAgents } from './demo-agents.ts';
 
 export interface RunningAgents {
@@ -22,7 +23,7 @@ export interface AgentsOptions {
 export async function startAgents({ secret, log }: AgentsOptions): Promise<RunningAgents> {
   const child = fork(fileURLToPath(new URL('./server.ts', import.meta.url)), [], {
     execArgv: [],
-    env: { PATH: process.env.PATH, AGENTS_SECRET: secret },
+    env: { PATH: process.env.PATH, ...withCompileCache, AGENTS_SECRET: secret },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   // Besides its own look at the channel, which it does not have yet while it is being loaded.

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { AgentSpeed, StoredSpeed } from '../persistence/agent-calls.ts';
 
 /** Where an agent is, and whose: one of the registry, or everybody's, has no owner. */
@@ -35,7 +36,7 @@ interface Known {
  */
 export class AgentSpeeds {
   readonly #clock: () => number;
-  readonly #known = new Map<string, Known>();
+  readonly #known = new LRUCache<string, Known>({ max: MAX_KEPT });
 
   constructor(clock: () => number) {
     this.#clock = clock;
@@ -45,7 +46,7 @@ export class AgentSpeeds {
   learn(agent: AgentIdentity, { addressHash, averageMs, ageMs }: StoredSpeed): void {
     const at = this.#clock() - ageMs;
     if (!addressHash.equals(hashOf(agent.address)) || at <= (this.#recent(agent)?.at ?? 0)) return;
-    this.#keep(agent, { averageMs, at, told: { averageMs, at } });
+    this.#known.set(keyOf(agent), { averageMs, at, told: { averageMs, at } });
   }
 
   isQuick(agent: AgentIdentity): boolean {
@@ -74,16 +75,10 @@ export class AgentSpeeds {
     const at = this.#clock();
     const told = before?.told ?? null;
     const isNews = told === null || isAnother(told.averageMs, averageMs) || at - told.at >= TELL_EVERY_MS;
-    this.#keep(agent, { averageMs, at, told: isNews ? { averageMs, at } : told });
+    this.#known.set(keyOf(agent), { averageMs, at, told: isNews ? { averageMs, at } : told });
     if (!isNews) return null;
     const { name, owner, address } = agent;
     return { name, owner, addressHash: hashOf(address), averageMs: Math.round(averageMs) };
-  }
-
-  #keep(agent: AgentIdentity, known: Known): void {
-    const key = keyOf(agent);
-    if (!this.#known.has(key) && this.#known.size >= MAX_KEPT) this.#known.clear();
-    this.#known.set(key, known);
   }
 
   #recent(agent: AgentIdentity): Known | undefined {

@@ -1,9 +1,8 @@
 import type { AgentTask } from '../messages/messages.ts';
 import type { AgentSpeed, AttemptCall } from '../persistence/agent-calls.ts';
 import { AgentSpeeds } from './agent-speeds.ts';
-import { allDone } from './all-done.ts';
 import { callOneAgent, PUBLISH_RESERVE_MS, type ReadyTask, timeoutMsOf } from './call-one-agent.ts';
-import { forEachAtOnce } from './for-each-at-once.ts';
+import { allDone, forEachAtOnce } from './concurrency.ts';
 import { handOver } from './hand-over.ts';
 import { MicroBatcher } from './micro-batcher.ts';
 import type { Outbound } from './outbound.ts';

@@ -1,8 +1,7 @@
 import type { AgentCaller } from '../agents/agent-call.ts';
-import { createSecretReader } from '../agents/secret-reader.ts';
+import { createSecretReader } from '../agents/secrets.ts';
 import { createTokens } from '../agents/tokens.ts';
-import { checkAddressOf } from '../composition/agent-addresses.ts';
-import { connectAgentRegistry } from '../composition/agent-registry.ts';
+import { checkAddressOf, connectAgentRegistry } from '../composition/agent-services.ts';
 import { connectDatabase, connectProducer } from '../composition/connections.ts';
 import type { Environment } from '../config/environment.ts';
 import { createAgentCalls } from '../persistence/agent-calls.ts';

@@ -5,7 +5,7 @@ import type { OutgoingRecord } from '../kafka/producer.ts';
 import type { AgentTask } from '../messages/messages.ts';
 import type { DeadlineExtension } from '../persistence/agent-calls.ts';
 import { type AnsweredCall, resultOf } from './agent-result.ts';
-import { allDone } from './all-done.ts';
+import { allDone } from './concurrency.ts';
 import { MicroBatcher } from './micro-batcher.ts';
 import type { AgentBridgePorts, Invocation } from './ports.ts';
 

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { LRUCache } from 'lru-cache';
 import { Agent, type buildConnector, type Dispatcher } from 'undici';
 import type { AddressGuard } from './address-guard.ts';
 import { type AgentCall, type AgentCaller, MAX_TIMER_MS } from './agent-call.ts';
@@ -88,7 +89,7 @@ function createPool(guard: AddressGuard, connect: buildConnector.BuildOptions | 
     });
   };
   let agent = newAgent();
-  const targets = new Map<string, Target | CallOutcome>();
+  const targets = new LRUCache<string, Target | CallOutcome>({ max: MAX_KNOWN_URLS });
   return {
     connections: () => agent,
     renew() {
@@ -101,7 +102,6 @@ function createPool(guard: AddressGuard, connect: buildConnector.BuildOptions | 
       if (!target) {
         const problem = checkUrl(url, guard);
         target = problem === null ? targetFrom(new URL(url)) : addressRefused(`url: ${problem}`);
-        if (targets.size >= MAX_KNOWN_URLS) targets.clear();
         targets.set(url, target);
       }
       return target;

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Agent } from './agent.ts';
 import type { AgentRegistry, RegistryLookup } from './agent-registry.ts';
 
@@ -41,7 +42,7 @@ interface Kept {
  */
 export class RegistryMemory implements AgentRegistry {
   readonly #options: RegistryMemoryOptions;
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new LRUCache<string, Kept>({ max: MAX_KEPT });
   /** When the lookups began that are not answered yet. */
   readonly #underWay = new Set<{ readonly since: number }>();
   #lastTookMs = 0;
@@ -106,7 +107,6 @@ export class RegistryMemory implements AgentRegistry {
   #keptOf(agentName: string): Kept {
     let kept = this.#kept.get(agentName);
     if (kept === undefined) {
-      if (this.#kept.size >= MAX_KEPT) this.#kept.clear();
       kept = { answer: null, until: 0, heldUntil: 0, asking: null, failures: 0 };
       this.#kept.set(agentName, kept);
     }

@@ -1,4 +1,5 @@
 import { createHash, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { signingKeyOf } from './secrets.ts';
 
 export interface CallSigner {
@@ -16,13 +17,12 @@ const MAX_KEYS = 1_000;
  * With node's HMAC over a cached key: 3 µs for a small body and 0.1 ms for a full one, where the library takes 7 µs and 2 ms.
  */
 export function createCallSigner(clock: () => number): CallSigner {
-  const keys = new Map<string, KeyObject>();
+  const keys = new LRUCache<string, KeyObject>({ max: MAX_KEYS });
   const keyOf = (secret: string) => {
     let key = keys.get(secret);
     if (!key) {
       const bytes = signingKeyOf(secret);
       if (!bytes) return null;
-      if (keys.size >= MAX_KEYS) keys.clear();
       key = createSecretKey(bytes);
       keys.set(secret, key);
     }

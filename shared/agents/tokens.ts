@@ -1,5 +1,5 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { deriveKey } from './derive-key.ts';
+import { deriveKey } from './secrets.ts';
 
 /** What authorises an answer for one attempt: the result token on Kafka, the callback token in a `callback_url`. */
 export interface Tokens {

@@ -1,4 +1,5 @@
 import type { DefinitionProblem } from '../definition/parse-definition.ts';
+import { mustComeFirst } from '../engine/decide.ts';
 import type { RefusalCode } from '../engine/decision.ts';
 import type { EngineEvent } from '../engine/event.ts';
 import type { Json } from '../engine/json.ts';
@@ -47,3 +48,18 @@ export type Outcome =
   | { readonly outcome: 'value_refused'; readonly reason: string }
   /** A defect of ours, kept to the one item; and its run could not be ended for it. */
   | { readonly outcome: 'defect'; readonly reason: string };
+
+/** A batch in as many transactions as it needs, nearly always one: cut before an event that must come first of its run. */
+export function roundsOf(items: readonly BatchItem[]): BatchItem[][] {
+  const rounds: BatchItem[][] = [];
+  let runs = new Set<string>();
+  for (const item of items) {
+    if (rounds.length === 0 || (mustComeFirst(item.event) && runs.has(item.runId))) {
+      rounds.push([]);
+      runs = new Set();
+    }
+    rounds.at(-1)?.push(item);
+    runs.add(item.runId);
+  }
+  return rounds;
+}

@@ -9,7 +9,7 @@ import type {
   Changes,
   ChildChange,
   JoinChange,
-  LockedRun,
+  LoadedRun,
   RunStarted,
   ScopeData,
   SignalChange,
@@ -17,7 +17,7 @@ import type {
 
 /** A run with all the decisions that a batch made of it. */
 export interface DecidedRun {
-  readonly locked: LockedRun;
+  readonly stored: LoadedRun;
   readonly plan: Plan;
   readonly versionId: string | null;
   /** Where a retry goes on with another version. */
@@ -40,14 +40,21 @@ export function changesOf(
 ): Changes {
   const touched = decided.filter(({ loaded, state }) => state.run !== loaded.run);
   return {
-    advanced: touched.filter(isAdvance).map(({ state: { run } }) => ({
+    advanced: touched.filter(isAdvance).map(({ loaded, state: { run } }) => ({
       runId: run.runId,
+      was: loaded.run.sequence,
       sequence: run.sequence,
       stepsStarted: run.stepsStarted,
     })),
     changed: touched
       .filter((run) => !isAdvance(run))
-      .map(({ state, versionId, version }) => ({ run: state.run, versionId, version })),
+      .map(({ loaded, state, versionId, version }) => ({
+        run: state.run,
+        was: loaded.run.sequence,
+        workflowWasPaused: loaded.run.isWorkflowPaused,
+        versionId,
+        version,
+      })),
     ...attemptChanges(decided),
     joins: decided.flatMap(joinChanges),
     children: decided.flatMap(childChanges),
@@ -59,8 +66,8 @@ export function changesOf(
 }
 
 /** Most decisions leave the run as it was but for its numbers; the cheaper statement is for them. */
-function isAdvance({ locked, loaded, state, versionId }: DecidedRun): boolean {
-  return state.run.status === 'RUNNING' && locked.versionId === versionId && isSameRun(loaded.run, state.run);
+function isAdvance({ stored, loaded, state, versionId }: DecidedRun): boolean {
+  return state.run.status === 'RUNNING' && stored.versionId === versionId && isSameRun(loaded.run, state.run);
 }
 
 function isSameRun(before: Run, after: Run): boolean {
@@ -72,14 +79,14 @@ function attemptChanges(decided: readonly DecidedRun[]): Pick<Changes, 'opened' 
   const opened: AttemptOpened[] = [];
   const continued: Attempt[] = [];
   const closed: Attempt[] = [];
-  for (const { locked, plan, loaded, state } of decided) {
+  for (const { stored, plan, loaded, state } of decided) {
     for (const attempt of state.attempts.values()) {
       const before = loaded.attempts.get(attempt.stepExecutionId);
       if (before === attempt) continue;
       if (before === undefined) {
         const step = stepOf(plan, attempt.stepId);
         opened.push({
-          runId: locked.run.runId,
+          runId: stored.run.runId,
           stepName: step.name,
           agentName: 'agentName' in step ? step.agentName : '',
           stepType: step.label,
@@ -96,38 +103,38 @@ function attemptChanges(decided: readonly DecidedRun[]): Pick<Changes, 'opened' 
   return { opened, continued, closed };
 }
 
-function joinChanges({ locked, loaded, state }: DecidedRun): JoinChange[] {
+function joinChanges({ stored, loaded, state }: DecidedRun): JoinChange[] {
   return changed(loaded.joins, state.joins).map(([path, join]) => ({
-    runId: locked.run.runId,
+    runId: stored.run.runId,
     join,
     before: loaded.joins.get(path) ?? null,
   }));
 }
 
-function childChanges({ locked, loaded, state }: DecidedRun): ChildChange[] {
-  return changed(loaded.children, state.children).map(([, child]) => ({ runId: locked.run.runId, child }));
+function childChanges({ stored, loaded, state }: DecidedRun): ChildChange[] {
+  return changed(loaded.children, state.children).map(([, child]) => ({ runId: stored.run.runId, child }));
 }
 
-function scopeData({ locked, state }: DecidedRun): ScopeData[] {
-  return state.sets.map((set) => ({ runId: locked.run.runId, ...set }));
+function scopeData({ stored, state }: DecidedRun): ScopeData[] {
+  return state.sets.map((set) => ({ runId: stored.run.runId, ...set }));
 }
 
 function signalChanges(decided: readonly DecidedRun[]): Pick<Changes, 'signalsKept' | 'signalsTaken'> {
   const signalsKept: SignalChange[] = [];
   const signalsTaken: SignalChange[] = [];
-  for (const { locked, loaded, state } of decided) {
+  for (const { stored, loaded, state } of decided) {
     for (const [id, signal] of changed(loaded.signals, state.signals))
-      (loaded.signals.has(id) ? signalsTaken : signalsKept).push({ runId: locked.run.runId, signal });
+      (loaded.signals.has(id) ? signalsTaken : signalsKept).push({ runId: stored.run.runId, signal });
   }
   return { signalsKept, signalsTaken };
 }
 
-function runsStarted({ locked, plan, effects }: DecidedRun, now: number): RunStarted[] {
+function runsStarted({ stored, plan, effects }: DecidedRun, now: number): RunStarted[] {
   return effects.flatMap((effect) => {
     if (effect.type !== 'start_child') return [];
     const { type: _type, ...started } = effect;
     const wakeAt = now + plan.settings.pickUpMs;
-    return [{ ...started, parentRunId: locked.run.runId, createdAt: now, wakeAt }];
+    return [{ ...started, parentRunId: stored.run.runId, createdAt: now, wakeAt }];
   });
 }
 

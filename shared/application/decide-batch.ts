@@ -1,33 +1,33 @@
 import type { Topics } from '../config/topics.ts';
 import type { Draws } from '../engine/draft.ts';
+import { attemptQueryFor } from './attempt-query.ts';
 import type { BatchItem, Outcome } from './batch.ts';
+import { roundsOf } from './batch.ts';
 import { changesOf } from './changes-of.ts';
-import { decideItems, type ItemOutcome, type Lacking, type PendingItem } from './decide-items.ts';
-import { codeOf } from './error-code.ts';
-import { apart, classOf, type Fault } from './error-policy.ts';
+import {
+  decideItems,
+  type ItemOutcome,
+  type Lacking,
+  type LoadedBatch,
+  type PendingItem,
+} from './decide-items.ts';
+import { apart, classOf, codeOf, type Fault } from './error-policy.ts';
 import { standInsFor } from './give-up.ts';
 import { loadOrphans } from './load-orphans.ts';
 import { loadOtherVersions, loadPlans, plannedFor } from './load-plans.ts';
-import { loadAttemptsAbout, loadStates } from './load-states.ts';
+import { loadStates } from './load-states.ts';
 import { messagesOf } from './messages-of.ts';
 import type { PlanCache } from './plan-cache.ts';
 import { versionsOf, withPlans } from './plan-messages.ts';
-import type {
-  AgentRoute,
-  Clock,
-  LoadedVersion,
-  OutboxEntry,
-  ResultTokens,
-  RunStore,
-  RunTransaction,
-} from './ports.ts';
+import type { AgentRoute, Clock, OutboxEntry, ResultTokens, RunReads, RunSaves, RunStore } from './ports.ts';
 import type { PublishCommitted } from './publish-entries.ts';
-import { roundsOf } from './rounds-of.ts';
 import { agentsOf } from './route-tasks.ts';
+import type { WarmRuns } from './warm-runs.ts';
 
 export interface DecideBatchDeps {
   readonly store: RunStore;
   readonly plans: PlanCache;
+  readonly warmRuns: WarmRuns;
   readonly topics: Topics;
   readonly tokens: ResultTokens;
   readonly clock: Clock;
@@ -39,16 +39,16 @@ export interface DecideBatchDeps {
 export type DecideBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
 
 /**
- * Decides a batch of events in one transaction: load what all need, decide each on the state that the one before left, save
- * all, in a fixed handful of statements whatever the batch's size; then publishes (design §3). What cannot be decided or saved is
- * found, and its run ended for it, or its attempt (error-policy.ts).
+ * Decides a batch of events: reads what all need, decides each on the state that the one before left, and saves all by one call,
+ * which compares each run with what was read; then publishes (design §3). Runs that went on meanwhile go again. What cannot be decided
+ * or saved is found, and its run ended for it, or its attempt (error-policy.ts).
  * @throws what is transient, as the database being away: nothing is changed then, or what is decided again is refused as a repeat
  */
 export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
   const decideAll = (items: readonly PendingItem[]): Promise<Outcome[]> => apart(items, decideOnce, giveUp);
 
   const decideOnce = async (items: readonly PendingItem[]): Promise<Outcome[]> => {
-    const outcomes = await commitTogether(deps, items).catch((error: unknown) => {
+    const outcomes = await decideTogether(deps, items).catch((error: unknown) => {
       const isCall = items.some(({ audit }) => audit !== undefined);
       // Who calls has no time for more than one try, and may ask again.
       throw isCall && codeOf(error) === 'STATEMENT_TIMEOUT' ? new CallTooLongError(error) : error;
@@ -73,7 +73,7 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
     const { runId, audit, onlyOfNobody } = item;
     for (const event of standInsFor(item, fault)) {
       try {
-        const [outcome] = await commitTogether(deps, [
+        const [outcome] = await decideTogether(deps, [
           { runId, event, ...(audit && { audit }), ...(onlyOfNobody && { onlyOfNobody }) },
         ]);
         if (outcome?.outcome === 'decided') return [{ ...outcome, fault }];
@@ -99,105 +99,132 @@ class CallTooLongError extends Error {
   }
 }
 
-/** What its decision was found to read beside: that is loaded too, in a transaction in which it comes first of its run. */
+/** What its decision was found to read beside: that is loaded too, and it comes first of its run then. */
 function withNeeds(item: PendingItem, { needs }: Lacking): PendingItem {
   return needs === null ? item : { ...item, lacking: [...(item.lacking ?? []), needs] };
 }
 
 const MAX_CONFLICTS = 5;
+/** Whoever is overtaken more often keeps others from its run while it decides: a wide fan-out would have it read for nothing. */
+const MAX_OVERTAKEN = 2;
 
-/** @throws whatever keeps the transaction from being committed, conflicts that pass apart */
-async function commitTogether(
+/** @throws whatever keeps the decisions from being saved, conflicts that pass apart */
+async function decideTogether(
   deps: DecideBatchDeps,
   items: readonly PendingItem[],
+  overtaken = 0,
 ): Promise<readonly ItemOutcome[]> {
   for (let conflicts = 0; ; ) {
     try {
-      const { outcomes, committed } = await deps.store.transaction((tx) => decideWithin(deps, tx, items));
+      const { outcomes, committed } =
+        overtaken < MAX_OVERTAKEN
+          ? await decideOn(deps, deps.store, items)
+          : await deps.store.underLock([...new Set(items.map(({ runId }) => runId))], (store) =>
+              decideOn(deps, store, items),
+            );
       if (committed !== null) await publish(deps, committed);
       return outcomes;
     } catch (error) {
+      for (const { runId } of items) deps.warmRuns.forget(runId);
+      const movedOn = movedOnOf(error);
+      if (movedOn !== null) return decideApart(deps, items, movedOn, overtaken + 1);
       if (codeOf(error) !== 'TRANSACTION_CONFLICT' || conflicts++ >= MAX_CONFLICTS) throw error;
     }
   }
 }
 
-async function publish({ publishCommitted }: DecideBatchDeps, committed: Committed): Promise<void> {
-  const [routes, versions] = await Promise.all([committed.routes, committed.versions]);
+function movedOnOf(error: unknown): ReadonlySet<string> | null {
+  return codeOf(error) === 'RUNS_MOVED_ON' ? new Set((error as { runIds: readonly string[] }).runIds) : null;
+}
+
+/** Those whose runs went on meanwhile are decided on what these are now; the others are as they were. */
+async function decideApart(
+  deps: DecideBatchDeps,
+  items: readonly PendingItem[],
+  movedOn: ReadonlySet<string>,
+  overtaken: number,
+): Promise<readonly ItemOutcome[]> {
+  const behind = items.filter(({ runId }) => movedOn.has(runId));
+  const others = items.filter(({ runId }) => !movedOn.has(runId));
+  const [ofOthers, ofBehind] = [
+    others.length === 0 ? [] : [...(await decideTogether(deps, others))],
+    [...(await decideTogether(deps, behind, overtaken))],
+  ];
+  return items.map(({ runId }) => (movedOn.has(runId) ? ofBehind : ofOthers).shift() as ItemOutcome);
+}
+
+interface Committed {
+  readonly entry: OutboxEntry;
+  readonly routes: ReadonlyMap<string, AgentRoute>;
+}
+
+async function publish({ store, publishCommitted }: DecideBatchDeps, committed: Committed): Promise<void> {
+  const versionIds = versionsOf(committed.entry.messages);
   let entry: OutboxEntry;
   try {
+    // Of the runs that it starts.
+    const versions = versionIds.length === 0 ? new Map() : await store.loadVersions(versionIds);
     entry = withPlans(committed.entry, versions);
   } catch {
     // It is decided, and must not be decided again: the outbox has it.
     return;
   }
-  await publishCommitted(entry, routes);
+  await publishCommitted(entry, committed.routes);
 }
 
-interface Committed {
-  readonly entry: OutboxEntry;
-  readonly routes: Promise<ReadonlyMap<string, AgentRoute>>;
-  readonly versions: Promise<ReadonlyMap<string, LoadedVersion>>;
-}
-
-/** In one transaction. `committed` is what is to be published after it; null where nothing was decided. */
-async function decideWithin(
+/** `committed` is what is to be published; null where nothing was decided. */
+async function decideOn(
   deps: DecideBatchDeps,
-  tx: RunTransaction,
+  store: RunReads & RunSaves,
   items: readonly PendingItem[],
 ): Promise<{ outcomes: readonly ItemOutcome[]; committed: Committed | null }> {
-  const runIds = [...new Set(items.map(({ runId }) => runId))];
-  // Issued together: one round trip where the driver pipelines.
-  const woken = items.flatMap(({ runId, event }) =>
-    event.type === 'woken' && event.stepExecutionId === null ? [runId] : [],
-  );
-  const [locked, attempts] = await Promise.all([tx.lockRuns(runIds, woken), loadAttemptsAbout(tx, items)]);
-  // Not before: what another transaction decided while this one waited for its runs comes earlier.
+  const loaded = await loadBatch(deps, store, items);
+  // Not before: what was decided until the runs were read comes earlier.
   const now = deps.clock.now();
-  const runs = new Map(locked.map((run) => [run.run.runId, run]));
-  const planned = await loadPlans(deps.plans, tx, runs, items);
-  const others = await loadOtherVersions(deps.plans, tx, runs, items);
-  const orphans = await loadOrphans(tx, runs, items);
-  const states = await loadStates(
-    tx,
-    items.flatMap((item) => {
-      const run = runs.get(item.runId);
-      return run ? [{ ...item, locked: run, plan: plannedFor(item, planned, others).plan }] : [];
-    }),
-    attempts,
-  );
-
-  const { outcomes, decided, audited } = decideItems(
-    items,
-    { runs, planned, others, states, orphans },
-    now,
-    deps.draws,
-  );
+  const { outcomes, decided, audited } = decideItems(items, loaded, now, deps.draws);
+  for (const [i, { outcome }] of outcomes.entries())
+    if (outcome === 'lacking') deps.warmRuns.forget((items[i] as PendingItem).runId);
   if (decided.length === 0) return { outcomes, committed: null };
   const { topics, tokens, draws } = deps;
   const entry: OutboxEntry = {
     id: draws.id(),
-    messages: decided.flatMap(({ locked, effects }) => messagesOf(locked, effects, { topics, tokens, now })),
+    messages: decided.flatMap(({ stored, effects }) => messagesOf(stored, effects, { topics, tokens, now })),
   };
-  // Not awaited: they travel with the commit, in one round trip where the driver pipelines, and it fails if they do.
-  const routes = loadRoutes(tx, entry);
-  const versions = loadPublishedVersions(tx, entry);
-  routes.catch(() => {});
-  versions.catch(() => {});
-  tx.save(changesOf(decided, audited, now), entry).catch(() => {});
-  return { outcomes, committed: { entry, routes, versions } };
+  const routes = await store.save(changesOf(decided, audited, now), entry, agentsOf(entry.messages));
+  for (const run of decided) deps.warmRuns.keep(run);
+  return { outcomes, committed: { entry, routes } };
 }
 
-async function loadRoutes(tx: RunTransaction, entry: OutboxEntry): Promise<ReadonlyMap<string, AgentRoute>> {
-  const agents = agentsOf(entry.messages);
-  return agents.length === 0 ? new Map() : tx.loadAgentRoutes(agents);
-}
-
-/** Of the runs that it starts. */
-async function loadPublishedVersions(
-  tx: RunTransaction,
-  entry: OutboxEntry,
-): Promise<ReadonlyMap<string, LoadedVersion>> {
-  const versionIds = versionsOf(entry.messages);
-  return versionIds.length === 0 ? new Map() : tx.loadVersions(versionIds);
+/** Where each run's state was saved from here last, nothing is read: the save compares it with what is stored. */
+async function loadBatch(
+  { plans, warmRuns }: DecideBatchDeps,
+  store: RunReads,
+  items: readonly PendingItem[],
+): Promise<LoadedBatch> {
+  const warm = warmRuns.of(items);
+  const cold = warm.size === 0 ? items : items.filter(({ runId }) => !warm.has(runId));
+  const woken = cold.flatMap(({ runId, event }) =>
+    event.type === 'woken' && event.stepExecutionId === null ? [runId] : [],
+  );
+  const runIds = [...new Set(cold.map(({ runId }) => runId))];
+  const read =
+    runIds.length === 0 ? null : await store.loadRuns({ runIds, woken, attempts: attemptQueryFor(cold) });
+  const runs = new Map(read?.runs.map((run) => [run.run.runId, run]));
+  const planned = await loadPlans(plans, store, runs, cold);
+  const others = await loadOtherVersions(plans, store, runs, cold);
+  const orphans = await loadOrphans(store, runs, cold);
+  const states = await loadStates(
+    store,
+    cold.flatMap((item) => {
+      const run = runs.get(item.runId);
+      return run ? [{ ...item, loaded: run, plan: plannedFor(item, planned, others).plan }] : [];
+    }),
+    read?.attempts ?? new Map(),
+  );
+  for (const [runId, { stored, state, plan }] of warm) {
+    runs.set(runId, stored);
+    states.set(runId, state);
+    planned.set(runId, { plan, versionId: stored.versionId });
+  }
+  return { runs, planned, others, states, warm: new Set(warm.keys()), orphans };
 }

@@ -4,20 +4,23 @@ import type { Draws } from '../engine/draft.ts';
 import type { EngineEvent } from '../engine/event.ts';
 import { NotLoadedError } from '../engine/known.ts';
 import type { Needs } from '../engine/needs.ts';
+import { EMPTY_PLAN } from '../engine/plan.ts';
 import { isOpenRun, type State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
 import type { BatchItem, Outcome } from './batch.ts';
 import type { DecidedRun } from './changes-of.ts';
-import { EMPTY_PLAN } from './empty-plan.ts';
 import { type OtherVersions, type Planned, plannedFor } from './load-plans.ts';
-import type { LockedRun } from './ports.ts';
+import type { LoadedRun } from './ports.ts';
 
 /** An item with what it was found to need beside what is told of its event. */
 export interface PendingItem extends BatchItem {
   readonly lacking?: readonly Needs[];
 }
 
-/** Its decision reads what was not loaded: with that, it is decided again. Null: it comes after one of its run that is. */
+/**
+ * Its decision reads what was not loaded: with that, it is decided again. Null: it comes after one of its run that is, or the run
+ * itself is to be read first.
+ */
 export interface Lacking {
   readonly outcome: 'lacking';
   readonly needs: Needs | null;
@@ -31,10 +34,12 @@ const MAX_LACKING = 100;
 /** What a batch's transaction has loaded, by run. */
 export interface LoadedBatch {
   /** Those that exist. */
-  readonly runs: ReadonlyMap<string, LockedRun>;
+  readonly runs: ReadonlyMap<string, LoadedRun>;
   readonly planned: ReadonlyMap<string, Planned>;
   readonly others: OtherVersions;
   readonly states: ReadonlyMap<string, State>;
+  /** Runs whose state is the one that was saved last from here: what it lacks is not known, and nobody is refused or fails by it. */
+  readonly warm: ReadonlySet<string>;
   readonly orphans: ReadonlySet<string>;
 }
 
@@ -52,13 +57,17 @@ export interface DecidedBatch {
  */
 export function decideItems(
   items: readonly PendingItem[],
-  { runs, planned, others, states, orphans }: LoadedBatch,
+  { runs, planned, others, states, warm, orphans }: LoadedBatch,
   now: number,
   draws: Draws,
 ): DecidedBatch {
   const decided = new Map<string, DecidedRun>();
   const audited: AuditRecord[] = [];
   const waiting = new Set<string>();
+  const readFirst = (runId: string): Lacking => {
+    waiting.add(runId);
+    return { outcome: 'lacking', needs: null };
+  };
   const outcomes = items.map((item): ItemOutcome => {
     const { runId, event: asked, audit, version } = item;
     const run = runs.get(runId);
@@ -93,15 +102,18 @@ export function decideItems(
     try {
       decision = decide(plan ?? EMPTY_PLAN, state, event, now, draws);
     } catch (error) {
+      if (warm.has(runId)) return readFirst(runId);
       if (error instanceof NotLoadedError && error.needs && (item.lacking?.length ?? 0) < MAX_LACKING) {
         waiting.add(runId);
         return { outcome: 'lacking', needs: error.needs };
       }
       return { outcome: 'defect', reason: (error as Error).message };
     }
+    // Only what is saved is compared with what is stored.
+    if (warm.has(runId) && (!decision.ok || decision.state.run === state.run)) return readFirst(runId);
     if (!decision.ok) return { outcome: 'refused', code: decision.code };
     decided.set(runId, {
-      locked: run,
+      stored: run,
       plan: plan ?? EMPTY_PLAN,
       versionId: versionId ?? null,
       version: version ?? before?.version,

@@ -1,5 +1,3 @@
-import { codeOf } from './error-code.ts';
-
 /*
  * What is to become of work that failed, in every function that takes batches (step-executor, bridges, timekeeper):
  *
@@ -27,6 +25,7 @@ const CLASSES: ReadonlyMap<unknown, ErrorClass> = new Map<string, ErrorClass>([
   ['DATABASE_UNAVAILABLE', 'transient'],
   ['DATABASE_UNFIT', 'transient'],
   ['TRANSACTION_CONFLICT', 'transient'],
+  ['RUNS_MOVED_ON', 'transient'],
   ['STATEMENT_TIMEOUT', 'transient'],
   ['PUBLISH_FAILED', 'transient'],
   ['OUT_OF_TIME', 'transient'],
@@ -76,4 +75,9 @@ export async function apart<Item, Result>(
 export function faultOf(error: unknown): Fault {
   const reason = error instanceof Error ? error.message : String(error);
   return { class: classOf(error) === 'value' ? 'value' : 'defect', reason };
+}
+
+/** What an error is known by, whoever throws it: its `code`; null where it has none. */
+export function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : null;
 }

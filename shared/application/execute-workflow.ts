@@ -1,8 +1,8 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { JsonObject } from '../engine/json.ts';
 import type { AuditEntry } from './audit.ts';
+import type { Viewer } from './permissions.ts';
 import type { StartedRun, StartRun } from './start-run.ts';
-import type { Viewer } from './viewer.ts';
 
 /** The newest version of a workflow, as a run of it needs it. */
 export interface ExecutableWorkflow {

@@ -1,8 +1,9 @@
+import { LRUCache } from 'lru-cache';
 import { type Names, namesIn, namesOfNothing } from '../definition/warnings/names-of-nothing.ts';
 import type { Warning } from '../definition/warnings/warning.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
+import type { Viewer } from './permissions.ts';
 import type { Clock } from './ports.ts';
-import type { Viewer } from './viewer.ts';
 
 export interface NameQueries {
   /** Of these names, those that runs of this owner find nothing by: of their own, or, of agents, everybody's. */
@@ -55,7 +56,7 @@ export function createFindMissingNames({
   sleep,
   onError,
 }: MissingNamesDeps): FindMissingNames {
-  const completeUntil = new Map<string, number>();
+  const completeUntil = new LRUCache<string, number>({ max: MAX_KEPT });
 
   /** Null: nothing is missing. */
   async function find(
@@ -95,10 +96,7 @@ export function createFindMissingNames({
     try {
       const warnings = await find(viewer, request);
       if (warnings !== null) return warnings;
-      if (versionId !== undefined) {
-        if (completeUntil.size >= MAX_KEPT) completeUntil.clear();
-        completeUntil.set(versionId, clock.now() + COMPLETE_FOR_MS);
-      }
+      if (versionId !== undefined) completeUntil.set(versionId, clock.now() + COMPLETE_FOR_MS);
     } catch (error) {
       onError(error);
     }

@@ -7,7 +7,7 @@ import { storableText } from '../engine/storable-text.ts';
 import type { BatchItem, VersionChange } from './batch.ts';
 import { incompatibleSteps } from './incompatible-steps.ts';
 import type { PlanCache } from './plan-cache.ts';
-import type { LoadedVersion, LockedRun, RunTransaction } from './ports.ts';
+import type { LoadedRun, LoadedVersion, RunReads } from './ports.ts';
 
 export interface Planned {
   readonly plan?: Plan;
@@ -21,8 +21,8 @@ export interface Planned {
 /** The plan stored with the run decides, never the record's copy; only a run without one takes it from the record. */
 export async function loadPlans(
   plans: PlanCache,
-  tx: RunTransaction,
-  runs: ReadonlyMap<string, LockedRun>,
+  reads: RunReads,
+  runs: ReadonlyMap<string, LoadedRun>,
   items: readonly BatchItem[],
 ): Promise<Map<string, Planned>> {
   const known = new Map<string, Plan>();
@@ -33,7 +33,7 @@ export async function loadPlans(
     if (plan === undefined) missing.add(versionId);
     else known.set(versionId, plan);
   }
-  const loaded = missing.size === 0 ? null : await tx.loadVersions([...missing]);
+  const loaded = missing.size === 0 ? null : await reads.loadVersions([...missing]);
   const defects = compileInto(known, plans, loaded);
   const planned = new Map<string, Planned>();
   for (const [runId, { versionId }] of runs) {
@@ -52,7 +52,7 @@ export async function loadPlans(
     else planned.set(runId, { refusal: refusalOf(parsed.problems) });
   }
   if (inline.size === 0) return planned;
-  const stored = await tx.storeInlinePlans([...inline.values()]);
+  const stored = await reads.storeInlinePlans([...inline.values()]);
   [...inline].forEach(([runId, definition], i) => {
     const versionId = stored[i] as string;
     planned.set(runId, { plan: plans.get(versionId) ?? plans.add(versionId, definition), versionId });
@@ -105,8 +105,8 @@ export function plannedFor(
 /** Other versions that retries go on with, and what their runs have completed. */
 export async function loadOtherVersions(
   plans: PlanCache,
-  tx: RunTransaction,
-  runs: ReadonlyMap<string, LockedRun>,
+  reads: RunReads,
+  runs: ReadonlyMap<string, LoadedRun>,
   items: readonly BatchItem[],
 ): Promise<OtherVersions> {
   const asked = items.filter(({ runId, version }) => version && runs.has(runId));
@@ -118,8 +118,8 @@ export async function loadOtherVersions(
     else if (version) missing.add(version.versionId);
   }
   const [loaded, completed] = await Promise.all([
-    missing.size === 0 ? null : tx.loadVersions([...missing]),
-    asked.length === 0 ? null : tx.loadCompletedSteps([...new Set(asked.map(({ runId }) => runId))]),
+    missing.size === 0 ? null : reads.loadVersions([...missing]),
+    asked.length === 0 ? null : reads.loadCompletedSteps([...new Set(asked.map(({ runId }) => runId))]),
   ]);
   const defects = compileInto(known, plans, loaded);
   const planned = ({ versionId }: VersionChange): Planned => {

@@ -3,20 +3,12 @@ import { knownOf, NOTHING_KNOWN } from '../engine/known.ts';
 import { type Needs, NO_NEEDS } from '../engine/needs.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Attempt, Join, State } from '../engine/state.ts';
-import { attemptQueryFor, isEmptyQuery, NO_ATTEMPTS } from './attempt-query.ts';
+import { isEmptyQuery, NO_ATTEMPTS } from './attempt-query.ts';
 import type { BatchItem } from './batch.ts';
-import type { AttemptQuery, LockedRun, RunTransaction } from './ports.ts';
-
-/** The attempts that the events themselves name. */
-export function loadAttemptsAbout(
-  tx: RunTransaction,
-  items: readonly BatchItem[],
-): Promise<ReadonlyMap<string, readonly Attempt[]>> {
-  return loadAttempts(tx, attemptQueryFor(items));
-}
+import type { AttemptQuery, LoadedRun, RunReads } from './ports.ts';
 
 export interface PlannedItem extends BatchItem {
-  readonly locked: LockedRun;
+  readonly loaded: LoadedRun;
   /** Absent where the run has none: it needs nothing more then. */
   readonly plan: Plan | undefined;
   /** What its decision was found to read beside what it was told to need. */
@@ -28,17 +20,17 @@ export interface PlannedItem extends BatchItem {
  * tells what else is needed: a sequence needs its data alone, what stands in a branch or item, or opens them, its joins before.
  */
 export async function loadStates(
-  tx: RunTransaction,
+  reads: RunReads,
   items: readonly PlannedItem[],
   about: ReadonlyMap<string, readonly Attempt[]>,
 ): Promise<Map<string, State>> {
   const states = new Map<string, State>();
-  for (const { runId, locked } of items)
-    if (!states.has(runId)) states.set(runId, initialState(locked, about.get(runId)));
-  for (const { runId, locked, event } of items) {
+  for (const { runId, loaded } of items)
+    if (!states.has(runId)) states.set(runId, initialState(loaded, about.get(runId)));
+  for (const { runId, loaded, event } of items) {
     const asksForParent = event.type === 'retry_requested' || event.type === 'answer_requested';
     if (!asksForParent || !event.parentStepExecutionId) continue;
-    const ofParent = about.get(locked.run.parent?.runId ?? '') ?? [];
+    const ofParent = about.get(loaded.run.parent?.runId ?? '') ?? [];
     const parentAttempt = ofParent.find(
       ({ stepExecutionId }) => stepExecutionId === event.parentStepExecutionId,
     );
@@ -51,8 +43,8 @@ export async function loadStates(
     const { paths, allOf } = joins;
     const containers = [...paths, ...allOf.map((runId) => ({ runId, path: null }))];
     const [found, attempts] = await Promise.all([
-      tx.loadJoins({ paths, allOf, within: [] }),
-      loadAttempts(tx, { ...NO_ATTEMPTS, containers }),
+      reads.loadJoins({ paths, allOf, within: [] }),
+      loadAttempts(reads, { ...NO_ATTEMPTS, containers }),
     ]);
     for (const [runId, ofRun] of found) addJoins(states, runId, ofRun);
     addAttempts(states, attempts);
@@ -65,14 +57,14 @@ export async function loadStates(
   const resuming = [...needs].flatMap(([runId, { resuming: scopes }]) =>
     [...new Set(scopes)].map((scope) => ({ runId, scope })),
   );
-  const owners = new Map(items.map(({ runId, locked }) => [runId, locked.owner]));
+  const owners = new Map(items.map(({ runId, loaded }) => [runId, loaded.owner]));
   const asked = [...needs].flatMap(([runId, ofRun]) =>
     hasData(ofRun) ? [{ runId, owner: owners.get(runId) ?? null, needs: ofRun }] : [],
   );
   const [data, open, inside] = await Promise.all([
-    asked.length === 0 ? null : tx.loadData(asked),
-    loadAttempts(tx, { ...NO_ATTEMPTS, openWithin, lastWithin: resuming }),
-    resuming.length === 0 ? null : tx.loadJoins({ paths: [], allOf: [], within: resuming }),
+    asked.length === 0 ? null : reads.loadData(asked),
+    loadAttempts(reads, { ...NO_ATTEMPTS, openWithin, lastWithin: resuming }),
+    resuming.length === 0 ? null : reads.loadJoins({ paths: [], allOf: [], within: resuming }),
   ]);
   for (const [runId, ofRun] of inside ?? []) addJoins(states, runId, ofRun);
   for (const [runId, ofRun] of data ?? []) states.set(runId, { ...stateOf(runId), ...ofRun });
@@ -86,13 +78,13 @@ export async function loadStates(
 }
 
 async function loadAttempts(
-  tx: RunTransaction,
+  reads: RunReads,
   query: AttemptQuery,
 ): Promise<ReadonlyMap<string, readonly Attempt[]>> {
-  return isEmptyQuery(query) ? new Map() : tx.loadAttempts(query);
+  return isEmptyQuery(query) ? new Map() : reads.loadAttempts(query);
 }
 
-function initialState({ run }: LockedRun, attempts: readonly Attempt[] = []): State {
+function initialState({ run }: LoadedRun, attempts: readonly Attempt[] = []): State {
   return {
     run,
     known: NOTHING_KNOWN,

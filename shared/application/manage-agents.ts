@@ -1,8 +1,8 @@
 import type { Json } from '../engine/json.ts';
 import type { AuditEntry } from './audit.ts';
-import { codeOf } from './error-code.ts';
+import { codeOf } from './error-policy.ts';
 import type { Page, PageRequest } from './page.ts';
-import type { Viewer } from './viewer.ts';
+import type { Viewer } from './permissions.ts';
 
 export type AgentKind = 'http' | 'lambda' | 'kafka';
 

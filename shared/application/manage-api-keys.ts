@@ -2,7 +2,7 @@ import type { Tier } from '../config/rate-limits.ts';
 import { scopes as allScopes, type Scope } from '../config/scopes.ts';
 import type { AuditEntry } from './audit.ts';
 import type { Page, PageRequest } from './page.ts';
-import type { Viewer } from './viewer.ts';
+import type { Viewer } from './permissions.ts';
 
 /** A key as its owner sees it: by its prefix; the key itself is not kept. */
 export interface ManagedApiKey {

@@ -10,7 +10,7 @@ import type {
   StepRequest,
 } from '../messages/messages.ts';
 import { cancellationTokenSubject, retryTokenSubject } from '../messages/token-subjects.ts';
-import type { LockedRun, OutgoingMessage, ResultTokens } from './ports.ts';
+import type { LoadedRun, OutgoingMessage, ResultTokens } from './ports.ts';
 
 export interface MessageContext {
   readonly topics: Topics;
@@ -20,7 +20,7 @@ export interface MessageContext {
 
 /** What a decision's effects are on Kafka (design §4). */
 export function messagesOf(
-  run: LockedRun,
+  run: LoadedRun,
   effects: readonly Effect[],
   context: MessageContext,
 ): OutgoingMessage[] {
@@ -29,7 +29,7 @@ export function messagesOf(
 }
 
 function messageOf(
-  { run: { runId }, workflowId, owner }: LockedRun,
+  { run: { runId }, workflowId, owner }: LoadedRun,
   effect: Effect,
   timestamp: string,
   { topics, tokens }: MessageContext,

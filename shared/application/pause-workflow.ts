@@ -1,6 +1,6 @@
 import type { AuditEntry } from './audit.ts';
 import type { ChangeRun } from './change-run.ts';
-import type { Viewer } from './viewer.ts';
+import type { Viewer } from './permissions.ts';
 
 export interface PausableWorkflows {
   /** Runs of a paused workflow begin paused. @returns whether that changed it: the viewer manages it, and it was not so already. */

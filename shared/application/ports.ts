@@ -103,8 +103,8 @@ export interface AgentClocks {
   start(clocks: readonly AgentClock[]): Promise<unknown>;
 }
 
-/** A run under lock, with what stands beside the engine's view of it. */
-export interface LockedRun {
+/** A run with what stands beside the engine's view of it. */
+export interface LoadedRun {
   readonly run: Run;
   readonly versionId: string | null;
   readonly owner: string | null;
@@ -199,6 +199,10 @@ export interface AgentName {
 
 export interface RunChange {
   readonly run: Run;
+  /** The sequence that it was decided about with. */
+  readonly was: number;
+  /** Whether its workflow was paused, where that was told. */
+  readonly workflowWasPaused: boolean | null;
   readonly versionId: string | null;
   /** Where a retry goes on with another version. */
   readonly version?: VersionChange | undefined;
@@ -207,6 +211,8 @@ export interface RunChange {
 /** A run that went a step further: nothing but its numbers are new. */
 export interface RunAdvance {
   readonly runId: string;
+  /** The sequence that it was decided about with. */
+  readonly was: number;
   readonly sequence: number;
   readonly stepsStarted: number;
 }
@@ -272,10 +278,25 @@ export interface LoadedVersion {
   readonly version: number;
 }
 
-/** One transaction over a batch of runs. Each method is one statement, whatever the batch's size. */
-export interface RunTransaction {
-  /** Locks in `run_id` order; runs that do not exist are absent. Of `woken` it is told whether their workflows are paused. */
-  lockRuns(runIds: readonly string[], woken: readonly string[]): Promise<LockedRun[]>;
+/** Runs that are to be decided about, and the attempts that their events are about. */
+export interface RunQuery {
+  readonly runIds: readonly string[];
+  /** Those of them that are looked at for themselves: of them it is told whether their workflows are paused. */
+  readonly woken: readonly string[];
+  readonly attempts: AttemptQuery;
+}
+
+/** As they are at one moment. */
+export interface RunsRead {
+  /** Those that exist. */
+  readonly runs: readonly LoadedRun[];
+  /** By run. */
+  readonly attempts: ReadonlyMap<string, readonly Attempt[]>;
+}
+
+/** What decisions read of a batch of runs. Each method is one statement, whatever the batch's size. */
+export interface RunReads {
+  loadRuns(query: RunQuery): Promise<RunsRead>;
   /** Attempts by run. */
   loadAttempts(query: AttemptQuery): Promise<ReadonlyMap<string, Attempt[]>>;
   /** Joins by run. */
@@ -285,20 +306,28 @@ export interface RunTransaction {
   /** By run: the steps that have completed in it, each once. */
   loadCompletedSteps(runIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
   loadVersions(versionIds: readonly string[]): Promise<ReadonlyMap<string, LoadedVersion>>;
-  /** The routes of agents in the table, owner's own before everybody's, by `agentKey`. */
-  loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>>;
   /** Stores plans that came inline, each once, and returns their versions' ids in the same order. Two statements. */
   storeInlinePlans(definitions: readonly WorkflowDefinition[]): Promise<string[]>;
-  /**
-   * One statement, and another where there are audit records. Need not be awaited: the commit fails where it does.
-   * @throws StaleDecisionError when a row is not as it was loaded.
-   */
-  save(changes: Changes, outbox: OutboxEntry): Promise<void>;
 }
 
-export interface RunStore {
-  /** Commits when `work` resolves. @throws ValueRefused, TransactionConflict, DatabaseUnavailable by their `code`. */
-  transaction<T>(work: (transaction: RunTransaction) => Promise<T>): Promise<T>;
+/** What a batch's decisions are saved by, or none of them. */
+export interface RunSaves {
+  /**
+   * One statement, and a transaction of its own: where each run is as it was loaded, its sequence for one, all is written, and what
+   * is to be published is told where its tasks' agents are: the owner's own before everybody's, by `agentKey`.
+   * @throws RunsMovedOn by its `code`, with the `runIds` that went on meanwhile; nothing is written then
+   * @throws ValueRefused, TransactionConflict, DatabaseUnavailable, StaleDecision by their `code`
+   */
+  save(
+    changes: Changes,
+    outbox: OutboxEntry,
+    agents: readonly AgentName[],
+  ): Promise<ReadonlyMap<string, AgentRoute>>;
+}
+
+export interface RunStore extends RunReads, RunSaves {
+  /** The same while nobody else writes to these runs: where they went on too often while they were decided about. */
+  underLock<T>(runIds: readonly string[], work: (store: RunReads & RunSaves) => Promise<T>): Promise<T>;
 }
 
 export function agentKey({ owner, name }: AgentName): string {

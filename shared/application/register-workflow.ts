@@ -1,7 +1,7 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { AuditEntry } from './audit.ts';
-import { codeOf } from './error-code.ts';
-import type { Viewer } from './viewer.ts';
+import { codeOf } from './error-policy.ts';
+import type { Viewer } from './permissions.ts';
 
 export interface Workflow {
   readonly id: string;

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { failedAuthenticationsPerMinute, requestsPerMinute, type Tier } from '../config/rate-limits.ts';
 import type { Caller } from './caller.ts';
 
@@ -49,7 +50,9 @@ export function createRateLimiter(deps: RateLimiterDeps): RateLimiter {
   const { limits, jwtTier, nowMs = () => Date.now() } = deps;
   // Others may have taken tokens since: a bucket holds what it refilled since then at the most. So one that must be empty still
   // is not asked, and a flood of refused requests costs no statements.
-  const lastSeen = new Map<string, { readonly tokens: number; readonly atMs: number }>();
+  const lastSeen = new LRUCache<string, { readonly tokens: number; readonly atMs: number }>({
+    max: MAX_REMEMBERED,
+  });
 
   function tokensAtMost(bucket: string, capacity: number): number {
     const seen = lastSeen.get(bucket);
@@ -61,7 +64,6 @@ export function createRateLimiter(deps: RateLimiterDeps): RateLimiter {
     const tokens = tokensAtMost(bucket, capacity);
     if (tokens < 1) return stateOf(policy, capacity, { tokens, admitted: false });
     const taken = await limits.take(bucket, capacity);
-    if (lastSeen.size >= MAX_REMEMBERED) lastSeen.clear();
     lastSeen.set(bucket, { tokens: taken.tokens, atMs: nowMs() });
     return stateOf(policy, capacity, taken);
   }

@@ -1,5 +1,4 @@
-import { createMskToken } from '../aws/msk-token.ts';
-import { createRdsPassword } from '../aws/rds-password.ts';
+import { createMskToken, createRdsPassword } from '../aws/iam-tokens.ts';
 import type { Connections, KafkaConnection } from '../config/environment.ts';
 import type { Topics } from '../config/topics.ts';
 import type { KafkaOptions } from '../kafka/client.ts';

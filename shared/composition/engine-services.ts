@@ -13,6 +13,7 @@ import {
 } from '../application/publish-entries.ts';
 import { createRouteTasks, type RouteTasks } from '../application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../application/start-run.ts';
+import { WarmRuns } from '../application/warm-runs.ts';
 import type { Environment } from '../config/environment.ts';
 import { planDefaults } from '../config/plan-defaults.ts';
 import type { RecordProducer } from '../kafka/producer.ts';
@@ -20,9 +21,9 @@ import { createAgentClocks } from '../persistence/agent-calls.ts';
 import type { Database } from '../persistence/database.ts';
 import { type CountDeadLetters, createCountDeadLetters } from '../persistence/dead-letter-counts.ts';
 import { createNewRuns } from '../persistence/new-runs.ts';
-import { createOutbox } from '../persistence/outbox.ts';
+import { createOutbox, publishedEntries } from '../persistence/outbox.ts';
 import { createRunStore } from '../persistence/run-store.ts';
-import { connectAgentRegistry } from './agent-registry.ts';
+import { connectAgentRegistry } from './agent-services.ts';
 import { connectDatabase, connectProducer } from './connections.ts';
 
 /** What the functions that decide about runs are made of. One set for each execution environment. */
@@ -61,9 +62,10 @@ export function createEngineServices(
   const { topics } = environment;
   const clock: Clock = { now: () => Date.now() };
   const database = connectDatabase(environment);
+  const published = publishedEntries(database);
   const { store, outbox, producer } = wrap({
-    store: createRunStore(database),
-    outbox: createOutbox(database),
+    store: createRunStore(database, published),
+    outbox: createOutbox(database, published),
     producer: connectProducer(environment, topics, service),
   });
   const tokens = createTokens(environment.secretKey);
@@ -87,6 +89,7 @@ export function createEngineServices(
     decideBatch: createDecideBatch({
       store,
       plans,
+      warmRuns: new WarmRuns(),
       topics,
       tokens,
       clock,
@@ -102,6 +105,7 @@ export function createEngineServices(
       planDefaults,
     }),
     async close() {
+      await published.flush().catch(() => {});
       await Promise.allSettled([producer.close(), database.close()]);
     },
   };

@@ -3,7 +3,7 @@ import { isJsonObject, type Json } from '../engine/json.ts';
 import type { Scope } from '../engine/plan.ts';
 import { comparisons } from './choice-comparisons.ts';
 import type { ExpressionCompiler } from './expression.ts';
-import { isPath } from './path.ts';
+import { isPath } from './json-path.ts';
 import { path, whereFieldsAreRight } from './step-fields.ts';
 import type { FoundExpression } from './step-type.ts';
 

@@ -1,8 +1,15 @@
 import { isJsonObject, type Json } from '../engine/json.ts';
 import type { Expression, Reads, Scope } from '../engine/plan.ts';
 import { pathWithin } from '../validation/problem.ts';
-import { type CompiledPath, compilePath, ExpressionError, NoPathError } from './json-path.ts';
-import { ESCAPE_HINT, isPath, literalText } from './path.ts';
+import {
+  type CompiledPath,
+  compilePath,
+  ESCAPE_HINT,
+  ExpressionError,
+  isPath,
+  literalText,
+  NoPathError,
+} from './json-path.ts';
 import { readsOf, type Source } from './reads.ts';
 
 /** In all expressions of a step: each may walk all of the data. */

@@ -3,7 +3,7 @@ import { limits } from '../config/limits.ts';
 import { secondsToMs } from '../engine/decimal.ts';
 import type { Json } from '../engine/json.ts';
 import { atMostCharacters } from '../validation/characters.ts';
-import { isPath } from './path.ts';
+import { isPath } from './json-path.ts';
 
 /** Seconds: a year. */
 export const MAX_DURATION_SECONDS = 31_536_000;

@@ -76,3 +76,9 @@ function decoded(part: string): string {
     return part;
   }
 }
+
+/** Where a branch or item is kept: under its join, by the last part of its scope. */
+export function childKey(scope: string): { readonly path: string; readonly child: string } {
+  const path = joinOf(scope) ?? '';
+  return { path, child: scope.slice(path.length + 1) };
+}

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { faultOf } from './fault.ts';
 
 /** Kafka refuses a topic: it is not there, or may not be written to. */
@@ -36,10 +37,10 @@ export class TopicTrust {
   readonly #ask: (topic: string) => Promise<unknown>;
   readonly #clock: () => number;
   readonly #isOwn: (topic: string) => boolean;
-  readonly #trusted = new Set<string>();
-  readonly #doubts = new Map<string, Doubts>();
+  readonly #trusted = new LRUCache<string, true>({ max: MAX_KEPT });
+  readonly #doubts = new LRUCache<string, Doubts>({ max: MAX_KEPT });
   readonly #asked = new Map<string, Promise<void>>();
-  readonly #troubledUntil = new Map<string, number>();
+  readonly #troubledUntil = new LRUCache<string, number>({ max: MAX_KEPT });
 
   /** @param isOwn topics that the deployment made: there, as long as nothing says otherwise. @param clock milliseconds since whenever */
   constructor(
@@ -69,7 +70,7 @@ export class TopicTrust {
   /** The client could not find it, or one of those that it looked for beside it. */
   doubt(topic: string): void {
     this.#trusted.delete(topic);
-    keep(this.#doubts, topic, { code: null, until: 0, intervalMs: this.#doubts.get(topic)?.intervalMs ?? 0 });
+    this.#doubts.set(topic, { code: null, until: 0, intervalMs: this.#doubts.get(topic)?.intervalMs ?? 0 });
   }
 
   /** Of another's topic it is not heard again for a while. */
@@ -78,20 +79,19 @@ export class TopicTrust {
     const intervalMs = Math.min(2 * before || FIRST_INTERVAL_MS, LONGEST_INTERVAL_MS);
     this.#trusted.delete(topic);
     const until = this.#isOwn(topic) ? 0 : this.#clock() + intervalMs;
-    keep(this.#doubts, topic, { code, until, intervalMs });
+    this.#doubts.set(topic, { code, until, intervalMs });
   }
 
   /** Something went well there. */
   trust(topic: string): void {
-    if (this.#trusted.size >= MAX_KEPT) this.#trusted.clear();
-    this.#trusted.add(topic);
+    this.#trusted.set(topic, true);
     this.#doubts.delete(topic);
     this.#troubledUntil.delete(topic);
   }
 
   /** Something did not go well there. */
   trouble(topic: string): void {
-    keep(this.#troubledUntil, topic, this.#clock() + TROUBLED_FOR_MS);
+    this.#troubledUntil.set(topic, this.#clock() + TROUBLED_FOR_MS);
   }
 
   isTroubled(topic: string): boolean {
@@ -102,7 +102,7 @@ export class TopicTrust {
   async #find(topic: string): Promise<void> {
     try {
       await this.#ask(topic);
-      this.#trusted.add(topic);
+      this.#trusted.set(topic, true);
     } catch (error) {
       const { status, about, code } = faultOf(error);
       if (status !== 'refused' || about !== 'topic') throw error;
@@ -110,9 +110,4 @@ export class TopicTrust {
       throw new TopicRefusedError(code, { cause: error });
     }
   }
-}
-
-function keep<Value>(kept: Map<string, Value>, topic: string, value: Value): void {
-  if (kept.size >= MAX_KEPT && !kept.has(topic)) kept.clear();
-  kept.set(topic, value);
 }

@@ -1,7 +1,7 @@
 import { type AgentName, type AgentRoute, agentKey } from '../application/ports.ts';
 import type { Statements } from './database.ts';
 
-interface RouteRow {
+export interface RouteRow {
   owner: string | null;
   name: string;
   kind: AgentRoute['kind'];
@@ -19,10 +19,24 @@ export async function loadAgentRoutes(
   statements: Statements,
   names: readonly AgentName[],
 ): Promise<ReadonlyMap<string, AgentRoute>> {
-  const rows = await statements.many<RouteRow>('select * from load_agent_routes_with_speeds($1, $2)', [
-    [...new Set(names.map(({ name }) => name))],
-    [...new Set(names.map(({ owner }) => owner))],
-  ]);
+  const parameters = routeParameters(names);
+  return routesOf(
+    names,
+    await statements.many<RouteRow>('select * from load_agent_routes($1, $2)', parameters),
+  );
+}
+
+export function routeParameters(agents: readonly AgentName[]) {
+  return [
+    [...new Set(agents.map(({ name }) => name))],
+    [...new Set(agents.map(({ owner }) => owner))],
+  ] as const;
+}
+
+export function routesOf(
+  names: readonly AgentName[],
+  rows: readonly RouteRow[],
+): ReadonlyMap<string, AgentRoute> {
   const found = new Map(rows.map((row) => [agentKey(row), routeOf(row)]));
   const routes = new Map<string, AgentRoute>();
   for (const agent of names) {

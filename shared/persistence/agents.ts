@@ -9,8 +9,8 @@ import type {
 import type { Json } from '../engine/json.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
-import { isBeyond, pageOf } from './page.ts';
-import { jsonParameter, Parameters } from './parameters.ts';
+import { isBeyond, pageOf } from './keyset.ts';
+import { jsonParameter, Parameters } from './sql.ts';
 import { canManageAgent, canViewAgent } from './visibility.ts';
 
 interface AgentRow {

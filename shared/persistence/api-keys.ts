@@ -6,8 +6,8 @@ import type { Tier } from '../config/rate-limits.ts';
 import type { Scope } from '../config/scopes.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
-import { exactTime, isBeyond, pageOf } from './page.ts';
-import { Parameters } from './parameters.ts';
+import { exactTime, isBeyond, pageOf } from './keyset.ts';
+import { Parameters } from './sql.ts';
 import { canManageApiKey } from './visibility.ts';
 
 interface KeyRow {

@@ -1,17 +1,33 @@
 import { v7 as uuidv7 } from 'uuid';
-import type {
-  AuditEntry,
-  AuditFilter,
-  AuditLog,
-  AuditRecord,
-  StoredAuditRecord,
-} from '../application/audit.ts';
+import type { AuditEntry, AuditRecord } from '../application/audit.ts';
+import type { Page, PageRequest } from '../application/page.ts';
+import type { Viewer } from '../application/permissions.ts';
 import { storableText } from '../engine/storable-text.ts';
 import type { Statements } from './database.ts';
-import { exactTime, isBeyond, pageOf } from './page.ts';
-import { Parameters } from './parameters.ts';
-import { rowSource } from './row-source.ts';
+import { exactTime, isBeyond, pageOf } from './keyset.ts';
+import { Parameters } from './sql.ts';
 import { canViewAudit } from './visibility.ts';
+
+export interface StoredAuditRecord extends AuditRecord {
+  readonly id: string;
+  readonly at: Date;
+}
+
+export interface AuditFilter {
+  readonly userId?: string | undefined;
+  readonly action?: string | undefined;
+  readonly communityId?: number | undefined;
+  readonly resource?: string | undefined;
+  /** ISO 8601; from this moment on. */
+  readonly after?: string | undefined;
+  /** ISO 8601; up to, and without, this moment. */
+  readonly before?: string | undefined;
+}
+
+export interface AuditLog {
+  /** Newest first; what the viewer did, or everybody to an admin. */
+  list(viewer: Viewer, filter: AuditFilter, page: PageRequest): Promise<Page<StoredAuditRecord>>;
+}
 
 interface AuditRow {
   id: string;
@@ -62,40 +78,15 @@ export function auditPart(
   resource: string,
   parameters: Parameters,
 ): string {
-  const { resource: _given, ...values } = rowOf({ ...audit, result: 'SUCCESS', resource: null });
+  const { resource: _given, ...values } = auditRow({ ...audit, result: 'SUCCESS', resource: null });
   const placeholders = Object.values(values).map((value) => parameters.add(value));
   const columns = [...Object.keys(values), 'resource'].join(', ');
   return `audit as (
     insert into audit_log (${columns}) select ${placeholders.join(', ')}, ${resource}::text from ${changed})`;
 }
 
-const RECORD = {
-  id: 'uuid',
-  user_id: 'text',
-  api_key_id: 'uuid',
-  community_id: 'bigint',
-  action: 'text',
-  result: 'text',
-  resource: 'text',
-  request_id: 'text',
-  source_address: 'text',
-};
-
-/** In the transaction of the changes that the records tell of. */
-export async function insertAuditRecords(
-  statements: Statements,
-  records: readonly AuditRecord[],
-): Promise<void> {
-  const parameters = new Parameters();
-  const columns = Object.keys(RECORD).join(', ');
-  const source = rowSource(RECORD, records.map(rowOf), parameters);
-  await statements.execute(
-    `insert into audit_log (${columns}) select ${columns} from ${source}`,
-    parameters.values,
-  );
-}
-
-function rowOf(record: AuditRecord): Record<keyof typeof RECORD, unknown> {
+/** A row of the table, but for its time. */
+export function auditRow(record: AuditRecord) {
   return {
     id: uuidv7(),
     user_id: record.userId,

@@ -40,7 +40,17 @@ export class DatabaseUnavailableError extends Error {
   readonly code = 'DATABASE_UNAVAILABLE';
 }
 
-/** A row is not as the transaction loaded it under lock: a defect, or somebody who writes without the lock. */
+/** Some of the runs are not as they were decided about: somebody decided meanwhile. */
+export class RunsMovedOnError extends Error {
+  readonly code = 'RUNS_MOVED_ON';
+  readonly runIds: readonly string[];
+  constructor(message: string, runIds: readonly string[], options: ErrorOptions) {
+    super(message, options);
+    this.runIds = [...new Set(runIds)];
+  }
+}
+
+/** A row is not as it was loaded, and its run is: a defect, or somebody who writes without raising the run's sequence. */
 export class StaleDecisionError extends Error {
   readonly code = 'STALE_DECISION';
 }
@@ -89,7 +99,9 @@ export function translateDatabaseError(error: unknown): unknown {
     if (isUnfit(state)) {
       return new DatabaseUnfitError(`The database is not as this release needs it: ${error.message}`, cause);
     }
-    // Raised by our own functions (functions/save_decisions.sql).
+    // Raised by our own functions (functions/save_runs.sql).
+    if (state === 'SL002')
+      return new RunsMovedOnError(error.message, JSON.parse(error.detail ?? '[]') as string[], cause);
     if (state === 'SL001') return new StaleDecisionError(error.message, cause);
     return error;
   }

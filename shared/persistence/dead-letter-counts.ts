@@ -1,6 +1,6 @@
 import type { Statements } from './database.ts';
-import { Parameters } from './parameters.ts';
 import { rowSource } from './row-source.ts';
+import { Parameters } from './sql.ts';
 
 /** Where a dead letter came from. */
 export interface DeadLetterSource {

@@ -1,10 +1,9 @@
-import type { Viewer } from '../application/viewer.ts';
+import type { Viewer } from '../application/permissions.ts';
 import type { Statements } from './database.ts';
-import type { ExecutionStatus } from './execution-status.ts';
-import { Parameters } from './parameters.ts';
+import type { ExecutionStatus } from './run-filter.ts';
 import { type ChangeableRun, RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
 import { databaseOf, mentions } from './searched-text.ts';
-import { MAX_STORED_BYTES, storedBytes } from './stored-bytes.ts';
+import { MAX_STORED_BYTES, Parameters, storedBytes } from './sql.ts';
 import { canViewRun, ownsRun } from './visibility.ts';
 
 export interface ExecutionSummary extends RunSummary {

@@ -3,7 +3,7 @@ import type { Json } from '../engine/json.ts';
 import type { Attempt, AttemptStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 
-interface AttemptRow {
+export interface AttemptRow {
   run_id: string;
   step_execution_id: string;
   step_id: string;
@@ -30,20 +30,22 @@ interface AttemptRow {
   error_code: string | null;
 }
 
-/** What a batch's events are about, by run (functions/load_attempts_with_retries.sql). One statement, or none where nothing is asked. */
+/** What a batch's events are about, by run (functions/load_attempts.sql). One statement, or none where nothing is asked. */
 export async function loadAttempts(
   statements: Statements,
-  { ids, withInput, ...query }: AttemptQuery,
+  query: AttemptQuery,
 ): Promise<ReadonlyMap<string, Attempt[]>> {
-  const others = othersOf(query);
-  if (ids.length + others.length === 0) return new Map();
-  const rows = await statements.many<AttemptRow>('select * from load_attempts_with_retries($1, $2, $3)', [
-    ids,
-    withInput,
-    others.length === 0 ? null : JSON.stringify(others),
-  ]);
+  const parameters = attemptParameters(query);
+  const [ids, , others] = parameters;
+  if (ids.length === 0 && others === null) return new Map();
+  const rows = await statements.many<AttemptRow>('select * from load_attempts($1, $2, $3)', parameters);
   const byRun = Map.groupBy(rows, ({ run_id }) => run_id);
   return new Map([...byRun].map(([runId, ofRun]) => [runId, ofRun.map(attemptOf)]));
+}
+
+export function attemptParameters({ ids, withInput, ...query }: AttemptQuery) {
+  const others = othersOf(query);
+  return [ids, withInput, others.length === 0 ? null : JSON.stringify(others)] as const;
 }
 
 interface Other {
@@ -80,7 +82,7 @@ function othersOf({
   ];
 }
 
-function attemptOf(row: AttemptRow): Attempt {
+export function attemptOf(row: AttemptRow): Attempt {
   return {
     stepExecutionId: row.step_execution_id,
     stepId: row.step_id,

@@ -21,13 +21,13 @@ interface JoinRow {
   failure_message: string | null;
 }
 
-/** By run (functions/load_joins_with_turns.sql). One statement, or none where nothing is asked. */
+/** By run (functions/load_joins.sql). One statement, or none where nothing is asked. */
 export async function loadJoins(
   statements: Statements,
   { paths, allOf, within }: JoinQuery,
 ): Promise<ReadonlyMap<string, Join[]>> {
   if (paths.length + allOf.length + within.length === 0) return new Map();
-  const rows = await statements.many<JoinRow>('select * from load_joins_with_turns($1, $2, $3, $4, $5)', [
+  const rows = await statements.many<JoinRow>('select * from load_joins($1, $2, $3, $4, $5)', [
     paths.map(({ runId }) => runId),
     paths.map(({ path }) => path),
     allOf,

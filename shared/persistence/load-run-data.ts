@@ -1,6 +1,6 @@
 import type { RunData, RunNeeds } from '../application/ports.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
-import { childOf } from '../engine/scope-path.ts';
+import { childKey, childOf } from '../engine/scope-path.ts';
 import {
   type AttemptStatus,
   type Child,
@@ -11,7 +11,6 @@ import {
   stepKey,
   workflowKey,
 } from '../engine/state.ts';
-import { childKey } from './child-key.ts';
 import type { Statements } from './database.ts';
 
 /** A row of functions/load_run_data.sql: which columns are set, its kind tells. */

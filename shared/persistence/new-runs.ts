@@ -1,7 +1,7 @@
 import type { EarlierRun, IdempotencyClaim, NewRun, NewRuns } from '../application/start-run.ts';
 import { auditPart } from './audit-log.ts';
 import type { Database } from './database.ts';
-import { jsonParameter, Parameters } from './parameters.ts';
+import { jsonParameter, Parameters } from './sql.ts';
 
 export function createNewRuns(database: Database): NewRuns {
   return {

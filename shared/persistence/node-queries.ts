@@ -2,8 +2,7 @@ import type { Json } from '../engine/json.ts';
 import type { AttemptStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import type { OffsetPiece } from './execution-queries.ts';
-import { Parameters } from './parameters.ts';
-import { MAX_STORED_BYTES, storedBytes } from './stored-bytes.ts';
+import { MAX_STORED_BYTES, Parameters, storedBytes } from './sql.ts';
 
 /** One visit of one step, with all its attempts; what it came to is its last attempt's. */
 export interface Node {

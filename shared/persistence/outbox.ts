@@ -1,12 +1,15 @@
 import type { Outbox } from '../application/ports.ts';
 import type { ClaimedEntry } from '../application/publishing-record.ts';
 import type { Statements } from './database.ts';
+import { PublishedEntries } from './published-entries.ts';
 
-export function createOutbox(statements: Statements): Outbox {
+/** @param published keeps what is to be removed until it can go with a save; absent: it goes at once */
+export function createOutbox(
+  statements: Statements,
+  published: PublishedEntries = publishedEntries(statements),
+): Outbox {
   return {
-    async remove(ids) {
-      await statements.execute('select remove_outbox($1)', [ids]);
-    },
+    remove: (ids) => published.add(ids),
     async settle(settlements) {
       const rows = settlements.map(({ id, published, retryInMs, isRefused }) => ({
         id,
@@ -17,6 +20,10 @@ export function createOutbox(statements: Statements): Outbox {
       await statements.execute('select settle_outbox($1)', [JSON.stringify(rows)]);
     },
   };
+}
+
+export function publishedEntries(statements: Statements): PublishedEntries {
+  return new PublishedEntries((ids) => statements.execute('select remove_outbox($1)', [ids]));
 }
 
 interface ClaimOptions {

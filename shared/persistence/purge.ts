@@ -1,5 +1,5 @@
 import type { Statements } from './database.ts';
-import { LAZILY } from './lazy-commit.ts';
+import { LAZILY } from './sql.ts';
 
 /*
  * Removing what is past its time: the oldest, at most `atMost` rows, without those that somebody has, so that two timekeepers do

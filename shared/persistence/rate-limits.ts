@@ -1,6 +1,6 @@
 import type { RateLimits } from '../auth/rate-limiter.ts';
 import type { Statements } from './database.ts';
-import { LAZILY } from './lazy-commit.ts';
+import { LAZILY } from './sql.ts';
 
 export function createRateLimits(database: Statements): RateLimits {
   return {

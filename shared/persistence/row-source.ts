@@ -1,4 +1,4 @@
-import type { Parameters } from './parameters.ts';
+import type { Parameters } from './sql.ts';
 
 /** Columns with their SQL types, none of JSON. */
 export type Columns = Readonly<Record<string, string>>;

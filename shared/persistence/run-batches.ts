@@ -1,11 +1,11 @@
 import { validate as isUuid } from 'uuid';
 import type { OpenRunsOfWorkflows } from '../application/pause-workflow.ts';
-import type { Viewer } from '../application/viewer.ts';
+import type { Viewer } from '../application/permissions.ts';
 import type { Statements } from './database.ts';
-import { Parameters } from './parameters.ts';
 import { type RunFilter, runConditions } from './run-filter.ts';
 import { RUN_SUMMARY, type RunSummary } from './run-queries.ts';
 import { databaseOf } from './searched-text.ts';
+import { Parameters } from './sql.ts';
 import { canExecuteRun, canViewRun } from './visibility.ts';
 
 export type BulkFilter = Omit<RunFilter, 'statuses'> & {

@@ -1,7 +1,10 @@
 import { validate as isUuid } from 'uuid';
-import type { ExecutionStatus } from './execution-status.ts';
-import type { Parameters } from './parameters.ts';
+import type { RunStatus } from '../engine/state.ts';
 import { mentions } from './searched-text.ts';
+import type { Parameters } from './sql.ts';
+
+/** A run's status with a pause for a status of its own. */
+export type ExecutionStatus = RunStatus | 'PAUSED';
 
 /** Which runs a list is of: those that everything given holds for. */
 export interface RunFilter {

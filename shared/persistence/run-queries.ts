@@ -1,15 +1,14 @@
 import { validate as isUuid } from 'uuid';
 import type { Page, PageRequest, Position } from '../application/page.ts';
-import type { Viewer } from '../application/viewer.ts';
+import type { Viewer } from '../application/permissions.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 import type { AttemptStatus, Pauser, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
-import type { ExecutionStatus } from './execution-status.ts';
-import { exactTime, isBeyond, pageOf } from './page.ts';
-import { Parameters } from './parameters.ts';
+import { exactTime, isBeyond, pageOf } from './keyset.ts';
+import type { ExecutionStatus } from './run-filter.ts';
 import { type RunFilter, runConditions } from './run-filter.ts';
 import { databaseOf } from './searched-text.ts';
-import { MAX_STORED_BYTES, storedBytes } from './stored-bytes.ts';
+import { MAX_STORED_BYTES, Parameters, storedBytes } from './sql.ts';
 import { canExecuteRun, canViewRun, grantedWorkflows, ownsRun } from './visibility.ts';
 
 /** A run without what may be large. Null columns may be another producer's. */

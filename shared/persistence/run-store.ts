@@ -1,34 +1,42 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import type { RunStore, RunTransaction } from '../application/ports.ts';
+import type { RunReads, RunSaves, RunStore } from '../application/ports.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
-import { loadAgentRoutes } from './agent-routes.ts';
 import type { Database, Statements } from './database.ts';
 import { loadAttempts } from './load-attempts.ts';
 import { loadJoins } from './load-joins.ts';
 import { loadRunData } from './load-run-data.ts';
+import { loadRuns, lockRuns } from './load-runs.ts';
 import { loadVersions } from './load-versions.ts';
-import { lockRuns } from './lock-runs.ts';
+import type { PublishedEntries } from './published-entries.ts';
 import { saveChanges } from './save-changes.ts';
 
-/** The engine's transactions. Runs are locked first, in one order, and each row is written once (design §3). */
-export function createRunStore(database: Database): RunStore {
+/**
+ * What the engine reads and saves. Nothing is held between the two: a decision is saved if its run is as it was read (design §3).
+ * @param published entries that go with the next save
+ */
+export function createRunStore(database: Database, published: PublishedEntries): RunStore {
   return {
-    transaction: (work) => database.transaction((statements) => work(runTransaction(statements))),
+    ...readsAndSaves(database, published),
+    underLock: (runIds, work) =>
+      database.transaction(async (statements) => {
+        await lockRuns(statements, runIds);
+        return work(readsAndSaves(statements, published));
+      }),
   };
 }
 
-function runTransaction(statements: Statements): RunTransaction {
+function readsAndSaves(statements: Statements, published: PublishedEntries): RunReads & RunSaves {
   return {
-    lockRuns: (runIds, woken) => lockRuns(statements, runIds, woken),
+    loadRuns: (query) => loadRuns(statements, query),
     loadAttempts: (query) => loadAttempts(statements, query),
     loadJoins: (query) => loadJoins(statements, query),
     loadData: (asked) => loadRunData(statements, asked),
     loadCompletedSteps: (runIds) => loadCompletedSteps(statements, runIds),
     loadVersions: (versionIds) => loadVersions(statements, versionIds),
-    loadAgentRoutes: (names) => loadAgentRoutes(statements, names),
     storeInlinePlans: (definitions) => storeInlinePlans(statements, definitions),
-    save: (changes, outbox) => saveChanges(statements, changes, outbox),
+    save: (changes, outbox, agents) =>
+      published.goWith((ids) => saveChanges(statements, changes, outbox, agents, ids)),
   };
 }
 

@@ -1,71 +1,86 @@
 import { workflowIdOf } from '../application/plan-messages.ts';
 import type {
+  AgentName,
+  AgentRoute,
   AttemptOpened,
   Changes,
   ChildChange,
   JoinChange,
   OutboxEntry,
+  RunAdvance,
   RunChange,
   RunStarted,
+  ScopeData,
+  SignalChange,
 } from '../application/ports.ts';
+import { childKey } from '../engine/scope-path.ts';
 import type { Attempt } from '../engine/state.ts';
-import { insertAuditRecords } from './audit-log.ts';
-import { childKey } from './child-key.ts';
+import { type RouteRow, routeParameters, routesOf } from './agent-routes.ts';
+import { auditRow } from './audit-log.ts';
 import type { Statements } from './database.ts';
 
 /**
- * Writes a batch's decisions and what they publish, by one call of `save_decisions` (functions/save_decisions.sql): every write
- * carries its guard, and one that misses rolls the batch back.
- * @throws StaleDecisionError
+ * Writes a batch's decisions and what they publish, by one call of `save_runs` (functions/save_runs.sql).
+ * @param agents to whose tasks the routes are told
+ * @param published entries of the outbox that go with it
+ * @throws RunsMovedOnError, StaleDecisionError
  */
 export async function saveChanges(
   statements: Statements,
   changes: Changes,
   outbox: OutboxEntry,
-): Promise<void> {
-  const saved = statements.execute(
-    'select save_decisions($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
+  agents: readonly AgentName[] = [],
+  published: readonly string[] = [],
+): Promise<ReadonlyMap<string, AgentRoute>> {
+  const routes = await statements.many<RouteRow>(
+    'select * from save_runs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)',
     [
+      rows(
+        inOrder(changes.advanced, ({ runId }) => runId),
+        advancedRow,
+      ),
+      rows(
+        inOrder(changes.changed, ({ run }) => run.runId),
+        changedRow,
+      ),
       rows(changes.closed, closedRow),
       rows(changes.continued, continuedRow),
       rows(changes.opened, openedRow),
-      rows(changes.advanced, ({ runId, sequence, stepsStarted }) => ({
-        run_id: runId,
-        sequence,
-        steps_started: stepsStarted,
-      })),
-      rows(changes.changed, changedRow),
       rows(changes.joins, joinRow),
       rows(changes.children, childRow),
-      rows(changes.data, ({ runId, scope, since, variables, error, isWhole }) => ({
-        run_id: runId,
-        scope,
-        since: iso(since),
-        variables,
-        error,
-        is_whole: isWhole,
-      })),
-      rows(changes.signalsKept, ({ runId, signal: { id, name, payload, receivedAt, takenBy } }) => ({
-        run_id: runId,
-        id,
-        name,
-        payload,
-        received_at: iso(receivedAt),
-        taken_by: takenBy,
-      })),
+      rows(changes.data, dataRow),
+      rows(changes.signalsKept, keptSignalRow),
       rows(changes.signalsTaken, ({ runId, signal: { id, takenBy } }) => ({
         run_id: runId,
         id,
         taken_by: takenBy,
       })),
       rows(changes.runsStarted, startedRunRow),
+      rows(changes.audited, auditRow),
       outbox.id,
       JSON.stringify(outbox.messages),
+      published,
+      ...routeParameters(agents),
     ],
   );
-  // Only calls of the API are audited: what records cause costs no statement for it.
-  const { audited } = changes;
-  await Promise.all([saved, audited.length === 0 ? null : insertAuditRecords(statements, audited)]);
+  return routesOf(agents, routes);
+}
+
+/** Two batches that have runs in common wait for each other instead of deadlocking. */
+function inOrder<Item>(items: readonly Item[], idOf: (item: Item) => string): readonly Item[] {
+  return items.length < 2 ? items : items.toSorted((one, other) => (idOf(one) < idOf(other) ? -1 : 1));
+}
+
+function advancedRow({ runId, was, sequence, stepsStarted }: RunAdvance) {
+  return { run_id: runId, was, sequence, steps_started: stepsStarted };
+}
+
+function dataRow({ runId, scope, since, variables, error, isWhole }: ScopeData) {
+  return { run_id: runId, scope, since: iso(since), variables, error, is_whole: isWhole };
+}
+
+function keptSignalRow({ runId, signal: { id, name, payload, receivedAt, takenBy } }: SignalChange) {
+  return { run_id: runId, id, name, payload, received_at: iso(receivedAt), taken_by: takenBy };
 }
 
 function closedRow({
@@ -142,9 +157,11 @@ function openedRow({ runId, stepName, agentName, stepType, attempt }: AttemptOpe
   };
 }
 
-function changedRow({ run, versionId, version }: RunChange) {
+function changedRow({ run, was, workflowWasPaused, versionId, version }: RunChange) {
   return {
     run_id: run.runId,
+    was,
+    workflow_was_paused: workflowWasPaused,
     status: run.status,
     sequence: run.sequence,
     started_at: iso(run.startedAt),

@@ -104,49 +104,7 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.load_agent_calls(ids text[])
- RETURNS TABLE(step_execution_id character varying, run_id character varying, run_status character varying, attempt_status character varying, accepted boolean, timeout_ms bigint, agent_name character varying, kind character varying, address character varying, timeout_seconds integer, secret_encrypted bytea)
- LANGUAGE plpgsql
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
-AS $function$
-#variable_conflict use_column
-declare
-    asked text;
-begin
-    foreach asked in array ids loop
-        return query
-        select s.step_execution_id, s.run_id, r.status, s.status, s.accepted_at is not null,
-               s.timeout_ms, s.agent_name, a.kind, a.address, a.timeout_seconds, a.secret_encrypted
-          from step_executions s
-          join workflow_runs r on r.run_id = s.run_id
-          left join lateral (
-            select own.* from agents own where own.name = s.agent_name and own.owner = r.owner
-            union all
-            select everybodys.* from agents everybodys where everybodys.name = s.agent_name and everybodys.owner is null
-            order by owner nulls last limit 1
-          ) as a on true
-         where s.step_execution_id = asked;
-    end loop;
-end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION public.load_agent_routes(names text[], owners text[])
- RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying)
- LANGUAGE plpgsql
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
-AS $function$
-#variable_conflict use_column
-begin
-    return query select a.owner, a.name, a.kind, a.address from agents a where a.name = any(names) and a.owner = any(owners);
-    return query select a.owner, a.name, a.kind, a.address from agents a where a.name = any(names) and a.owner is null;
-end
-$function$
-;
-
-CREATE OR REPLACE FUNCTION public.load_agent_routes_with_timeouts(names text[], owners text[])
  RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying, timeout_seconds integer)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -193,9 +151,10 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.load_attempts_with_retries(ids text[], with_input text[], others json)
+CREATE OR REPLACE FUNCTION public.load_attempts(ids text[], with_input text[], others json)
  RETURNS TABLE(run_id character varying, step_execution_id character varying, step_id character varying, scope text, visit integer, attempt integer, policy_attempt integer, policy_retries integer[], status character varying, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, heartbeat_ms bigint, heartbeat_due_at timestamp with time zone, republished_at timestamp with time zone, signal_name character varying, child_run_id character varying, wake_at timestamp with time zone, error_code character varying, input_data jsonb)
  LANGUAGE plpgsql
+ STABLE
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
 AS $function$
@@ -289,31 +248,7 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.load_joins(run_ids text[], paths text[], all_of text[])
- RETURNS TABLE(run_id character varying, path text, step_id character varying, step_execution_id character varying, total integer, needed integer, tolerated integer, started integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code character varying, failure_message text)
- LANGUAGE plpgsql
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
-AS $function$
-#variable_conflict use_column
-begin
-    for i in 1 .. cardinality(run_ids) loop
-        return query
-        select j.run_id, j.path, j.step_id, j.step_execution_id, j.total, j.needed, j.tolerated,
-               j.started, j.completed, j.failed, j.output_bytes, j.is_over, j.failure_code, j.failure_message
-          from scopes j where j.run_id = run_ids[i] and j.path = paths[i];
-    end loop;
-    if cardinality(all_of) > 0 then
-        return query
-        select j.run_id, j.path, j.step_id, j.step_execution_id, j.total, j.needed, j.tolerated,
-               j.started, j.completed, j.failed, j.output_bytes, j.is_over, j.failure_code, j.failure_message
-          from scopes j where j.run_id = any(all_of);
-    end if;
-end
-$function$
-;
-
-CREATE OR REPLACE FUNCTION public.load_joins_with_turns(run_ids text[], paths text[], all_of text[], within_runs text[], within_scopes text[])
+CREATE OR REPLACE FUNCTION public.load_joins(run_ids text[], paths text[], all_of text[], within_runs text[], within_scopes text[])
  RETURNS TABLE(run_id character varying, path text, step_id character varying, step_execution_id character varying, total integer, needed integer, tolerated integer, started integer, waiting integer, next_waiting integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code character varying, failure_message text)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -492,58 +427,43 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[], woken text[])
- RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
+CREATE OR REPLACE FUNCTION public.load_runs(run_ids text[], woken text[], ids text[], with_input text[], others json)
+ RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean, step_execution_id character varying, step_id character varying, scope text, visit integer, attempt integer, policy_attempt integer, policy_retries integer[], created_at timestamp with time zone, timeout_ms bigint, due_at timestamp with time zone, deadline_at timestamp with time zone, accepted_at timestamp with time zone, heartbeat_ms bigint, heartbeat_due_at timestamp with time zone, republished_at timestamp with time zone, signal_name character varying, child_run_id character varying, input_data jsonb)
  LANGUAGE plpgsql
+ STABLE
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
 AS $function$
 #variable_conflict use_column
 begin
     return query
-    with locked as materialized (
-        select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
-               r.error_code, r.error_message, r.error_step_id, r.error_attempt,
-               r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
-               r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
-               r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id, r.held_by, r.workflow_definition_id
-          from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update
-    )
-    select l.run_id, l.status, l.sequence, l.started_at, l.completed_at,
-           l.error_code, l.error_message, l.error_step_id, l.error_attempt,
-           l.cancelled_at, l.cancelled_by, l.cancel_reason, l.retried_at, l.paused_at,
-           l.steps_started, l.timeout_at, l.revisits, l.parent_run_id, l.parent_step_execution_id,
-           l.depth, l.wake_at, l.owner, l.workflow_id, l.workflow_version_id, l.held_by,
-           case when l.status <> 'RUNNING' or l.run_id = any(woken) then workflow_is_paused(l.workflow_definition_id) end
-      from locked l order by l.run_id;
-end
-$function$
-;
-
-CREATE OR REPLACE FUNCTION public.lock_runs_with_pauses(run_ids text[])
- RETURNS TABLE(run_id character varying, status character varying, sequence bigint, started_at timestamp with time zone, completed_at timestamp with time zone, error_code character varying, error_message text, error_step_id character varying, error_attempt integer, cancelled_at timestamp with time zone, cancelled_by character varying, cancel_reason text, retried_at timestamp with time zone, paused_at timestamp with time zone, steps_started integer, timeout_at timestamp with time zone, revisits boolean, parent_run_id character varying, parent_step_execution_id character varying, depth integer, wake_at timestamp with time zone, owner character varying, workflow_id character varying, workflow_version_id uuid, held_by character varying, is_workflow_paused boolean)
- LANGUAGE plpgsql
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
-AS $function$
-#variable_conflict use_column
-begin
+    select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
+           r.error_code, r.error_message, r.error_step_id, r.error_attempt,
+           r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
+           r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
+           r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id, r.held_by,
+           case when r.status <> 'RUNNING' or r.run_id = any(woken)
+                then exists (select from workflows w where w.paused_at is not null and w.id =
+                         case when pg_input_is_valid(r.workflow_definition_id, 'uuid') then r.workflow_definition_id::uuid end) end,
+           null::varchar, null::varchar, null::text, null::integer, null::integer,
+           null::integer, null::integer[], null::timestamptz,
+           null::bigint, null::timestamptz, null::timestamptz, null::timestamptz, null::bigint,
+           null::timestamptz, null::timestamptz, null::varchar, null::varchar, null::jsonb
+      from workflow_runs r where r.run_id = any(run_ids);
+    if cardinality(ids) = 0 and others is null then return; end if;
     return query
-    with locked as materialized (
-        select r.run_id, r.status, r.sequence, r.started_at, r.completed_at,
-               r.error_code, r.error_message, r.error_step_id, r.error_attempt,
-               r.cancelled_at, r.cancelled_by, r.cancel_reason, r.retried_at, r.paused_at,
-               r.steps_started, r.timeout_at, r.revisits, r.parent_run_id, r.parent_step_execution_id,
-               r.depth, r.wake_at, r.owner, r.workflow_id, r.workflow_version_id, r.held_by, r.workflow_definition_id
-          from workflow_runs r where r.run_id = any(run_ids) order by r.run_id for update
-    )
-    select l.run_id, l.status, l.sequence, l.started_at, l.completed_at,
-           l.error_code, l.error_message, l.error_step_id, l.error_attempt,
-           l.cancelled_at, l.cancelled_by, l.cancel_reason, l.retried_at, l.paused_at,
-           l.steps_started, l.timeout_at, l.revisits, l.parent_run_id, l.parent_step_execution_id,
-           l.depth, l.wake_at, l.owner, l.workflow_id, l.workflow_version_id, l.held_by,
-           l.status <> 'RUNNING' and workflow_is_paused(l.workflow_definition_id)
-      from locked l order by l.run_id;
+    select s.run_id, s.status, null::bigint, s.started_at, s.completed_at,
+           s.error_code, null::text, null::varchar, null::integer,
+           null::timestamptz, null::varchar, null::text, null::timestamptz, null::timestamptz,
+           null::integer, null::timestamptz, null::boolean, null::varchar, null::varchar,
+           null::integer, s.wake_at, null::varchar, null::varchar, null::uuid, null::varchar,
+           null::boolean,
+           s.step_execution_id, s.step_id, s.scope, s.visit, s.attempt,
+           s.policy_attempt, s.policy_retries, s.created_at,
+           s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.heartbeat_ms,
+           s.heartbeat_due_at, s.republished_at, s.signal_name, s.child_run_id, s.input_data
+      from load_attempts(ids, with_input, others) s;
 end
 $function$
 ;
@@ -633,18 +553,6 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.refuse_stale_runs(runs json)
- RETURNS void
- LANGUAGE plpgsql
-AS $function$
-begin
-    perform refuse_stale('run', (
-        select v.run_id from json_to_recordset(runs) as v (run_id text)
-          left join workflow_runs r on r.run_id = v.run_id and r.xmin = pg_current_xact_id()::xid where r.run_id is null limit 1));
-end
-$function$
-;
-
 CREATE OR REPLACE FUNCTION public.remove_outbox(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -665,20 +573,82 @@ CREATE OR REPLACE FUNCTION public.run_duration_bounds()
 RETURN ARRAY[(50000)::bigint, (100000)::bigint, (250000)::bigint, (500000)::bigint, (1000000)::bigint, (2500000)::bigint, (5000000)::bigint, (10000000)::bigint, (30000000)::bigint, (60000000)::bigint, (300000000)::bigint, (1800000000)::bigint, '3600000000'::bigint, '21600000000'::bigint, '86400000000'::bigint]
 ;
 
-CREATE OR REPLACE FUNCTION public.save_decisions(closed json, continued json, opened json, advanced json, changed json, joins json, children json, data json, signals_kept json, signals_taken json, runs_started json, outbox_id uuid, messages json)
- RETURNS void
+CREATE OR REPLACE FUNCTION public.runs_not_saved(runs json)
+ RETURNS text[]
+ LANGUAGE plpgsql
+AS $function$
+begin
+    return array(
+        select v.run_id from json_to_recordset(runs) as v (run_id text)
+          left join workflow_runs r on r.run_id = v.run_id and r.xmin = pg_current_xact_id()::xid where r.run_id is null);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.save_runs(advanced json, changed json, closed json, continued json, opened json, joins json, children json, data json, signals_kept json, signals_taken json, runs_started json, audited json, outbox_id uuid, messages json, published uuid[], agent_names text[], agent_owners text[])
+ RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying, timeout_seconds integer)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
  SET "stepline.counts_runs" TO 'at_once'
 AS $function$
+#variable_conflict use_column
 declare
     written integer;
     inserted integer;
+    moved_on text[] := '{}';
     counted_ids text[];
     counted_before counted_run[];
 begin
+    if advanced is not null and changed is not null then
+        perform from workflow_runs r
+          where r.run_id = any(array(
+                    select v.run_id from json_to_recordset(advanced) as v (run_id text)
+                    union all select v.run_id from json_to_recordset(changed) as v (run_id text)))
+          order by r.run_id for update;
+    end if;
+    if advanced is not null then
+        update workflow_runs as r
+           set sequence = v.sequence, steps_started = v.steps_started, updated_at = now()
+          from json_to_recordset(advanced) as v (run_id text, was bigint, sequence bigint, steps_started integer)
+         where r.run_id = any(array[v.run_id]) and r.sequence is not distinct from v.was and r.status is not distinct from 'RUNNING';
+        get diagnostics written = row_count;
+        if written < json_array_length(advanced) then moved_on := runs_not_saved(advanced); end if;
+    end if;
+    if changed is not null then
+        counted_ids := array(select v.run_id from json_to_recordset(changed) as v (run_id text));
+        counted_before := array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids));
+        update workflow_runs as r
+           set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
+               output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
+               error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
+               cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at, paused_at = v.paused_at,
+               held_by = case when v.paused_at is not null then coalesce(v.held_by, r.held_by) end,
+               steps_started = v.steps_started, timeout_at = v.timeout_at, revisits = v.revisits,
+               parent_step_execution_id = coalesce(v.parent_step_execution_id, r.parent_step_execution_id),
+               wake_at = v.wake_at, workflow_version_id = v.workflow_version_id,
+               version = coalesce(v.version, r.version), workflow_id = coalesce(v.workflow_id, r.workflow_id),
+               updated_at = now()
+          from json_to_recordset(changed) as v (
+            run_id text, was bigint, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
+            error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
+            cancelled_by text, cancel_reason text, retried_at timestamptz, paused_at timestamptz, steps_started integer,
+            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz, held_by text,
+            workflow_version_id uuid, version integer, workflow_id text
+          )
+         where r.run_id = any(array[v.run_id]) and r.sequence is not distinct from v.was;
+        get diagnostics written = row_count;
+        if written < json_array_length(changed) then moved_on := moved_on || runs_not_saved(changed); end if;
+        -- What was decided by whether a workflow is paused: that stays so until this is committed.
+        moved_on := moved_on || array(
+            select v.run_id from json_to_recordset(changed) as v (run_id text, workflow_was_paused boolean)
+              join workflow_runs r on r.run_id = any(array[v.run_id])
+             where v.workflow_was_paused is not null and workflow_is_paused(r.workflow_definition_id) <> v.workflow_was_paused);
+    end if;
+    if cardinality(moved_on) > 0 then
+        raise exception 'Runs went on meanwhile' using errcode = 'SL002', detail = array_to_json(moved_on)::text;
+    end if;
     if closed is not null then
         -- By the id that other producers' attempts have too, which need not be a uuid.
         update step_executions as s
@@ -729,40 +699,6 @@ begin
             timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, heartbeat_ms bigint, heartbeat_due_at timestamptz,
             signal_name text, child_run_id text, wake_at timestamptz
           );
-    end if;
-    if advanced is not null then
-        -- The sequence only grows: an update from a state that is no longer the last one touches no row.
-        update workflow_runs as r
-           set sequence = v.sequence, steps_started = v.steps_started, updated_at = now()
-          from json_to_recordset(advanced) as v (run_id text, sequence bigint, steps_started integer)
-         where r.run_id = any(array[v.run_id]) and r.sequence < v.sequence and r.status is not distinct from 'RUNNING';
-        get diagnostics written = row_count;
-        if written < json_array_length(advanced) then perform refuse_stale_runs(advanced); end if;
-    end if;
-    if changed is not null then
-        counted_ids := array(select v.run_id from json_to_recordset(changed) as v (run_id text));
-        counted_before := array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids));
-        update workflow_runs as r
-           set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
-               output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
-               error_step_id = v.error_step_id, error_attempt = v.error_attempt, cancelled_at = v.cancelled_at,
-               cancelled_by = v.cancelled_by, cancel_reason = v.cancel_reason, retried_at = v.retried_at, paused_at = v.paused_at,
-               held_by = case when v.paused_at is not null then coalesce(v.held_by, r.held_by) end,
-               steps_started = v.steps_started, timeout_at = v.timeout_at, revisits = v.revisits,
-               parent_step_execution_id = coalesce(v.parent_step_execution_id, r.parent_step_execution_id),
-               wake_at = v.wake_at, workflow_version_id = v.workflow_version_id,
-               version = coalesce(v.version, r.version), workflow_id = coalesce(v.workflow_id, r.workflow_id),
-               updated_at = now()
-          from json_to_recordset(changed) as v (
-            run_id text, status text, sequence bigint, started_at timestamptz, completed_at timestamptz, output_data jsonb,
-            error_message text, error_code text, error_step_id text, error_attempt integer, cancelled_at timestamptz,
-            cancelled_by text, cancel_reason text, retried_at timestamptz, paused_at timestamptz, steps_started integer,
-            timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz, held_by text,
-            workflow_version_id uuid, version integer, workflow_id text
-          )
-         where r.run_id = any(array[v.run_id]) and r.sequence < v.sequence;
-        get diagnostics written = row_count;
-        if written < json_array_length(changed) then perform refuse_stale_runs(changed); end if;
     end if;
     if joins is not null then
         -- A child counts once: the counters are as they were when it was counted in.
@@ -890,7 +826,19 @@ begin
         perform count_runs(
             counted_before, array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids)));
     end if;
-    insert into outbox (id, messages) values (outbox_id, save_decisions.messages);
+    if audited is not null then
+        insert into audit_log (id, user_id, api_key_id, community_id, action, result, resource, request_id, source_address)
+        select v.id, v.user_id, v.api_key_id, v.community_id, v.action, v.result, v.resource, v.request_id, v.source_address
+          from json_to_recordset(audited) as v (
+            id uuid, user_id text, api_key_id uuid, community_id bigint, action text, result text, resource text, request_id text,
+            source_address text
+          );
+    end if;
+    if cardinality(save_runs.published) > 0 then delete from outbox o where o.id = any(save_runs.published); end if;
+    insert into outbox (id, messages) values (outbox_id, save_runs.messages);
+    if cardinality(agent_names) > 0 then
+        return query select * from load_agent_routes(agent_names, agent_owners);
+    end if;
 end
 $function$
 ;

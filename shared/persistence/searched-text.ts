@@ -1,5 +1,5 @@
 import type { Statements } from './database.ts';
-import type { Parameters } from './parameters.ts';
+import type { Parameters } from './sql.ts';
 
 /**
  * Runs `r` with all of the words in one error or one attempt's log lines. `plainto_tsquery` takes any text: it has no operators,

@@ -1,5 +1,5 @@
-import type { Viewer } from '../application/viewer.ts';
-import type { Parameters } from './parameters.ts';
+import type { Viewer } from '../application/permissions.ts';
+import type { Parameters } from './sql.ts';
 
 /*
  * Who sees what, as conditions for `where`: here and nowhere else. An admin sees everything; a row without an owner is the

@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
-import type { WorkflowGrant, WorkflowGrants } from '../application/workflow-grants.ts';
+import type { WorkflowGrant, WorkflowGrants } from '../application/permissions.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
-import { exactTime, isBeyond, pageOf } from './page.ts';
-import { Parameters } from './parameters.ts';
+import { exactTime, isBeyond, pageOf } from './keyset.ts';
+import { Parameters } from './sql.ts';
 
 interface GrantRow {
   id: string;

@@ -1,6 +1,6 @@
-import type { Viewer } from '../application/viewer.ts';
+import type { Viewer } from '../application/permissions.ts';
 import type { Statements } from './database.ts';
-import { Parameters } from './parameters.ts';
+import { Parameters } from './sql.ts';
 import { canViewRun } from './visibility.ts';
 
 export interface MetricsRange {

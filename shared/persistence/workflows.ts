@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { v7 as uuidv7 } from 'uuid';
 import type { AuditEntry } from '../application/audit.ts';
 import type { VersionChange } from '../application/batch.ts';
 import type { ExecutableWorkflow } from '../application/execute-workflow.ts';
 import type { Page, PageRequest } from '../application/page.ts';
 import type { PausableWorkflows } from '../application/pause-workflow.ts';
+import type { Viewer } from '../application/permissions.ts';
 import { workflowIdOf } from '../application/plan-messages.ts';
 import type { Workflow, WorkflowWriter } from '../application/register-workflow.ts';
-import type { Viewer } from '../application/viewer.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
-import { DefinitionCache } from './definition-cache.ts';
-import { exactTime, isBeyond, pageOf } from './page.ts';
-import { Parameters } from './parameters.ts';
+import { exactTime, isBeyond, pageOf } from './keyset.ts';
+import { Parameters } from './sql.ts';
 import { canExecuteWorkflow, canManageWorkflow, canViewWorkflow, grantedWorkflows } from './visibility.ts';
 
 export interface WorkflowWithDefinition extends Workflow {
@@ -64,8 +64,17 @@ interface WorkflowRow {
 const COLUMNS =
   'w.id, w.owner, w.name, w.description, w.latest_version, w.created_at, w.updated_at, w.paused_at';
 
+interface KnownDefinition {
+  readonly versionId: string;
+  readonly definition: WorkflowDefinition;
+}
+
+/** Characters of definitions' text. */
+const MAX_KNOWN_CHARACTERS = 16 * 1024 * 1024;
+
 export function createWorkflows(database: Statements): Workflows {
-  const definitions = new DefinitionCache();
+  // What each workflow was when it was last executed here. Nothing is stale: the database tells which version is the latest.
+  const known = new LRUCache<string, KnownDefinition>({ maxSize: MAX_KNOWN_CHARACTERS });
   return {
     // One statement: the upsert locks the workflow's row, so that concurrent registrations count on from one another.
     async addVersionByName(owner, definition, createdBy, audit) {
@@ -113,23 +122,20 @@ export function createWorkflows(database: Statements): Workflows {
     },
     async maybeFindExecutable(viewer, id) {
       const parameters = new Parameters();
-      const cached = definitions.get(id);
+      const before = known.get(id);
       const row = await database.maybeOne<ExecutableRow>(
         // A definition may be a megabyte: the version that is here already is not sent again.
         `select w.id, w.owner, w.name, w.latest_version, v.id as version_id, ${canExecuteWorkflow(viewer, parameters)} as may_execute,
-                case when v.id = ${parameters.add(cached?.versionId ?? null)}::uuid then null else v.definition::text end as definition
+                case when v.id = ${parameters.add(before?.versionId ?? null)}::uuid then null else v.definition::text end as definition
          from workflows w
          join workflow_versions v on v.workflow_id = w.id and v.version = w.latest_version
          where w.id = ${parameters.add(id)} and w.archived_at is null and ${canViewWorkflow(viewer, parameters)}`,
         parameters.values,
       );
       if (!row) return null;
-      const definition =
-        row.definition === null
-          ? cached!.definition
-          : definitions.add(row.id, row.version_id, row.definition);
-      definitions.touch(row.id);
-      const { owner, name, latest_version: version, version_id: versionId } = row;
+      const { owner, name, latest_version: version, version_id: versionId, definition: text } = row;
+      const definition = text === null ? before!.definition : (JSON.parse(text) as WorkflowDefinition);
+      if (text !== null) known.set(row.id, { versionId, definition }, { size: text.length });
       const workflow = { id: row.id, owner, name, version, versionId, definition };
       return { workflow, mayExecute: row.may_execute };
     },

@@ -3,8 +3,9 @@ import { createKafka } from '../../shared/kafka/client.ts';
 import { createTopics } from '../../shared/kafka/create-topics.ts';
 import { createProducer } from '../../shared/kafka/producer.ts';
 import { openDatabase } from '../../shared/persistence/database.ts';
-import { type BenchServers, type HttpAgent, STEPS } from './bench-stack.ts';
+import type { BenchServers, HttpAgent } from './bench-stack.ts';
 import { median } from './latency.ts';
+import { STEPS } from './workflow-shapes.ts';
 
 /**
  * What this machine needs for the way of one HTTP run with no engine on it: for each step a record to a consumer that commits one

@@ -1,4 +1,5 @@
 import type { Topics } from '../../shared/config/topics.ts';
+import type { Json } from '../../shared/engine/json.ts';
 import { createKafka } from '../../shared/kafka/client.ts';
 import { createProducer } from '../../shared/kafka/producer.ts';
 import type { AgentResult, AgentTask } from '../../shared/messages/messages.ts';
@@ -7,13 +8,16 @@ interface KafkaAgentOptions {
   readonly brokers: readonly string[];
   readonly topic: string;
   readonly topics: Topics;
+  /** Default: its input. */
+  readonly answer?: (input: Json) => Json;
 }
 
-/** An agent that speaks Kafka itself, in this process: it answers its input. */
+/** An agent that speaks Kafka itself, in this process. */
 export async function startKafkaAgent({
   brokers,
   topic,
   topics,
+  answer = (input) => input,
 }: KafkaAgentOptions): Promise<() => Promise<void>> {
   const producer = createProducer({ brokers, clientId: 'bench-agent' });
   const consumer = createKafka({ brokers, clientId: 'bench-agent' }).consumer({
@@ -35,7 +39,7 @@ export async function startKafkaAgent({
           step_execution_id: task.step_execution_id,
           attempt: task.attempt,
           status: 'completed',
-          output_data: task.input_data,
+          output_data: answer(task.input_data),
           result_token: task.result_token,
         } satisfies AgentResult;
         return { topic: topics.results, key: task.run_id, value: result };

@@ -1,4 +1,3 @@
-import { apiContext, apiEvent } from '../support/api-event.ts';
 import type { BenchStack } from './bench-stack.ts';
 
 export interface Latency {
@@ -10,21 +9,13 @@ export interface Latency {
 
 /** Runs one after another, each by a request to the API's handler. */
 export async function measureLatency(stack: BenchStack, runs: number): Promise<Latency> {
-  const request = {
-    method: 'POST',
-    path: `/api/v1/workflows/${stack.workflow.id}/execute`,
-    headers: { 'X-API-Key': stack.apiKey },
-    body: { input_data: stack.shape.input },
-  };
   const starts: number[] = [];
   const ends: number[] = [];
   for (let i = 0; i < runs; i++) {
-    const completed = stack.completions(1);
     const began = performance.now();
-    const answer = await stack.api(apiEvent(request), apiContext);
+    const runId = await stack.execute(stack.shape.input);
     starts.push(performance.now() - began);
-    if (answer.statusCode !== 202) throw new Error(`Execute answered ${answer.statusCode}: ${answer.body}`);
-    await completed;
+    await stack.ended.completionOf(runId);
     ends.push(performance.now() - began);
   }
   return { startP50Ms: median(starts), runP50Ms: median(ends) };

@@ -1,6 +1,6 @@
-import { EMPTY_PLAN } from '../../shared/application/empty-plan.ts';
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
 import type { Plan } from '../../shared/engine/plan.ts';
+import { EMPTY_PLAN } from '../../shared/engine/plan.ts';
 import { isOpenAttempt, isOpenRun, type Run } from '../../shared/engine/state.ts';
 import type { RunRow, Written } from '../support/memory-tables.ts';
 import { AttemptRules } from './attempt-rules.ts';

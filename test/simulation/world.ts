@@ -3,7 +3,7 @@ import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import type { AuditEntry } from '../../shared/application/audit.ts';
 import { type ChangeRun, createChangeRun } from '../../shared/application/change-run.ts';
 import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
-import { codeOf } from '../../shared/application/error-code.ts';
+import { codeOf } from '../../shared/application/error-policy.ts';
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
 import {
   agentKey,
@@ -18,6 +18,7 @@ import {
 } from '../../shared/application/publish-entries.ts';
 import { createRouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
+import { WarmRuns } from '../../shared/application/warm-runs.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
 import { type Attempt, isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
@@ -37,8 +38,7 @@ const ENVIRONMENTS = 3;
 
 /** Where an invocation may die; `offsets` is after its answer, before the mapping has committed it. */
 const CRASH_POINTS = [
-  'begin',
-  'lockRuns',
+  'loadRuns',
   'save',
   'commit',
   'publish',
@@ -306,6 +306,7 @@ export class World implements TimekeepersWorld {
     const decideBatch = createDecideBatch({
       store: disguise ? disguise(this.store) : this.store,
       plans: newPlans(),
+      warmRuns: new WarmRuns(),
       topics,
       tokens: { resultToken: (id) => `token-of-${id}` },
       clock: { now: () => this.now + skewMs },
@@ -443,7 +444,7 @@ export class World implements TimekeepersWorld {
   #reach(point: StorePoint): void {
     if (this.#isSpared) return;
     this.#die(point);
-    if (point === 'begin' && this.chance(0.01)) throw failure('DATABASE_UNAVAILABLE');
+    if (point === 'loadRuns' && this.chance(0.01)) throw failure('DATABASE_UNAVAILABLE');
     if (point !== 'save') return;
     if (this.chance(0.02)) throw failure('TRANSACTION_CONFLICT');
     // It waits for no run's lock.

@@ -5,7 +5,7 @@ import type {
   OperationObject,
   Reference,
 } from '../../functions/api/documents/openapi-types.ts';
-import { isPlainPath } from '../../functions/api/route.ts';
+import { isPlainPath } from '../../functions/api/http/route.ts';
 import type { JsonSchema } from '../../shared/documents/json-schema.ts';
 import { schemaValidator } from './schema-validator.ts';
 

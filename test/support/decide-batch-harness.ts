@@ -3,6 +3,7 @@ import { createDecideBatch } from '../../shared/application/decide-batch.ts';
 import { pendingRun } from '../../shared/application/pending-run.ts';
 import { PlanCache } from '../../shared/application/plan-cache.ts';
 import type { AgentRoute, OutboxEntry } from '../../shared/application/ports.ts';
+import { WarmRuns } from '../../shared/application/warm-runs.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import { topicsFor } from '../../shared/config/topics.ts';
 import { parseDefinition } from '../../shared/definition/parse-definition.ts';
@@ -40,9 +41,11 @@ export function setUp() {
   const routes: ReadonlyMap<string, AgentRoute>[] = [];
   let ids = 0;
   const plans = new PlanCache(planDefaults);
+  const warmRuns = new WarmRuns();
   const decideBatch = createDecideBatch({
     store,
     plans,
+    warmRuns,
     topics,
     tokens: { resultToken: (id) => `token-of-${id}` },
     clock: { now: () => T0 },
@@ -75,7 +78,7 @@ export function setUp() {
       outcome,
     },
   });
-  return { store, decideBatch, plans, published, routes, addRun, openAttempt, answer };
+  return { store, decideBatch, plans, warmRuns, published, routes, addRun, openAttempt, answer };
 }
 
 export const completed = (output: Json): AgentOutcome => ({ status: 'completed', output });

@@ -7,6 +7,7 @@ import type { AgentRegistry, Delivery } from '../../shared/application/ports.ts'
 import { createPublishCommitted, createPublishEntries } from '../../shared/application/publish-entries.ts';
 import { createRouteTasks, type RouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
+import { WarmRuns } from '../../shared/application/warm-runs.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import { topicsFor } from '../../shared/config/topics.ts';
 import { parseDefinition } from '../../shared/definition/parse-definition.ts';
@@ -14,7 +15,8 @@ import type { AgentOutcome, EngineEvent } from '../../shared/engine/event.ts';
 import type { Json, JsonObject } from '../../shared/engine/json.ts';
 import { openDatabase } from '../../shared/persistence/database.ts';
 import { createNewRuns } from '../../shared/persistence/new-runs.ts';
-import { createOutbox } from '../../shared/persistence/outbox.ts';
+import { createOutbox, publishedEntries } from '../../shared/persistence/outbox.ts';
+import type { PublishedEntries } from '../../shared/persistence/published-entries.ts';
 import { createRunStore } from '../../shared/persistence/run-store.ts';
 import { createWorkflows } from '../../shared/persistence/workflows.ts';
 import { auditEntry } from './audit-entry.ts';
@@ -33,6 +35,9 @@ export interface Environment {
   readonly decideBatch: DecideBatch;
   readonly startRun: StartRun;
   readonly routeTasks: RouteTasks;
+  readonly warmRuns: WarmRuns;
+  /** What is published and not yet removed: the next save does it. */
+  readonly published: PublishedEntries;
   /** One event of one run. */
   decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject): Promise<Outcome>;
   /** How far this environment's clock is from the real one. */
@@ -106,6 +111,7 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
     databaseUrl = fresh.url,
   } = {}) => {
     const database = recordStatements(openDatabase({ url: databaseUrl, pipeline }));
+    const published = publishedEntries(database);
     const publishing = {
       publisher: {
         send: async (messages: readonly Published[]) => {
@@ -114,15 +120,17 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
           return { deliveries, late: null };
         },
       },
-      outbox: createOutbox(database),
+      outbox: createOutbox(database, published),
     };
     const publishEntries = createPublishEntries(publishing);
     const self = { clockOffsetMs: 0 };
     const clock = { now: () => Date.now() + self.clockOffsetMs };
+    const warmRuns = new WarmRuns();
     const routeTasks = createRouteTasks({ registry: registry ?? null, topics });
     const decideBatch = createDecideBatch({
-      store: createRunStore(database),
+      store: createRunStore(database, published),
       plans: new PlanCache(planDefaults),
+      warmRuns,
       topics,
       tokens: { resultToken: (id) => `token-of-${id}` },
       clock,
@@ -142,6 +150,8 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
       decideBatch,
       startRun,
       routeTasks,
+      warmRuns,
+      published,
       async decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject) {
         const item: BatchItem = { runId, event, ...(inlinePlan && { inlinePlan }) };
         const [outcome] = (await decideBatch([item])) as [Outcome];

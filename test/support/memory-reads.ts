@@ -23,7 +23,7 @@ import {
   unfinishedOf,
 } from './memory-tables.ts';
 
-/** As functions/load_attempts_with_retries.sql. */
+/** As functions/load_attempts.sql. */
 export function readAttempts(tables: MemoryTables, query: AttemptQuery): Map<string, Attempt[]> {
   const all = [...tables.attempts.values()];
   const inputs = new Set(query.withInput);

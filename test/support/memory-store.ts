@@ -4,8 +4,10 @@ import type {
   AgentName,
   AgentRoute,
   Changes,
+  OutboxEntry,
+  RunReads,
+  RunSaves,
   RunStore,
-  RunTransaction,
   Settlement,
 } from '../../shared/application/ports.ts';
 import { agentKey } from '../../shared/application/ports.ts';
@@ -25,13 +27,13 @@ import {
 } from './memory-tables.ts';
 import { writeChanges } from './memory-writes.ts';
 
-/** Where a test may look, throw or wait: between any two steps of a transaction. */
-export type StorePoint = keyof RunTransaction | 'begin' | 'commit';
+/** Where a test may look, throw or wait: between any two steps of a decision. */
+export type StorePoint = keyof RunReads | 'save' | 'commit' | 'lock';
 
 /**
- * The engine's tables in memory, as the SQL treats them: a transaction sees what was committed before it, a rollback leaves
- * nothing, guards miss, unique rules hold, and a decision gets back what the statements select and no more. Transactions follow
- * one another, as those on the same runs do under their locks.
+ * The engine's tables in memory, as the SQL treats them: what is read was committed before, what is saved is saved whole or not at
+ * all, guards miss, unique rules hold, and a decision gets back what the statements select and no more. Between what is read and what
+ * is saved others may save, unless the runs are locked.
  */
 export class MemoryStore implements RunStore, NewRuns {
   readonly #tables = emptyTables();
@@ -93,12 +95,29 @@ export class MemoryStore implements RunStore, NewRuns {
     this.asked.splice(0);
   }
 
-  transaction<T>(work: (transaction: RunTransaction) => Promise<T>): Promise<T> {
+  loadRuns: RunStore['loadRuns'] = (query) => this.#inTurn(() => this.#reads.loadRuns(query));
+  loadAttempts: RunStore['loadAttempts'] = (query) => this.#inTurn(() => this.#reads.loadAttempts(query));
+  loadJoins: RunStore['loadJoins'] = (query) => this.#inTurn(() => this.#reads.loadJoins(query));
+  loadData: RunStore['loadData'] = (asked) => this.#inTurn(() => this.#reads.loadData(asked));
+  loadCompletedSteps: RunStore['loadCompletedSteps'] = (runIds) =>
+    this.#inTurn(() => this.#reads.loadCompletedSteps(runIds));
+  loadVersions: RunStore['loadVersions'] = (ids) => this.#inTurn(() => this.#reads.loadVersions(ids));
+  storeInlinePlans: RunStore['storeInlinePlans'] = (definitions) =>
+    this.#atomically(() => this.#reads.storeInlinePlans(definitions));
+
+  save: RunStore['save'] = (changes, outbox, agents) =>
+    this.#atomically(async () => {
+      const routes = await this.#save(changes, outbox, agents);
+      this.#at('commit');
+      return routes;
+    });
+
+  /** Nobody else reads or writes meanwhile, whichever the runs are. */
+  underLock<T>(_runIds: readonly string[], work: (store: RunReads & RunSaves) => Promise<T>): Promise<T> {
     return this.#atomically(async () => {
-      this.#at('begin');
-      const left: Promise<unknown>[] = [];
-      const result = await work(this.#statements(left));
-      await Promise.all(left);
+      this.#at('lock');
+      const save: RunSaves['save'] = (...args) => this.#save(...args);
+      const result = await work({ ...this.#reads, save });
       this.#at('commit');
       return result;
     });
@@ -170,9 +189,16 @@ export class MemoryStore implements RunStore, NewRuns {
     return attemptsOf(this.#tables, runId);
   }
 
-  /** All of it or nothing, after what was begun before. */
+  /** After what was begun before. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** All of it or nothing. */
   #atomically<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(async () => {
+    return this.#inTurn(async () => {
       begin(this.#tables);
       try {
         const done = await work();
@@ -183,8 +209,6 @@ export class MemoryStore implements RunStore, NewRuns {
         throw error;
       }
     });
-    this.#turn = result.catch(() => {});
-    return result;
   }
 
   #at(point: StorePoint): void {
@@ -192,77 +216,67 @@ export class MemoryStore implements RunStore, NewRuns {
     this.onPoint(point);
   }
 
-  #statements(left: Promise<unknown>[]): RunTransaction {
-    const store = this;
-    /** What the work need not await: the transaction commits with it, or fails with it. */
-    const leave = <T>(statement: Promise<T>): Promise<T> => {
-      left.push(statement);
-      return statement;
-    };
-    return {
-      async lockRuns(runIds, woken) {
-        store.#at('lockRuns');
-        return runIds.flatMap((runId) => {
-          const row = store.runs.get(runId);
-          if (row === undefined) return [];
-          const { inputData: _input, variables: _variables, ...locked } = row;
-          const error = locked.run.error?.code === '' ? null : locked.run.error;
-          const isTold = locked.run.status !== 'RUNNING' || woken.includes(runId);
-          const isWorkflowPaused = isTold ? locked.run.isWorkflowPaused : null;
-          return [{ ...locked, run: { ...locked.run, outputData: null, error, isWorkflowPaused } }];
-        });
-      },
-      async loadAttempts(query) {
-        store.#at('loadAttempts');
-        return readAttempts(store.#tables, query);
-      },
-      async loadJoins(query) {
-        store.#at('loadJoins');
-        return readJoins(store.#tables, query);
-      },
-      async loadData(asked) {
-        store.#at('loadData');
-        store.onLoad(asked.map(({ runId }) => runId));
-        return new Map(asked.map((needs) => [needs.runId, readData(store.#tables, needs)]));
-      },
-      async loadCompletedSteps(runIds) {
-        store.#at('loadCompletedSteps');
-        return new Map(
-          runIds.map((runId) => {
-            const completed = store.attemptsOf(runId).filter(({ status }) => status === 'COMPLETED');
-            return [runId, [...new Set(completed.map(({ stepId }) => stepId))].sort()];
-          }),
-        );
-      },
-      async loadVersions(versionIds) {
-        store.#at('loadVersions');
-        return new Map(
-          versionIds.flatMap((id) => (store.versions.has(id) ? [[id, store.versions.get(id)!]] : [])),
-        );
-      },
-      loadAgentRoutes: (names) => leave(store.#loadAgentRoutes(names)),
-      async storeInlinePlans(definitions) {
-        store.#at('storeInlinePlans');
-        return definitions.map((definition) => {
-          const id = `inline-${JSON.stringify(definition)}`;
-          store.addVersion(id, definition);
-          return id;
-        });
-      },
-      save(changes, outbox) {
-        const save = async () => {
-          store.#at('save');
-          store.onSave(changes);
-          writeChanges(store.#tables, changes, outbox, store.#now());
-        };
-        return leave(save());
-      },
-    };
-  }
+  readonly #reads: RunReads = {
+    loadRuns: async ({ runIds, woken, attempts }) => {
+      this.#at('loadRuns');
+      const runs = runIds.flatMap((runId) => {
+        const row = this.runs.get(runId);
+        if (row === undefined) return [];
+        const { inputData: _input, variables: _variables, ...read } = row;
+        const error = read.run.error?.code === '' ? null : read.run.error;
+        const isTold = read.run.status !== 'RUNNING' || woken.includes(runId);
+        const isWorkflowPaused = isTold ? read.run.isWorkflowPaused : null;
+        return [{ ...read, run: { ...read.run, outputData: null, error, isWorkflowPaused } }];
+      });
+      return { runs, attempts: readAttempts(this.#tables, attempts) };
+    },
+    loadAttempts: async (query) => {
+      this.#at('loadAttempts');
+      return readAttempts(this.#tables, query);
+    },
+    loadJoins: async (query) => {
+      this.#at('loadJoins');
+      return readJoins(this.#tables, query);
+    },
+    loadData: async (asked) => {
+      this.#at('loadData');
+      this.onLoad(asked.map(({ runId }) => runId));
+      return new Map(asked.map((needs) => [needs.runId, readData(this.#tables, needs)]));
+    },
+    loadCompletedSteps: async (runIds) => {
+      this.#at('loadCompletedSteps');
+      return new Map(
+        runIds.map((runId) => {
+          const completed = this.attemptsOf(runId).filter(({ status }) => status === 'COMPLETED');
+          return [runId, [...new Set(completed.map(({ stepId }) => stepId))].sort()];
+        }),
+      );
+    },
+    loadVersions: async (versionIds) => {
+      this.#at('loadVersions');
+      return new Map(
+        versionIds.flatMap((id) => (this.versions.has(id) ? [[id, this.versions.get(id)!]] : [])),
+      );
+    },
+    storeInlinePlans: async (definitions) => {
+      this.#at('storeInlinePlans');
+      return definitions.map((definition) => {
+        const id = `inline-${JSON.stringify(definition)}`;
+        this.addVersion(id, definition);
+        return id;
+      });
+    },
+  };
 
-  async #loadAgentRoutes(names: readonly AgentName[]): Promise<ReadonlyMap<string, AgentRoute>> {
-    this.#at('loadAgentRoutes');
-    return this.routesOf(names);
+  async #save(
+    changes: Changes,
+    outbox: OutboxEntry,
+    agents: readonly AgentName[],
+  ): Promise<ReadonlyMap<string, AgentRoute>> {
+    this.#at('save');
+    this.onSave(changes);
+    writeChanges(this.#tables, changes, outbox, this.#now());
+    return this.routesOf(agents);
   }
 
   /** The owner's own before everybody's. */

@@ -1,10 +1,10 @@
-import type { AttemptOpened, LockedRun, OutboxEntry } from '../../shared/application/ports.ts';
+import type { AttemptOpened, LoadedRun, OutboxEntry } from '../../shared/application/ports.ts';
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { Json, JsonObject } from '../../shared/engine/json.ts';
 import { joinOf } from '../../shared/engine/scope-path.ts';
 import type { Attempt, Child, Join, ScopeSet, Signal, StartableWorkflow } from '../../shared/engine/state.ts';
 
-export interface RunRow extends LockedRun {
+export interface RunRow extends LoadedRun {
   readonly inputData: Json;
   readonly variables: Json;
 }

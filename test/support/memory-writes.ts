@@ -4,13 +4,13 @@ import type { Changes, OutboxEntry } from '../../shared/application/ports.ts';
 import { type Attempt, isOpenAttempt } from '../../shared/engine/state.ts';
 import { type AttemptRow, failure, keyOf, type MemoryTables, stored } from './memory-tables.ts';
 
-/** As functions/save_decisions.sql, its guards and unique rules too. */
+/** As functions/save_runs.sql, its guards and unique rules too. */
 export function writeChanges(tables: MemoryTables, changes: Changes, outbox: OutboxEntry, now: number): void {
   const { opened, closed, changed, children, data, signalsKept } = changes;
   if (JSON.stringify([opened, closed, changed, children, data, signalsKept]).includes('\\u0000'))
     throw failure('VALUE_REFUSED');
-  writeAttempts(tables, changes);
   writeRuns(tables, changes);
+  writeAttempts(tables, changes);
   writeScopes(tables, changes);
   writeSignals(tables, changes);
   tables.outbox.set(outbox.id, { entry: stored(outbox), createdAt: now });
@@ -73,16 +73,28 @@ function isSameAttempt(one: AttemptRow, other: AttemptRow): boolean {
 }
 
 function writeRuns({ runs }: MemoryTables, { advanced, changed, runsStarted }: Changes): void {
+  const movedOn = [
+    ...advanced.filter(({ runId, was }) => {
+      const { run } = runs.get(runId)!;
+      return run.sequence !== was || run.status !== 'RUNNING';
+    }),
+    ...changed.flatMap(({ run: { runId }, was, workflowWasPaused }) => {
+      const { run } = runs.get(runId)!;
+      const isSamePause = workflowWasPaused === null || workflowWasPaused === run.isWorkflowPaused;
+      return run.sequence === was && isSamePause ? [] : [{ runId }];
+    }),
+  ];
+  if (movedOn.length > 0)
+    throw Object.assign(failure('RUNS_MOVED_ON'), { runIds: movedOn.map(({ runId }) => runId) });
   for (const { runId, sequence, stepsStarted } of advanced) {
     const row = runs.get(runId)!;
-    if (row.run.status !== 'RUNNING' || sequence <= row.run.sequence) throw failure('STALE_DECISION');
     runs.set(runId, { ...row, run: { ...row.run, sequence, stepsStarted } });
   }
   for (const { run, versionId, version } of changed) {
     const row = runs.get(run.runId)!;
-    if (run.sequence <= row.run.sequence) throw failure('STALE_DECISION');
+    const { isWorkflowPaused } = row.run;
     const workflowId = version?.workflowId ?? row.workflowId;
-    runs.set(run.runId, { ...row, run: stored(run), versionId, workflowId });
+    runs.set(run.runId, { ...row, run: { ...stored(run), isWorkflowPaused }, versionId, workflowId });
   }
   for (const { childRunId: runId, workflow, parentStepExecutionId, parentRunId, ...given } of runsStarted) {
     const parent = runs.get(parentRunId);

@@ -1,15 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createApi } from '../../functions/api/create-api.ts';
 import { createApiServices } from '../../functions/api/create-api-services.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
 import { openStepExecutor } from '../../functions/step-executor/open-step-executor.ts';
-import { type FireDueTimesDeps, fireDueTimes } from '../../functions/timekeeper/fire-due-times.ts';
-import { createKnownProgress } from '../../functions/timekeeper/known-progress.ts';
-import { Pace } from '../../functions/timekeeper/pace.ts';
-import {
-  type PublishLeftBehindDeps,
-  publishLeftBehind,
-} from '../../functions/timekeeper/publish-left-behind.ts';
 import { startApiGateway } from '../../localstack/api-gateway/api-gateway.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
@@ -21,10 +13,9 @@ import { createEngineServices } from '../../shared/composition/engine-services.t
 import { type BatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
 import type { TopicName } from '../../shared/config/topics.ts';
 import type { MskEvent } from '../../shared/kafka/msk-event.ts';
-import { readProgress } from '../../shared/kafka/read-progress.ts';
-import { createDueTimes } from '../../shared/persistence/due-times.ts';
 import { openRunWorld, type RunWorld, type WorldOptions } from './run-world.ts';
 import { startAgain } from './start-again.ts';
+import { startTimekeeper } from './start-timekeeper.ts';
 
 export interface RunStackOptions extends WorldOptions {
   readonly batchSizes?: BatchSizes;
@@ -40,6 +31,7 @@ export interface RunStack extends RunWorld {
   stopConsumers(): Promise<void>;
 }
 
+/** The timekeeper's looks are more frequent than those of the deployed one. */
 const LOOK_EVERY_MS = 100;
 
 export function startRunStack(options: RunStackOptions): Promise<RunStack> {
@@ -120,29 +112,9 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
     await Promise.all(mappings.map((mapping) => mapping.stop()));
   };
   await startConsumers();
-  const clock = () => performance.now();
-  const { kafkaBrokers: brokers } = environment;
-  const asking = eventSourcesOf(topics, kafkaGroupId).map(({ topic, consumerGroupId: groupId }) => ({
-    topic,
-    groupId,
-  }));
-  const timekeepers = Array.from({ length: options.timekeepers ?? 1 }, () => {
-    const { database, producer, routeTasks } = servicesOf('timekeeper');
-    return startTimekeeper({
-      database,
-      producer,
-      routeTasks,
-      dueTimes: createDueTimes(database),
-      topics,
-      pace: new Pace(),
-      readProgress: createKnownProgress({
-        read: () => readProgress({ brokers, clientId: 'timekeeper' }, asking, Date.now(), 5_000),
-        warn: () => {},
-        clock,
-      }),
-      clock,
-    });
-  });
+  const timekeepers = Array.from({ length: options.timekeepers ?? 1 }, () =>
+    startTimekeeper(environment, servicesOf('timekeeper'), LOOK_EVERY_MS),
+  );
 
   const indexOfTopic = (topic: TopicName) =>
     eventSourcesOf(topics, kafkaGroupId).findIndex((source) => source.topic === topics[topic]);
@@ -166,19 +138,4 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
 function handlerOf(bridge: AgentBridge): LambdaHandler {
   return (event: MskEvent, context: InvocationContext) =>
     bridge.handleRecords(event, { remainingMs: () => context.getRemainingTimeInMillis() });
-}
-
-/** The timekeeper's looks, more often than it is deployed with. */
-function startTimekeeper(deps: FireDueTimesDeps & PublishLeftBehindDeps): () => Promise<void> {
-  let stopped = false;
-  const looking = (async () => {
-    while (!stopped) {
-      for (const look of [fireDueTimes, publishLeftBehind]) await look(deps).catch(() => {});
-      await sleep(LOOK_EVERY_MS);
-    }
-  })();
-  return async () => {
-    stopped = true;
-    await looking;
-  };
 }

@@ -126,10 +126,7 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
     },
     async addKafkaAgent(name, { timeoutSeconds } = {}) {
       const topic = `agent.${name}.${randomBytes(4).toString('hex')}`;
-      const admin = createKafka({ brokers, clientId: 'test' }).admin();
-      await admin.connect();
-      await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
-      await admin.disconnect();
+      await createTopics({ brokers, clientId: 'test' }, [topic], { partitions: 1, replicationFactor: 1 });
       await insertAgent(name, 'kafka', topic, timeoutSeconds);
       const reader = await openTopicReader<AgentTask>(brokers, topic);
       readers.push(reader);

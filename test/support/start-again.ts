@@ -1,4 +1,4 @@
-import { codeOf } from '../../shared/application/error-code.ts';
+import { codeOf } from '../../shared/application/error-policy.ts';
 
 const ATTEMPTS = 3;
 

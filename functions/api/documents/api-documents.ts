@@ -1,5 +1,5 @@
 import { workflowJsonSchema } from '../../../shared/definition/workflow-json-schema.ts';
-import type { AnyRoute } from '../route.ts';
+import type { AnyRoute } from '../http/route.ts';
 import type { ApiDocuments } from '../services.ts';
 import { docsPage } from './docs-page.ts';
 import { openApiDocument } from './openapi-document.ts';

@@ -3,7 +3,6 @@ import type { JsonSchema } from '../../../shared/documents/json-schema.ts';
 import { curlOf } from './curl-of.ts';
 import { escapeHtml as escaped, prose } from './html.ts';
 import type { Content, OpenApiDocument, OperationObject, Parameter } from './openapi-types.ts';
-import { typeOf } from './type-of.ts';
 
 const STYLE = `:root{color-scheme:light dark;--line:#8884;--soft:#8882;--accent:#06c}
 *{box-sizing:border-box}body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem}
@@ -118,4 +117,22 @@ function jsonOf(value: unknown): string {
 
 function lastOf(reference: string): string {
   return reference.split('/').at(-1) ?? '';
+}
+
+/** A schema in a few words: `integer 1 to 1000, default 100`. */
+export function typeOf(schema: JsonSchema): string {
+  const { default: fallback, minimum, maximum } = schema;
+  const range = minimum === undefined || maximum === undefined ? '' : ` ${minimum} to ${maximum}`;
+  return `${nameOf(schema)}${range}${fallback === undefined ? '' : `, default ${JSON.stringify(fallback)}`}`;
+}
+
+function nameOf({ $ref, const: only, enum: some, anyOf, oneOf, type, format, items }: JsonSchema): string {
+  if ($ref !== undefined) return $ref.split('/').at(-1) ?? '';
+  if (only !== undefined) return JSON.stringify(only);
+  if (some) return some.join(' | ');
+  const options = anyOf ?? oneOf;
+  if (options) return [...new Set(options.map(nameOf))].join(' | ');
+  if (type === 'array' && typeof items === 'object' && !Array.isArray(items))
+    return `list of ${nameOf(items)}`;
+  return format ?? (type === undefined ? 'any' : String(type));
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type ErrorCode, errorCodes } from '../api-error.ts';
+import { type ErrorCode, errorCodes } from '../http/api-error.ts';
 import { type HeaderName, headerReferences } from './headers.ts';
 import type { Example, Response } from './openapi-types.ts';
 import type { Refusals } from './refusals-of.ts';

@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../api-error.ts';
-import { type AnyRoute, scopeOf } from '../route.ts';
+import type { ErrorCode } from '../http/api-error.ts';
+import { type AnyRoute, scopeOf } from '../http/route.ts';
 
 export type Refusals = Readonly<Partial<Record<ErrorCode, string>>>;
 

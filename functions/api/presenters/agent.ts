@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { AgentDetails, AgentKind, RegisteredAgent } from '../../../shared/application/manage-agents.ts';
-import { count, json, textOrNull, timestamp, uuid } from '../response-fields.ts';
+import { count, json, textOrNull, timestamp, uuid } from '../fields/response-fields.ts';
 
 /** The field that says where an agent of each kind is. */
 export const addressField = { http: 'url', lambda: 'function_arn', kafka: 'topic' } as const satisfies Record<

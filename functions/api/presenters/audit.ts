@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { StoredAuditRecord } from '../../../shared/application/audit.ts';
-import { textOrNull, timestamp, uuid } from '../response-fields.ts';
+import type { StoredAuditRecord } from '../../../shared/persistence/audit-log.ts';
+import { textOrNull, timestamp, uuid } from '../fields/response-fields.ts';
 
 export const auditRecord = z
   .strictObject({

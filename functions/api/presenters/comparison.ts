@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
 import type { Node } from '../../../shared/persistence/node-queries.ts';
-import { attemptStatus, count, seconds, textOrNull } from '../response-fields.ts';
+import { attemptStatus, count, seconds, textOrNull } from '../fields/response-fields.ts';
 import { identityFields, identityOf, timeFields, timesOf } from './execution.ts';
 import { nodeKeys } from './place.ts';
 import { roundedSeconds, secondsBetween } from './times.ts';

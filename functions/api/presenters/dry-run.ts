@@ -3,7 +3,15 @@ import type { DryRunReport } from '../../../shared/application/dry-run/dry-run.t
 import type { TracedNode } from '../../../shared/application/dry-run/trace.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import { storableText } from '../../../shared/engine/storable-text.ts';
-import { attemptStatus, count, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
+import {
+  attemptStatus,
+  count,
+  json,
+  seconds,
+  textOrNull,
+  timestamp,
+  uuid,
+} from '../fields/response-fields.ts';
 import { MAX_NODES, MAX_NODES_BYTES } from './node.ts';
 import { nodeKeys, placeFields, presentPlace } from './place.ts';
 import { warningsMeta } from './warnings.ts';

@@ -4,9 +4,17 @@ import type {
   ExecutionSummary,
   ListedExecution,
 } from '../../../shared/persistence/execution-queries.ts';
-import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import type { NodeMetrics } from '../../../shared/persistence/node-queries.ts';
-import { count, executionStatus, json, seconds, textOrNull, timestamp, uuid } from '../response-fields.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/run-filter.ts';
+import {
+  count,
+  executionStatus,
+  json,
+  seconds,
+  textOrNull,
+  timestamp,
+  uuid,
+} from '../fields/response-fields.ts';
 import { nodeFields } from './node.ts';
 import { executionIdOf } from './run.ts';
 import { isoOf, roundedSeconds, secondsBetween } from './times.ts';

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { Plan } from '../../../shared/engine/plan.ts';
-import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import type { Node } from '../../../shared/persistence/node-queries.ts';
-import { count, json, jsonRecord, textOrNull, timestamp } from '../response-fields.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/run-filter.ts';
+import { count, json, jsonRecord, textOrNull, timestamp } from '../fields/response-fields.ts';
 import { nodeKeys, presentPlace } from './place.ts';
 import { isoOf } from './times.ts';
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { WorkflowGrant } from '../../../shared/application/workflow-grants.ts';
-import { timestamp, uuid } from '../response-fields.ts';
+import type { WorkflowGrant } from '../../../shared/application/permissions.ts';
+import { timestamp, uuid } from '../fields/response-fields.ts';
 
 export const permission = z
   .strictObject({

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import { placeOf } from '../../../shared/engine/scope-path.ts';
-import { count } from '../response-fields.ts';
+import { count } from '../fields/response-fields.ts';
 
 /* Where in a run a step stands, as clients read it. Scopes themselves are paths (`shared/engine/scope-path.ts`). */
 

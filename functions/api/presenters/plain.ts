@@ -9,7 +9,7 @@ import {
   textOrNull,
   timestamp,
   uuid,
-} from '../response-fields.ts';
+} from '../fields/response-fields.ts';
 import { endOf, identityOf } from './execution.ts';
 import { withScope } from './place.ts';
 import { isoOf, millisecondsBetween } from './times.ts';

@@ -9,7 +9,7 @@ import {
   textOrNull,
   timestamp,
   uuid,
-} from '../response-fields.ts';
+} from '../fields/response-fields.ts';
 import { isoOf } from './times.ts';
 
 const OUR_RUN_ID = /^run-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/;

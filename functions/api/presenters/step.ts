@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import type { StepDetails } from '../../../shared/persistence/run-queries.ts';
-import { count, json, runId, stepStatus, textOrNull, timestamp } from '../response-fields.ts';
+import { count, json, runId, stepStatus, textOrNull, timestamp } from '../fields/response-fields.ts';
 import { placeFields, presentPlace } from './place.ts';
 import { isoOf, millisecondsBetween } from './times.ts';
 

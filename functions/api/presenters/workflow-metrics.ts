@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { RunMetrics, StepMetrics } from '../../../shared/persistence/workflow-metrics.ts';
-import { count, seconds, uuid } from '../response-fields.ts';
+import { count, seconds, uuid } from '../fields/response-fields.ts';
 
 const share = z.number().min(0).max(1);
 

@@ -2,8 +2,8 @@ import * as z from 'zod';
 import type { Workflow } from '../../../shared/application/register-workflow.ts';
 import { retry } from '../../../shared/definition/retry.ts';
 import { storedStep, type WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
-import { definitionExamples } from '../examples.ts';
-import { count, textOrNull, timestamp, uuid } from '../response-fields.ts';
+import { definitionExamples } from '../documents/examples.ts';
+import { count, textOrNull, timestamp, uuid } from '../fields/response-fields.ts';
 import { isoOf } from './times.ts';
 
 const fields = {

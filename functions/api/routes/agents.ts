@@ -1,16 +1,16 @@
 import * as z from 'zod';
 import type { ManagedAgent } from '../../../shared/application/manage-agents.ts';
 import type { Caller } from '../../../shared/auth/caller.ts';
-import { agentBody, agentRequestOf, newAgentBody } from '../agent-body.ts';
-import type { Answer } from '../answer.ts';
-import { ApiError, badRequest, notFound } from '../api-error.ts';
-import { nameCursor } from '../cursor.ts';
-import { envelope, pageOf } from '../operation.ts';
-import { pageAnswer } from '../page-answer.ts';
+import { agentBody, agentRequestOf, newAgentBody } from '../fields/agent-body.ts';
+import { pageLimit, parameterText } from '../fields/request-fields.ts';
+import { uuid } from '../fields/response-fields.ts';
+import type { Answer } from '../http/answer.ts';
+import { ApiError, badRequest, notFound } from '../http/api-error.ts';
+import { envelope, pageOf } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
+import { nameCursor } from '../paging/cursor.ts';
+import { pageAnswer } from '../paging/page-answer.ts';
 import { agent, listedAgent, managedAgent, presentAgent, presentListedAgent } from '../presenters/agent.ts';
-import { pageLimit, parameterText } from '../request-fields.ts';
-import { uuid } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 
 /** An agent's id or its name. */

@@ -4,14 +4,22 @@ import { ADMIN_ROLE, type Caller } from '../../../shared/auth/caller.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { tiers } from '../../../shared/config/rate-limits.ts';
 import { scopes } from '../../../shared/config/scopes.ts';
-import { ApiError, notFound } from '../api-error.ts';
-import { timeCursor } from '../cursor.ts';
-import { envelope, pageOf } from '../operation.ts';
-import { pageAnswer } from '../page-answer.ts';
+import {
+  communityId,
+  idParam,
+  isMoment,
+  name,
+  pageLimit,
+  parameterText,
+  userId,
+} from '../fields/request-fields.ts';
+import { uuid } from '../fields/response-fields.ts';
+import { ApiError, notFound } from '../http/api-error.ts';
+import { envelope, pageOf } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
+import { timeCursor } from '../paging/cursor.ts';
+import { pageAnswer } from '../paging/page-answer.ts';
 import { madeApiKey, presentApiKey, shownApiKey } from '../presenters/api-key.ts';
-import { communityId, idParam, isMoment, name, pageLimit, parameterText, userId } from '../request-fields.ts';
-import { uuid } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 
 const EXPIRY = 'expected a date and time with a zone: 2030-01-15T10:30:00Z';

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { timeCursor } from '../cursor.ts';
-import { pageOf } from '../operation.ts';
-import { pageAnswer } from '../page-answer.ts';
+import { communityIdParameter, moment, pageLimit, parameterText } from '../fields/request-fields.ts';
+import { pageOf } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
+import { timeCursor } from '../paging/cursor.ts';
+import { pageAnswer } from '../paging/page-answer.ts';
 import { auditRecord, presentAuditRecord } from '../presenters/audit.ts';
-import { communityIdParameter, moment, pageLimit, parameterText } from '../request-fields.ts';
-import { defineRoute } from '../route.ts';
 
 export const auditRoutes = [
   defineRoute({

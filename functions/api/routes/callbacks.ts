@@ -5,12 +5,12 @@ import { limits } from '../../../shared/config/limits.ts';
 import { shownAs } from '../../../shared/documents/json-schema.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { AttemptStatus } from '../../../shared/engine/state.ts';
-import type { Answer } from '../answer.ts';
-import { ApiError } from '../api-error.ts';
-import { envelope } from '../operation.ts';
-import { refusalError } from '../refusal-error.ts';
-import { parameterText } from '../request-fields.ts';
-import { defineRoute } from '../route.ts';
+import { parameterText } from '../fields/request-fields.ts';
+import type { Answer } from '../http/answer.ts';
+import { ApiError } from '../http/api-error.ts';
+import { envelope } from '../http/operation.ts';
+import { refusalError } from '../http/refusal-error.ts';
+import { defineRoute } from '../http/route.ts';
 import type { ApiServices } from '../services.ts';
 
 const callbackParams = z.strictObject({ step_execution_id: parameterText, token: parameterText });

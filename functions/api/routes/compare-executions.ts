@@ -1,12 +1,12 @@
 import * as z from 'zod';
-import { badRequest } from '../api-error.ts';
-import { envelope } from '../operation.ts';
+import { uuidParameter } from '../fields/request-fields.ts';
+import { count } from '../fields/response-fields.ts';
+import { badRequest } from '../http/api-error.ts';
+import { envelope } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
 import { comparison, presentComparison } from '../presenters/comparison.ts';
 import { isClosed } from '../presenters/execution.ts';
 import { MAX_NODES } from '../presenters/node.ts';
-import { uuidParameter } from '../request-fields.ts';
-import { count } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
 
 const comparisonMeta = z.strictObject({
   nodes_truncated: z.literal(true).optional().describe('One of them has more nodes than are looked at.'),

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { DOCS_SECURITY_POLICY } from '../documents/docs-page.ts';
-import { defineRoute } from '../route.ts';
+import { defineRoute } from '../http/route.ts';
 
 const anyObject = z.record(z.string(), z.unknown());
 

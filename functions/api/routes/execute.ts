@@ -1,25 +1,14 @@
 import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
-import { isJsonObject } from '../../../shared/engine/json.ts';
-import type { Problem } from '../api-error.ts';
-import { executeExamples, startedExample } from '../examples.ts';
-import { findExecutable, requireMembership } from '../find-permitted.ts';
-import { envelope } from '../operation.ts';
+import { executeExamples, startedExample } from '../documents/examples.ts';
+import { goesIn, idParam, oversizedFields } from '../fields/request-fields.ts';
+import { runId, runStatus } from '../fields/response-fields.ts';
+import { findFormProblems, runInput } from '../fields/run-input.ts';
+import { envelope } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
 import { startedExecution } from '../presenters/execution.ts';
 import { warningsMeta } from '../presenters/warnings.ts';
-import { communityId, goesIn, idParam, isGiven, jsonObject, oversizedFields } from '../request-fields.ts';
-import { runId, runStatus } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
-
-/** What a run starts with, for real or as a test. */
-export const runInput = {
-  input_data: jsonObject.nullish().describe('What mappings read as `$.workflow_input`.'),
-  variables: jsonObject.nullish().describe('Instead of `input_data`, with `community_id`.'),
-  community_id: communityId
-    .nullish()
-    .describe('One of the communities of the key or token, unless an admin asks.'),
-  metadata: jsonObject.nullish().describe('Kept with the run as it is.'),
-};
+import { findExecutable, requireMembership } from './find-permitted.ts';
 
 export const executeRoutes = [
   defineRoute({
@@ -93,17 +82,3 @@ export const executeRoutes = [
     },
   }),
 ];
-
-/** The two forms of the body: `input_data`, or `variables` with the community that they are for. */
-export function findFormProblems(json: unknown): Problem[] {
-  if (!isJsonObject(json)) return [];
-  if (!isGiven(json, 'variables')) return [];
-  const problems: Problem[] = [];
-  if (isGiven(json, 'input_data')) {
-    problems.push({ path: 'variables', message: 'expected either input_data or variables, not both' });
-  }
-  if (!isGiven(json, 'community_id')) {
-    problems.push({ path: 'community_id', message: 'expected a whole number, since variables are given' });
-  }
-  return problems;
-}

@@ -1,10 +1,29 @@
 import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { type NumberedPage, sortKeys } from '../../../shared/persistence/execution-queries.ts';
-import { notFound } from '../api-error.ts';
-import { cancelExamples, cancelledExample, executionExample, listedExecutionsExample } from '../examples.ts';
-import { findChangeableRun } from '../find-permitted.ts';
-import { envelope } from '../operation.ts';
+import {
+  cancelExamples,
+  cancelledExample,
+  executionExample,
+  listedExecutionsExample,
+} from '../documents/examples.ts';
+import { cancelBody, cancellationOf } from '../fields/cancel-body.ts';
+import {
+  communityIdParameter,
+  executionIdParam,
+  executionStatusFilter,
+  flag,
+  idParam,
+  integerParameter,
+  moment,
+  pageLimit,
+  searchedWords,
+} from '../fields/request-fields.ts';
+import { count } from '../fields/response-fields.ts';
+import { notFound } from '../http/api-error.ts';
+import { envelope } from '../http/operation.ts';
+import { refusalError } from '../http/refusal-error.ts';
+import { defineRoute } from '../http/route.ts';
 import {
   cancelledExecution,
   execution,
@@ -17,21 +36,7 @@ import {
 } from '../presenters/execution.ts';
 import { MAX_NODES, presentNodes } from '../presenters/node.ts';
 import { isoOf } from '../presenters/times.ts';
-import { refusalError } from '../refusal-error.ts';
-import {
-  communityIdParameter,
-  executionIdParam,
-  executionStatusFilter,
-  flag,
-  idParam,
-  integerParameter,
-  moment,
-  pageLimit,
-  searchedWords,
-} from '../request-fields.ts';
-import { count } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
-import { cancelBody, cancellationOf } from './run-actions.ts';
+import { findChangeableRun } from './find-permitted.ts';
 
 const MAX_PAGE = 999_999_999;
 

@@ -1,17 +1,17 @@
 import * as z from 'zod';
-import { unavailable } from '../api-error.ts';
+import { flag } from '../fields/request-fields.ts';
+import { unavailable } from '../http/api-error.ts';
+import { envelope } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
 import {
   type DeepHealth,
   deepHealthFields,
   deepHealthOf,
   excessesOf,
   type KnownHealth,
-} from '../deep-health.ts';
-import { requireAdmin } from '../find-permitted.ts';
-import { envelope } from '../operation.ts';
-import { flag } from '../request-fields.ts';
-import { defineRoute } from '../route.ts';
+} from '../presenters/deep-health.ts';
 import type { ApiServices } from '../services.ts';
+import { requireAdmin } from './find-permitted.ts';
 
 const CHECK_TIMEOUT_MS = 1_500;
 const BACKLOG_TIMEOUT_MS = 5_000;

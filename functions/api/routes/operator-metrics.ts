@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { requireAdmin } from '../find-permitted.ts';
+import { defineRoute } from '../http/route.ts';
 import { EXPOSITION_TYPE, expositionOf, type MetricFamily } from '../presenters/exposition.ts';
 import { metricFamiliesOf } from '../presenters/operator-metrics.ts';
-import { defineRoute } from '../route.ts';
+import { requireAdmin } from './find-permitted.ts';
 
 const exampleFamily: MetricFamily = {
   name: 'stepline_dead_letters_total',

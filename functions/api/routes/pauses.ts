@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
-import { findChangeableRun, findManageable } from '../find-permitted.ts';
-import { type AnswerSpec, envelope } from '../operation.ts';
+import { idParam, runIdParam } from '../fields/request-fields.ts';
+import { count, runId, runStatus, uuid } from '../fields/response-fields.ts';
+import { type AnswerSpec, envelope } from '../http/operation.ts';
+import { refusalError } from '../http/refusal-error.ts';
+import { type AnyRoute, defineRoute } from '../http/route.ts';
 import { run } from '../presenters/run.ts';
-import { refusalError } from '../refusal-error.ts';
-import { idParam, runIdParam } from '../request-fields.ts';
-import { count, runId, runStatus, uuid } from '../response-fields.ts';
-import { type AnyRoute, defineRoute } from '../route.ts';
-import { runAnswer } from '../run-answer.ts';
+import { findChangeableRun, findManageable } from './find-permitted.ts';
+import { runAnswer } from './run-actions.ts';
 
 const nothing = { schema: z.strictObject({}), maxBytes: limits.maxPayloadBytes, isOptional: true } as const;
 const changedRun: AnswerSpec = envelope(run, { beside: { run_id: runId, status: runStatus } });

@@ -3,17 +3,17 @@ import type { AuditEntry } from '../../../shared/application/audit.ts';
 import type { Caller } from '../../../shared/auth/caller.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
-import type { Answer } from '../answer.ts';
-import { notFound, type Problem } from '../api-error.ts';
-import { timeCursor } from '../cursor.ts';
-import { findManageable } from '../find-permitted.ts';
-import { envelope, pageOf } from '../operation.ts';
-import { pageAnswer } from '../page-answer.ts';
+import { communityId, idParam, isGiven, pageLimit, userId, uuidParameter } from '../fields/request-fields.ts';
+import { uuid } from '../fields/response-fields.ts';
+import type { Answer } from '../http/answer.ts';
+import { notFound, type Problem } from '../http/api-error.ts';
+import { envelope, pageOf } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
+import { timeCursor } from '../paging/cursor.ts';
+import { pageAnswer } from '../paging/page-answer.ts';
 import { permission, presentPermission } from '../presenters/permission.ts';
-import { communityId, idParam, isGiven, pageLimit, userId, uuidParameter } from '../request-fields.ts';
-import { uuid } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
 import type { ApiServices } from '../services.ts';
+import { findManageable } from './find-permitted.ts';
 
 const flag = z.boolean({ error: 'expected true or false' });
 

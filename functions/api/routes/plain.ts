@@ -1,19 +1,5 @@
 import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
-import { notFound } from '../api-error.ts';
-import { fittingItems } from '../fitting-items.ts';
-import { nextPageLink } from '../next-page-link.ts';
-import { bare } from '../operation.ts';
-import { isClosed } from '../presenters/execution.ts';
-import {
-  logEntry,
-  plainExecution,
-  plainResult,
-  presentLogEntry,
-  presentPlainExecution,
-  presentPlainResult,
-} from '../presenters/plain.ts';
-import { refusalError } from '../refusal-error.ts';
 import {
   executionIdParam,
   executionStatusFilter,
@@ -28,8 +14,21 @@ import {
   parameterText,
   searchedWords,
   uuidParameter,
-} from '../request-fields.ts';
-import { defineRoute } from '../route.ts';
+} from '../fields/request-fields.ts';
+import { notFound } from '../http/api-error.ts';
+import { bare } from '../http/operation.ts';
+import { refusalError } from '../http/refusal-error.ts';
+import { defineRoute } from '../http/route.ts';
+import { fittingItems, nextPageLink } from '../paging/page-answer.ts';
+import { isClosed } from '../presenters/execution.ts';
+import {
+  logEntry,
+  plainExecution,
+  plainResult,
+  presentLogEntry,
+  presentPlainExecution,
+  presentPlainResult,
+} from '../presenters/plain.ts';
 
 /*
  * The plain face: bare objects, errors as `{detail, error_code}`, and of everything one's own only, an admin's too. An id that

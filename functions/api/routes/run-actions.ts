@@ -1,41 +1,18 @@
-import * as z from 'zod';
-import type { Cancellation } from '../../../shared/application/change-run.ts';
-import type { Viewer } from '../../../shared/application/viewer.ts';
+import type { Viewer } from '../../../shared/application/permissions.ts';
 import { limits } from '../../../shared/config/limits.ts';
-import { atMostCharacters } from '../../../shared/validation/characters.ts';
-import { ApiError } from '../api-error.ts';
-import { cancelExamples } from '../examples.ts';
-import { findChangeableRun } from '../find-permitted.ts';
-import { envelope } from '../operation.ts';
-import { run } from '../presenters/run.ts';
-import { refusalError } from '../refusal-error.ts';
-import { boundedText, runIdParam } from '../request-fields.ts';
-import { runId, runStatus } from '../response-fields.ts';
-import { retryBody, retryGivenOf, retryRefusal } from '../retry-body.ts';
-import { defineRoute } from '../route.ts';
-import { runAnswer } from '../run-answer.ts';
-
-export const cancelBody = z.strictObject({
-  reason: z
-    .string({ error: 'expected text' })
-    .check(atMostCharacters(limits.maxErrorMessageLength))
-    .nullish(),
-  cancelled_by: boundedText(255)
-    .nullish()
-    .describe('Who asks, which is the default; another only by an admin.'),
-});
-
-/** @throws ApiError 403: in somebody else's name */
-export function cancellationOf(
-  { userId, isAdmin }: Viewer,
-  { cancelled_by, reason }: z.infer<typeof cancelBody>,
-): Cancellation {
-  const by = cancelled_by ?? userId;
-  if (by !== userId && !isAdmin) {
-    throw new ApiError('PERMISSION_DENIED', 'cancelled_by: only an admin may name another than who asks');
-  }
-  return { by, reason: reason ?? null };
-}
+import { cancelExamples } from '../documents/examples.ts';
+import { cancelBody, cancellationOf } from '../fields/cancel-body.ts';
+import { runIdParam } from '../fields/request-fields.ts';
+import { runId, runStatus } from '../fields/response-fields.ts';
+import { retryBody, retryGivenOf, retryRefusal } from '../fields/retry-body.ts';
+import type { Answer } from '../http/answer.ts';
+import { notFound } from '../http/api-error.ts';
+import { envelope } from '../http/operation.ts';
+import { refusalError } from '../http/refusal-error.ts';
+import { defineRoute } from '../http/route.ts';
+import { presentRun, run } from '../presenters/run.ts';
+import type { ApiServices } from '../services.ts';
+import { findChangeableRun } from './find-permitted.ts';
 
 export const runActionRoutes = [
   defineRoute({
@@ -96,3 +73,16 @@ export const runActionRoutes = [
     },
   }),
 ];
+
+/** The run as a change has left it. */
+export async function runAnswer(
+  caller: Viewer,
+  runId: string,
+  { runs }: Pick<ApiServices, 'runs'>,
+  answer: Pick<Answer, 'status' | 'message' | 'changesNothing'>,
+): Promise<Answer> {
+  const found = await runs.maybeFindRun(caller, runId);
+  if (!found) throw notFound('Run');
+  const data = presentRun(found);
+  return { ...answer, data, beside: { run_id: data.run_id, status: data.status } };
+}

@@ -1,14 +1,14 @@
 import * as z from 'zod';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
-import { envelope } from '../operation.ts';
+import { cancelBody, cancellationOf } from '../fields/cancel-body.ts';
+import { communityId, parameterText } from '../fields/request-fields.ts';
+import { count } from '../fields/response-fields.ts';
+import { runFilterFields, runFilterOf } from '../fields/run-filter-fields.ts';
+import { envelope } from '../http/operation.ts';
+import { refusalError } from '../http/refusal-error.ts';
+import { defineRoute } from '../http/route.ts';
 import { executionIdOf, presentRunSummary, runSummary } from '../presenters/run.ts';
-import { refusalError } from '../refusal-error.ts';
-import { communityId, parameterText } from '../request-fields.ts';
-import { count } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
-import { runFilterFields, runFilterOf } from '../run-filter-fields.ts';
-import { cancelBody, cancellationOf } from './run-actions.ts';
 
 const MAX_IDS = 1_000;
 const MAX_CANCELLED = 1_000;

@@ -1,15 +1,15 @@
 import * as z from 'zod';
-import { timeCursor } from '../cursor.ts';
-import { envelope, pageOf } from '../operation.ts';
-import { pageAnswer } from '../page-answer.ts';
+import { communityIdParameter, pageLimit, runIdParam, runStatusFilter } from '../fields/request-fields.ts';
+import { runId, runStatus } from '../fields/response-fields.ts';
+import { runFilterFields, runFilterOf } from '../fields/run-filter-fields.ts';
+import { envelope, pageOf } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
+import { timeCursor } from '../paging/cursor.ts';
+import { pageAnswer } from '../paging/page-answer.ts';
+import { readStepPage } from '../paging/step-page.ts';
 import { isClosed } from '../presenters/execution.ts';
 import { presentRun, presentRunSummary, run, runSummary } from '../presenters/run.ts';
 import { step } from '../presenters/step.ts';
-import { communityIdParameter, pageLimit, runIdParam, runStatusFilter } from '../request-fields.ts';
-import { runId, runStatus } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
-import { runFilterFields, runFilterOf } from '../run-filter-fields.ts';
-import { readStepPage } from '../step-page.ts';
 
 const runFilters = {
   status: runStatusFilter

@@ -2,13 +2,13 @@ import { v7 as uuidv7 } from 'uuid';
 import * as z from 'zod';
 import type { RunRefusal } from '../../../shared/application/change-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
-import { findChangeableRun } from '../find-permitted.ts';
-import { envelope } from '../operation.ts';
-import { refusalError } from '../refusal-error.ts';
-import { boundedText, goesIn, json, oversizedFields, parameterText } from '../request-fields.ts';
-import { runId } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
+import { boundedText, goesIn, json, oversizedFields, parameterText } from '../fields/request-fields.ts';
+import { runId } from '../fields/response-fields.ts';
+import { envelope } from '../http/operation.ts';
+import { refusalError } from '../http/refusal-error.ts';
+import { defineRoute } from '../http/route.ts';
 import type { ApiServices } from '../services.ts';
+import { findChangeableRun } from './find-permitted.ts';
 
 const received = z.strictObject({
   run_id: runId,

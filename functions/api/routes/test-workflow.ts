@@ -1,14 +1,14 @@
 import type { DryRunResult } from '../../../shared/application/dry-run/dry-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
-import { accountForTest } from '../accounting.ts';
-import { ApiError, badRequest } from '../api-error.ts';
-import { REGISTRY_PATIENCE_MS } from '../definition-warnings.ts';
-import { dryRunBody, mocksOf } from '../dry-run-body.ts';
-import { findExecutable, requireMembership } from '../find-permitted.ts';
-import { envelope } from '../operation.ts';
+import { dryRunBody, mocksOf } from '../fields/dry-run-body.ts';
+import { idParam } from '../fields/request-fields.ts';
+import { accountForTest } from '../http/accounting.ts';
+import { ApiError, badRequest } from '../http/api-error.ts';
+import { envelope } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
 import { presentDryRun, workflowTest, workflowTestMeta } from '../presenters/dry-run.ts';
-import { idParam } from '../request-fields.ts';
-import { defineRoute } from '../route.ts';
+import { REGISTRY_PATIENCE_MS } from './definition-warnings.ts';
+import { findExecutable, requireMembership } from './find-permitted.ts';
 
 export const testWorkflowRoutes = [
   defineRoute({

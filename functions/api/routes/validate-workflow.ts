@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import { definitionBody } from '../definition-body.ts';
-import { warningsOf } from '../definition-warnings.ts';
-import { definitionExamples } from '../examples.ts';
-import { envelope } from '../operation.ts';
+import { definitionExamples } from '../documents/examples.ts';
+import { definitionBody } from '../fields/definition-body.ts';
+import { envelope } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
 import { warnings } from '../presenters/warnings.ts';
-import { defineRoute } from '../route.ts';
+import { warningsOf } from './definition-warnings.ts';
 
 export const validateWorkflowRoutes = [
   defineRoute({

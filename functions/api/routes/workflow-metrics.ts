@@ -1,15 +1,15 @@
 import * as z from 'zod';
 import { metricsLimits } from '../../../shared/persistence/workflow-metrics.ts';
-import { badRequest } from '../api-error.ts';
-import { envelope } from '../operation.ts';
+import { idParam, integerParameter, moment } from '../fields/request-fields.ts';
+import { badRequest } from '../http/api-error.ts';
+import { envelope } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
 import {
   presentRunMetrics,
   presentStepMetrics,
   workflowMetrics,
   workflowMetricsMeta,
 } from '../presenters/workflow-metrics.ts';
-import { idParam, integerParameter, moment } from '../request-fields.ts';
-import { defineRoute } from '../route.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_DAYS = 31;

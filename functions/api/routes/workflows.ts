@@ -1,16 +1,17 @@
 import * as z from 'zod';
+import type { Viewer } from '../../../shared/application/permissions.ts';
 import type { RegisteredWorkflow } from '../../../shared/application/register-workflow.ts';
-import type { Viewer } from '../../../shared/application/viewer.ts';
 import type { WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
-import type { Answer } from '../answer.ts';
-import { ApiError, notFound } from '../api-error.ts';
-import { timeCursor } from '../cursor.ts';
-import { definitionBody } from '../definition-body.ts';
-import { type DefinitionJudges, warningsOf } from '../definition-warnings.ts';
-import { definitionExamples } from '../examples.ts';
-import { findManageable } from '../find-permitted.ts';
-import { envelope, pageOf } from '../operation.ts';
-import { pageAnswer } from '../page-answer.ts';
+import { definitionExamples } from '../documents/examples.ts';
+import { definitionBody } from '../fields/definition-body.ts';
+import { idParam, pageLimit, parameterText } from '../fields/request-fields.ts';
+import { uuid } from '../fields/response-fields.ts';
+import type { Answer } from '../http/answer.ts';
+import { ApiError, notFound } from '../http/api-error.ts';
+import { envelope, pageOf } from '../http/operation.ts';
+import { defineRoute } from '../http/route.ts';
+import { timeCursor } from '../paging/cursor.ts';
+import { pageAnswer } from '../paging/page-answer.ts';
 import { warningsMeta } from '../presenters/warnings.ts';
 import {
   archivedWorkflow,
@@ -19,9 +20,8 @@ import {
   workflow,
   workflowSummary,
 } from '../presenters/workflow.ts';
-import { idParam, pageLimit, parameterText } from '../request-fields.ts';
-import { uuid } from '../response-fields.ts';
-import { defineRoute } from '../route.ts';
+import { type DefinitionJudges, warningsOf } from './definition-warnings.ts';
+import { findManageable } from './find-permitted.ts';
 
 const registeredEnvelope = envelope(workflow, {
   meta: warningsMeta,

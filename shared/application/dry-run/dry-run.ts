@@ -4,10 +4,9 @@ import type { Run } from '../../engine/state.ts';
 import type { ExecutableWorkflow } from '../execute-workflow.ts';
 import type { PlanCache } from '../plan-cache.ts';
 import type { Clock } from '../ports.ts';
-import { type Branch, branchesNotTaken } from './branches.ts';
 import { type DryRunLimits, driveRun, type GivenUp } from './drive-run.ts';
 import { MockedAgents, type Mocks } from './mocked-agents.ts';
-import { type TracedNode, traceOf } from './trace.ts';
+import { type Branch, branchesNotTaken, type TracedNode, traceOf } from './trace.ts';
 
 /** `inputData` and `variables` exclude each other; both may be absent. */
 export interface DryRunRequest {

@@ -1,5 +1,7 @@
 import type { Json } from '../../engine/json.ts';
+import type { Plan, PlanStep } from '../../engine/plan.ts';
 import type { Attempt, AttemptStatus, Failure } from '../../engine/state.ts';
+import { behaviourOf } from '../../engine/steps/all.ts';
 import type { OutputSource } from './mocked-agents.ts';
 
 /** One visit of one step with all its attempts; what it came to is its last attempt's. Times are epoch milliseconds, virtual. */
@@ -62,4 +64,29 @@ function nodeOf(
       error,
     })),
   };
+}
+
+/** A way on from a step that was entered, to one that never was. */
+export interface Branch {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** In the order of the plan. */
+export function branchesNotTaken({ steps }: Plan, entered: ReadonlySet<string>): Branch[] {
+  return [...steps.values()]
+    .filter(({ id }) => entered.has(id))
+    .flatMap((step) =>
+      waysOn(step)
+        .filter((to) => !entered.has(to))
+        .map((to) => ({ from: step.id, to })),
+    );
+}
+
+/** The steps that may come after one: those it leads to, the first of its branches or items, and what catches its errors. */
+export function waysOn(step: PlanStep): string[] {
+  const { leadsTo, opens } = behaviourOf(step);
+  const caught = step.catch.map(({ next }) => next);
+  const ways = [...(leadsTo?.(step) ?? []), ...(opens?.(step) ?? []), step.next, ...caught];
+  return [...new Set(ways.filter((way) => way !== null))];
 }

@@ -3,7 +3,7 @@ import type { WaitStep } from '../../engine/plan.ts';
 import { parseTimestamp } from '../../engine/timestamp.ts';
 import { catchField } from '../catch.ts';
 import type { ExpressionCompiler } from '../expression.ts';
-import { isPath } from '../path.ts';
+import { isPath } from '../json-path.ts';
 import {
   heading,
   MAX_DURATION_SECONDS,

@@ -1,6 +1,6 @@
 import { isJsonObject, type Json } from '../../engine/json.ts';
 import { pathWithin } from '../../validation/problem.ts';
-import { isPath, literalText } from '../path.ts';
+import { isPath, literalText } from '../json-path.ts';
 import type { StepGraph, StepNode } from '../step-graph.ts';
 import { expressionsIn } from '../step-type.ts';
 import { expressionsOf } from '../workflow-definition.ts';

@@ -1,6 +1,6 @@
 -- What is known of publishing some rows: a bit for each message, added to what others have found out. A row of which nothing is left
 -- goes. Of a row whose messages are others by now, nothing is known. Like remove_outbox it does not wait for the disk. Rows are looked up
--- one key after the other (see save_decisions), in the caller's order, which is that of their ids.
+-- one key after the other (see save_runs), in the caller's order, which is that of their ids.
 create or replace function settle_outbox(settled json) returns void language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 as $$

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { changesSomething } from '../../../functions/api/accounting.ts';
+import { changesSomething } from '../../../functions/api/http/accounting.ts';
 import { allRoutes } from '../../../functions/api/routes/all-routes.ts';
 import type { ApiRequest } from '../../support/api-event.ts';
 import { dataPipeline } from './api-harness.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { definitionExamples } from '../../../functions/api/examples.ts';
+import { definitionExamples } from '../../../functions/api/documents/examples.ts';
 import { type ApiThings, COMMUNITY } from '../../support/api-things.ts';
 import type { ContractRequest } from '../../support/contract.ts';
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { openApiDocument } from '../../../functions/api/documents/openapi-document.ts';
 import type { OpenApiDocument } from '../../../functions/api/documents/openapi-types.ts';
-import { type AnyRoute, scopeOf } from '../../../functions/api/route.ts';
+import { type AnyRoute, scopeOf } from '../../../functions/api/http/route.ts';
 import { allRoutes } from '../../../functions/api/routes/all-routes.ts';
 import { recordTick } from '../../../shared/persistence/timekeeper-tick.ts';
 import { type ApiThings, addSlowAgent, COMMUNITY, makeApiThings } from '../../support/api-things.ts';

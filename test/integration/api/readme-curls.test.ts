@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
-import { createRouter } from '../../../functions/api/router.ts';
+import { createRouter } from '../../../functions/api/http/router.ts';
 import { allRoutes } from '../../../functions/api/routes/all-routes.ts';
 import { recordTick } from '../../../shared/persistence/timekeeper-tick.ts';
 import { addSlowAgent, makeApiThings } from '../../support/api-things.ts';

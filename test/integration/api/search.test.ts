@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { apiErrorOf } from '../../../functions/api/api-error-of.ts';
+import { apiErrorOf } from '../../../functions/api/http/api-error-of.ts';
 import { limitTime, SearchTooBroadError } from '../../../shared/persistence/limit-time.ts';
 import { codeOf, openRunHarness, type RunHarness } from './run-harness.ts';
 

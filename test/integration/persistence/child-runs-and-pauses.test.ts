@@ -1,17 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { NO_ATTEMPTS } from '../../../shared/application/attempt-query.ts';
 import { createChangeRun } from '../../../shared/application/change-run.ts';
 import { createSetWorkflowPaused } from '../../../shared/application/pause-workflow.ts';
+import type { LoadedRun } from '../../../shared/application/ports.ts';
 import type { AgentFailure, AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { AgentResult } from '../../../shared/messages/messages.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
-import { lockRuns } from '../../../shared/persistence/lock-runs.ts';
+import type { Statements } from '../../../shared/persistence/database.ts';
+import { loadRuns } from '../../../shared/persistence/load-runs.ts';
 import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
 import { findRunsUnlikeTheirWorkflows } from '../../../shared/persistence/runs-unlike-their-workflows.ts';
+import { saveChanges } from '../../../shared/persistence/save-changes.ts';
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
+import { NO_CHANGES } from '../../support/changes.ts';
 import { type EngineHarness, openEngineHarness, sequence, topics } from '../../support/engine-harness.ts';
 
 /** What steps start, what pauses hold and what retries go on with, in the tables. */
@@ -498,12 +503,25 @@ describe('a pause', () => {
     let isPaused = false;
     const { promise: decided, resolve: decide } = Promise.withResolvers<void>();
     const { promise: locked, resolve: lock } = Promise.withResolvers<void>();
+    const begin = async (statements: Statements) => {
+      const query = { runIds: [runId], woken: [], attempts: NO_ATTEMPTS };
+      const [loaded] = (await loadRuns(statements, query)).runs as [LoadedRun];
+      return (workflowWasPaused: boolean) => {
+        const { sequence } = loaded.run;
+        const run = { ...loaded.run, status: 'RUNNING', sequence: sequence + 1 } as const;
+        const change = { run, was: sequence, workflowWasPaused, versionId: loaded.versionId };
+        return saveChanges(
+          statements,
+          { ...NO_CHANGES, changed: [change] },
+          { id: randomUUID(), messages: [] },
+        );
+      };
+    };
+    const decidedTooLate = await begin(engine.environment().database);
     const beginning = other.database.transaction(async (statements) => {
-      const [run] = await lockRuns(statements, [runId]);
-      expect(run?.run.isWorkflowPaused).toBe(false);
+      await (await begin(statements))(false);
       lock();
       await decided;
-      await statements.execute(`update workflow_runs set status = 'RUNNING' where run_id = $1`, [runId]);
     });
     await locked;
     const pausing_ = setPaused(ann, workflowId, true, auditEntry).then((paused) => {
@@ -516,6 +534,27 @@ describe('a pause', () => {
     await beginning;
     expect(await pausing_).toEqual({ isChanged: true, runs: 1 });
     expect(await engine.runRow(runId)).toMatchObject({ execution_status: 'PAUSED', held_by: 'workflow' });
+    await expect(decidedTooLate(false)).rejects.toMatchObject({ code: 'RUNS_MOVED_ON', runIds: [runId] });
+  });
+
+  it('of a workflow that is paused since it was read is not for its runs', async () => {
+    const setPaused = pausing();
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const runId = await engine.start(workflowId);
+    const { runs } = await loadRuns(engine.database, { runIds: [runId], woken: [], attempts: NO_ATTEMPTS });
+    const [{ run, versionId }] = runs as [LoadedRun];
+    // Without a look at the run itself: a pause of the workflow holds it too.
+    await engine.database.execute('update workflows set paused_at = now() where id = $1', [workflowId]);
+    const change = { run: { ...run, sequence: run.sequence + 1 }, was: run.sequence, versionId };
+    const save = (workflowWasPaused: boolean) =>
+      saveChanges(
+        engine.database,
+        { ...NO_CHANGES, changed: [{ ...change, workflowWasPaused }] },
+        { id: randomUUID(), messages: [] },
+      );
+    await expect(save(false)).rejects.toMatchObject({ code: 'RUNS_MOVED_ON', runIds: [runId] });
+    await save(true);
+    await setPaused(ann, workflowId, false, auditEntry);
   });
 
   it('of a workflow holds every run, whatever begins at the same time', async () => {

@@ -11,7 +11,7 @@ import { openDatabase, type Statements } from '../../../shared/persistence/datab
 import { loadAttempts } from '../../../shared/persistence/load-attempts.ts';
 import { loadJoins } from '../../../shared/persistence/load-joins.ts';
 import { loadRunData } from '../../../shared/persistence/load-run-data.ts';
-import { lockRuns } from '../../../shared/persistence/lock-runs.ts';
+import { loadRuns } from '../../../shared/persistence/load-runs.ts';
 import { createOutbox } from '../../../shared/persistence/outbox.ts';
 import { saveChanges } from '../../../shared/persistence/save-changes.ts';
 import { NO_CHANGES } from '../../support/changes.ts';
@@ -112,6 +112,8 @@ const childOf = (n: number): Child => ({
 });
 const signalOf = (id: string): Signal => ({ id, name: 'go', payload: 1, receivedAt: 0, takenBy: idOf(1, 1) });
 
+const aboutRun = (n: number) => ({ runIds: [`run-${n}`], woken: [], attempts: NO_ATTEMPTS });
+const AS_IT_WAS = { was: 0, workflowWasPaused: null };
 const save =
   (changes: (n: number) => Partial<Changes>): Call =>
   (statements, n) =>
@@ -129,38 +131,37 @@ const data =
   (statements, n) =>
     loadRunData(statements, [{ runId: `run-${n}`, owner: `user${n}`, needs: { ...NO_NEEDS, ...needs(n) } }]);
 const CALL_OF: Record<string, Call> = {
-  'lock_runs_with_pauses: a run': (statements, n) => lockRuns(statements, [`run-${n}`]),
-  'lock_runs_with_pauses: a run that has ended': (statements, n) => lockRuns(statements, [`run-${n + 1}`]),
+  'load_runs: a run': (statements, n) => loadRuns(statements, aboutRun(n)),
+  'load_runs: a run that has ended': (statements, n) => loadRuns(statements, aboutRun(n + 1)),
+  'load_runs: a run and an attempt': (statements, n) =>
+    loadRuns(statements, { ...aboutRun(n), attempts: { ...NO_ATTEMPTS, ids: [idOf(n, 1)] } }),
   'workflow_is_paused: a workflow': (statements, n) =>
     statements.one('select workflow_is_paused($1)', [idOf(n)]),
-  'load_attempts_with_retries: by id': attempts((n) => ({ ids: [idOf(n)], withInput: [idOf(n)] })),
-  'load_attempts_with_retries: those open': attempts((n) => ({ openOf: [`run-${n}`] })),
-  'load_attempts_with_retries: those open in a join': attempts((n) => ({
+  'load_attempts: by id': attempts((n) => ({ ids: [idOf(n)], withInput: [idOf(n)] })),
+  'load_attempts: those open': attempts((n) => ({ openOf: [`run-${n}`] })),
+  'load_attempts: those open in a join': attempts((n) => ({
     openWithin: [{ runId: `run-${n}`, path: pathOf(n) }],
   })),
-  'load_attempts_with_retries: a container': attempts((n) => ({
+  'load_attempts: a container': attempts((n) => ({
     containers: [{ runId: `run-${n}`, path: pathOf(n) }],
   })),
-  'load_attempts_with_retries: all containers': attempts((n) => ({
+  'load_attempts: all containers': attempts((n) => ({
     containers: [{ runId: `run-${n}`, path: null }],
   })),
-  'load_attempts_with_retries: who waits for a signal': attempts((n) => ({
+  'load_attempts: who waits for a signal': attempts((n) => ({
     waiting: [{ runId: `run-${n}`, name: 'go', count: 1 }],
   })),
-  'load_attempts_with_retries: the last ones': attempts((n) => ({ lastOf: [`run-${n}`] })),
-  'load_attempts_with_retries: the last of a step': attempts((n) => ({
+  'load_attempts: the last ones': attempts((n) => ({ lastOf: [`run-${n}`] })),
+  'load_attempts: the last of a step': attempts((n) => ({
     steps: [{ runId: `run-${n}`, scope: null, stepId: 'step1' }],
   })),
-  'load_attempts_with_retries: the last of a step in a scope': attempts((n) => ({
+  'load_attempts: the last of a step in a scope': attempts((n) => ({
     steps: [{ runId: `run-${n}`, scope: `${pathOf(n)}/0`, stepId: 'step1' }],
   })),
-  'load_joins: as the release before calls it': (statements, n) =>
-    statements.many('select * from load_joins($1, $2, $3)', [[`run-${n}`], [pathOf(n)], [`run-${n}`]]),
-  'load_joins_with_turns: one': (statements, n) =>
+  'load_joins: one': (statements, n) =>
     loadJoins(statements, { paths: [{ runId: `run-${n}`, path: pathOf(n) }], allOf: [], within: [] }),
-  'load_joins_with_turns: all': (statements, n) =>
-    loadJoins(statements, { paths: [], allOf: [`run-${n}`], within: [] }),
-  'load_joins_with_turns: within a scope': (statements, n) =>
+  'load_joins: all': (statements, n) => loadJoins(statements, { paths: [], allOf: [`run-${n}`], within: [] }),
+  'load_joins: within a scope': (statements, n) =>
     loadJoins(statements, { paths: [], allOf: [], within: [{ runId: `run-${n}`, scope: `${pathOf(n)}/0` }] }),
   'load_run_data: an input': data(() => ({ workflowInput: true })),
   'load_run_data: variables': data(() => ({ variables: [''] })),
@@ -178,46 +179,43 @@ const CALL_OF: Record<string, Call> = {
   'load_run_data: an untaken signal': data(() => ({ signalNames: ['go'] })),
   'load_run_data: a workflow': data((n) => ({ workflows: [{ name: `w${n}`, version: null }] })),
   'load_run_data: a version of a workflow': data((n) => ({ workflows: [{ name: `w${n}`, version: 1 }] })),
-  'load_agent_routes_with_speeds: a user’s agent': (statements, n) =>
+  'load_agent_routes: a user’s agent': (statements, n) =>
     loadAgentRoutes(statements, [{ owner: `user${n % 50}`, name: `agent${n}` }]),
-  'load_agent_routes_with_speeds: everybody’s': (statements, n) =>
+  'load_agent_routes: everybody’s': (statements, n) =>
     loadAgentRoutes(statements, [{ owner: null, name: `agent${n + 1}` }]),
-  // The release before calls them, while both serve.
-  'load_agent_routes: a route': (statements, n) =>
-    statements.many('select * from load_agent_routes($1, $2)', [[`agent${n}`], [`user${n % 50}`]]),
-  'load_agent_calls: a call': (statements, n) =>
-    statements.many('select * from load_agent_calls($1)', [[idOf(n, 1)]]),
   'load_attempt_calls: a call': (statements, n) => createAgentCalls(statements).loadCalls([idOf(n, 1)]),
-  'save_decisions: closed': save((n) => ({ closed: [attemptOf(idOf(n, 1), { status: 'COMPLETED' })] })),
-  'save_decisions: continued': save((n) => ({ continued: [attemptOf(idOf(n + 2, 1))] })),
-  'save_decisions: opened': save((n) => ({
+  'save_runs: closed': save((n) => ({ closed: [attemptOf(idOf(n, 1), { status: 'COMPLETED' })] })),
+  'save_runs: continued': save((n) => ({ continued: [attemptOf(idOf(n + 2, 1))] })),
+  'save_runs: opened': save((n) => ({
     opened: [
       { runId: `run-${n}`, stepName: 'b', agentName: 'b', stepType: 'agent', attempt: attemptOf(uuidv7()) },
     ],
   })),
-  'save_decisions: advanced': save((n) => ({
-    advanced: [{ runId: `run-${n}`, sequence: 1, stepsStarted: 2 }],
+  'save_runs: advanced': save((n) => ({
+    advanced: [{ runId: `run-${n}`, was: 0, sequence: 0, stepsStarted: 2 }],
   })),
-  'save_decisions: changed': save((n) => ({
-    changed: [{ run: runOf(n, { sequence: 2, status: 'COMPLETED', completedAt: 1 }), versionId: null }],
+  'save_runs: changed': save((n) => ({
+    changed: [
+      { run: runOf(n, { sequence: 0, status: 'COMPLETED', completedAt: 1 }), ...AS_IT_WAS, versionId: null },
+    ],
   })),
-  'save_decisions: a join opened': save((n) => ({
+  'save_runs: a join opened': save((n) => ({
     joins: [{ runId: `run-${n}`, join: { ...joinOf(n), path: 'other' }, before: null }],
   })),
-  'save_decisions: a join counted on': save((n) => ({
+  'save_runs: a join counted on': save((n) => ({
     joins: [{ runId: `run-${n}`, join: { ...joinOf(n), completed: 1 }, before: joinOf(n) }],
   })),
-  'save_decisions: children': save((n) => ({ children: [{ runId: `run-${n}`, child: childOf(n) }] })),
-  'save_decisions: variables': save((n) => ({
+  'save_runs: children': save((n) => ({ children: [{ runId: `run-${n}`, child: childOf(n) }] })),
+  'save_runs: variables': save((n) => ({
     data: [{ runId: `run-${n}`, scope: '', since: n, variables: { n }, isWhole: n % 2 === 0 }],
   })),
-  'save_decisions: a signal kept': save((n) => ({
+  'save_runs: a signal kept': save((n) => ({
     signalsKept: [{ runId: `run-${n}`, signal: signalOf('other') }],
   })),
-  'save_decisions: a signal taken': save((n) => ({
+  'save_runs: a signal taken': save((n) => ({
     signalsTaken: [{ runId: `run-${n}`, signal: signalOf('s') }],
   })),
-  'save_decisions: a run started': save((n) => ({
+  'save_runs: a run started': save((n) => ({
     runsStarted: [
       {
         childRunId: `run-${uuidv7()}`,
@@ -327,6 +325,6 @@ async function tried(connection: RecordingDatabase, call: Call): Promise<void> {
     throw undo;
   });
   await work.catch((error: Error & { code?: string }) => {
-    if (error !== undo && error.code !== 'STALE_DECISION') throw error;
+    if (error !== undo && error.code !== 'STALE_DECISION' && error.code !== 'RUNS_MOVED_ON') throw error;
   });
 }

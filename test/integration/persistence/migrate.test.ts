@@ -92,7 +92,7 @@ describe('migrate', () => {
   it('creates the functions as this version has them, each time', async () => {
     await migrate(url);
     const expected = await committedFunctions();
-    expect(expected).toContain('save_decisions');
+    expect(expected).toContain('save_runs');
     expect(await functionNames()).toEqual(expected);
     await query('drop function remove_outbox');
     await query(
@@ -108,10 +108,8 @@ describe('migrate', () => {
     await query(
       `create or replace function refuse_stale(what text, id text) returns void language plpgsql as 'begin end'`,
     );
-    await query('drop function lock_runs_with_pauses(text[])');
-    await query(
-      `create function lock_runs_with_pauses(run_ids text[]) returns integer language sql as 'select 1'`,
-    );
+    await query('drop function runs_not_saved(json)');
+    await query(`create function runs_not_saved(runs json) returns integer language sql as 'select 1'`);
     await expect(migrate(url)).rejects.toMatchObject({
       code: 'MIGRATION_FAILED',
       message: 'The functions were not created: cannot change return type of existing function',

@@ -9,6 +9,7 @@ import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import { createDueTimes } from '../../../shared/persistence/due-times.ts';
 import { createNewRuns } from '../../../shared/persistence/new-runs.ts';
+import { publishedEntries } from '../../../shared/persistence/outbox.ts';
 import { createRunBatches } from '../../../shared/persistence/run-batches.ts';
 import { createRunStore } from '../../../shared/persistence/run-store.ts';
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
@@ -261,7 +262,7 @@ describe('no statement reads a whole table', () => {
       const { findOpenRunsOf } = createRunBatches(database);
       await findOpenRunsOf(workflowId, { isHeld: false, after: randomUUID(), limit: 500 });
       await createAgentCalls(database).beat(run!.run_id, run!.id);
-      await createRunStore(database).transaction((tx) => tx.loadCompletedSteps([run!.run_id]));
+      await createRunStore(database, publishedEntries(database)).loadCompletedSteps([run!.run_id]);
     });
     expect(await sequentialScansOf(recorded.statements)).toEqual([]);
     expect(recorded.wholeTables).toEqual([]);

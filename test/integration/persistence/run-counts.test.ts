@@ -115,6 +115,8 @@ describe('counts of runs', () => {
         status: i % 2 ? 'COMPLETED' : 'RUNNING',
         completedAt: i % 2 ? 1 : null,
       }),
+      was: 0,
+      workflowWasPaused: null,
       versionId: null,
     }));
     const [before, after] = await database.transaction(async (transaction) => {

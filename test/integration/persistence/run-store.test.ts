@@ -40,6 +40,7 @@ async function startedRun(stepIds: readonly string[], given: object = {}, input:
 }
 
 async function outboxRows(): Promise<number> {
+  await engine.published.flush();
   const { count } = await engine.database.one<{ count: number }>('select count(*) from outbox');
   return count;
 }
@@ -180,19 +181,43 @@ describe('a run, from its request to its end', () => {
   });
 });
 
-describe('a decision that waits for its run', () => {
-  it('is made when it has it: what came before is not after it', async () => {
-    const runId = await startedRun(['a']);
+describe('a decision that comes too late', () => {
+  it('is made again on what its run is by then: what came before is not after it', async () => {
+    const runId = await startedRun(['a', 'b']);
     const other = engine.environment();
     const { cancelled, letGoAt } = await other.database.transaction(async (statements) => {
-      await statements.one('select 1 as one from workflow_runs where run_id = $1 for update', [runId]);
+      // As a decision that is being committed.
+      await statements.execute('update workflow_runs set sequence = sequence + 1 where run_id = $1', [runId]);
       const cancelled = engine.decide(runId, { type: 'cancellation_requested', by: 'bob', reason: null });
       await sleep(300);
       return { cancelled, letGoAt: Date.now() };
     });
-    await cancelled;
+    expect(await cancelled).toEqual({ outcome: 'decided', status: 'CANCELLED' });
     const { cancelled_at } = await engine.runRow(runId);
     expect((cancelled_at as Date).getTime()).toBeGreaterThanOrEqual(letGoAt);
+  });
+
+  it('is made under its lock where the run goes on again and again', async () => {
+    const runId = await startedRun(['a']);
+    const other = engine.environment();
+    let overtaken = 0;
+    const going = setInterval(() => {
+      overtaken += 1;
+      other.database
+        .execute('update workflow_runs set sequence = sequence + 1 where run_id = $1', [runId])
+        .catch(() => {});
+    }, 1);
+    try {
+      const signals = Array.from({ length: 20 }, (_, i) =>
+        engine.decide(runId, { type: 'signal_received', name: 'go', signalId: `s${i}`, payload: i }),
+      );
+      expect(new Set((await Promise.all(signals)).map(({ outcome }) => outcome))).toEqual(
+        new Set(['decided']),
+      );
+    } finally {
+      clearInterval(going);
+    }
+    expect(overtaken).toBeGreaterThan(0);
   });
 });
 
@@ -606,12 +631,17 @@ describe('guards', () => {
 
   it('I4: a decision from a state that is no longer the last one rolls back as a whole', async () => {
     const runId = await startedRun(['a']);
+    const before = await outboxRows();
     const write = engine.database.transaction((statements) =>
-      saveChanges(statements, { ...NO_CHANGES, advanced: [{ runId, sequence: 2, stepsStarted: 1 }] }, outbox),
+      saveChanges(
+        statements,
+        { ...NO_CHANGES, advanced: [{ runId, was: 1, sequence: 2, stepsStarted: 1 }] },
+        outbox,
+      ),
     );
-    await expect(write).rejects.toMatchObject({ code: 'STALE_DECISION' });
+    await expect(write).rejects.toMatchObject({ code: 'RUNS_MOVED_ON', runIds: [runId] });
     expect(await engine.runRow(runId)).toMatchObject({ sequence: 2 });
-    expect(await outboxRows()).toBe(0);
+    expect(await outboxRows()).toBe(before);
   });
 
   it('I2: an attempt that is closed is not closed again', async () => {

@@ -101,7 +101,7 @@ describe('a map', () => {
     const runId = await engine.start(workflowId, { input: { items } });
     engine.database.forget();
     expect(await engine.decide(runId, { type: 'execution_requested' })).toMatchObject({ outcome: 'decided' });
-    expect(engine.database.recorded.filter(({ sql }) => sql.includes('save_decisions'))).toHaveLength(1);
+    expect(engine.database.recorded.filter(({ sql }) => sql.includes('save_runs'))).toHaveLength(1);
     const counted = await engine.database.one<{ children: number }>(
       'select count(*) as children from scope_children where run_id = $1',
       [runId],

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
+import { type DatabaseRelay, startDatabaseRelay } from '../../support/database-relay.ts';
 import {
   type EngineHarness,
   type Environment,
   openEngineHarness,
   sequence,
 } from '../../support/engine-harness.ts';
-import { type CountingRelay, startCountingRelay } from '../../support/round-trips.ts';
 
 /*
  * A batch is a fixed handful of statements whatever its size (design §3): the same ones, in the same order, for 1, 10 and 100
@@ -103,31 +103,25 @@ async function theirRuns(count: number): Promise<string[]> {
   return rows.map(({ run_id }) => run_id);
 }
 
-const LOCK = 'lock_runs_with_pauses';
-const ATTEMPTS = 'load_attempts_with_retries';
-const JOINS = 'load_joins_with_turns';
+const RUNS = 'load_runs';
+const ATTEMPTS = 'load_attempts';
+const JOINS = 'load_joins';
 const DATA = 'load_run_data';
-const ROUTES = 'load_agent_routes_with_speeds';
-const SAVE = 'save_decisions';
-const PUBLISHED = 'remove_outbox';
+const SAVE = 'save_runs';
 const VERSIONS = 'read workflow_versions';
 
 const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
   [
     'execution requests',
     async (size) => of(await runsAt('PENDING', size), { type: 'execution_requested' }),
-    ['begin', LOCK, VERSIONS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
+    [RUNS, VERSIONS, DATA, SAVE],
   ],
   [
     'answers that lead to a next step',
     async (size) => answers(await runsAt('RUNNING', size), { status: 'completed', output: { rows: 3 } }),
-    ['begin', LOCK, ATTEMPTS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
+    [RUNS, DATA, SAVE],
   ],
-  [
-    'failures that are retried',
-    async (size) => answers(await runsAt('RUNNING', size), failed),
-    ['begin', LOCK, ATTEMPTS, SAVE, 'commit', PUBLISHED],
-  ],
+  ['failures that are retried', async (size) => answers(await runsAt('RUNNING', size), failed), [RUNS, SAVE]],
   [
     'wakes whose backoff has passed',
     async (size) => {
@@ -138,18 +132,18 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
         event: { type: 'woken', stepExecutionId: id, at },
       }));
     },
-    ['begin', LOCK, ATTEMPTS, ROUTES, SAVE, 'commit', PUBLISHED],
+    [RUNS, SAVE],
   ],
   [
     'cancellations',
     async (size) =>
       of(await runsAt('RUNNING', size), { type: 'cancellation_requested', by: null, reason: null }),
-    ['begin', LOCK, ATTEMPTS, SAVE, 'commit', PUBLISHED],
+    [RUNS, SAVE],
   ],
   [
     'retries of failed runs',
     async (size) => of(await runsAt('FAILED', size), { type: 'retry_requested' }),
-    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, SAVE, 'commit', PUBLISHED],
+    [RUNS, JOINS, ATTEMPTS, DATA, SAVE],
   ],
   [
     "another producer's requests, each with a plan of its own",
@@ -161,12 +155,12 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
         inlinePlan: theirPlan(runId.slice(0, 100)),
       }));
     },
-    ['begin', LOCK, 'insert into workflow_versions', VERSIONS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
+    [RUNS, 'insert into workflow_versions', VERSIONS, DATA, SAVE],
   ],
   [
     'repeats, which change nothing',
     async (size) => of(await runsAt('RUNNING', size), { type: 'execution_requested' }),
-    ['begin', LOCK, 'commit'],
+    [RUNS],
   ],
   [
     'a mix of everything',
@@ -180,7 +174,7 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
         ...of(await each('RUNNING'), { type: 'cancellation_requested', by: null, reason: null }),
       ];
     },
-    ['begin', LOCK, ATTEMPTS, VERSIONS, JOINS, ATTEMPTS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
+    [RUNS, VERSIONS, JOINS, ATTEMPTS, DATA, SAVE],
   ],
   [
     'requests that open branches',
@@ -188,7 +182,7 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
       const runIds = await scopedRuns(branches, size);
       return stepRequests(runIds);
     },
-    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, SAVE, 'commit', PUBLISHED],
+    [RUNS, JOINS, ATTEMPTS, SAVE],
   ],
   [
     'requests that start what stands in a branch',
@@ -197,7 +191,7 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
       await engine.decideBatch(await stepRequests(runIds));
       return stepRequests(runIds, 'in-left');
     },
-    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, ROUTES, SAVE, 'commit', PUBLISHED],
+    [RUNS, JOINS, ATTEMPTS, DATA, SAVE],
   ],
   [
     'answers that end items of a map, which opens the next',
@@ -207,7 +201,7 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
       await engine.decideBatch(await stepRequests(runIds, 'each'));
       return answers(runIds, { status: 'completed', output: 1 }, 'each');
     },
-    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, SAVE, 'commit', PUBLISHED],
+    [RUNS, JOINS, ATTEMPTS, DATA, SAVE],
   ],
   [
     'requests that settle joins, with what their children came to',
@@ -220,19 +214,15 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
       }
       return stepRequests(runIds, 'scoped');
     },
-    ['begin', LOCK, ATTEMPTS, JOINS, ATTEMPTS, DATA, ATTEMPTS, SAVE, 'commit', PUBLISHED],
+    [RUNS, JOINS, ATTEMPTS, DATA, ATTEMPTS, SAVE],
   ],
   [
     'signals that nobody waits for',
     async (size) =>
       of(await runsAt('RUNNING', size), { type: 'signal_received', name: 'go', signalId: 's', payload: 1 }),
-    ['begin', LOCK, ATTEMPTS, DATA, SAVE, 'commit', PUBLISHED],
+    [RUNS, DATA, SAVE],
   ],
-  [
-    'pauses',
-    async (size) => of(await runsAt('RUNNING', size), { type: 'pause_requested' }),
-    ['begin', LOCK, SAVE, 'commit', PUBLISHED],
-  ],
+  ['pauses', async (size) => of(await runsAt('RUNNING', size), { type: 'pause_requested' }), [RUNS, SAVE]],
 ];
 
 describe('the statements of a batch', () => {
@@ -240,6 +230,8 @@ describe('the statements of a batch', () => {
     for (const size of SIZES) {
       const items = await prepare(size);
       expect(items.length % size).toBe(0);
+      for (const { runId } of items) engine.warmRuns.forget(runId);
+      await engine.published.flush();
       engine.database.forget();
       const outcomes = await engine.decideBatch(items);
       expect(new Set(outcomes.map(({ outcome }) => outcome)).size).toBe(1);
@@ -248,64 +240,83 @@ describe('the statements of a batch', () => {
     }
   });
 
-  it('of a start are one for the run with its outbox row, and the delete', async () => {
+  it('of answers are one where the environment has saved their runs last', async () => {
+    for (const size of SIZES) {
+      const runIds = await runsAt('RUNNING', size);
+      const items = await answers(runIds, { status: 'completed', output: { rows: 3 } });
+      await engine.published.flush();
+      engine.database.forget();
+      expect(new Set((await engine.decideBatch(items)).map(({ outcome }) => outcome))).toEqual(
+        new Set(['decided']),
+      );
+      expect(
+        engine.database.recorded.map(({ sql }) => tell(sql)),
+        `at ${size}`,
+      ).toEqual([SAVE]);
+    }
+  });
+
+  it('of a start are one for the run with its outbox row', async () => {
     const { workflowId } = await engine.registerWorkflow(sequence(['a']));
     await engine.start(workflowId);
     engine.database.forget();
     await engine.start(workflowId);
     const asked = engine.database.recorded.map(({ sql }) => tell(sql));
-    expect(asked).toEqual(['read workflows', 'insert into workflow_runs, insert into outbox', PUBLISHED]);
+    expect(asked).toEqual(['read workflows', 'insert into workflow_runs, insert into outbox']);
   });
 });
 
-/** Each is a wait for the database. The last one of each removes what is published. */
-const TRIPS: [string, (size: number) => Promise<BatchItem[]>, { pipelined: number; inTurn: number }][] = [
+/** Each is a wait for the database. */
+const TRIPS: [string, (size: number) => Promise<BatchItem[]>, { cold: number }][] = [
   [
-    'answers that end their runs: begin, lock and load; save and commit',
+    'answers that end their runs',
     async (size) => {
       const runIds = await runsAt('RUNNING', size);
       await engine.decideBatch(await answers(runIds, { status: 'completed', output: 1 }));
       return answers(runIds, { status: 'completed', output: 2 });
     },
-    { pipelined: 2 + 1, inTurn: 5 + 1 },
+    { cold: 2 },
   ],
   [
-    'answers that lead to a next step: between them, what it reads; the agents’ routes come with the save',
+    'answers that lead to a step that reads the run’s input too',
     async (size) => answers(await runsAt('RUNNING', size), { status: 'completed', output: { rows: 3 } }),
-    { pipelined: 3 + 1, inTurn: 7 + 1 },
+    { cold: 3 },
   ],
-  [
-    'failures that are retried',
-    async (size) => answers(await runsAt('RUNNING', size), failed),
-    { pipelined: 2 + 1, inTurn: 5 + 1 },
-  ],
-  [
-    'cancellations',
-    async (size) =>
-      of(await runsAt('RUNNING', size), { type: 'cancellation_requested', by: null, reason: null }),
-    { pipelined: 2 + 1, inTurn: 5 + 1 },
-  ],
+  ['failures that are retried', async (size) => answers(await runsAt('RUNNING', size), failed), { cold: 2 }],
 ];
 
 describe.each([true, false])('the round trips of a batch, pipelined: %s', (pipeline) => {
-  let relay: CountingRelay;
+  let relay: DatabaseRelay;
   let environment: Environment;
   beforeAll(async () => {
-    relay = await startCountingRelay(engine.databaseUrl);
+    relay = await startDatabaseRelay(engine.databaseUrl);
     environment = engine.environment({ pipeline, databaseUrl: relay.url });
   });
   afterAll(() => relay?.close());
 
-  it.each(TRIPS)('of %s', async (_, prepare, { pipelined, inTurn }) => {
+  const expectTrips = async (items: readonly BatchItem[], trips: number) => {
+    await environment.published.flush();
+    relay.count();
+    const outcomes = await environment.decideBatch(items);
+    expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['decided']));
+    expect(relay.count(), `at ${items.length}`).toBe(trips);
+  };
+
+  it.each(TRIPS)('of %s, cold', async (_, prepare, { cold }) => {
     for (const size of SIZES) {
       // The first one of a workflow loads its definition.
       const [first, ...items] = (await prepare(size + 1)) as [BatchItem, ...BatchItem[]];
       await environment.decideBatch([first]);
-      relay.count();
-      const outcomes = await environment.decideBatch(items);
-      expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['decided']));
-      expect(relay.count(), `at ${size}`).toBe(pipeline ? pipelined : inTurn);
+      await expectTrips(items, cold);
     }
+  });
+
+  it('of answers, step by step, warm', async () => {
+    const { workflowId } = await engine.registerWorkflow(sequence(['a', 'b', 'c']));
+    const runIds = await Promise.all([1, 2, 3].map(() => engine.start(workflowId)));
+    await environment.decideBatch(of(runIds, { type: 'execution_requested' }));
+    for (const output of [1, 2, 3])
+      await expectTrips(await answers(runIds, { status: 'completed', output }), 1);
   });
 });
 

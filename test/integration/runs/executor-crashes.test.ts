@@ -13,7 +13,7 @@ import { sequence } from '../../support/sequence.ts';
  * The executor is killed with SIGKILL between any two of: load, commit, publish, offset commit. fixtures/crashing-executor.ts
  * is the real one, in processes of its own, with the points put around its ways out.
  */
-const points = ['loaded', 'written', 'committed', 'published', 'answering'] as const;
+const points = ['loaded', 'saving', 'committed', 'published', 'answering'] as const;
 const stepExecutorEntry = fileURLToPath(new URL('./fixtures/crashing-executor.ts', import.meta.url));
 const STEPS = 5;
 /** What an agent was called for when the executor was killed comes again when the timekeeper finds it. */
@@ -111,7 +111,7 @@ test('killed at every decision of a run, at any point, the run completes and no 
 test('killed with batches of many runs, every run completes and no step completes twice', async () => {
   const { stack, crashes } = await startCrashing(10);
   const { client } = stack;
-  const batchPoints = ['written', 'committed', 'published'] as const;
+  const batchPoints = ['saving', 'committed', 'published'] as const;
   const workflowIds = await Promise.all(
     batchPoints.map((point) => client.createWorkflow(sequence(`crash-${point}`, 'worker', 2))),
   );

@@ -1,45 +1,42 @@
 import { describe, expect, it } from 'vitest';
-import type { RunStore, RunTransaction } from '../../../shared/application/ports.ts';
-import { type Attempt, isOpenAttempt } from '../../../shared/engine/state.ts';
+import type { RunReads, RunSaves, RunStore } from '../../../shared/application/ports.ts';
+import { type Attempt, isOpenAttempt, type Run } from '../../../shared/engine/state.ts';
 import { simulate } from '../simulate.ts';
 import { beginLanguage } from './begin.ts';
 import type { Liberties } from './families.ts';
 
 /* What the simulation is for, it finds: a store that does one thing wrong, some seed tells. */
 
-type Fault = (transaction: RunTransaction) => Partial<RunTransaction>;
+type Both = RunReads & RunSaves;
+type Fault = (store: Both) => Partial<Both>;
 
 const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: Liberties][] = [
   [
     'loses what is to be published',
     (tx) => ({
-      save: (changes, outbox) => tx.save(changes, { ...outbox, messages: outbox.messages.slice(1) }),
+      save: (changes, outbox, agents) =>
+        tx.save(changes, { ...outbox, messages: outbox.messages.slice(1) }, agents),
     }),
     /goes from \d+ to \d+ by/,
   ],
   [
     'does not see that a run is paused',
     (tx) => ({
-      lockRuns: async (...runs) =>
-        (await tx.lockRuns(...runs)).map((row) => ({ ...row, run: { ...row.run, pausedAt: null } })),
+      loadRuns: readingRuns(tx, (run) => ({ ...run, pausedAt: null })),
     }),
     /I1: still moving|the paused run|is PAUSED/,
   ],
   [
     'forgets that a run has ended',
     (tx) => ({
-      lockRuns: async (...runs) =>
-        (await tx.lockRuns(...runs)).map((row) => ({
-          ...row,
-          run: row.run.status === 'CANCELLED' ? { ...row.run, status: 'RUNNING' as const } : row.run,
-        })),
+      loadRuns: readingRuns(tx, (run) => (run.status === 'CANCELLED' ? { ...run, status: 'RUNNING' } : run)),
     }),
     /I4/,
   ],
   [
     'counts each child twice',
     (tx) => ({
-      save: (changes, outbox) =>
+      save: (changes, ...rest) =>
         tx.save(
           {
             ...changes,
@@ -51,7 +48,7 @@ const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: L
               },
             })),
           },
-          outbox,
+          ...rest,
         ),
     }),
     /counts/,
@@ -65,13 +62,13 @@ const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: L
   ],
   [
     'keeps no variables',
-    (tx) => ({ save: (changes, outbox) => tx.save({ ...changes, data: [] }, outbox) }),
+    (tx) => ({ save: (changes, ...rest) => tx.save({ ...changes, data: [] }, ...rest) }),
     /I6|I1/,
   ],
   [
     'gives attempts no time to wake',
     (tx) => ({
-      save: (changes, outbox) =>
+      save: (changes, ...rest) =>
         tx.save(
           {
             ...changes,
@@ -79,7 +76,7 @@ const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: L
               isOpenAttempt(row.attempt) ? { ...row, attempt: { ...row.attempt, wakeAt: null } } : row,
             ),
           },
-          outbox,
+          ...rest,
         ),
     }),
     /I7|I5/,
@@ -87,10 +84,13 @@ const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: L
   [
     'counts the policies of a list together',
     (tx) => ({
-      loadAttempts: async (query) => {
-        const found = await tx.loadAttempts(query);
+      loadRuns: async (query) => {
+        const { runs, attempts: found } = await tx.loadRuns(query);
         const forgetting = (attempt: Attempt) => ({ ...attempt, policyRetries: null });
-        return new Map([...found].map(([runId, attempts]) => [runId, attempts.map(forgetting)]));
+        return {
+          runs,
+          attempts: new Map([...found].map(([runId, attempts]) => [runId, attempts.map(forgetting)])),
+        };
       },
     }),
     /I6/,
@@ -99,12 +99,38 @@ const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: L
   ],
 ];
 
+function readingRuns(store: Both, seen: (run: Run) => Run): Both['loadRuns'] {
+  return async (query) => {
+    const { runs, attempts } = await store.loadRuns(query);
+    return { runs: runs.map((row) => ({ ...row, run: seen(row.run) })), attempts };
+  };
+}
+
+/** Its methods, which a spread of a class's instance would lose some of. */
+function bothOf(store: RunStore): Both {
+  const { loadRuns, loadAttempts, loadJoins, loadData, loadCompletedSteps, loadVersions } = store;
+  const { storeInlinePlans, save } = store;
+  return {
+    loadRuns,
+    loadAttempts,
+    loadJoins,
+    loadData,
+    loadCompletedSteps,
+    loadVersions,
+    storeInlinePlans,
+    save,
+  };
+}
+
 describe('a store that', () => {
   it.each<(typeof FAULTS)[number]>(FAULTS)(
     '%s is found out',
     async (_what, fault, found, liberties = { mayCommand: true, mayRace: false }) => {
       const disguise = (store: RunStore): RunStore => ({
-        transaction: (work) => store.transaction((tx) => work({ ...tx, ...fault(tx) })),
+        ...bothOf(store),
+        ...fault(bothOf(store)),
+        underLock: (runIds, work) =>
+          store.underLock(runIds, (locked) => work({ ...locked, ...fault(locked) })),
       });
       const failures: string[] = [];
       for (let seed = 1; seed <= 400 && failures.length === 0; seed++) {

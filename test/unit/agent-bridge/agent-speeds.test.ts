@@ -21,6 +21,16 @@ describe('an agent', () => {
       expect(speeds.isQuick({ ...agent, ...other })).toBe(false);
   });
 
+  it('is remembered among many others as long as it is called', () => {
+    const { speeds } = setUp();
+    speeds.record(agent, 100);
+    for (let i = 0; i < 2_000; i++) {
+      speeds.record({ ...agent, name: `other-${i}` }, 100);
+      expect(speeds.isQuick(agent)).toBe(true);
+    }
+    expect(speeds.isQuick({ ...agent, name: 'other-0' })).toBe(false);
+  });
+
   it('becomes slow by a few slow calls, and quick again by many quick ones', () => {
     const { speeds } = setUp();
     const callsUntil = (isQuick: boolean, durationMs: number) => {
@@ -79,6 +89,15 @@ describe('what is told to the others', () => {
     expect(told(10_000)).toBeNull();
     time.now += 60_000;
     expect(told(10_000)).not.toBeNull();
+  });
+
+  it('is what is more than twice as much as they believe, or less than half, in milliseconds that matter', () => {
+    const { speeds } = setUp();
+    const told = (durationMs: number) => speeds.record(agent, durationMs)?.averageMs ?? null;
+    expect([told(100), told(400), told(400), told(400)]).toEqual([100, null, 253, null]);
+    const later = Array.from({ length: 60 }, () => told(1)).filter((averageMs) => averageMs !== null);
+    expect(later).toEqual([116, 56, 27]);
+    expect(speeds.answersWithin(agent, 10)).toBe(true);
   });
 
   it('is not what another has told within the minute', () => {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
-import { createSecretReader } from '../../../shared/agents/secret-reader.ts';
 import {
   checkAgentSecret,
+  createSecretReader,
   decryptSecret,
   encryptSecret,
   generateSecret,

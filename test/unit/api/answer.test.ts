@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Answer, type AnyAnswer, resultOf, resultOfError } from '../../../functions/api/answer.ts';
-import { ApiError, badRequest } from '../../../functions/api/api-error.ts';
-import { fittingItems } from '../../../functions/api/fitting-items.ts';
-import { nextPageLink } from '../../../functions/api/next-page-link.ts';
+import { type Answer, type AnyAnswer, resultOf, resultOfError } from '../../../functions/api/http/answer.ts';
+import { ApiError, badRequest } from '../../../functions/api/http/api-error.ts';
+import { fittingItems, nextPageLink } from '../../../functions/api/paging/page-answer.ts';
 
 const answer: Answer = { status: 200, message: 'Run retrieved', data: { a: 1 }, isFinal: true };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { badRequest, tooLarge } from '../../../functions/api/api-error.ts';
+import { badRequest, tooLarge } from '../../../functions/api/http/api-error.ts';
 
 const problem = { path: 'p'.repeat(1_000_000), message: 'm'.repeat(1_000_000) };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deepHealthOf, excessesOf } from '../../../functions/api/deep-health.ts';
+import { deepHealthOf, excessesOf } from '../../../functions/api/presenters/deep-health.ts';
 
 const backlog = {
   last_tick_at: new Date('2026-11-30T10:00:00Z'),

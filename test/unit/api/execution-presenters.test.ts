@@ -12,8 +12,8 @@ import {
   presentPlainResult,
 } from '../../../functions/api/presenters/plain.ts';
 import type { ExecutionDetails } from '../../../shared/persistence/execution-queries.ts';
-import type { ExecutionStatus } from '../../../shared/persistence/execution-status.ts';
 import type { LogEntry, Node } from '../../../shared/persistence/node-queries.ts';
+import type { ExecutionStatus } from '../../../shared/persistence/run-filter.ts';
 import { pipelinePlan, planStep } from '../../support/engine-states.ts';
 
 const at = (second: number) => new Date(Date.UTC(2025, 11, 9, 12, 0, second));

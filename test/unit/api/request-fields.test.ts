@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
-import { encodeCursor, nameCursor, timeCursor } from '../../../functions/api/cursor.ts';
 import {
   communityIdParameter,
   moment,
   oversizedFields,
   pageLimit,
   parameterText,
-} from '../../../functions/api/request-fields.ts';
+} from '../../../functions/api/fields/request-fields.ts';
+import { encodeCursor, nameCursor, timeCursor } from '../../../functions/api/paging/cursor.ts';
 import { limits } from '../../../shared/config/limits.ts';
 
 const id = '01933cf0-0000-7000-8000-000000000000';

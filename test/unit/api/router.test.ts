@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { defineRoute, type Method } from '../../../functions/api/route.ts';
-import { createRouter } from '../../../functions/api/router.ts';
+import { defineRoute, type Method } from '../../../functions/api/http/route.ts';
+import { createRouter } from '../../../functions/api/http/router.ts';
 import { allRoutes } from '../../../functions/api/routes/all-routes.ts';
 
 const route = (method: Method, path: string) =>

@@ -41,7 +41,7 @@ const signal: Signal = { id: 's-1', name: 'go', payload: 1, receivedAt: T0, take
 
 function decided(loaded: State, state: Partial<State>, given: Partial<DecidedRun> = {}): DecidedRun {
   return {
-    locked: { run: loaded.run, versionId: 'v-1', owner: 'ann', workflowId: 'wf-a-1' },
+    stored: { run: loaded.run, versionId: 'v-1', owner: 'ann', workflowId: 'wf-a-1' },
     plan: pipelinePlan(),
     versionId: 'v-1',
     loaded,
@@ -54,7 +54,8 @@ function decided(loaded: State, state: Partial<State>, given: Partial<DecidedRun
 const changes = (loaded: State, state: Partial<State>, given?: Partial<DecidedRun>) =>
   changesOf([decided(loaded, state, given)], [], T0);
 const mapOf = <Value>(key: string, value: Value) => new Map([[key, value]]);
-const advanced = [{ runId: RUN_ID, sequence: 11, stepsStarted: 2 }];
+const was = run().sequence;
+const advanced = [{ runId: RUN_ID, was, sequence: 11, stepsStarted: 2 }];
 
 describe('the run', () => {
   it('that only counted on is advanced', () => {
@@ -77,7 +78,15 @@ describe('the run', () => {
     const found = changes(stateOf(run()), { run: after }, decidedRun);
     expect(found).toEqual({
       ...NO_CHANGES,
-      changed: [{ run: after, versionId: decidedRun.versionId ?? 'v-1', version: undefined }],
+      changed: [
+        {
+          run: after,
+          was,
+          workflowWasPaused: run().isWorkflowPaused,
+          versionId: decidedRun.versionId ?? 'v-1',
+          version: undefined,
+        },
+      ],
     });
   });
 
@@ -86,7 +95,7 @@ describe('the run', () => {
     const after = run({ sequence: 11 });
     const before = run({ status: 'FAILED' });
     expect(changes(stateOf(before), { run: after }, { versionId: 'v-2', version }).changed).toEqual([
-      { run: after, versionId: 'v-2', version },
+      { run: after, was, workflowWasPaused: before.isWorkflowPaused, versionId: 'v-2', version },
     ]);
   });
 });

@@ -26,15 +26,7 @@ describe('decideBatch', () => {
       { runId: 'r2', event: requested },
     ]);
     expect(outcomes).toEqual([decided('RUNNING'), { outcome: 'unknown_run' }, decided('RUNNING')]);
-    expect(store.asked).toEqual([
-      'begin',
-      'lockRuns',
-      'loadVersions',
-      'loadData',
-      'loadAgentRoutes',
-      'save',
-      'commit',
-    ]);
+    expect(store.asked).toEqual(['loadRuns', 'loadVersions', 'loadData', 'save', 'commit']);
     expect(published).toEqual([...store.outbox.values()].map(({ entry }) => entry));
     expect(published[0]?.messages.map(({ topic, key }) => [topic, key])).toEqual([
       ['workflow.monitoring.updates', 'r1'],
@@ -239,7 +231,7 @@ describe('an event from nobody in particular', () => {
     addRun('r1');
     let failures = 0;
     store.onPoint = (point: StorePoint) => {
-      if (point === 'loadAttempts' && failures++ === 0) throw new Error('a defect');
+      if (point === 'loadRuns' && failures++ === 0) throw new Error('a defect');
     };
     expect(await decideBatch([{ runId: 'r1', ...forged }])).toEqual([
       { outcome: 'defect', reason: 'a defect' },
@@ -278,25 +270,10 @@ describe('tasks', () => {
     ]);
   });
 
-  it('that cannot be routed fail the batch with the transaction', async () => {
-    const { store, decideBatch, published, addRun } = setUp();
-    addRun('r1');
-    store.onPoint = (point: StorePoint) => {
-      if (point === 'loadAgentRoutes')
-        throw Object.assign(new Error('gone'), { code: 'DATABASE_UNAVAILABLE' });
-    };
-    await expect(decideBatch([{ runId: 'r1', event: requested }])).rejects.toMatchObject({
-      code: 'DATABASE_UNAVAILABLE',
-    });
-    expect(published).toEqual([]);
-    expect(store.runs.get('r1')?.run.status).toBe('PENDING');
-  });
-
-  it('where a batch has none, no routes are read', async () => {
-    const { store, decideBatch, routes, addRun } = setUp();
+  it('where a batch has none, no routes are asked for', async () => {
+    const { decideBatch, routes, addRun } = setUp();
     addRun('r1');
     await decideBatch([{ runId: 'r1', event: cancelled }]);
-    expect(store.asked).not.toContain('loadAgentRoutes');
     expect(routes).toEqual([new Map()]);
   });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { resultOfError } from '../../../functions/api/answer.ts';
-import { errorCodes } from '../../../functions/api/api-error.ts';
-import { apiErrorOf } from '../../../functions/api/api-error-of.ts';
+import { resultOfError } from '../../../functions/api/http/answer.ts';
+import { errorCodes } from '../../../functions/api/http/api-error.ts';
+import { apiErrorOf } from '../../../functions/api/http/api-error-of.ts';
 import {
   gatewayResponseBody,
   gatewayResponseHeaders,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { definitionExamples } from '../../../functions/api/examples.ts';
+import { definitionExamples } from '../../../functions/api/documents/examples.ts';
 import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
 import { workflowJsonSchema } from '../../../shared/definition/workflow-json-schema.ts';
 import { newValidator } from '../../support/schema-validator.ts';
@@ -21,7 +21,7 @@ describe('the JSON Schema of a workflow', () => {
       title: expect.any(String),
     });
     expect(Object.entries(schema.properties ?? {}).filter(([, part]) => part instanceof Object).length).toBe(
-      6,
+      7,
     );
   });
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { branchesNotTaken } from '../../../../shared/application/dry-run/branches.ts';
-import { traceOf } from '../../../../shared/application/dry-run/trace.ts';
+import { branchesNotTaken, traceOf } from '../../../../shared/application/dry-run/trace.ts';
 import { attempt, pipelinePlan, T0 } from '../../../support/engine-states.ts';
 
 describe('the trace', () => {

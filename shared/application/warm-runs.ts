@@ -1,0 +1,150 @@
+import type { Json } from '../engine/json.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { Known, Readable } from '../engine/readable.ts';
+import { type Attempt, isOpenAttempt, isOpenRun, type State } from '../engine/state.ts';
+import type { BatchItem } from './batch.ts';
+import type { DecidedRun } from './changes-of.ts';
+import type { LoadedRun } from './ports.ts';
+
+/** A run as the environment saved it last. */
+export interface WarmRun {
+  readonly stored: LoadedRun;
+  readonly state: State;
+  readonly plan: Plan;
+}
+
+/** A state that holds more is not kept: what is copied at a decision must not grow with the run. */
+const MAX_ROWS = 16;
+/** Of JSON, roughly, in one state. */
+const MAX_STATE_BYTES = 64 * 1_024;
+const MAX_RUNS = 2_000;
+
+/**
+ * The runs that an execution environment saved last, so that their next record costs no reading. Anybody may have decided about them
+ * since: what is decided here is saved only where a run's sequence is still the one that it was saved with, and refuses nobody
+ * (decide-items.ts). What changes without that, signs of life and the clocks of agents, only what is woken looks at, which is read.
+ */
+export class WarmRuns {
+  readonly #runs = new Map<string, WarmRun>();
+
+  /** Those of which all items may be decided by what is kept. */
+  of(items: readonly BatchItem[]): Map<string, WarmRun> {
+    const found = new Map<string, WarmRun>();
+    if (this.#runs.size === 0) return found;
+    const cold = new Set<string>();
+    for (const item of items) {
+      const run = this.#runs.get(item.runId);
+      if (run === undefined) continue;
+      if (mayBeDecided(item)) found.set(item.runId, run);
+      else cold.add(item.runId);
+    }
+    for (const runId of cold) found.delete(runId);
+    return found;
+  }
+
+  /** What its last decision leaves, once it is saved. */
+  keep({ stored, plan, versionId, loaded, state }: DecidedRun): void {
+    const { runId } = state.run;
+    this.#runs.delete(runId);
+    if (!isOpenRun(state.run)) return;
+    const kept = keptOf(loaded, state);
+    if (kept === null) return;
+    this.#runs.set(runId, { stored: { ...stored, run: kept.run, versionId }, state: kept, plan });
+    if (this.#runs.size > MAX_RUNS) this.#runs.delete(this.#runs.keys().next().value as string);
+  }
+
+  forget(runId: string): void {
+    this.#runs.delete(runId);
+  }
+}
+
+function mayBeDecided({
+  event,
+  audit,
+  version,
+  onlyOfNobody,
+  inlinePlan,
+}: BatchItem & { lacking?: unknown }) {
+  const isPlain = audit === undefined && version === undefined && !onlyOfNobody && inlinePlan === undefined;
+  return isPlain && (event.type === 'agent_answered' || event.type === 'step_requested');
+}
+
+/**
+ * Null: it is too much. Branches and items are read each time: of their rows a decision loads only the columns that it needs, and so
+ * of attempts, of which those are kept that are whole.
+ */
+function keptOf(loaded: State, state: State): State | null {
+  const open = new Map<string, Attempt>();
+  for (const [id, attempt] of state.attempts) {
+    const isWhole = attempt.inputData !== null || !loaded.attempts.has(id);
+    if (isOpenAttempt(attempt) && isWhole) open.set(id, attempt);
+  }
+  const { variables, errors, workflowInput } = state;
+  if (Math.max(open.size, variables.size, errors.size) > MAX_ROWS) return null;
+  // Those of a long sequence are read by nobody, or once.
+  const outputs = state.outputs.size > MAX_ROWS ? new Map<string, Json>() : state.outputs;
+  const visits = state.visits.size > MAX_ROWS ? new Map<string, number>() : state.visits;
+  const values = [
+    workflowInput,
+    ...[...open.values()].map(({ inputData }) => inputData),
+    ...[variables, errors, outputs].flatMap((each) => [...each.values()]),
+  ];
+  if (roughBytesOf(values) > MAX_STATE_BYTES) return null;
+  return {
+    ...state,
+    run: { ...state.run, outputData: null, isWorkflowPaused: null },
+    known: StillKnown.of(state.known, [
+      ...(outputs === state.outputs ? (['outputs'] as const) : []),
+      ...(visits === state.visits ? (['visits'] as const) : []),
+    ]),
+    attempts: open,
+    joins: new Map(),
+    children: new Map(),
+    signals: new Map(),
+    earlier: new Map(),
+    sets: [],
+    outputs,
+    visits,
+    workflows: new Map(),
+    gathered: new Map(),
+  };
+}
+
+/** What was asked for once, and is written down whenever a decision changes it. */
+class StillKnown implements Known {
+  readonly #known: Known;
+  readonly #what: ReadonlySet<Readable>;
+
+  constructor(known: Known, what: ReadonlySet<Readable>) {
+    this.#known = known;
+    this.#what = what;
+  }
+
+  static of(known: Known, more: readonly Readable[]): Known {
+    const what = new Set<Readable>(['workflowInput', 'variables', 'errors', ...more]);
+    if (!(known instanceof StillKnown)) return new StillKnown(known, what);
+    // What was forgotten once stays so.
+    return new StillKnown(known.#known, new Set([...what].filter((each) => known.#what.has(each))));
+  }
+
+  has(what: Readable, key: string): boolean {
+    return this.#what.has(what) && this.#known.has(what, key);
+  }
+}
+
+/** Counts no further than it matters. */
+function roughBytesOf(value: Json): number {
+  let bytes = 0;
+  const left: Json[] = [value];
+  while (left.length > 0 && bytes <= MAX_STATE_BYTES) {
+    const next = left.pop() as Json;
+    if (typeof next === 'string') bytes += next.length;
+    else if (typeof next !== 'object' || next === null) bytes += 8;
+    else
+      for (const [key, child] of Object.entries(next)) {
+        bytes += key.length + 4;
+        left.push(child as Json);
+      }
+  }
+  return bytes;
+}
