@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import {
@@ -9,7 +8,6 @@ import {
 } from '../../shared/agents/secrets.ts';
 import { createChangeRun } from '../../shared/application/change-run.ts';
 import { createDryRun } from '../../shared/application/dry-run/dry-run.ts';
-import { createExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import { createFindMissingNames } from '../../shared/application/find-missing-names.ts';
 import { createManageAgents } from '../../shared/application/manage-agents.ts';
 import { createCreateApiKey } from '../../shared/application/manage-api-keys.ts';
@@ -107,7 +105,7 @@ export function createApiServices(
     workflows,
     registerWorkflow: createRegisterWorkflow(workflows),
     grants: createWorkflowGrants(database),
-    executeWorkflow: createExecuteWorkflow(startRun, (text) => createHash('sha256').update(text).digest()),
+    startRun,
     dryRun: createDryRun({
       plans,
       examples: createAgentExamples(database),

@@ -1,6 +1,5 @@
 import type { ChangeRun } from '../../shared/application/change-run.ts';
 import type { DryRun } from '../../shared/application/dry-run/dry-run.ts';
-import type { ExecuteWorkflow } from '../../shared/application/execute-workflow.ts';
 import type { FindMissingNames } from '../../shared/application/find-missing-names.ts';
 import type { AgentKind, Agents, ManageAgents } from '../../shared/application/manage-agents.ts';
 import type { CreateApiKey, ManagedApiKeys } from '../../shared/application/manage-api-keys.ts';
@@ -8,6 +7,7 @@ import type { SetWorkflowPaused } from '../../shared/application/pause-workflow.
 import type { WorkflowGrants } from '../../shared/application/permissions.ts';
 import type { FindPlan } from '../../shared/application/plan-cache.ts';
 import type { RegisterWorkflow } from '../../shared/application/register-workflow.ts';
+import type { StartRun } from '../../shared/application/start-run.ts';
 import type { Authenticate } from '../../shared/auth/authenticate.ts';
 import type { RateLimiter } from '../../shared/auth/rate-limiter.ts';
 import type { RunLimits } from '../../shared/config/environment.ts';
@@ -31,7 +31,7 @@ export interface ApiServices {
   readonly workflows: Workflows;
   readonly registerWorkflow: RegisterWorkflow;
   readonly grants: WorkflowGrants;
-  readonly executeWorkflow: ExecuteWorkflow;
+  readonly startRun: StartRun;
   readonly dryRun: DryRun;
   readonly findPlan: FindPlan;
   readonly findMissingNames: FindMissingNames;

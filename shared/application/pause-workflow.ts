@@ -19,7 +19,7 @@ export interface OpenRunsOfWorkflows {
 export interface PauseWorkflowDeps {
   readonly workflows: PausableWorkflows;
   readonly runs: OpenRunsOfWorkflows;
-  readonly changeRun: Pick<ChangeRun, 'pauseAll' | 'resumeAll'>;
+  readonly changeRun: Pick<ChangeRun, 'changeAll'>;
 }
 
 export interface WorkflowPaused {
@@ -48,12 +48,12 @@ export function createSetWorkflowPaused({
   changeRun,
 }: PauseWorkflowDeps): SetWorkflowPaused {
   const changeOpenRuns = async (id: string, isPaused: boolean, audit: AuditEntry): Promise<number> => {
-    const changeAll = isPaused ? changeRun.pauseAll : changeRun.resumeAll;
+    const change = { type: isPaused ? 'pause_requested' : 'resume_requested', by: 'workflow' } as const;
     let changed = 0;
     for (let after: string | null = null; ; ) {
       const page = { isHeld: !isPaused, after, limit: RUNS_AT_ONCE };
       const { runIds, next } = await runs.findOpenRunsOf(id, page);
-      changed += (await changeAll(runIds, audit)).filter(({ ok }) => ok).length;
+      changed += (await changeRun.changeAll(runIds, change, audit)).filter(({ ok }) => ok).length;
       if (next === null) return changed;
       after = next;
     }

@@ -8,21 +8,28 @@ import { withPlans, workflowIdOf } from './plan-messages.ts';
 import type { Clock, OutboxEntry } from './ports.ts';
 import type { PublishEntries } from './publish-entries.ts';
 
+/** The newest version of a workflow, as a run of it needs it. */
+export interface ExecutableWorkflow {
+  readonly id: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly version: number;
+  readonly versionId: string;
+  readonly definition: WorkflowDefinition;
+}
+
+/** What a run starts with. Of `inputData` and `variables` one stands for the other where it is absent. */
 export interface StartRunCommand {
+  /** The workflow's, whoever starts it: its agents are the owner's, and the owner sees it. */
   readonly owner: string;
   readonly triggeredBy: string;
-  readonly workflow: {
-    readonly id: string;
-    readonly name: string;
-    readonly version: number;
-    readonly versionId: string;
-    readonly definition: WorkflowDefinition;
-  };
+  readonly workflow: Omit<ExecutableWorkflow, 'owner'>;
   readonly inputData: Json | undefined;
   readonly variables: JsonObject | undefined;
   readonly communityId: number | null;
   readonly metadata: JsonObject | null;
-  readonly idempotency?: IdempotencyClaim;
+  /** The same key and request by the same caller is the same run; without one it is a new run each time. */
+  readonly idempotencyKey?: string | null;
   /** Written with the run; absent where nobody called. */
   readonly audit?: AuditEntry;
 }
@@ -31,7 +38,8 @@ export interface StartRunCommand {
 export interface IdempotencyClaim {
   readonly userId: string;
   readonly key: string;
-  readonly requestHash: Buffer;
+  /** The same text for the same request. */
+  readonly request: string;
 }
 
 /** A PENDING run about to be inserted, with its execution request. */
@@ -58,7 +66,7 @@ export interface NewRun {
 }
 
 export interface EarlierRun extends StartedRun {
-  readonly requestHash: Buffer;
+  readonly isSameRequest: boolean;
 }
 
 export class IdempotencyKeyReusedError extends Error {
@@ -105,7 +113,7 @@ export function createStartRun(deps: StartRunDeps): StartRun {
   return async (command) => {
     const run = newRun(deps, command);
     const earlier = await deps.runs.insert(run);
-    if (earlier) return repeated(run, earlier);
+    if (earlier) return repeated(earlier);
     const { versionId, definition, version } = command.workflow;
     const entry = withPlans(run.request, new Map([[versionId, { definition, version }]]));
     const published = await deps.publishEntries([entry]);
@@ -119,13 +127,13 @@ export function createStartRun(deps: StartRunDeps): StartRun {
 }
 
 /** What the caller was answered the first time; its request was published then, or is the timekeeper's. */
-function repeated({ idempotency }: NewRun, { requestHash, ...started }: EarlierRun): StartedRun {
-  if (idempotency?.requestHash.equals(requestHash)) return { ...started, isRepeat: true };
+function repeated({ isSameRequest, ...started }: EarlierRun): StartedRun {
+  if (isSameRequest) return { ...started, isRepeat: true };
   throw new IdempotencyKeyReusedError('Use a new Idempotency-Key: this one came with another request before');
 }
 
 function newRun({ topics, clock, nextId, planDefaults }: StartRunDeps, command: StartRunCommand): NewRun {
-  const { workflow, ...given } = command;
+  const { workflow, idempotencyKey: key, ...given } = command;
   const id = nextId();
   const runId = `run-${id}`;
   const now = clock.now();
@@ -146,9 +154,22 @@ function newRun({ topics, clock, nextId, planDefaults }: StartRunDeps, command: 
     version: workflow.version,
     createdAt: new Date(now),
     wakeAt: new Date(now + planDefaults.pickUpMs),
+    ...(typeof key === 'string' && {
+      idempotency: { userId: given.triggeredBy, key, request: requestTextOf(command) },
+    }),
     request: {
       id: nextId(),
       messages: [{ topic: topics.executionRequests, key: runId, value, planOf: workflow.versionId }],
     },
   };
+}
+
+/** The same for requests that differ in the order of their fields only. */
+function requestTextOf({ workflow, inputData, variables, communityId, metadata }: StartRunCommand): string {
+  const request = { workflowId: workflow.id, inputData, variables, communityId, metadata };
+  return JSON.stringify(request, (_key, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
 }

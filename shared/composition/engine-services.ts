@@ -97,7 +97,7 @@ export function createEngineServices(
       publishCommitted: publishing({ publisher, outbox, routeTasks, database, tokens, clock }),
     }),
     startRun: createStartRun({
-      runs: createNewRuns(database),
+      runs: createNewRuns(database, published),
       topics,
       clock,
       nextId: draws.id,

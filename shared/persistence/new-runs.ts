@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
 import type { EarlierRun, IdempotencyClaim, NewRun, NewRuns } from '../application/start-run.ts';
 import { auditPart } from './audit-log.ts';
 import type { Database } from './database.ts';
+import type { PublishedEntries } from './published-entries.ts';
 import { jsonParameter, Parameters } from './sql.ts';
 
-export function createNewRuns(database: Database): NewRuns {
+/** @param published entries of the outbox that go with the next run */
+export function createNewRuns(database: Database, published: PublishedEntries): NewRuns {
   return {
     /**
      * One statement, so one round trip and one commit for all rows. A claim that another transaction is about to commit is waited
@@ -12,7 +15,7 @@ export function createNewRuns(database: Database): NewRuns {
     async insert(run) {
       const { idempotency } = run;
       if (idempotency === undefined) {
-        await insertRun(database, run);
+        await published.goWith((ids) => insertRun(database, run, ids));
         return null;
       }
       for (;;) {
@@ -31,12 +34,12 @@ export function createNewRuns(database: Database): NewRuns {
   };
 }
 
-async function insertRun(database: Database, run: NewRun): Promise<void> {
+async function insertRun(database: Database, run: NewRun, published: readonly string[]): Promise<void> {
   const parameters = new Parameters();
   await database.execute(
     `with run as (
        insert into workflow_runs (${RUN_COLUMNS}) values (${runValues(run, parameters)}) returning run_id
-     ) ${auditOf(run, parameters)}
+     ) ${auditOf(run, parameters)}${removed(published, parameters)}
      insert into outbox (id, messages) values (${outboxValues(run, parameters)})`,
     parameters.values,
   );
@@ -46,10 +49,10 @@ async function insertRun(database: Database, run: NewRun): Promise<void> {
 async function claimAndInsertRun(
   database: Database,
   run: NewRun,
-  { userId, key, requestHash }: IdempotencyClaim,
+  { userId, key, request }: IdempotencyClaim,
 ): Promise<boolean> {
   const parameters = new Parameters();
-  const claim = [userId, key, requestHash, run.runId].map((value) => parameters.add(value)).join(', ');
+  const claim = [userId, key, hashOf(request), run.runId].map((value) => parameters.add(value)).join(', ');
   const claimed = await database.maybeOne(
     `with claimed as (
        insert into idempotency_keys (user_id, key, request_hash, run_id) values (${claim})
@@ -69,7 +72,7 @@ async function claimAndInsertRun(
 /** The answer that was given; also where the run itself was removed since. */
 async function maybeFindEarlier(
   database: Database,
-  { userId, key }: IdempotencyClaim,
+  { userId, key, request }: IdempotencyClaim,
 ): Promise<EarlierRun | null> {
   const row = await database.maybeOne<{
     request_hash: Buffer;
@@ -88,9 +91,14 @@ async function maybeFindEarlier(
       runId: row.run_id,
       executionId: row.id,
       createdAt: row.created_at,
-      requestHash: row.request_hash,
+      isSameRequest: row.request_hash.equals(hashOf(request)),
     }
   );
+}
+
+/** A request may be large: its hash is kept. */
+function hashOf(request: string): Buffer {
+  return createHash('sha256').update(request).digest();
 }
 
 const RUN_COLUMNS = `id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
@@ -128,6 +136,13 @@ function runValues(run: NewRun, parameters: Parameters): string {
 /** A further part of the `with`, or nothing. */
 function auditOf({ audit }: NewRun, parameters: Parameters): string {
   return audit === undefined ? '' : `, ${auditPart(audit, 'run', 'run_id', parameters)}`;
+}
+
+/** A further part of the `with`, or nothing. */
+function removed(published: readonly string[], parameters: Parameters): string {
+  return published.length === 0
+    ? ''
+    : `, removed as (delete from outbox where id = any(${parameters.add(published)}::uuid[]))`;
 }
 
 function outboxValues({ request: { id, messages } }: NewRun, parameters: Parameters): string {

@@ -139,9 +139,11 @@ export class BridgeModel {
     const callsAt = world.now + world.random.int(Math.min(this.#agents.slowestMs, 2 * CALLBACK_MS));
     const callBack = () =>
       world.call(`callback ${stepExecutionId}`, runId, (changeRun) =>
-        outcome.status === 'completed'
-          ? changeRun.complete(runId, stepExecutionId, outcome.output, AUDIT)
-          : changeRun.fail(runId, stepExecutionId, { retryAfterMs: undefined, ...outcome.error }, AUDIT),
+        changeRun.change(
+          runId,
+          { type: 'agent_answered', stepExecutionId, attempt: null, outcome, logs: null },
+          AUDIT,
+        ),
       );
     world.later(callsAt - world.now, callBack);
     if (heartbeatMs === null) return;

@@ -110,7 +110,7 @@ export class Sequences implements Agents {
     const { runId } = run;
     this.#world.cancellable.add(runId);
     const changed = await this.#world.callInPeace((changeRun) =>
-      changeRun.cancel(runId, { by: 'ann', reason: null }, AUDIT),
+      changeRun.change(runId, { type: 'cancellation_requested', by: 'ann', reason: null }, AUDIT),
     );
     if (changed.ok && run.lastCommand !== 'cancel by record') run.lastCommand = 'cancel';
     this.#world.say(`cancelled: ${JSON.stringify(changed)}`, [runId]);
@@ -160,7 +160,7 @@ export class Sequences implements Agents {
     this.#world.poisons.heal(runId);
     const other = run.workflow.isFree && this.#world.random.chance(0.5) ? this.#otherVersion(run) : null;
     const changed = await this.#world.callInPeace((changeRun) =>
-      changeRun.retry(runId, { version: other?.version }, AUDIT),
+      changeRun.change(runId, { type: 'retry_requested' }, AUDIT, other?.version),
     );
     if (changed.ok && other) {
       this.#world.count('went on in another order');

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Cancellation } from '../../../shared/application/change-run.ts';
+import type { RunChange } from '../../../shared/application/change-run.ts';
 import type { Viewer } from '../../../shared/application/permissions.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { atMostCharacters } from '../../../shared/validation/characters.ts';
@@ -20,10 +20,10 @@ export const cancelBody = z.strictObject({
 export function cancellationOf(
   { userId, isAdmin }: Viewer,
   { cancelled_by, reason }: z.infer<typeof cancelBody>,
-): Cancellation {
+): Extract<RunChange, { type: 'cancellation_requested' }> {
   const by = cancelled_by ?? userId;
   if (by !== userId && !isAdmin) {
     throw new ApiError('PERMISSION_DENIED', 'cancelled_by: only an admin may name another than who asks');
   }
-  return { by, reason: reason ?? null };
+  return { type: 'cancellation_requested', by, reason: reason ?? null };
 }

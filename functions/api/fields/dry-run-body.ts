@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Mock, Mocks } from '../../../shared/application/dry-run/mocked-agents.ts';
-import type { ExecutableWorkflow } from '../../../shared/application/execute-workflow.ts';
+import type { ExecutableWorkflow } from '../../../shared/application/start-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { PlanStep } from '../../../shared/engine/plan.ts';

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { VersionChange } from '../../../shared/application/batch.ts';
-import type { RetryGiven, RunRefusal } from '../../../shared/application/change-run.ts';
+import type { RunRefusal } from '../../../shared/application/change-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
+import type { RetryRequested } from '../../../shared/engine/event.ts';
 import { isJsonObject } from '../../../shared/engine/json.ts';
 import type { RunRights } from '../../../shared/persistence/run-queries.ts';
 import { createHints } from '../../../shared/validation/nearest-name.ts';
@@ -53,11 +54,11 @@ export const retryBody: BodySpec<RetryBody, RunRights> = {
 };
 
 /** @throws ApiError 400: no such version, or no such step in it */
-export async function retryGivenOf(
+export async function readRetry(
   { from_step, from_scope, input_data, version: asked }: RetryBody,
   { workflowId, versionId }: RunRights,
   services: Pick<ApiServices, 'workflows' | 'findPlan'>,
-): Promise<RetryGiven> {
+): Promise<{ readonly retry: RetryRequested; readonly version: VersionChange | undefined }> {
   const version =
     asked === undefined || asked === null ? undefined : await findVersion(asked, workflowId, services);
   const plan =
@@ -66,12 +67,13 @@ export async function retryGivenOf(
     const hint = createHints()(from_step, plan.steps.keys());
     throw badRequest([{ path: 'from_step', message: `expected the id of a step of this workflow${hint}` }]);
   }
-  return {
+  const retry: RetryRequested = {
+    type: 'retry_requested',
     fromStep: from_step ?? null,
     fromScope: from_scope ?? null,
     ...(input_data !== undefined && input_data !== null && { inputData: input_data }),
-    version,
   };
+  return { retry, version };
 }
 
 async function findVersion(

@@ -3,6 +3,7 @@ import { readReport } from '../../../shared/agents/read-error.ts';
 import type { RunChanged } from '../../../shared/application/change-run.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { shownAs } from '../../../shared/documents/json-schema.ts';
+import type { AgentAnswered, AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { AttemptStatus } from '../../../shared/engine/state.ts';
 import { parameterText } from '../fields/request-fields.ts';
@@ -75,11 +76,8 @@ export const callbackRoutes = [
     },
     body: { schema: z.unknown(), maxBytes: limits.maxPayloadBytes },
     async handle({ params, subject, body, audit }, { changeRun }) {
-      const { step_execution_id } = params;
-      return settledAnswer(
-        step_execution_id,
-        await changeRun.complete(subject.runId, step_execution_id, body as Json, audit),
-      );
+      const answer = answerOf(params, { status: 'completed', output: body as Json });
+      return settledAnswer(params, await changeRun.change(subject.runId, answer, audit));
     },
   }),
   defineRoute({
@@ -97,11 +95,8 @@ export const callbackRoutes = [
     },
     body: { schema: failureBody, maxBytes: limits.maxPayloadBytes, isOptional: true, takesAnyJson: true },
     async handle({ params, subject, body, audit }, { changeRun }) {
-      const { step_execution_id } = params;
-      return settledAnswer(
-        step_execution_id,
-        await changeRun.fail(subject.runId, step_execution_id, body, audit),
-      );
+      const answer = answerOf(params, { status: 'failed', error: body });
+      return settledAnswer(params, await changeRun.change(subject.runId, answer, audit));
     },
   }),
   defineRoute({
@@ -128,8 +123,13 @@ export const callbackRoutes = [
   }),
 ];
 
+/** The token names the attempt, and is one attempt's only: there is no number to compare. */
+function answerOf({ step_execution_id }: CallbackParams, outcome: AgentOutcome): AgentAnswered {
+  return { type: 'agent_answered', stepExecutionId: step_execution_id, attempt: null, outcome, logs: null };
+}
+
 /** Given once the decision is committed: the agent need not call again. */
-function settledAnswer(stepExecutionId: string, changed: RunChanged): Answer {
+function settledAnswer({ step_execution_id }: CallbackParams, changed: RunChanged): Answer {
   if (!changed.ok) throw refusalError(changed.refusal);
-  return { status: 200, message: 'Answer received', data: { step_execution_id: stepExecutionId } };
+  return { status: 200, message: 'Answer received', data: { step_execution_id } };
 }

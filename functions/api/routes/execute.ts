@@ -49,9 +49,12 @@ export const executeRoutes = [
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
     takesIdempotencyKey: true,
-    async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow, findMissingNames }) {
+    async handle({ caller, subject, body, idempotencyKey, audit }, { startRun, findMissingNames }) {
       requireMembership(caller, body.community_id);
-      const starting = executeWorkflow(caller, subject, {
+      const starting = startRun({
+        owner: subject.owner,
+        triggeredBy: caller.userId,
+        workflow: subject,
         inputData: body.input_data ?? undefined,
         variables: body.variables ?? undefined,
         communityId: body.community_id ?? null,

@@ -125,7 +125,7 @@ export const executionRoutes = [
       return found && findChangeableRun(caller, found.runId, services);
     },
     async handle({ caller, params, subject, body, audit }, { changeRun, executions }) {
-      const changed = await changeRun.cancel(subject.runId, cancellationOf(caller, body), audit);
+      const changed = await changeRun.change(subject.runId, cancellationOf(caller, body), audit);
       if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
       const run = await executions.maybeFindExecution(caller, params.id, 'visible');
       if (!run) throw notFound('Execution');

@@ -1,5 +1,5 @@
-import type { ExecutableWorkflow } from '../../../shared/application/execute-workflow.ts';
 import type { Viewer } from '../../../shared/application/permissions.ts';
+import type { ExecutableWorkflow } from '../../../shared/application/start-run.ts';
 import type { RunRights } from '../../../shared/persistence/run-queries.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { ApiServices } from '../services.ts';

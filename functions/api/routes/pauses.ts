@@ -83,7 +83,7 @@ function runRoute(what: 'pause' | 'resume'): AnyRoute {
     subjectName: 'Run',
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
     async handle({ caller, subject, audit }, services) {
-      const changed = await services.changeRun[what](subject.runId, audit);
+      const changed = await services.changeRun.change(subject.runId, { type: `${what}_requested` }, audit);
       if (!changed.ok) {
         const { refusal } = changed;
         if (refusal.outcome !== 'refused' || refusal.code !== settled)

@@ -78,8 +78,11 @@ export const plainRoutes = [
       return found?.workflow.owner === caller.userId ? found.workflow : null;
     },
     takesIdempotencyKey: true,
-    async handle({ caller, subject, body, idempotencyKey, audit }, { executeWorkflow }) {
-      const { executionId, isRepeat } = await executeWorkflow(caller, subject, {
+    async handle({ caller, subject, body, idempotencyKey, audit }, { startRun }) {
+      const { executionId, isRepeat } = await startRun({
+        owner: subject.owner,
+        triggeredBy: caller.userId,
+        workflow: subject,
         inputData: body.input_data ?? undefined,
         variables: undefined,
         communityId: null,
@@ -213,7 +216,8 @@ export const plainRoutes = [
     subjectName: 'Execution',
     find: ({ caller, params }, { executions }) => executions.maybeFindExecutionRun(caller, params.id, 'own'),
     async handle({ caller, params, subject, audit }, { changeRun, executions }) {
-      const changed = await changeRun.cancel(subject.runId, { by: caller.userId, reason: null }, audit);
+      const cancellation = { type: 'cancellation_requested', by: caller.userId, reason: null } as const;
+      const changed = await changeRun.change(subject.runId, cancellation, audit);
       if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
       const run = await executions.maybeFindExecution(caller, params.id, 'own');
       if (!run) throw notFound('Execution');

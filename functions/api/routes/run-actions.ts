@@ -4,7 +4,7 @@ import { cancelExamples } from '../documents/examples.ts';
 import { cancelBody, cancellationOf } from '../fields/cancel-body.ts';
 import { runIdParam } from '../fields/request-fields.ts';
 import { runId, runStatus } from '../fields/response-fields.ts';
-import { retryBody, retryGivenOf, retryRefusal } from '../fields/retry-body.ts';
+import { readRetry, retryBody, retryRefusal } from '../fields/retry-body.ts';
 import type { Answer } from '../http/answer.ts';
 import { notFound } from '../http/api-error.ts';
 import { envelope } from '../http/operation.ts';
@@ -37,7 +37,7 @@ export const runActionRoutes = [
     subjectName: 'Run',
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
     async handle({ caller, subject, body, audit }, services) {
-      const changed = await services.changeRun.cancel(subject.runId, cancellationOf(caller, body), audit);
+      const changed = await services.changeRun.change(subject.runId, cancellationOf(caller, body), audit);
       if (!changed.ok) throw refusalError(changed.refusal, 'BAD_REQUEST');
       return runAnswer(caller, subject.runId, services, { status: 200, message: 'Run cancelled' });
     },
@@ -66,8 +66,8 @@ export const runActionRoutes = [
     subjectName: 'Run',
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
     async handle({ caller, subject, body, audit }, services) {
-      const given = await retryGivenOf(body, subject, services);
-      const changed = await services.changeRun.retry(subject.runId, given, audit);
+      const { retry, version } = await readRetry(body, subject, services);
+      const changed = await services.changeRun.change(subject.runId, retry, audit, version);
       if (!changed.ok) throw retryRefusal(changed.refusal, body);
       return runAnswer(caller, subject.runId, services, { status: 202, message: 'Run resumed' });
     },

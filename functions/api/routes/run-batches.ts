@@ -135,7 +135,7 @@ export const runBatchRoutes = [
         const data = { dry_run, matched: total, cancelled: 0, remaining: total };
         return { status: 200, message: `${total} runs would be cancelled`, data, changesNothing: true };
       }
-      const changes = await changeRun.cancelAll(runIds, cancellation, audit);
+      const changes = await changeRun.changeAll(runIds, cancellation, audit);
       const cancelled = changes.filter(({ ok }) => ok).length;
       // Those that ended by themselves meanwhile are neither cancelled nor left; those that met a fault of the engine are open still.
       const failed = changes.flatMap((change) =>

@@ -54,8 +54,8 @@ export const signalRoutes = [
     find: ({ caller, params }, services) => findChangeableRun(caller, params.run_id, services),
     async handle({ params: { name }, subject, body, audit }, services) {
       const id = body.id ?? uuidv7();
-      const signal = { name, id, payload: body.payload ?? null };
-      const changed = await services.changeRun.signal(subject.runId, signal, audit);
+      const signal = { type: 'signal_received', name, signalId: id, payload: body.payload ?? null } as const;
+      const changed = await services.changeRun.change(subject.runId, signal, audit);
       if (!changed.ok && !(await hasCome(changed.refusal, subject.runId, id, services))) {
         throw refusalError(changed.refusal, 'BAD_REQUEST');
       }

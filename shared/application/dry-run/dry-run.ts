@@ -1,9 +1,9 @@
 import type { Json, JsonObject } from '../../engine/json.ts';
 import type { Plan } from '../../engine/plan.ts';
 import type { Run } from '../../engine/state.ts';
-import type { ExecutableWorkflow } from '../execute-workflow.ts';
 import type { PlanCache } from '../plan-cache.ts';
 import type { Clock } from '../ports.ts';
+import type { ExecutableWorkflow } from '../start-run.ts';
 import { type DryRunLimits, driveRun, type GivenUp } from './drive-run.ts';
 import { MockedAgents, type Mocks } from './mocked-agents.ts';
 import { type Branch, branchesNotTaken, type TracedNode, traceOf } from './trace.ts';

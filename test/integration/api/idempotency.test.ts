@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { NewRun } from '../../../shared/application/start-run.ts';
 import { openDatabase } from '../../../shared/persistence/database.ts';
 import { createNewRuns } from '../../../shared/persistence/new-runs.ts';
+import { publishedEntries } from '../../../shared/persistence/outbox.ts';
 import { recordStatements } from '../../support/recording-database.ts';
 import { dataPipeline } from './api-harness.ts';
 import { codeOf, openRunHarness, type RunHarness } from './run-harness.ts';
@@ -114,20 +115,20 @@ describe('Idempotency-Key', () => {
   it('whose time ends while it is looked at starts a new run', async () => {
     const first = await api.as('ann')(withKey('ending', input));
     const { database } = api.engine;
-    const claim = await database.one<{ request_hash: Buffer }>(
-      `select request_hash from idempotency_keys where key = 'ending'`,
-    );
     const statements = recordStatements(database);
     let looks = 0;
-    const runs = createNewRuns({
-      ...statements,
-      // Between the claim that fails and the look at what it failed on.
-      async maybeOne(sql, values) {
-        const row = await statements.maybeOne<never>(sql, values);
-        if (looks++ === 0) await database.execute(`delete from idempotency_keys where key = 'ending'`);
-        return row;
+    const runs = createNewRuns(
+      {
+        ...statements,
+        // Between the claim that fails and the look at what it failed on.
+        async maybeOne(sql, values) {
+          const row = await statements.maybeOne<never>(sql, values);
+          if (looks++ === 0) await database.execute(`delete from idempotency_keys where key = 'ending'`);
+          return row;
+        },
       },
-    });
+      publishedEntries(database),
+    );
     const version = await database.one<{ id: string; version: number }>(
       'select workflow_version_id as id, version from workflow_runs where run_id = $1',
       [first.body.run_id],
@@ -135,7 +136,12 @@ describe('Idempotency-Key', () => {
     const run = newRun('11111111-0000-7000-8000-000000000001', version, {
       userId: 'ann',
       key: 'ending',
-      requestHash: claim.request_hash,
+      request: JSON.stringify({
+        communityId: null,
+        inputData: input.input_data,
+        metadata: null,
+        workflowId: api.workflowId,
+      }),
     });
     expect(await runs.insert(run)).toBeNull();
     expect((await api.as('ann')(withKey('ending', input))).body.run_id).toBe(run.runId);
@@ -177,11 +183,11 @@ describe('Idempotency-Key', () => {
         'select workflow_version_id as id, version from workflow_runs where run_id = $1',
         [template.run_id],
       );
-      const claim = { userId: 'ann', key: 'a hundred', requestHash: Buffer.from('same') };
+      const claim = { userId: 'ann', key: 'a hundred', request: 'the same' };
       const runOf = (n: number) =>
         newRun(`00000000-0000-7000-8000-${String(n).padStart(12, '0')}`, version, claim);
       const recording = recordStatements(database);
-      const runs = createNewRuns(recording);
+      const runs = createNewRuns(recording, publishedEntries(recording));
       const earlier = await Promise.all(Array.from({ length: 100 }, (_, n) => runs.insert(runOf(n))));
       expect(earlier.filter((one) => one === null)).toHaveLength(1);
       // One statement each, and one more for those that came later.

@@ -667,7 +667,10 @@ describe('a retry on another version', () => {
     const { versionId } = await engine.registerWorkflow(twoSteps(name, steps));
     const changeRun = createChangeRun(engine.decideBatch, createAgentCalls(engine.database));
     const version = { versionId, number: 2, workflowId: `wf-${name}-2` };
-    return { versionId, changed: await changeRun.retry(runId, { version }, auditEntry) };
+    return {
+      versionId,
+      changed: await changeRun.change(runId, { type: 'retry_requested' }, auditEntry, version),
+    };
   }
 
   it('goes on with it, and says so of the run', async () => {

@@ -1,5 +1,4 @@
-import type { RetryGiven } from '../../../shared/application/change-run.ts';
-import type { EngineEvent } from '../../../shared/engine/event.ts';
+import type { EngineEvent, RetryRequested } from '../../../shared/engine/event.ts';
 import { isOpenRun } from '../../../shared/engine/state.ts';
 import { isEverSent, payloadOf } from '../engine/workflow-model.ts';
 import { AUDIT, type World } from '../world.ts';
@@ -60,7 +59,9 @@ export class Users {
   }
 
   #ask(what: 'pause' | 'resume', runId: string): Promise<void> {
-    return this.#world.call(what, runId, (changeRun) => changeRun[what](runId, AUDIT));
+    return this.#world.call(what, runId, (changeRun) =>
+      changeRun.change(runId, { type: `${what}_requested` }, AUDIT),
+    );
   }
 
   /** One that somebody waits for, or may; or one that came before. */
@@ -99,9 +100,9 @@ export class Users {
 
   async #send(runId: string, name: string, id: string): Promise<void> {
     this.#signals.push({ runId, name, id });
-    const signal = { name, id, payload: payloadOf(name) };
+    const signal = { type: 'signal_received', name, signalId: id, payload: payloadOf(name) } as const;
     await this.#world.call(`signal ${name} ${id}`, runId, (changeRun) =>
-      changeRun.signal(runId, signal, AUDIT),
+      changeRun.change(runId, signal, AUDIT),
     );
   }
 
@@ -129,7 +130,7 @@ export class Users {
     this.cancelled.add(runId);
     await this.#world.call('cancel', runId, (changeRun) => {
       this.#world.cancellable.add(runId);
-      return changeRun.cancel(runId, { by: 'ann', reason: null }, AUDIT);
+      return changeRun.change(runId, { type: 'cancellation_requested', by: 'ann', reason: null }, AUDIT);
     });
   }
 
@@ -145,15 +146,15 @@ export class Users {
     await this.#retry(runId, { fromStep, fromScope, ...edited });
   }
 
-  async #retry(runId: string, given: RetryGiven): Promise<void> {
+  async #retry(runId: string, given: Omit<RetryRequested, 'type'>): Promise<void> {
     const row = this.#world.store.runs.get(runId)!;
     const [owner, name] = (row.versionId ?? '').split('/');
     const newer = { versionId: `${owner}/${name}/2`, number: 2, workflowId: `wf-${name}-2` };
-    const version = this.#world.random.chance(0.2) ? { version: newer } : {};
-    const what = `retry ${JSON.stringify({ ...given, ...version })}`;
+    const version = this.#world.random.chance(0.2) ? newer : undefined;
+    const what = `retry ${JSON.stringify({ ...given, ...(version && { version }) })}`;
     await this.#world.call(what, runId, (changeRun) => {
       this.#world.retried.add(runId);
-      return changeRun.retry(runId, { ...given, ...version }, AUDIT);
+      return changeRun.change(runId, { type: 'retry_requested', ...given }, AUDIT, version);
     });
   }
 

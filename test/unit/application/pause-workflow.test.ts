@@ -13,17 +13,14 @@ function workflow(meanwhile: (isPaused: (is: boolean) => void) => void) {
     ['run-2', false],
   ]);
   let asked = 0;
-  const setHeld = (isHeld: boolean) => async (runIds: readonly string[]) => {
-    for (const runId of runIds) held.set(runId, isHeld);
+  const changeAll: ChangeRun['changeAll'] = async (runIds, change) => {
+    expect(change).toEqual({ type: expect.stringMatching(/^(pause|resume)_requested$/), by: 'workflow' });
+    for (const runId of runIds) held.set(runId, change.type === 'pause_requested');
     if (asked++ === 0)
       meanwhile((is) => {
         isPaused = is;
       });
     return runIds.map((): RunChanged => ({ ok: true, status: 'RUNNING' }));
-  };
-  const changeRun: Pick<ChangeRun, 'pauseAll' | 'resumeAll'> = {
-    pauseAll: setHeld(true),
-    resumeAll: setHeld(false),
   };
   const setPaused = createSetWorkflowPaused({
     workflows: {
@@ -40,7 +37,7 @@ function workflow(meanwhile: (isPaused: (is: boolean) => void) => void) {
         return { runIds: runIds.slice(0, 1), next: runIds.length > 1 ? (runIds[0] as string) : null };
       },
     },
-    changeRun,
+    changeRun: { changeAll },
   });
   return { setPaused: (to: boolean) => setPaused(ann, 'w', to, auditEntry), held };
 }

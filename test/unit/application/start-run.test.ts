@@ -201,16 +201,28 @@ describe('startRun', () => {
   });
 
   it('answers the earlier run of the same idempotency key and request, and publishes nothing', async () => {
-    const requestHash = Buffer.from('a');
     const first = { runId: 'run-1', executionId: '1', createdAt: new Date(1) };
-    const { startRun, did } = setUp({ earlier: { ...first, requestHash } });
-    const claim = { userId: 'bob', key: 'k', requestHash };
-    expect(await startRun({ ...command, idempotency: claim })).toEqual({ ...first, isRepeat: true });
-    const other = { ...claim, requestHash: Buffer.from('b') };
-    await expect(startRun({ ...command, idempotency: other })).rejects.toMatchObject({
-      code: 'IDEMPOTENCY_KEY_REUSED',
-    });
-    expect(did).toEqual(['insert', 'insert']);
+    const withKey = { ...command, idempotencyKey: 'k' };
+    const same = setUp({ earlier: { ...first, isSameRequest: true } });
+    expect(await same.startRun(withKey)).toEqual({ ...first, isRepeat: true });
+    const other = setUp({ earlier: { ...first, isSameRequest: false } });
+    await expect(other.startRun(withKey)).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+    expect([...same.did, ...other.did]).toEqual(['insert', 'insert']);
+  });
+
+  it('claims the key for whoever starts the run, with the same text for the same request', async () => {
+    const claimOf = async (given: Partial<StartRunCommand>) => {
+      const { startRun, inserted } = setUp();
+      await startRun({ ...command, idempotencyKey: 'k', ...given });
+      return inserted[0]!.idempotency;
+    };
+    const request =
+      '{"communityId":7,"inputData":{"a":1,"b":{"c":[2,1],"d":3}},"metadata":{"a":1},"workflowId":"w-1"}';
+    const claim = { userId: 'bob', key: 'k', request };
+    expect(await claimOf({ inputData: { a: 1, b: { c: [2, 1], d: 3 } } })).toEqual(claim);
+    expect(await claimOf({ inputData: { b: { d: 3, c: [2, 1] }, a: 1 } })).toEqual(claim);
+    expect(await claimOf({ inputData: { a: 1, b: { c: [1, 2], d: 3 } } })).not.toEqual(claim);
+    expect(await claimOf({ idempotencyKey: null })).toBeUndefined();
   });
 });
 
