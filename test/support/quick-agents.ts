@@ -10,15 +10,15 @@ export async function addQuickAgent(
   world: RunWorld,
   name: string,
   behaviour?: AgentBehaviour,
+  { averageMs = 1 } = {},
 ): Promise<void> {
   await world.addAgent(name, behaviour);
-  await tellAsQuick(world, name);
+  await tellAsQuick(world, name, averageMs);
 }
 
-export async function tellAsQuick({ database, agents }: RunWorld, name: string): Promise<void> {
+async function tellAsQuick({ database, agents }: RunWorld, name: string, averageMs: number): Promise<void> {
   await database.execute(
-    `insert into agent_speeds (name, owner, address_hash, average_ms) values ($1, '', $2, 1)
-     on conflict (name, owner) do update set average_ms = 1, measured_at = now()`,
-    [name, hashOf(agents.url(name))],
+    `insert into agent_speeds (name, owner, address_hash, average_ms) values ($1, '', $2, $3)`,
+    [name, hashOf(agents.url(name)), averageMs],
   );
 }
