@@ -105,7 +105,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION public.load_agent_routes(names text[], owners text[])
- RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying, timeout_seconds integer)
+ RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying, timeout_seconds integer, secret_encrypted bytea, previous_secret_encrypted bytea, speed_address_hash bytea, average_ms integer, speed_age_ms double precision)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
@@ -113,9 +113,19 @@ AS $function$
 #variable_conflict use_column
 begin
     return query
-    select a.owner, a.name, a.kind, a.address, a.timeout_seconds from agents a where a.name = any(names) and a.owner = any(owners);
+    select a.owner, a.name, a.kind, a.address, a.timeout_seconds, a.secret_encrypted,
+           case when a.previous_secret_until > now() then a.previous_secret_encrypted end,
+           v.address_hash, v.average_ms, (extract(epoch from now() - v.measured_at) * 1000)::double precision
+      from agents a
+      left join agent_speeds v on v.name = a.name and v.owner = a.owner
+     where a.name = any(names) and a.owner = any(owners);
     return query
-    select a.owner, a.name, a.kind, a.address, a.timeout_seconds from agents a where a.name = any(names) and a.owner is null;
+    select a.owner, a.name, a.kind, a.address, a.timeout_seconds, a.secret_encrypted,
+           case when a.previous_secret_until > now() then a.previous_secret_encrypted end,
+           v.address_hash, v.average_ms, (extract(epoch from now() - v.measured_at) * 1000)::double precision
+      from agents a
+      left join agent_speeds v on v.name = a.name and v.owner = ''
+     where a.name = any(names) and a.owner is null;
 end
 $function$
 ;
@@ -586,7 +596,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION public.save_runs(advanced json, changed json, closed json, continued json, opened json, joins json, children json, data json, signals_kept json, signals_taken json, runs_started json, audited json, outbox_id uuid, messages json, published uuid[], agent_names text[], agent_owners text[])
- RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying, timeout_seconds integer)
+ RETURNS TABLE(owner character varying, name character varying, kind character varying, address character varying, timeout_seconds integer, secret_encrypted bytea, previous_secret_encrypted bytea, speed_address_hash bytea, average_ms integer, speed_age_ms double precision)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
