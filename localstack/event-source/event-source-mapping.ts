@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Consumer, type EachBatchPayload, Kafka, logLevel } from 'kafkajs';
-import { registerCodecs } from '../../shared/kafka/compression/codecs.ts';
-import { socketWithoutDelay } from '../../shared/kafka/socket-without-delay.ts';
+import { createKafka } from '../../shared/kafka/client.ts';
 import type { Invoker } from '../invocation.ts';
 import type { Discard } from './failure-record.ts';
-import { kafkaEvent, type SourceRecord, sourceRecord } from './kafka-event.ts';
+import type { FetchedRecords } from './fetched-records.ts';
+import { kafkaEvent, type SourceRecord } from './kafka-event.ts';
 import type { MappingSettings, MappingTuning } from './mapping-settings.ts';
 import { OffsetCommits } from './offset-commits.ts';
 import { OnFailureTopic } from './on-failure-topic.ts';
 import { PartitionWorker } from './partition-worker.ts';
+import { isPassing, TopicReader } from './topic-reader.ts';
 
 export interface MappingOptions {
   settings: MappingSettings;
@@ -18,11 +18,9 @@ export interface MappingOptions {
   tuning?: MappingTuning;
 }
 
-registerCodecs();
-
 /**
  * Polls one topic for one function, by the rules of an MSK event source mapping. Fetching and invoking are decoupled: the
- * consumer's callback only fills the partitions' buffers, so a slow function holds up neither heartbeats nor its neighbours.
+ * reader only fills the partitions' buffers, so a slow function holds up neither heartbeats nor its neighbours.
  */
 export class EventSourceMapping {
   readonly #settings: MappingSettings;
@@ -31,13 +29,11 @@ export class EventSourceMapping {
   readonly #log: (line: string) => void;
   readonly #tuning: Required<MappingTuning>;
   readonly #commits: OffsetCommits;
-  readonly #kafka: Kafka;
   readonly #onFailure: OnFailureTopic | undefined;
   readonly #workers = new Map<number, PartitionWorker>();
-  readonly #pausedFetches = new Set<number>();
   #ending = new Map<number, Promise<void>>();
-  #consumer: Consumer | undefined;
-  #memberId: string | undefined;
+  #reader: TopicReader | undefined;
+  #memberId: string | null = null;
   #state: 'new' | 'running' | 'stopped' = 'new';
   #paused = false;
 
@@ -58,23 +54,11 @@ export class EventSourceMapping {
       ...tuning,
     };
     this.#commits = new OffsetCommits(this.#tuning.commitDelayMs);
-    this.#kafka = new Kafka({
-      clientId: settings.consumerGroupId,
-      brokers: [...brokers],
-      logLevel: logLevel.NOTHING,
-      socketFactory: socketWithoutDelay,
-      connectionTimeout: 1_000,
-      // Endless and quick: a member that keeps its id through a broker's restart need not wait for its own session to end.
-      retry: {
-        initialRetryTime: 50,
-        maxRetryTime: 1_000,
-        multiplier: 1.5,
-        retries: 1e9,
-        restartOnFailure: async () => true,
-      },
-    });
     this.#onFailure = settings.onFailureTopic
-      ? new OnFailureTopic(this.#kafka, settings.onFailureTopic)
+      ? new OnFailureTopic(
+          createKafka({ brokers, clientId: settings.consumerGroupId }),
+          settings.onFailureTopic,
+        )
       : undefined;
   }
 
@@ -105,103 +89,62 @@ export class EventSourceMapping {
     // What an invocation that goes on beyond this comes to is not ours to commit.
     this.#workers.clear();
     await within(2_000, this.#commits.flush());
-    await within(3_000, Promise.allSettled([this.#consumer?.disconnect(), this.#onFailure?.close()]));
+    await within(
+      3_000,
+      Promise.allSettled([this.#reader?.close({ leaves: true }), this.#onFailure?.close()]),
+    );
   }
 
   async #consume(onAssigned: () => void): Promise<void> {
-    const { topic, startingPosition } = this.#settings;
-    let waitMs = crashBackoffMs.first;
+    let crashes = 0;
+    let losses = 0;
     while (this.#state === 'running') {
       const begunAt = performance.now();
-      let reason = '';
-      const consumer = this.#createConsumer();
-      this.#consumer = consumer;
-      const crashed = Promise.withResolvers<never>();
-      crashed.promise.catch(() => {});
-      // Until the first batch, whose own way is the better one.
-      this.#commits.commit = (partitions) =>
-        consumer.commitOffsets(partitions.map((each) => ({ topic, ...each })));
-      consumer.on('consumer.group_join', ({ payload }) => {
-        if (this.#state === 'running') {
-          this.#assign(payload.memberId, payload.memberAssignment[topic] ?? []);
-          onAssigned();
-        } else {
-          // Stopped in the middle of joining, which kafkajs only lets go of once it has joined.
-          setImmediate(() => consumer.disconnect().catch(() => {}));
-        }
-      });
-      consumer.on('consumer.end_batch_process', ({ payload }) => {
-        // Nothing but markers, and records that were taken back: no record tells of it.
-        if (payload.batchSize === 0)
-          this.#workers.get(payload.partition)?.push([], Number(payload.lastOffset) + 1);
-      });
-      consumer.on('consumer.crash', ({ payload }) => {
-        if (payload.restart) this.#log(`the consumer stopped, and joins again: ${payload.error.message}`);
-        else crashed.reject(payload.error);
-      });
-      try {
-        await consumer.connect();
-        await consumer.subscribe({ topic, fromBeginning: startingPosition !== 'LATEST' });
-        // It may have been stopped while the broker was away.
-        if (this.#state === 'running') {
-          await consumer.run({
-            autoCommit: false,
-            eachBatchAutoResolve: false,
-            eachBatch: async (payload) => this.#receive(payload),
-          });
-          await crashed.promise;
-        }
-      } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
-      }
-      await consumer.disconnect().catch(() => {});
+      const reader = this.#createReader(onAssigned);
+      this.#reader = reader;
+      this.#commits.commit = (offsets) => reader.commit(offsets);
+      const error = await reader.run().then(
+        () => null,
+        (error: unknown) => error,
+      );
+      // Closed, by whoever has stopped this.
+      if (error === null) return;
+      await reader.close({ leaves: false }).catch(() => {});
       if (this.#state !== 'running') return;
+      if (performance.now() - begunAt > 2 * backoffMs.crashed.longest) crashes = losses = 0;
+      if (isPassing(error)) {
+        await sleep(growing(backoffMs.lost, losses++), undefined, { ref: false });
+        continue;
+      }
+      const waitMs = growing(backoffMs.crashed, crashes++);
+      const reason = error instanceof Error ? error.message : String(error);
       // Meanwhile its group has no member, which deep health tells of.
       this.#log(`cannot read the topic, whose records wait: ${reason}; tries again in ${waitMs} ms`);
       await sleep(waitMs, undefined, { ref: false });
-      const hasGoneWell = performance.now() - begunAt > 2 * crashBackoffMs.longest;
-      waitMs = hasGoneWell ? crashBackoffMs.first : Math.min(2 * waitMs, crashBackoffMs.longest);
     }
   }
 
-  #createConsumer(): Consumer {
-    return this.#kafka.consumer({
-      groupId: this.#settings.consumerGroupId,
-      sessionTimeout: this.#tuning.sessionTimeoutMs,
-      heartbeatInterval: Math.floor(this.#tuning.sessionTimeoutMs / 4),
-      rebalanceTimeout: 10_000,
-      minBytes: 1,
-      maxBytesPerPartition: 4 * 1024 * 1024,
-      // Only how long a resumed partition may wait for the fetch of its neighbours to come back.
-      maxWaitTimeInMs: 200,
-      allowAutoTopicCreation: false,
+  #createReader(onAssigned: () => void): TopicReader {
+    const { topic, consumerGroupId, startingPosition = 'TRIM_HORIZON' } = this.#settings;
+    return new TopicReader({
+      brokers: this.#brokers,
+      groupId: consumerGroupId,
+      topic,
+      startingPosition,
+      sessionTimeoutMs: this.#tuning.sessionTimeoutMs,
+      memberId: this.#memberId,
+      onAssigned: (memberId, partitions) => {
+        this.#assign(memberId, partitions);
+        onAssigned();
+      },
+      onFetched: (partition, fetched) => this.#receive(partition, fetched),
     });
   }
 
-  #receive({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): void {
-    // Unlike `consumer.commitOffsets`, this does not try again by itself, in a generation that may have lost the partition.
-    this.#commits.commit = (partitions) =>
-      commitOffsetsIfNecessary({ topics: [{ topic: batch.topic, partitions: [...partitions] }] });
-    resolveOffset(batch.lastOffset());
-    const worker = this.#workers.get(batch.partition);
-    if (worker === undefined) return;
-    const records = batch.messages.map((message) => sourceRecord(message, batch.topic));
-    worker.push(records, Number(batch.lastOffset()) + 1);
-    if (worker.buffer.isFull()) this.#pauseFetching(batch.partition);
-  }
-
-  #pauseFetching(partition: number): void {
-    this.#pausedFetches.add(partition);
-    this.#consumer?.pause([{ topic: this.#settings.topic, partitions: [partition] }]);
-  }
-
-  #resumeFetching(partition: number): void {
-    if (!this.#pausedFetches.delete(partition)) return;
-    try {
-      this.#consumer?.resume([{ topic: this.#settings.topic, partitions: [partition] }]);
-    } catch {
-      // A consumer that is just being restarted has no group, and will begin with nothing paused.
-    }
+  #receive(partition: number, { records, nextOffset }: FetchedRecords): void {
+    const worker = this.#workers.get(partition);
+    worker?.push(records, nextOffset);
+    if (worker?.buffer.isFull()) this.#reader?.pause(partition);
   }
 
   /**
@@ -214,7 +157,7 @@ export class EventSourceMapping {
     for (const [partition, worker] of this.#workers) {
       if (sameMember && partitions.includes(partition)) worker.dropFetched();
       else this.#revoke(partition, worker);
-      this.#resumeFetching(partition);
+      this.#reader?.resume(partition);
     }
     for (const partition of partitions) {
       if (!this.#workers.has(partition)) this.#workers.set(partition, this.#startWorker(partition));
@@ -245,7 +188,7 @@ export class EventSourceMapping {
         },
         discard: (records, discard, stopping) => this.#discard(source, records, discard, stopping),
         onTaken: () => {
-          if (worker.buffer.hasRoom()) this.#resumeFetching(partition);
+          if (worker.buffer.hasRoom()) this.#reader?.resume(partition);
         },
         onFailedInvocation: (result, records) => {
           const reason = result.ok
@@ -273,8 +216,16 @@ export class EventSourceMapping {
   }
 }
 
-/** After a crash that its client takes for final: what has crashed may do so again, at the same record. */
-const crashBackoffMs = { first: 500, longest: 30_000 };
+const backoffMs = {
+  /** Of what may come again at the same record. */
+  crashed: { first: 500, longest: 30_000 },
+  /** Of what is over by itself: a member that is back before its session ends keeps its partitions. */
+  lost: { first: 50, longest: 1_000 },
+};
+
+function growing({ first, longest }: { first: number; longest: number }, times: number): number {
+  return Math.min(first * 2 ** times, longest);
+}
 
 async function within(ms: number, work: Promise<unknown>): Promise<void> {
   await Promise.race([work, sleep(ms, undefined, { ref: false })]);

@@ -1,11 +1,17 @@
-import type { IHeaders, KafkaMessage } from 'kafkajs';
 import { emulatedAccount, emulatedRegion, largestEvent } from '../invocation.ts';
+
+export interface SourceMessage {
+  key: Buffer | null;
+  value: Buffer | null;
+  /** A name may come more than once. */
+  headers: readonly (readonly [string, Buffer])[];
+}
 
 /** A record as it waits in a mapping, with what its place in an event will cost. */
 export interface SourceRecord {
   offset: number;
   timestamp: number;
-  message: KafkaMessage;
+  message: SourceMessage;
   /** Bytes of its JSON in an event; never too low. */
   eventBytes: number;
 }
@@ -35,14 +41,17 @@ export const roomForRecords = largestEvent - 2_048;
 
 const fieldsBytes = 200;
 
-export function sourceRecord(message: KafkaMessage, topic: string): SourceRecord {
+export function sourceRecord(
+  { offset, timestamp, ...message }: SourceMessage & Pick<SourceRecord, 'offset' | 'timestamp'>,
+  topic: string,
+): SourceRecord {
   const base64 = (bytes: Buffer | null) => (bytes === null ? 0 : Math.ceil(bytes.length / 3) * 4);
   let eventBytes = fieldsBytes + topic.length + base64(message.key) + base64(message.value);
-  for (const [name, value] of headerPairs(message.headers)) {
+  for (const [name, value] of message.headers) {
     // A byte is at most `-128,`.
     eventBytes += 16 + 6 * name.length + 5 * value.length;
   }
-  return { offset: Number(message.offset), timestamp: Number(message.timestamp), message, eventBytes };
+  return { offset, timestamp, message, eventBytes };
 }
 
 /** The event of an MSK mapping. Real ones may mix partitions; here one holds the records of one partition. */
@@ -74,18 +83,8 @@ function eventRecord(
     // A null key or value, such as a tombstone's, is left out.
     ...(message.key && { key: message.key.toString('base64') }),
     ...(message.value && { value: message.value.toString('base64') }),
-    headers: headerPairs(message.headers).map(([name, value]) => ({ [name]: signedBytes(value) })),
+    headers: message.headers.map(([name, value]) => ({ [name]: signedBytes(value) })),
   };
-}
-
-function headerPairs(headers: IHeaders | undefined): [string, Buffer][] {
-  if (headers === undefined) return [];
-  return Object.entries(headers).flatMap(([name, values]) =>
-    (Array.isArray(values) ? values : [values]).map((value): [string, Buffer] => [
-      name,
-      Buffer.from(value ?? ''),
-    ]),
-  );
 }
 
 /** The mapping's poller is Java, whose bytes go from -128 to 127, and so do the numbers in the event. */

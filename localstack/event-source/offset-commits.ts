@@ -1,4 +1,4 @@
-export type CommitOffsets = (offsets: readonly { partition: number; offset: string }[]) => Promise<void>;
+export type CommitOffsets = (offsets: readonly { partition: number; offset: number }[]) => Promise<void>;
 
 const retryAfterMs = 500;
 
@@ -52,7 +52,7 @@ export class OffsetCommits {
     if (this.#commit === undefined || this.#pending.size === 0) return;
     const sent = [...this.#pending];
     try {
-      await this.#commit(sent.map(([partition, offset]) => ({ partition, offset: String(offset) })));
+      await this.#commit(sent.map(([partition, offset]) => ({ partition, offset })));
       for (const [partition, offset] of sent) {
         if (this.#pending.get(partition) === offset) this.#pending.delete(partition);
       }

@@ -89,7 +89,7 @@ export function createEngineServices(
       publishCommitted: createPublishCommitted({ publisher, outbox, routeTasks }),
     }),
     startRun: createStartRun({
-      runs: createNewRuns(database),
+      runs: createNewRuns(database, published),
       topics,
       clock,
       nextId: draws.id,

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import type { EarlierRun, IdempotencyClaim, NewRun, NewRuns } from '../application/start-run.ts';
 import { auditPart } from './audit-log.ts';
 import type { Database } from './database.ts';
+import type { PublishedEntries } from './published-entries.ts';
 import { jsonParameter, Parameters } from './sql.ts';
 
-export function createNewRuns(database: Database): NewRuns {
+/** @param published entries of the outbox that go with the next run */
+export function createNewRuns(database: Database, published: PublishedEntries): NewRuns {
   return {
     /**
      * One statement, so one round trip and one commit for all rows. A claim that another transaction is about to commit is waited
@@ -13,7 +15,7 @@ export function createNewRuns(database: Database): NewRuns {
     async insert(run) {
       const { idempotency } = run;
       if (idempotency === undefined) {
-        await insertRun(database, run);
+        await published.goWith((ids) => insertRun(database, run, ids));
         return null;
       }
       for (;;) {
@@ -32,12 +34,12 @@ export function createNewRuns(database: Database): NewRuns {
   };
 }
 
-async function insertRun(database: Database, run: NewRun): Promise<void> {
+async function insertRun(database: Database, run: NewRun, published: readonly string[]): Promise<void> {
   const parameters = new Parameters();
   await database.execute(
     `with run as (
        insert into workflow_runs (${RUN_COLUMNS}) values (${runValues(run, parameters)}) returning run_id
-     ) ${auditOf(run, parameters)}
+     ) ${auditOf(run, parameters)}${removed(published, parameters)}
      insert into outbox (id, messages) values (${outboxValues(run, parameters)})`,
     parameters.values,
   );
@@ -134,6 +136,13 @@ function runValues(run: NewRun, parameters: Parameters): string {
 /** A further part of the `with`, or nothing. */
 function auditOf({ audit }: NewRun, parameters: Parameters): string {
   return audit === undefined ? '' : `, ${auditPart(audit, 'run', 'run_id', parameters)}`;
+}
+
+/** A further part of the `with`, or nothing. */
+function removed(published: readonly string[], parameters: Parameters): string {
+  return published.length === 0
+    ? ''
+    : `, removed as (delete from outbox where id = any(${parameters.add(published)}::uuid[]))`;
 }
 
 function outboxValues({ request: { id, messages } }: NewRun, parameters: Parameters): string {

@@ -1,5 +1,5 @@
 /** Somebody who saves more often than that takes what is published along. */
-const BUSY_MS = 1_000;
+const BUSY_MS = 1_500;
 
 /**
  * Rows of the outbox that are published whole. The environment's next save deletes them, so that a decision costs no statement for it

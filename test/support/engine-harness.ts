@@ -138,7 +138,7 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
       publishCommitted: createPublishCommitted({ ...publishing, routeTasks }),
     });
     const startRun = createStartRun({
-      runs: createNewRuns(database),
+      runs: createNewRuns(database, published),
       topics,
       clock,
       nextId: () => uuidv7(),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { NewRun } from '../../../shared/application/start-run.ts';
 import { openDatabase } from '../../../shared/persistence/database.ts';
 import { createNewRuns } from '../../../shared/persistence/new-runs.ts';
+import { publishedEntries } from '../../../shared/persistence/outbox.ts';
 import { recordStatements } from '../../support/recording-database.ts';
 import { dataPipeline } from './api-harness.ts';
 import { codeOf, openRunHarness, type RunHarness } from './run-harness.ts';
@@ -116,15 +117,18 @@ describe('Idempotency-Key', () => {
     const { database } = api.engine;
     const statements = recordStatements(database);
     let looks = 0;
-    const runs = createNewRuns({
-      ...statements,
-      // Between the claim that fails and the look at what it failed on.
-      async maybeOne(sql, values) {
-        const row = await statements.maybeOne<never>(sql, values);
-        if (looks++ === 0) await database.execute(`delete from idempotency_keys where key = 'ending'`);
-        return row;
+    const runs = createNewRuns(
+      {
+        ...statements,
+        // Between the claim that fails and the look at what it failed on.
+        async maybeOne(sql, values) {
+          const row = await statements.maybeOne<never>(sql, values);
+          if (looks++ === 0) await database.execute(`delete from idempotency_keys where key = 'ending'`);
+          return row;
+        },
       },
-    });
+      publishedEntries(database),
+    );
     const version = await database.one<{ id: string; version: number }>(
       'select workflow_version_id as id, version from workflow_runs where run_id = $1',
       [first.body.run_id],
@@ -183,7 +187,7 @@ describe('Idempotency-Key', () => {
       const runOf = (n: number) =>
         newRun(`00000000-0000-7000-8000-${String(n).padStart(12, '0')}`, version, claim);
       const recording = recordStatements(database);
-      const runs = createNewRuns(recording);
+      const runs = createNewRuns(recording, publishedEntries(recording));
       const earlier = await Promise.all(Array.from({ length: 100 }, (_, n) => runs.insert(runOf(n))));
       expect(earlier.filter((one) => one === null)).toHaveLength(1);
       // One statement each, and one more for those that came later.

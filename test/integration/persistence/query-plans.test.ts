@@ -298,7 +298,7 @@ describe('no statement reads a whole table', () => {
 
   it('of the API beside a start: the note that publishing failed', async () => {
     const recorded = await recordedBy(() =>
-      createNewRuns(engine.database).notePublishFailure(`run-${randomUUID()}`, 'not yet'),
+      createNewRuns(engine.database, engine.published).notePublishFailure(`run-${randomUUID()}`, 'not yet'),
     );
     await expectNoWholeTables(recorded);
   });

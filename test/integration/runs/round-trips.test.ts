@@ -20,13 +20,13 @@ import type { ReadRecord, TopicReader } from '../../support/topic-reader.ts';
  */
 const TRIPS = {
   /** The environment has decided runs of the workflow, but never this one. */
-  cold: 7,
+  cold: 2,
   /** It made the decision before this one. */
-  warm: 7,
+  warm: 1,
   /** It made one before, and another environment the last. */
-  stale: 7,
+  stale: 2,
   /** It enters no step. */
-  ofTheRunsEnd: 6,
+  ofTheRunsEnd: 1,
   /** More, for a step of an agent that reads its own topic: its time runs from when it was published. */
   agentClock: 1,
   /** Whether the attempt is open, and how its agent is called. */

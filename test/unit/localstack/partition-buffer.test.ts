@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { SourceRecord } from '../../../localstack/event-source/kafka-event.ts';
 import { PartitionBuffer } from '../../../localstack/event-source/partition-buffer.ts';
 
-const message = { key: null, value: null, timestamp: '0', offset: '0', attributes: 0, size: 0 };
+const message = { key: null, value: null, headers: [] };
 const record = (offset: number, eventBytes = 100): SourceRecord => ({
   offset,
   timestamp: 0,
