@@ -3,7 +3,7 @@ import type { Plan, PlanSettings, PlanStep, RetryPolicy, StepBase } from '../eng
 import { type CatchDefinition, compileCatch } from './catch.ts';
 import { createExpressionCompiler, type ExpressionCompiler } from './expression.ts';
 import { unionOf } from './reads.ts';
-import { compileRetry, type RetryDefinition } from './retry.ts';
+import { compileRetry, type RetryDefinition } from './retry-policy.ts';
 import { millisecondsOf } from './step-fields.ts';
 import { edgesOf, readStepGraph } from './step-graph.ts';
 import { compileAgent } from './steps/agent.ts';

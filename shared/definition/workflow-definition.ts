@@ -3,7 +3,7 @@ import { limits } from '../config/limits.ts';
 import { atMostCharacters } from '../validation/characters.ts';
 import { valueAt } from '../validation/known-fields.ts';
 import { nearestName } from '../validation/nearest-name.ts';
-import { type RetryDefinition, retry } from './retry.ts';
+import { type RetryDefinition, retry } from './retry-policy.ts';
 import { name, seconds } from './step-fields.ts';
 import type { ExpressionFinder } from './step-type.ts';
 import { type AgentDefinition, agentExpressions, agentSchema } from './steps/agent.ts';

@@ -1,3 +1,5 @@
+import { decideAnswer } from './decide-answer.ts';
+import { decideRetry } from './decide-retry.ts';
 import type { Decision, RefusalCode } from './decision.ts';
 import { Draft, type Draws } from './draft.ts';
 import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
@@ -5,7 +7,6 @@ import { Flow } from './flow.ts';
 import { giveUp } from './give-up.ts';
 import { followWorkflow, holdAsWorkflow, pause, resume } from './pause.ts';
 import type { Plan } from './plan.ts';
-import { decideAnswer, decideRetry } from './retry.ts';
 import { cancelRun, failRun } from './run-end.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type Run, type State } from './state.ts';
 import { behaviourOf } from './steps/all.ts';

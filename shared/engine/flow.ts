@@ -1,18 +1,19 @@
 import { nextTry } from './backoff.ts';
 import type { RefusalCode } from './decision.ts';
 import type { Draft } from './draft.ts';
+import { evaluate, shapeResult } from './evaluate.ts';
 import type { AgentAnswered, AgentFailure } from './event.ts';
-import { isJsonObject, type Json, type JsonObject } from './json.ts';
-import { fitsInBytes } from './json-size.ts';
-import { NotLoadedError } from './known.ts';
+import type { Json } from './json.ts';
 import type { Needs } from './needs.ts';
-import type { Expression, Plan, PlanStep, Scope } from './plan.ts';
+import { closedAttempt, newAttempt } from './new-attempt.ts';
+import type { Expression, Plan, PlanStep } from './plan.ts';
 import { endTop } from './run-end.ts';
 import { countEnd, ended, type ScopeEnd } from './scope-end.ts';
-import { joinOf, scopesAround } from './scope-path.ts';
+import { joinOf } from './scope-path.ts';
 import type { Attempt, Signal } from './state.ts';
+import { hasCaughtStepLimit, isBeyondCatching, stepsCounted } from './step-limit.ts';
 import { storableFailure } from './storable-text.ts';
-import { itemScope, mayComeAgain, stepOf, viewOf } from './view.ts';
+import { stepOf, viewOf } from './view.ts';
 
 /*
  * An attempt of a step, of any type:
@@ -71,9 +72,6 @@ export type Behaviours = {
 
 export type BehaviourOf = (step: PlanStep) => StepBehaviour;
 
-/** So many steps more may start beyond the limit: those that catch STEP_LIMIT. */
-export const STEPS_TO_CATCH_WITH = 100;
-
 export class Flow {
   readonly plan: Plan;
   readonly draft: Draft;
@@ -99,7 +97,7 @@ export class Flow {
 
   /** Opens an attempt that a `step_request` starts. */
   request(stepId: string, scope: string, given: Partial<Attempt> = {}): Attempt {
-    const attempt = this.#open(stepId, scope, { status: 'PENDING', ...given });
+    const attempt = newAttempt(this, this.stepOf(stepId), scope, { status: 'PENDING', ...given });
     this.draft.put(attempt);
     this.draft.announce(attempt);
     this.ask(attempt);
@@ -123,11 +121,13 @@ export class Flow {
   /** A further attempt of the same visit. */
   again(attempt: Attempt, given: Partial<Attempt>): Attempt {
     const { stepId, scope, visit } = attempt;
-    return this.#open(stepId, scope, { visit, attempt: attempt.attempt + 1, ...given });
+    return newAttempt(this, this.stepOf(stepId), scope, { visit, attempt: attempt.attempt + 1, ...given });
   }
 
   enter(stepId: string, scope: string): void {
-    this.#begin(this.#open(stepId, scope, { status: 'RUNNING', startedAt: this.draft.now }));
+    this.#begin(
+      newAttempt(this, this.stepOf(stepId), scope, { status: 'RUNNING', startedAt: this.draft.now }),
+    );
   }
 
   /** A PENDING attempt whose time has come. */
@@ -142,13 +142,16 @@ export class Flow {
     { logs = null, next }: { logs?: readonly string[] | null; next?: string | null } = {},
   ): void {
     const step = this.stepOf(attempt.stepId);
-    const shaped = this.#shape(step, attempt, result);
+    const shaped = shapeResult(this, step, attempt.scope, result);
     if (!shaped.ok) {
       this.fail(attempt, shaped.failure, logs);
       return;
     }
     const { output, variables } = shaped;
-    const completed: Attempt = { ...closed(this.draft, attempt, 'COMPLETED', logs), outputData: output };
+    const completed: Attempt = {
+      ...closedAttempt(this.draft, attempt, 'COMPLETED', logs),
+      outputData: output,
+    };
     this.draft.put(completed);
     this.draft.setOutput(attempt.scope, attempt.stepId, output);
     if (variables !== null) this.draft.setVariables(attempt, variables);
@@ -165,13 +168,16 @@ export class Flow {
     { isFinal = false }: { isFinal?: boolean } = {},
   ): void {
     const { code, message } = storableFailure(failure);
-    const failed: Attempt = { ...closed(this.draft, attempt, 'FAILED', logs), error: { code, message } };
+    const failed: Attempt = {
+      ...closedAttempt(this.draft, attempt, 'FAILED', logs),
+      error: { code, message },
+    };
     this.draft.put(failed);
     this.draft.announce(failed, message);
     const step = this.stepOf(attempt.stepId);
     if (!isFinal && this.#retry(step, failed, failure)) return;
-    const isBeyondCatching = code === 'STEP_LIMIT' && this.#isBeyondCatching(step, attempt);
-    const clause = isFinal || isBeyondCatching ? undefined : catchFor(step, code);
+    const isTooMany = code === 'STEP_LIMIT' && isBeyondCatching(this, step, attempt);
+    const clause = isFinal || isTooMany ? undefined : catchFor(step, code);
     if (clause === undefined) {
       this.#endScope(failed, { status: 'FAILED', failure: { code, message } });
       return;
@@ -181,7 +187,7 @@ export class Flow {
   }
 
   cancel(attempt: Attempt): void {
-    const cancelled = closed(this.draft, attempt, 'CANCELLED', null);
+    const cancelled = closedAttempt(this.draft, attempt, 'CANCELLED', null);
     this.draft.put(cancelled);
     this.draft.announce(cancelled);
     // A run that another producer inserted may be cancelled before it has a plan.
@@ -201,7 +207,8 @@ export class Flow {
   /** Evaluates what a step says of itself; null: it failed, which is settled. */
   evaluate(attempt: Attempt, expression: Expression, what: string): { readonly value: Json } | null {
     const step = this.stepOf(attempt.stepId);
-    const made = this.#evaluate(expression, viewOf(this.plan, this.draft, step, attempt.scope), step, what);
+    const view = viewOf(this.plan, this.draft, step, attempt.scope);
+    const made = evaluate(expression, view, step, what, this.plan.settings.maxPayloadBytes);
     if (made.ok) return { value: made.value };
     this.fail(attempt, made.failure);
     return null;
@@ -209,50 +216,14 @@ export class Flow {
 
   #begin(attempt: Attempt): void {
     const step = this.stepOf(attempt.stepId);
-    const started = this.#stepsCounted(step, attempt);
+    const started = stepsCounted(this, step, attempt);
     const { maxStepsPerRun } = this.plan.settings;
-    if (started > maxStepsPerRun && !this.#hasCaughtStepLimit(step, attempt)) {
+    if (started > maxStepsPerRun && !hasCaughtStepLimit(this, step, attempt)) {
       const message = `The run has started ${started} steps; the limit is ${maxStepsPerRun}`;
       this.fail(attempt, { code: 'STEP_LIMIT', message, retryable: false });
       return;
     }
     this.behaviourOf(step).start(this, step, attempt);
-  }
-
-  /** @param isRepeat of a step that was visited for certain, though it is in no loop */
-  #open(stepId: string, scope: string, given: Partial<Attempt>, isRepeat = false): Attempt {
-    const step = this.stepOf(stepId);
-    const { draft } = this;
-    if (given.visit === undefined && itemScope(this.plan, step, scopesAround(scope)) === null)
-      draft.run = { ...draft.run, stepsStarted: draft.run.stepsStarted + 1 };
-    return {
-      stepExecutionId: draft.draws.id(),
-      stepId,
-      scope,
-      visit: given.visit ?? draft.countVisit(scope, stepId, !isRepeat && !mayComeAgain(step, draft.run)),
-      attempt: 1,
-      policyAttempt: 1,
-      policyRetries: null,
-      status: 'PENDING',
-      inputData: null,
-      outputData: null,
-      error: null,
-      logs: null,
-      createdAt: draft.nextCreatedAt(),
-      startedAt: null,
-      completedAt: null,
-      timeoutMs: step.timeoutMs,
-      dueAt: null,
-      deadlineAt: null,
-      acceptedAt: null,
-      heartbeatMs: null,
-      heartbeatDueAt: null,
-      republishedAt: null,
-      signalName: null,
-      childRunId: null,
-      wakeAt: null,
-      ...given,
-    };
   }
 
   #goOn(stepId: string, scope: string): void {
@@ -277,62 +248,10 @@ export class Flow {
       ? {}
       : { visit: failed.visit, attempt: failed.attempt + 1, inputData: failed.inputData };
     const given = { ...tries, dueAt, wakeAt: dueAt, ...again };
-    const next = this.#open(step.id, failed.scope, given, opensScopes);
+    const next = newAttempt(this, step, failed.scope, given, opensScopes);
     draft.put(next);
     draft.announce(next);
     return true;
-  }
-
-  /** What is held against the limit: the run's steps, or, where items are counted apart, this one's visits in its item. */
-  #stepsCounted(step: PlanStep, { scope, visit }: Pick<Attempt, 'scope' | 'visit'>): number {
-    const item = itemScope(this.plan, step, scopesAround(scope));
-    return item === null ? this.draft.run.stepsStarted : visit;
-  }
-
-  /** What catches STEP_LIMIT has some steps more. In an item it has visits of its own. */
-  #hasCaughtStepLimit(step: PlanStep, attempt: Attempt): boolean {
-    if (this.#isBeyondCatching(step, attempt)) return false;
-    const around = scopesAround(attempt.scope);
-    if (itemScope(this.plan, step, around) !== null) return false;
-    const scope = around.find((each) => this.draft.errors.has(each));
-    return scope !== undefined && this.draft.errors.get(scope)?.code === 'STEP_LIMIT';
-  }
-
-  /** What has used up its steps must not begin others for ever. */
-  #isBeyondCatching(step: PlanStep, attempt: Pick<Attempt, 'scope' | 'visit'>): boolean {
-    return this.#stepsCounted(step, attempt) > this.plan.settings.maxStepsPerRun + STEPS_TO_CATCH_WITH;
-  }
-
-  #shape(step: PlanStep, { scope }: Attempt, result: Json): Shaped {
-    const { maxPayloadBytes } = this.plan.settings;
-    if (!fitsInBytes(result, maxPayloadBytes))
-      return tooLarge(`The output of step "${step.id}"`, maxPayloadBytes);
-    if (step.output === null && step.assign === null) return { ok: true, output: result, variables: null };
-    const view = viewOf(this.plan, this.draft, step, scope, result);
-    const output = step.output && this.#evaluate(step.output, view, step, 'output');
-    if (output && !output.ok) return output;
-    const assigned = step.assign && this.#evaluate(step.assign, view, step, 'assign');
-    if (!assigned) return { ok: true, output: output ? output.value : result, variables: null };
-    if (!assigned.ok) return assigned;
-    const before = isJsonObject(view.variables) ? view.variables : {};
-    const variables = { ...before, ...(assigned.value as JsonObject) };
-    if (!fitsInBytes(variables, maxPayloadBytes))
-      return tooLarge(`What the variables come to after step "${step.id}"`, maxPayloadBytes);
-    return { ok: true, output: output ? output.value : result, variables };
-  }
-
-  #evaluate(expression: Expression, view: Scope, step: PlanStep, what: string): Evaluated {
-    const { maxPayloadBytes } = this.plan.settings;
-    let value: Json;
-    try {
-      value = expression.evaluate(view);
-    } catch (error) {
-      if (error instanceof NotLoadedError) throw error;
-      const message = `The ${what} of step "${step.id}" cannot be made: ${(error as Error).message}`;
-      return { ok: false, failure: { code: 'EXPRESSION_ERROR', message, retryable: false } };
-    }
-    if (fitsInBytes(value, maxPayloadBytes)) return { ok: true, value };
-    return tooLarge(`The ${what} of step "${step.id}"`, maxPayloadBytes);
   }
 
   #endScope(last: Attempt, end: ScopeEnd): void {
@@ -357,27 +276,6 @@ export class Flow {
   }
 }
 
-type Evaluated = { readonly ok: true; readonly value: Json } | NotMade;
-type Shaped = { readonly ok: true; readonly output: Json; readonly variables: JsonObject | null } | NotMade;
-interface NotMade {
-  readonly ok: false;
-  readonly failure: AgentFailure;
-}
-
-function tooLarge(what: string, maxBytes: number): NotMade {
-  const message = `${what} is larger than the limit of ${maxBytes} bytes of JSON`;
-  return { ok: false, failure: { code: 'DATA_LIMIT', message, retryable: false } };
-}
-
 function catchFor(step: PlanStep, code: string) {
   return step.catch.find(({ codes }) => codes === null || codes.includes(code));
-}
-
-function closed(
-  draft: Draft,
-  attempt: Attempt,
-  status: 'COMPLETED' | 'FAILED' | 'CANCELLED',
-  logs: readonly string[] | null,
-): Attempt {
-  return { ...attempt, status, logs, completedAt: draft.now, dueAt: null, wakeAt: null };
 }

@@ -1,12 +1,12 @@
 import { joinPathOf } from './container.ts';
+import { stepToRetry } from './decide-retry.ts';
 import type { EngineEvent, RetryRequested } from './event.ts';
-import { STEPS_TO_CATCH_WITH } from './flow.ts';
 import { type Needs, NO_NEEDS, type StepInScope } from './needs.ts';
 import { lastOfEnded } from './pause.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
-import { stepToRetry } from './retry.ts';
 import { childScope, joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, latest, type State, stepKey } from './state.ts';
+import { STEPS_TO_CATCH_WITH } from './step-limit.ts';
 import { behaviourOf } from './steps/all.ts';
 import { itemScope, mayComeAgain, scopeSeen, stepOf } from './view.ts';
 

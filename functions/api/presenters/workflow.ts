@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Workflow } from '../../../shared/application/register-workflow.ts';
-import { retry } from '../../../shared/definition/retry.ts';
+import { retry } from '../../../shared/definition/retry-policy.ts';
 import { storedStep, type WorkflowDefinition } from '../../../shared/definition/workflow-definition.ts';
 import { definitionExamples } from '../documents/examples.ts';
 import { count, textOrNull, timestamp, uuid } from '../fields/response-fields.ts';

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { AgentStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
 import type { ExpressionCompiler } from '../expression.ts';
-import { retryField } from '../retry.ts';
+import { retryField } from '../retry-policy.ts';
 import {
   heading,
   inputMapping,

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ParallelStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
-import { retryField } from '../retry.ts';
+import { retryField } from '../retry-policy.ts';
 import { heading, name, nextStep, results, timeoutSeconds } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
 

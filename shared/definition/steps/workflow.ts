@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ChildWorkflowStep } from '../../engine/plan.ts';
 import { catchField } from '../catch.ts';
 import type { ExpressionCompiler } from '../expression.ts';
-import { retryField } from '../retry.ts';
+import { retryField } from '../retry-policy.ts';
 import { heading, inputMapping, name, nextStep, results, timeoutSeconds } from '../step-fields.ts';
 import { expressionsIn, type OwnPart } from '../step-type.ts';
 

@@ -3,7 +3,7 @@ import { percentageOf } from '../decimal.ts';
 import type { RefusalCode } from '../decision.ts';
 import type { Flow, StepBehaviour } from '../flow.ts';
 import type { MapStep } from '../plan.ts';
-import { resumeWaiting } from '../retry.ts';
+import { resumeWaiting } from '../resume-scope.ts';
 import { childScope } from '../scope-path.ts';
 import type { Attempt, GatheredChild } from '../state.ts';
 

@@ -1,10 +1,10 @@
 import { decide, mustComeFirst } from '../../../shared/engine/decide.ts';
+import { stepToRetry } from '../../../shared/engine/decide-retry.ts';
 import type { Decision, Effect } from '../../../shared/engine/decision.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import { NotLoadedError } from '../../../shared/engine/known.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
-import { stepToRetry } from '../../../shared/engine/retry.ts';
 import { scopesAround } from '../../../shared/engine/scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State } from '../../../shared/engine/state.ts';
 import type { Random } from '../../support/random.ts';
