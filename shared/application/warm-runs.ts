@@ -43,13 +43,14 @@ export class WarmRuns {
   }
 
   /** What its last decision leaves, once it is saved. */
-  keep({ stored, plan, versionId, loaded, state }: DecidedRun): void {
+  keep({ stored, plan, versionId, version, loaded, state }: DecidedRun): void {
     const { runId } = state.run;
     this.#runs.delete(runId);
     if (!isOpenRun(state.run)) return;
     const kept = keptOf(loaded, state);
     if (kept === null) return;
-    this.#runs.set(runId, { stored: { ...stored, run: kept.run, versionId }, state: kept, plan });
+    const { workflowId } = version ?? stored;
+    this.#runs.set(runId, { stored: { ...stored, run: kept.run, versionId, workflowId }, state: kept, plan });
     if (this.#runs.size > MAX_RUNS) this.#runs.delete(this.#runs.keys().next().value as string);
   }
 
