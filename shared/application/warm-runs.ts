@@ -47,13 +47,18 @@ export class WarmRuns {
   }
 
   /** What its last decision leaves, once it is saved. */
-  keep({ stored, plan, versionId, loaded, state }: DecidedRun): void {
+  keep({ stored, plan, versionId, version, loaded, state }: DecidedRun): void {
     const { runId } = state.run;
     this.#runs.delete(runId);
     if (!isOpenRun(state.run)) return;
     const kept = keptOf(loaded, state);
     if (kept === null) return;
-    const run = { stored: { ...stored, run: kept.state.run, versionId }, state: kept.state, plan };
+    const { workflowId } = version ?? stored;
+    const run = {
+      stored: { ...stored, run: kept.state.run, versionId, workflowId },
+      state: kept.state,
+      plan,
+    };
     this.#runs.set(runId, run, { size: LEAST_BYTES + kept.bytes });
   }
 

@@ -148,7 +148,9 @@ export class BridgeModel {
     world.later(callsAt - world.now, callBack);
     if (heartbeatMs === null) return;
     const beat = async () => {
-      const isOpen = await world.callInPeace((changeRun) => changeRun.heartbeat(runId, stepExecutionId));
+      const isOpen = await world.callInPeace(runId, (changeRun) =>
+        changeRun.heartbeat(runId, stepExecutionId),
+      );
       if (isOpen && world.now < callsAt) world.later(Math.ceil(heartbeatMs / 2), beat);
     };
     world.later(Math.ceil(heartbeatMs / 2), beat);

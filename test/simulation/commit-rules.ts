@@ -62,6 +62,8 @@ export class CommitRules {
       `${runId} is ${told}, and the last update says ${updates.at(-1)?.status}`,
     );
 
+    if (was.status !== 'RUNNING' && run.status === 'RUNNING' && run.pausedAt === null)
+      hold(!this.#isWorkflowPaused(runId), `${runId} begins, or goes on, and its workflow is paused`);
     if (!isOpenRun(was)) this.#checkClosedBefore(was, run, { messages, reopened, ...commit });
     if (was.pausedAt !== null && run.pausedAt === null && isOpenRun(run)) this.#checkResumed(runId);
     if (was.pausedAt !== null && was.status === 'RUNNING' && !isOpenRun(run))
@@ -188,6 +190,11 @@ export class CommitRules {
       joins: new Map(joins),
       children: new Map(children),
     };
+  }
+
+  #isWorkflowPaused(runId: string): boolean {
+    const { pausedWorkflows, runs } = this.#world.store;
+    return pausedWorkflows.has(runs.get(runId)?.definitionId ?? '');
   }
 
   #planOf(runId: string): Plan {

@@ -44,7 +44,9 @@ export function commitOf(store: MemoryStore, written: Written): Commit {
   const closedBefore = runs.filter(({ before }) => before && !isOpenRun(before.run));
   const reopened = closedBefore
     .map(({ after }) => after.run.runId)
-    .filter((id) => updatesOf(messages, id).some(({ status }) => status === 'RUNNING'));
+    .filter((id) =>
+      updatesOf(messages, id).some(({ status }) => status === 'RUNNING' || status === 'PAUSED'),
+    );
   const runIds = new Set([
     ...runs.map(({ after }) => after.run.runId),
     ...attempts.map(({ after }) => after.runId),

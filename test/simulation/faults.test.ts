@@ -25,13 +25,13 @@ async function begin(random: Random) {
     invariants,
     faults: 160,
     longestMs: 10_000_000,
-    command: async () => {
+    command: async (runId?: string) => {
       const drawn = random.int(10);
       if (drawn < 2) await (random.chance(0.7) ? sequences.start() : sequences.startForeign());
-      else if (drawn < 3) await sequences.cancel();
-      else if (drawn < 4) await sequences.cancelByRecord();
-      else if (drawn < 5) await sequences.forgeWake();
-      else if (drawn < 9) await sequences.retryOne();
+      else if (drawn < 3) await sequences.cancel(runId);
+      else if (drawn < 4) await sequences.cancelByRecord(runId);
+      else if (drawn < 5) await sequences.forgeWake(runId);
+      else if (drawn < 9) await sequences.retryOne(runId);
       else if (random.chance(0.5)) world.loseTopic(AGENT_TOPIC);
       else world.registry.isAway = !world.registry.isAway;
     },

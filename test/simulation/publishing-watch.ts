@@ -11,8 +11,12 @@ export class PublishingWatch {
   readonly #acknowledged = new Set<string>();
   readonly #unknownSince = new Map<string, number>();
   readonly #excused = new Set<string>();
+  /** Rows of which all is published, and which are still there. */
+  readonly #putOff = new Set<string>();
   /** Sees every message as a producer is given it. */
   onSent: (message: Message) => void = () => {};
+  /** What was published whole is published once more. */
+  onRepeated: () => void = () => {};
   /** What was found, for whoever looks next: what publishing throws is caught. */
   found: Error | null = null;
 
@@ -30,6 +34,15 @@ export class PublishingWatch {
     this.#excused.add(textOf({ value }));
   }
 
+  /** They may be published once more until they are removed. */
+  putOff(ids: readonly string[]): void {
+    for (const id of ids) this.#putOff.add(id);
+  }
+
+  removed(ids: readonly string[]): void {
+    for (const id of ids) this.#putOff.delete(id);
+  }
+
   /** @param text as `JSON.stringify` writes a message's value, without its deadline */
   isExcused(text: string): boolean {
     return this.#excused.has(text);
@@ -42,14 +55,19 @@ export class PublishingWatch {
   ): Promise<Result> {
     // Two decisions of one moment may ask for the same: each in its own row.
     const rows = new Map<string, string>();
+    const putOff = new Set<string>();
     for (const { id, messages } of entries)
-      for (const text of new Set(messages.map(textOf))) rows.set(text, `${rows.get(text) ?? ''} ${id}`);
+      for (const text of new Set(messages.map(textOf))) {
+        rows.set(text, `${rows.get(text) ?? ''} ${id}`);
+        if (this.#putOff.has(id)) putOff.add(text);
+      }
     const nameOf = (message: Message) => `${rows.get(textOf(message))} ${textOf(message)}`;
+    if (putOff.size > 0) this.onRepeated();
     const sent: { message: Message; delivery: Delivery }[] = [];
     const result = await publish({
       send: async (messages) => {
         for (const message of messages) {
-          this.#check(nameOf(message));
+          if (!putOff.has(textOf(message))) this.#check(nameOf(message));
           this.onSent(message);
         }
         const publishing = this.#broker.send(messages);

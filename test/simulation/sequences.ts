@@ -47,8 +47,9 @@ export class Sequences implements Agents {
     this.#world = world;
   }
 
-  anyRun(): SimulatedRun {
-    return this.#world.random.pick([...this.#runs.values()]);
+  /** @param runId that one */
+  anyRun(runId?: string): SimulatedRun {
+    return this.#runs.get(runId ?? '') ?? this.#world.random.pick([...this.#runs.values()]);
   }
 
   async start(): Promise<void> {
@@ -105,11 +106,11 @@ export class Sequences implements Agents {
   }
 
   /** By the API: decided in its own transaction. */
-  async cancel(): Promise<void> {
-    const run = this.anyRun();
+  async cancel(about?: string): Promise<void> {
+    const run = this.anyRun(about);
     const { runId } = run;
     this.#world.cancellable.add(runId);
-    const changed = await this.#world.callInPeace((changeRun) =>
+    const changed = await this.#world.callInPeace(runId, (changeRun) =>
       changeRun.change(runId, { type: 'cancellation_requested', by: 'ann', reason: null }, AUDIT),
     );
     if (changed.ok && run.lastCommand !== 'cancel by record') run.lastCommand = 'cancel';
@@ -117,8 +118,8 @@ export class Sequences implements Agents {
   }
 
   /** By another producer's record, which has no token: of a run of theirs, or of one that they have no business with. */
-  async cancelByRecord(): Promise<void> {
-    const run = this.anyRun();
+  async cancelByRecord(about?: string): Promise<void> {
+    const run = this.anyRun(about);
     const isTheirs = this.#world.store.runs.get(run.runId)!.owner === null;
     const value = {
       message_type: 'cancellation_request',
@@ -138,8 +139,8 @@ export class Sequences implements Agents {
   }
 
   /** Somebody who may write to the topic says that it is later than it is. */
-  async forgeWake(): Promise<void> {
-    const { runId } = this.anyRun();
+  async forgeWake(about?: string): Promise<void> {
+    const { runId } = this.anyRun(about);
     const open = this.#world.store.attemptsOf(runId).filter(isOpenAttempt);
     const step_execution_id = this.#world.random.pick([null, ...open.map(({ stepExecutionId: id }) => id)]);
     const timestamp = new Date(this.#world.now + 86_400_000).toISOString();
@@ -151,15 +152,15 @@ export class Sequences implements Agents {
     }
   }
 
-  async retryOne(): Promise<void> {
-    const run = this.anyRun();
+  async retryOne(about?: string): Promise<void> {
+    const run = this.anyRun(about);
     const { runId } = run;
     if (isOpenRun(this.#world.store.runs.get(runId)!.run)) return;
     run.isHealed = true;
     this.#world.retried.add(runId);
     this.#world.poisons.heal(runId);
     const other = run.workflow.isFree && this.#world.random.chance(0.5) ? this.#otherVersion(run) : null;
-    const changed = await this.#world.callInPeace((changeRun) =>
+    const changed = await this.#world.callInPeace(runId, (changeRun) =>
       changeRun.change(runId, { type: 'retry_requested' }, AUDIT, other?.version),
     );
     if (changed.ok && other) {

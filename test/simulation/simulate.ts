@@ -12,8 +12,8 @@ export interface Simulation {
   readonly faults: number;
   /** How far time may jump, now and then. */
   readonly longestMs: number;
-  /** Something that a user does. */
-  command(): Promise<void>;
+  /** Something that a user does. @param runId to that run, where it is one that users ask things of */
+  command(runId?: string): Promise<void>;
   /** In the calm, before time passes: what would keep runs from ever ending. False: nothing does. */
   goOn(): Promise<boolean>;
   /** In the calm, where nothing moves by itself: what somebody still waits for. False: for nothing. */
@@ -46,6 +46,7 @@ class SimulationFailed extends Error {}
 
 async function play(simulation: Simulation, faults: number, mostStepsOfCalm: number): Promise<void> {
   const { world, invariants } = simulation;
+  world.others = (runId, mayCommand) => comeBetween(simulation, runId, mayCommand);
   try {
     for (let i = 0; i < faults; i++) {
       await happen(simulation);
@@ -74,6 +75,20 @@ async function happen({ world, bridge, longestMs, command }: Simulation): Promis
   else if (drawn < 91) world.stall();
   else if (drawn < 93) world.rebalance();
   else await command();
+}
+
+/** What others do while an invocation decides about a run. */
+async function comeBetween(
+  { world, bridge, command }: Simulation,
+  runId: string,
+  mayCommand: boolean,
+): Promise<void> {
+  const drawn = world.random.int(10);
+  if (drawn < 5) await world.invokeExecutor(runId);
+  else if (drawn < 6) await world.invokeTimekeeper();
+  else if (drawn < 7) await bridge.invoke();
+  else if (mayCommand && drawn < 8) await world.deliverLate();
+  else if (mayCommand) await command(runId);
 }
 
 async function comeToRest(

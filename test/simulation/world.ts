@@ -8,7 +8,9 @@ import type { PlanCache } from '../../shared/application/plan-cache.ts';
 import {
   agentKey,
   type MessagePublisher,
+  type Outbox,
   type OutboxEntry,
+  type RunSaves,
   type RunStore,
 } from '../../shared/application/ports.ts';
 import {
@@ -18,7 +20,6 @@ import {
 } from '../../shared/application/publish-entries.ts';
 import { createRouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
-import { WarmRuns } from '../../shared/application/warm-runs.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
 import { type Attempt, isOpenAttempt, isOpenRun } from '../../shared/engine/state.ts';
@@ -27,12 +28,15 @@ import { MemoryStore, type StorePoint } from '../support/memory-store.ts';
 import { failure } from '../support/memory-tables.ts';
 import type { Random } from '../support/random.ts';
 import { Asked } from './asked.ts';
-import { BrokerModel, type Message } from './broker-model.ts';
+import { BrokerModel, type Message, type Partition, type Taken } from './broker-model.ts';
+import { interleaved } from './interleaved.ts';
 import { Poisons } from './poisons.ts';
 import { PublishingWatch } from './publishing-watch.ts';
 import { RegistryModel } from './registry-model.ts';
+import { RemovalsModel } from './removals-model.ts';
 import { isLeftBehindAt, TimekeeperModel, type TimekeepersWorld } from './timekeeper-model.ts';
 import { AGENT_TOPIC, EXECUTOR_TOPICS, KAFKA_AGENT, TABLE_AGENT, TASK_TOPICS, topics } from './topics.ts';
+import { type TakeWarm, WatchedWarmRuns } from './warm-watch.ts';
 
 const ENVIRONMENTS = 3;
 
@@ -58,7 +62,30 @@ interface Environment {
   readonly decideBatch: DecideBatch;
   readonly changeRun: ChangeRun;
   readonly handle: (event: MskEvent) => Promise<MskBatchResponse>;
+  readonly removals: RemovalsModel;
 }
+
+/** What is under way. */
+interface Invocation {
+  readonly runIds: readonly string[];
+  /** Null: nobody's who may be interrupted, or die. */
+  readonly environment: number | null;
+  readonly partitions: readonly Partition[];
+  readonly crashAt: CrashPoint | null;
+  /** No fault hits it. */
+  readonly isSpared: boolean;
+  /** Somebody asked for it, by the API. */
+  readonly isCommand: boolean;
+}
+
+const NOBODYS: Invocation = {
+  runIds: [],
+  environment: null,
+  partitions: [],
+  crashAt: null,
+  isSpared: true,
+  isCommand: false,
+};
 
 /** What differs from one simulation to another. */
 export interface WorldParts {
@@ -68,8 +95,16 @@ export interface WorldParts {
   readonly maxBatch: number;
   /** How far the clocks of environments are from the database's. */
   readonly maxSkewMs: number;
-  /** What the environments take for the store; absent: the store. */
-  readonly disguise?: (store: RunStore) => RunStore;
+}
+
+/** What is wrong with the environments, to see whether that is found. */
+export interface Faults {
+  /** What they take for the store. */
+  readonly store?: (store: RunStore, tables: MemoryStore) => RunStore;
+  /** What they take from the states that they keep. */
+  readonly warm?: (take: TakeWarm) => TakeWarm;
+  readonly decide?: (decideBatch: DecideBatch) => DecideBatch;
+  readonly outbox?: (outbox: Outbox) => Outbox;
 }
 
 /**
@@ -103,22 +138,29 @@ export class World implements TimekeepersWorld {
   /** No more faults: agents answer at once, invocations live. */
   isCalm = false;
   now = Date.parse('2026-01-15T10:30:00.000Z');
+  /** Somebody does something, which may be about that run, while an invocation decides about it. */
+  others: (runId: string, mayCommand: boolean) => Promise<void> = async () => {};
   readonly #parts: WorldParts;
+  readonly #faults: Faults;
   readonly #timekeeper: TimekeeperModel;
   readonly #environments: Environment[];
   #later: { at: number; deliver: () => Promise<void> }[] = [];
-  #crashAt: CrashPoint | null = null;
-  #isSpared = false;
+  /** The innermost last. */
+  readonly #underway: Invocation[] = [];
+  /** Runs that went on while somebody decided about them, who decides again. */
+  readonly #overtaken = new Set<string>();
   #ids = 0;
   readonly #lost = new Set<string>();
 
-  constructor(random: Random, parts: WorldParts) {
+  constructor(random: Random, parts: WorldParts, faults: Faults = {}) {
     this.random = random;
     this.#parts = parts;
+    this.#faults = faults;
     this.broker = new BrokerModel(random, () => this.now);
     this.broker.later = (inMs, deliver) => this.later(inMs, async () => deliver());
     this.registry = new RegistryModel(() => this.chance(0.2));
     this.watch = new PublishingWatch(this.broker, () => this.now);
+    this.watch.onRepeated = () => this.count('published once more');
     this.store = new MemoryStore(() => this.now);
     this.poisons = new Poisons(this.store);
     this.store.onPoint = (point) => this.#reach(point);
@@ -222,65 +264,105 @@ export class World implements TimekeepersWorld {
     runId: string,
     ask: (environment: Environment) => Promise<unknown>,
   ): Promise<void> {
-    const index = this.random.int(ENVIRONMENTS);
-    this.#crashAt = this.chance(0.1) ? this.random.pick(CRASH_POINTS) : null;
-    this.say(`${what}${this.#crashAt === null ? '' : `, dies at ${this.#crashAt}`}`, [runId]);
-    try {
-      const answer = await ask(this.#environments[index] as Environment);
-      this.say(`${what}: ${JSON.stringify(answer)}`, [runId]);
-      this.#die('offsets');
-    } catch (error) {
-      this.#survive(error, index);
-      this.later(this.random.int(10_000), () => this.#ask(what, runId, ask));
-    } finally {
-      this.#crashAt = null;
-    }
+    const environment = this.#idleEnvironment();
+    const crashAt = this.chance(0.1) ? this.random.pick(CRASH_POINTS) : null;
+    this.say(`${what}${crashAt === null ? '' : `, dies at ${crashAt}`}`, [runId]);
+    const invocation = {
+      ...NOBODYS,
+      runIds: [runId],
+      environment,
+      crashAt,
+      isSpared: false,
+      isCommand: true,
+    };
+    await this.#during(invocation, async () => {
+      try {
+        const answer = await ask(this.#environments[environment] as Environment);
+        this.say(`${what}: ${JSON.stringify(answer)}`, [runId]);
+        this.#die('offsets');
+      } catch (error) {
+        this.#survive(error, environment);
+        this.later(this.random.int(10_000), () => this.#ask(what, runId, ask));
+      }
+    });
   }
 
-  /** A call to which nothing happens, so that who calls has its answer. */
-  async callInPeace<T>(command: (changeRun: ChangeRun) => Promise<T>): Promise<T> {
-    this.#isSpared = true;
-    try {
-      return await command((this.#environments[this.random.int(ENVIRONMENTS)] as Environment).changeRun);
-    } finally {
-      this.#isSpared = false;
-    }
+  /** A call to which nothing happens but that others come between, so that who calls has its answer. */
+  async callInPeace<T>(runId: string, command: (changeRun: ChangeRun) => Promise<T>): Promise<T> {
+    const environment = this.#idleEnvironment();
+    const { changeRun } = this.#environments[environment] as Environment;
+    const invocation = { ...NOBODYS, runIds: [runId], environment, isCommand: true };
+    return this.#during(invocation, () => command(changeRun));
   }
 
   // Functions
 
-  /** One invocation of the step-executor: some records of a topic, of one partition or two. */
-  async invokeExecutor(): Promise<boolean> {
-    const waiting = this.broker.waiting(EXECUTOR_TOPICS);
-    if (waiting.length === 0) return false;
-    const first = this.random.pick(waiting);
-    const second = waiting.find(({ topic, index }) => topic === first.topic && index !== first.index);
-    const partitions = second && this.random.chance(0.2) ? [first, second] : [first];
-    const taken = partitions.map((partition) =>
-      this.broker.take(partition, 1 + this.random.int(this.#parts.maxBatch)),
-    );
+  /** One invocation of the step-executor: some records of a topic, of one partition or two. @param runId whose next records, where there are any */
+  async invokeExecutor(runId: string | null = null): Promise<boolean> {
+    const taken = this.#takeRecords(runId);
+    if (taken.length === 0) return false;
     const messages = taken.flatMap((each) => each.messages);
     const runIds = messages.map(({ key }) => key);
     if (new Set(runIds).size > 1) this.count('batch of several runs');
     if (new Set(runIds).size < runIds.length) this.count('batch with several records of a run');
-    const index = this.random.int(ENVIRONMENTS);
-    const environment = this.#environments[index] as Environment;
-    this.#crashAt = this.chance(0.2) ? this.random.pick(CRASH_POINTS) : null;
+    const environment = this.#idleEnvironment();
+    const { handle } = this.#environments[environment] as Environment;
+    const crashAt = this.chance(0.2) ? this.random.pick(CRASH_POINTS) : null;
     const what = messages.map(({ value }) => tell(value)).join(', ');
-    this.say(
-      `executor ${index}${this.#crashAt === null ? '' : `, dies at ${this.#crashAt}`}: ${what}`,
-      runIds,
+    this.say(`executor ${environment}${crashAt === null ? '' : `, dies at ${crashAt}`}: ${what}`, runIds);
+    const partitions = taken.map(({ partition }) => partition);
+    await this.#during(
+      { ...NOBODYS, runIds, environment, partitions, crashAt, isSpared: false },
+      async () => {
+        try {
+          await handle(this.broker.eventOf(taken));
+          this.#die('offsets');
+          for (const each of taken) this.broker.commit(each);
+        } catch (error) {
+          this.#survive(error, environment);
+        }
+      },
     );
-    try {
-      await environment.handle(this.broker.eventOf(taken));
-      this.#die('offsets');
-      for (const each of taken) this.broker.commit(each);
-    } catch (error) {
-      this.#survive(error, index);
-    } finally {
-      this.#crashAt = null;
-    }
     return true;
+  }
+
+  #takeRecords(runId: string | null): Taken[] {
+    const taken = new Set(this.#underway.flatMap(({ partitions }) => partitions));
+    const waiting = this.broker.waiting(EXECUTOR_TOPICS).filter((partition) => !taken.has(partition));
+    if (waiting.length === 0) return [];
+    const ofRun = waiting.filter(({ messages, committed }) => messages[committed]?.key === runId);
+    const first = this.random.pick(ofRun.length > 0 ? ofRun : waiting);
+    const second = waiting.find(({ topic, index }) => topic === first.topic && index !== first.index);
+    const partitions = second && this.random.chance(0.2) ? [first, second] : [first];
+    return partitions.map((each) => this.broker.take(each, 1 + this.random.int(this.#parts.maxBatch)));
+  }
+
+  /** An environment has one invocation at a time. */
+  #idleEnvironment(): number {
+    const busy = new Set(this.#underway.map(({ environment }) => environment));
+    return this.random.pick(Array.from({ length: ENVIRONMENTS }, (_, i) => i).filter((i) => !busy.has(i)));
+  }
+
+  async #during<T>(invocation: Invocation, work: () => Promise<T>): Promise<T> {
+    this.#underway.push(invocation);
+    try {
+      return await work();
+    } finally {
+      this.#underway.pop();
+    }
+  }
+
+  /** Others go on while an invocation decides: what it has read may be over when it saves. */
+  async #meanwhile(): Promise<void> {
+    const invocation = this.#underway.at(-1);
+    const busy = this.#underway.filter(({ environment }) => environment !== null).length;
+    if (!invocation || invocation.runIds.length === 0 || busy >= ENVIRONMENTS) return;
+    const isOvertaken = invocation.runIds.some((runId) => this.#overtaken.has(runId));
+    if (!this.chance(isOvertaken ? 0.4 : 0.1)) return;
+    this.count('others come between');
+    const mayCommand = !this.#underway.some(({ isCommand }) => isCommand);
+    const runId = this.random.pick(invocation.runIds);
+    await this.#during(NOBODYS, () => this.others(runId, mayCommand));
   }
 
   /** @returns whether there was anything to do. */
@@ -300,25 +382,35 @@ export class World implements TimekeepersWorld {
   }
 
   #coldStart(): Environment {
-    const { disguise, maxSkewMs, newPlans } = this.#parts;
+    const { maxSkewMs, newPlans } = this.#parts;
+    const {
+      store: disguise = (store: RunStore) => store,
+      decide = (decideBatch: DecideBatch) => decideBatch,
+    } = this.#faults;
     const skewMs = this.random.int(2 * maxSkewMs) - maxSkewMs;
     const routeTasks = createRouteTasks({ registry: this.registry.seenByOne(), topics });
-    const decideBatch = createDecideBatch({
-      store: disguise ? disguise(this.store) : this.store,
+    const removals = new RemovalsModel(this);
+    const saved = new Set<string>();
+    const store = disguise(this.#noting(saved, removals), this.store);
+    const createdBatch = createDecideBatch({
+      store: interleaved(store, () => this.#meanwhile()),
       plans: newPlans(),
-      warmRuns: new WarmRuns(),
+      warmRuns: new WatchedWarmRuns(this, this.#faults.warm),
       topics,
       tokens: { resultToken: (id) => `token-of-${id}` },
       clock: { now: () => this.now + skewMs },
       draws: { id: () => this.id(), jitter: () => this.random.next() },
       publishCommitted: async (committed, routes) => {
         this.#die('publish');
-        await this.#publishing([committed], (deps) =>
-          createPublishCommitted({ ...deps, routeTasks })(committed, routes),
+        await this.#publishing(
+          [committed],
+          (deps) => createPublishCommitted({ ...deps, routeTasks })(committed, routes),
+          removals,
         );
         this.#die('published');
       },
     });
+    const decideBatch = this.#checkingSaved(decide(createdBatch), saved);
     const handle = createStepExecutor({
       decideBatch,
       producer: {
@@ -340,7 +432,64 @@ export class World implements TimekeepersWorld {
       },
     });
     const heartbeats = { beat: async (_runId: string, id: string) => this.#beat(id) };
-    return { decideBatch, changeRun: createChangeRun(decideBatch, heartbeats), handle };
+    return { decideBatch, changeRun: createChangeRun(decideBatch, heartbeats), handle, removals };
+  }
+
+  /** The store, and what an environment's saves come to. @param saved runs that it has saved */
+  #noting(saved: Set<string>, removals: RemovalsModel): RunStore {
+    const noting =
+      (save: RunSaves['save'], removed: () => void): RunSaves['save'] =>
+      async (changes, ...rest) => {
+        const runIds = [
+          ...changes.advanced.map(({ runId }) => runId),
+          ...changes.changed.map(({ run }) => run.runId),
+        ];
+        try {
+          const routes = await save(changes, ...rest);
+          removed();
+          for (const runId of runIds) {
+            saved.add(runId);
+            if (this.#overtaken.delete(runId)) this.count('decided again and saved');
+          }
+          return routes;
+        } catch (error) {
+          if (codeOf(error) === 'RUNS_MOVED_ON') {
+            this.count('run moved on');
+            const { runIds: movedOn } = error as Error & { runIds: readonly string[] };
+            if (movedOn.length < runIds.length) this.count('some runs of a batch moved on');
+            for (const runId of movedOn) this.#overtaken.add(runId);
+          }
+          throw error;
+        }
+      };
+    const { store } = this;
+    return {
+      loadRuns: store.loadRuns,
+      loadAttempts: store.loadAttempts,
+      loadJoins: store.loadJoins,
+      loadData: store.loadData,
+      loadCompletedSteps: store.loadCompletedSteps,
+      loadVersions: store.loadVersions,
+      storeInlinePlans: store.storeInlinePlans,
+      save: noting(store.save, () => removals.remove()),
+      underLock: (runIds, work) => {
+        this.count('locked');
+        return store.underLock(runIds, (locked) => work({ ...locked, save: noting(locked.save, () => {}) }));
+      },
+    };
+  }
+
+  /** Who is told that something is decided, can rely on it. */
+  #checkingSaved(decideBatch: DecideBatch, saved: Set<string>): DecideBatch {
+    return async (items) => {
+      saved.clear();
+      const outcomes = await decideBatch(items);
+      // Its answer is all that it gives its parent.
+      for (const [i, { runId, event }] of items.entries())
+        if (outcomes[i]?.outcome === 'decided' && event.type !== 'answer_requested' && !saved.has(runId))
+          this.found ??= new Error(`${event.type} of ${runId} is said to be decided, and nothing is saved`);
+      return outcomes;
+    };
   }
 
   /** As persistence/agent-calls.ts. */
@@ -378,7 +527,9 @@ export class World implements TimekeepersWorld {
   async #publishing<Result>(
     entries: readonly OutboxEntry[],
     publish: (deps: PublishDeps) => Promise<Result>,
+    removals: Pick<RemovalsModel, 'add'> = { add: (ids) => this.store.removeOutbox(ids) },
   ): Promise<Result> {
+    const { outbox: disguise = (outbox: Outbox) => outbox } = this.#faults;
     let crash: unknown = null;
     const dieAt = (point: CrashPoint) => {
       if (crash !== null) throw crash;
@@ -396,7 +547,7 @@ export class World implements TimekeepersWorld {
     const result = await this.watch.during(entries, async (publisher) => {
       const mayDie: MessagePublisher = {
         send: async (messages) => {
-          if (this.#crashAt === 'half-published' && this.random.chance(0.5)) {
+          if (this.#underway.at(-1)?.crashAt === 'half-published' && this.random.chance(0.5)) {
             this.broker.publishSome(messages);
             dieAt('half-published');
           }
@@ -405,10 +556,10 @@ export class World implements TimekeepersWorld {
       };
       const published = await publish({
         publisher: this.keepingClocks(mayDie, () => dieAt('half-published')),
-        outbox: {
-          remove: (ids) => noting(() => this.store.removeOutbox(ids))(),
+        outbox: disguise({
+          remove: (ids) => noting(() => removals.add(ids))(),
           settle: (settlements) => noting(() => this.store.settleOutbox(settlements))(),
-        },
+        }),
       });
       if (crash !== null) throw crash;
       return published;
@@ -442,7 +593,7 @@ export class World implements TimekeepersWorld {
   }
 
   #reach(point: StorePoint): void {
-    if (this.#isSpared) return;
+    if (this.#underway.at(-1)?.isSpared !== false) return;
     this.#die(point);
     if (point === 'loadRuns' && this.chance(0.01)) throw failure('DATABASE_UNAVAILABLE');
     if (point !== 'save') return;
@@ -452,15 +603,17 @@ export class World implements TimekeepersWorld {
   }
 
   #die(point: CrashPoint | StorePoint): void {
-    if (this.#crashAt === null || this.#crashAt !== point) return;
+    if (this.#underway.at(-1)?.crashAt !== point) return;
     this.count(`died at ${point}`);
     throw new Crash(`died at ${point}`);
   }
 
   /** What an invocation may end with; the caller, or the mapping, comes again. */
   #survive(error: unknown, index: number): void {
-    if (error instanceof Crash) this.#environments[index] = this.#coldStart();
-    else if (!PASSING.has(codeOf(error))) throw error;
+    if (error instanceof Crash) {
+      this.#environments[index]?.removals.lose();
+      this.#environments[index] = this.#coldStart();
+    } else if (!PASSING.has(codeOf(error))) throw error;
   }
 }
 

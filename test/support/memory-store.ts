@@ -21,6 +21,7 @@ import {
   commit,
   emptyTables,
   failure,
+  isPausedAsWorkflow,
   rollback,
   stored,
   type Written,
@@ -91,6 +92,10 @@ export class MemoryStore implements RunStore, NewRuns {
     return this.#tables.workflows;
   }
 
+  get pausedWorkflows() {
+    return this.#tables.paused;
+  }
+
   forget(): void {
     this.asked.splice(0);
   }
@@ -134,6 +139,7 @@ export class MemoryStore implements RunStore, NewRuns {
       versionId: run.versionId,
       owner: run.owner,
       workflowId: run.workflowId,
+      definitionId: run.workflowDefinitionId,
       inputData: stored(run.inputData ?? null),
       variables: stored(run.variables ?? null),
     });
@@ -222,10 +228,10 @@ export class MemoryStore implements RunStore, NewRuns {
       const runs = runIds.flatMap((runId) => {
         const row = this.runs.get(runId);
         if (row === undefined) return [];
-        const { inputData: _input, variables: _variables, ...read } = row;
+        const { inputData: _input, variables: _variables, definitionId: _definition, ...read } = row;
         const error = read.run.error?.code === '' ? null : read.run.error;
         const isTold = read.run.status !== 'RUNNING' || woken.includes(runId);
-        const isWorkflowPaused = isTold ? read.run.isWorkflowPaused : null;
+        const isWorkflowPaused = isTold ? isPausedAsWorkflow(this.#tables, runId) : null;
         return [{ ...read, run: { ...read.run, outputData: null, error, isWorkflowPaused } }];
       });
       return { runs, attempts: readAttempts(this.#tables, attempts) };

@@ -5,6 +5,8 @@ import { joinOf } from '../../shared/engine/scope-path.ts';
 import type { Attempt, Child, Join, ScopeSet, Signal, StartableWorkflow } from '../../shared/engine/state.ts';
 
 export interface RunRow extends LoadedRun {
+  /** Of its workflow, whatever the version; absent: another producer's. */
+  readonly definitionId?: string;
   readonly inputData: Json;
   readonly variables: Json;
 }
@@ -81,6 +83,8 @@ export interface MemoryTables {
   readonly versions: Table<{ readonly definition: WorkflowDefinition; readonly version: number }>;
   /** By owner, oldest version first. */
   readonly workflows: Table<readonly StartableWorkflow[]>;
+  /** By workflow: those that are paused. */
+  readonly paused: Table<true>;
 }
 
 /** What a transaction wrote, by table: the rows as they were before it. */
@@ -100,6 +104,7 @@ export function emptyTables(): MemoryTables {
     outbox: new Table(),
     versions: new Table(),
     workflows: new Table(),
+    paused: new Table(),
   };
 }
 
@@ -112,7 +117,7 @@ export function rollback(tables: MemoryTables): void {
 }
 
 export function commit({ runs, attempts, joins, children, ...others }: MemoryTables): Written {
-  const { data, history, signals, outbox, versions, workflows } = others;
+  const { data, history, signals, outbox, versions, workflows, paused } = others;
   return {
     runs: runs.commit(),
     attempts: attempts.commit(),
@@ -124,6 +129,7 @@ export function commit({ runs, attempts, joins, children, ...others }: MemoryTab
     outbox: outbox.commit(),
     versions: versions.commit(),
     workflows: workflows.commit(),
+    paused: paused.commit(),
   };
 }
 
@@ -133,6 +139,11 @@ export function keyOf(runId: string, name: string): string {
 
 export function attemptsOf({ attempts }: MemoryTables, runId: string): Attempt[] {
   return [...attempts.values()].filter((row) => row.runId === runId).map(({ attempt }) => attempt);
+}
+
+/** Whether its workflow is paused. */
+export function isPausedAsWorkflow({ paused, runs }: MemoryTables, runId: string): boolean {
+  return paused.has(runs.get(runId)?.definitionId ?? '');
 }
 
 /** Children that began and did not complete. */

@@ -2,7 +2,14 @@ import { pendingRun } from '../../shared/application/pending-run.ts';
 import { workflowIdOf } from '../../shared/application/plan-messages.ts';
 import type { Changes, OutboxEntry } from '../../shared/application/ports.ts';
 import { type Attempt, isOpenAttempt } from '../../shared/engine/state.ts';
-import { type AttemptRow, failure, keyOf, type MemoryTables, stored } from './memory-tables.ts';
+import {
+  type AttemptRow,
+  failure,
+  isPausedAsWorkflow,
+  keyOf,
+  type MemoryTables,
+  stored,
+} from './memory-tables.ts';
 
 /** As functions/save_runs.sql, its guards and unique rules too. */
 export function writeChanges(tables: MemoryTables, changes: Changes, outbox: OutboxEntry, now: number): void {
@@ -72,7 +79,8 @@ function isSameAttempt(one: AttemptRow, other: AttemptRow): boolean {
   );
 }
 
-function writeRuns({ runs }: MemoryTables, { advanced, changed, runsStarted }: Changes): void {
+function writeRuns(tables: MemoryTables, { advanced, changed, runsStarted }: Changes): void {
+  const { paused, runs } = tables;
   const movedOn = [
     ...advanced.filter(({ runId, was }) => {
       const { run } = runs.get(runId)!;
@@ -80,7 +88,8 @@ function writeRuns({ runs }: MemoryTables, { advanced, changed, runsStarted }: C
     }),
     ...changed.flatMap(({ run: { runId }, was, workflowWasPaused }) => {
       const { run } = runs.get(runId)!;
-      const isSamePause = workflowWasPaused === null || workflowWasPaused === run.isWorkflowPaused;
+      const isSamePause =
+        workflowWasPaused === null || workflowWasPaused === isPausedAsWorkflow(tables, runId);
       return run.sequence === was && isSamePause ? [] : [{ runId }];
     }),
   ];
@@ -103,11 +112,14 @@ function writeRuns({ runs }: MemoryTables, { advanced, changed, runsStarted }: C
     const { depth, wakeAt } = given;
     const waits =
       parentStepExecutionId === null ? null : { runId: parentRunId, stepExecutionId: parentStepExecutionId };
+    const heldBy = paused.has(workflow.workflowId) ? 'workflow' : null;
+    const pausedAt = heldBy === null ? null : given.createdAt;
     runs.set(runId, {
-      run: { ...pendingRun(runId), depth, wakeAt, parent: waits },
+      run: { ...pendingRun(runId), depth, wakeAt, parent: waits, pausedAt, heldBy },
       versionId: workflow.versionId,
       owner: parent.owner,
       workflowId: workflowIdOf(workflow.name, workflow.version),
+      definitionId: workflow.workflowId,
       inputData: stored(given.inputData),
       variables: null,
     });

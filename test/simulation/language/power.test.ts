@@ -106,36 +106,24 @@ function readingRuns(store: Both, seen: (run: Run) => Run): Both['loadRuns'] {
   };
 }
 
-/** Its methods, which a spread of a class's instance would lose some of. */
-function bothOf(store: RunStore): Both {
-  const { loadRuns, loadAttempts, loadJoins, loadData, loadCompletedSteps, loadVersions } = store;
-  const { storeInlinePlans, save } = store;
-  return {
-    loadRuns,
-    loadAttempts,
-    loadJoins,
-    loadData,
-    loadCompletedSteps,
-    loadVersions,
-    storeInlinePlans,
-    save,
-  };
-}
-
 describe('a store that', () => {
   it.each<(typeof FAULTS)[number]>(FAULTS)(
     '%s is found out',
     async (_what, fault, found, liberties = { mayCommand: true, mayRace: false }) => {
-      const disguise = (store: RunStore): RunStore => ({
-        ...bothOf(store),
-        ...fault(bothOf(store)),
+      const disguised = (store: RunStore): RunStore => ({
+        ...store,
+        ...fault(store),
         underLock: (runIds, work) =>
           store.underLock(runIds, (locked) => work({ ...locked, ...fault(locked) })),
       });
       const failures: string[] = [];
       for (let seed = 1; seed <= 400 && failures.length === 0; seed++) {
         // What has lost its counter loops for good, and the longer the dearer.
-        const simulated = simulate(seed, (random) => beginLanguage(random, liberties, disguise), 1_000);
+        const simulated = simulate(
+          seed,
+          (random) => beginLanguage(random, liberties, { store: disguised }),
+          1_000,
+        );
         await simulated.catch((error: Error) => failures.push(error.message));
       }
       expect(failures[0]).toMatch(found);

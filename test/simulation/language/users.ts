@@ -22,14 +22,16 @@ export class Users {
     this.#liberties = liberties;
   }
 
-  async command(): Promise<void> {
+  /** @param about that run, where it is one that may be asked for that */
+  async command(about?: string): Promise<void> {
     const { mayCommand, mayRace } = this.#liberties;
-    const drawn = this.#world.random.int(11);
-    if (drawn === 10) await this.#signalsAtOnce();
-    else if (drawn < 3) await this.#pauseOrResume();
-    else if (drawn < 6) await this.#signal();
-    else if (mayCommand && drawn < 8) await this.#cancelOrRetry();
-    else if (mayRace && drawn < 10) await this.#goBack();
+    const drawn = this.#world.random.int(12);
+    if (drawn === 11) await this.#pauseOrResumeWorkflow(about);
+    else if (drawn === 10) await this.#signalsAtOnce(about);
+    else if (drawn < 3) await this.#pauseOrResume(about);
+    else if (drawn < 6) await this.#signal(about);
+    else if (mayCommand && drawn < 8) await this.#cancelOrRetry(about);
+    else if (mayRace && drawn < 10) await this.#goBack(about);
   }
 
   /** In the calm: signals that are waited for, and cancelled runs that have not come to their outcome. */
@@ -42,8 +44,16 @@ export class Users {
 
   /** In the calm: nothing else moves a paused run, and its timers fire for ever. */
   async goOn(): Promise<boolean> {
+    this.#world.store.pausedWorkflows.clear();
     const paused = this.#families.openRuns().filter((runId) => this.#isPaused(runId));
-    for (const runId of paused) await this.#ask('resume', runId);
+    for (const runId of paused) {
+      const { heldBy } = this.#runOf(runId);
+      if (heldBy !== 'run')
+        await this.#world.call('resume all', runId, (changeRun) =>
+          changeRun.changeAll([runId], { type: 'resume_requested', by: 'workflow' }, AUDIT),
+        );
+      if (heldBy !== 'workflow') await this.#ask('resume', runId);
+    }
     return paused.length > 0;
   }
 
@@ -53,9 +63,28 @@ export class Users {
     return cancelled.length > 0;
   }
 
-  async #pauseOrResume(): Promise<void> {
-    const runId = this.#world.random.pick(this.#families.runIds());
+  async #pauseOrResume(about?: string): Promise<void> {
+    const runId = about ?? this.#world.random.pick(this.#families.runIds());
     await this.#ask(this.#isPaused(runId) ? 'resume' : 'pause', runId);
+  }
+
+  /** With those of its open runs that are found: some may begin at that moment. */
+  async #pauseOrResumeWorkflow(about?: string): Promise<void> {
+    const { random, store } = this.#world;
+    const runId = about ?? random.pick(this.#families.runIds());
+    const id = store.runs.get(runId)?.definitionId;
+    if (!id) return;
+    const isPaused = !store.pausedWorkflows.delete(id);
+    if (isPaused) store.pausedWorkflows.set(id, true);
+    this.#world.count('workflow paused or resumed');
+    for (const each of this.#families.openRuns()) {
+      const isOverlooked = random.chance(this.#runOf(each).status === 'PENDING' ? 0.5 : 0.3);
+      if (store.runs.get(each)?.definitionId !== id || isOverlooked) continue;
+      const what = isPaused ? 'pause' : 'resume';
+      await this.#world.call(`${what} all`, each, (changeRun) =>
+        changeRun.changeAll([each], { type: `${what}_requested`, by: 'workflow' }, AUDIT),
+      );
+    }
   }
 
   #ask(what: 'pause' | 'resume', runId: string): Promise<void> {
@@ -65,28 +94,30 @@ export class Users {
   }
 
   /** One that somebody waits for, or may; or one that came before. */
-  async #signal(): Promise<void> {
+  async #signal(about?: string): Promise<void> {
     const { random } = this.#world;
     if (this.#signals.length > 0 && random.chance(0.2)) {
       const { runId, name, id } = random.pick(this.#signals);
       await this.#send(runId, name, id);
       return;
     }
-    const names = this.#signalNames();
+    const names = this.#signalNames(about);
     if (names.length === 0) return;
     const [runId, name] = random.pick(names);
     await this.#send(runId, name, this.#world.id());
   }
 
   /** Those that somebody waits for, or may. */
-  #signalNames(): (readonly [runId: string, name: string])[] {
+  #signalNames(about?: string): (readonly [runId: string, name: string])[] {
     const open = this.#families.openRuns();
     const early = open.flatMap((runId) => {
       const { versionId } = this.#world.store.runs.get(runId)!;
       const steps = [...(this.#families.plans.get(versionId ?? '')?.steps.values() ?? [])];
       return steps.flatMap((step) => (step.type === 'signal' ? [[runId, step.signal] as const] : []));
     });
-    return [...this.#signalsWaitedFor(), ...early].filter(([, name]) => isEverSent(name));
+    const names = [...this.#signalsWaitedFor(), ...early].filter(([, name]) => isEverSent(name));
+    const ofRun = names.filter(([runId]) => runId === about);
+    return ofRun.length > 0 ? ofRun : names;
   }
 
   #signalsWaitedFor(): (readonly [runId: string, name: string])[] {
@@ -107,9 +138,9 @@ export class Users {
   }
 
   /** Several of one run in one batch. */
-  async #signalsAtOnce(): Promise<void> {
+  async #signalsAtOnce(about?: string): Promise<void> {
     const { random } = this.#world;
-    const names = this.#signalNames();
+    const names = this.#signalNames(about);
     if (names.length === 0) return;
     const [runId] = random.pick(names);
     const ofRun = names.filter(([of]) => of === runId);
@@ -120,9 +151,9 @@ export class Users {
     await this.#world.callBatch('signals at once', runId, events);
   }
 
-  async #cancelOrRetry(): Promise<void> {
+  async #cancelOrRetry(about?: string): Promise<void> {
     if (this.#commands++ > MAX_COMMANDS) return;
-    const runId = this.#anyRun();
+    const runId = this.#anyRun(about);
     if (!isOpenRun(this.#runOf(runId))) {
       await this.#retry(runId, {});
       return;
@@ -134,10 +165,10 @@ export class Users {
     });
   }
 
-  async #goBack(): Promise<void> {
+  async #goBack(about?: string): Promise<void> {
     if (this.#commands++ > MAX_COMMANDS) return;
     const { random, store } = this.#world;
-    const runId = this.#anyRun();
+    const runId = this.#anyRun(about);
     const reached = store.attemptsOf(runId);
     if (isOpenRun(this.#runOf(runId)) || reached.length === 0) return;
     const { stepId: fromStep, scope } = random.pick(reached);
@@ -159,12 +190,12 @@ export class Users {
   }
 
   /** A child that somebody else cancels is its parent's failure. */
-  #anyRun(): string {
+  #anyRun(about = ''): string {
     const { random } = this.#world;
     const runIds = this.#liberties.mayRace
       ? this.#families.runIds()
       : this.#families.all.map(({ runId }) => runId);
-    return random.pick(runIds);
+    return runIds.includes(about) ? about : random.pick(runIds);
   }
 
   #runOf(runId: string) {
