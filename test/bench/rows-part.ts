@@ -6,7 +6,7 @@ import { median } from './latency.ts';
 import { measureArriving } from './loads.ts';
 import { STEPS } from './workflow-shapes.ts';
 
-const TIMES = 5;
+const TIMES = 3;
 const RUNS = 200;
 const IN_FLIGHT = 64;
 
