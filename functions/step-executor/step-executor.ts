@@ -66,7 +66,7 @@ function translate(record: MskRecord, verify: VerifyResultToken, now: number): T
   }
 }
 
-function logOutcome(log: StepExecutorLog, { runId, event }: BatchItem, outcome: Outcome): void {
+export function logOutcome(log: StepExecutorLog, { runId, event }: BatchItem, outcome: Outcome): void {
   const fields = { run_id: runId, event: event.type };
   if (outcome.outcome === 'refused') log.debug('Event refused', { ...fields, code: outcome.code });
   if (outcome.outcome === 'decided' && outcome.fault === undefined)

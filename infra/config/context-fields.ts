@@ -124,6 +124,9 @@ export const contextFields = {
   maxRunDepth: wholeNumber(1, 100, 10),
   maxMapItems: wholeNumber(1, 100_000, 10_000),
   runTimeoutSeconds: wholeNumber(1, 31_536_000, 86_400),
+  quickCallPatienceMs: wholeNumber(0, 2_000, 500),
+  stepsPerInvocation: wholeNumber(1, 100, 1),
+  maxStepsPerInvocation: wholeNumber(1, 100, 10),
   auditRetentionDays: wholeNumber(30, 99_999, 400),
 
   alarmEmail: text(/^[^\s@]+@[^\s@]+$/, 'an e-mail address', 'oncall@example.com'),

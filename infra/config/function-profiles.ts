@@ -19,6 +19,7 @@ export interface FunctionProfile {
     | 'jwt'
     | 'agentRegistry'
     | 'runLimits'
+    | 'quickCalls'
     | 'retention'
     | 'agentFunctions'
     | 'itself'
@@ -42,6 +43,8 @@ const decisions = [
   'executionRequests',
   'cancellationRequests',
   'stepRequests',
+  // A child's end is its parent's answer.
+  'results',
   'httpTasks',
   'lambdaTasks',
   'monitoringUpdates',
@@ -64,16 +67,17 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     bundleBudgetKib: 2_050,
   },
   'step-executor': {
-    description: 'Settles a step and enters the next, once for each record',
-    // A batch of 100 large records and their rows at once, at half a processor.
+    description: 'Settles a step, enters the next, and carries it out where its agent answers at once',
+    // A batch of 100 large records, their rows and their agents' answers at once, at half a processor.
     memoryMb: 1024,
-    // A batch takes tens of milliseconds; what takes longer waits for a lock or a server, and had better come again.
+    // A batch takes tens of milliseconds, and its agents' patience, which is less than a second; what takes longer waits for a lock or
+    // a server, and had better come again.
     timeoutSeconds: 60,
     reservedConcurrency: { perPartition: true, spare: 0 },
     databaseUser: 'stepline_step_executor',
     writes: [...decisions, 'deadLetter'],
-    needs: ['secretKey', 'agentRegistry', 'runLimits'],
-    reaches: 'services',
+    needs: ['secretKey', 'agentRegistry', 'runLimits', 'quickCalls'],
+    reaches: 'agents',
     bundleBudgetKib: 1_850,
   },
   'http-bridge': {
@@ -110,7 +114,7 @@ export const functionProfiles: Readonly<Record<FunctionName, FunctionProfile>> =
     // One ends while the next begins. A third would only wait for the same rows.
     reservedConcurrency: 2,
     databaseUser: 'stepline_timekeeper',
-    writes: [...decisions, 'results'],
+    writes: [...decisions],
     needs: ['agentRegistry', 'retention', 'gauges', 'consumerLag'],
     reaches: 'services',
     bundleBudgetKib: 1_650,

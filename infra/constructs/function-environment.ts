@@ -32,6 +32,7 @@ export function environmentOf(
     ...(profile.needs.includes('secretKey') && runVariables(options, surroundings, addresses)),
     ...(profile.needs.includes('agentRegistry') && given({ AGENT_REGISTRY_URL: options.agentRegistryUrl })),
     ...(profile.needs.includes('runLimits') && limitVariables(options)),
+    ...(profile.needs.includes('quickCalls') && quickCallVariables(options)),
     ...(profile.needs.includes('retention') && given({ AUDIT_RETENTION_DAYS: options.auditRetentionDays })),
     ...(profile.needs.includes('jwt') && accessVariables(options, surroundings)),
     ...(profile.needs.includes('topicAdministration') && {
@@ -82,6 +83,14 @@ function limitVariables(options: Options) {
     MAX_RUN_DEPTH: options.maxRunDepth,
     MAX_MAP_ITEMS: options.maxMapItems,
     RUN_TIMEOUT_SECONDS: options.runTimeoutSeconds,
+  });
+}
+
+function quickCallVariables(options: Options) {
+  return given({
+    QUICK_CALL_PATIENCE_MS: options.quickCallPatienceMs,
+    STEPS_PER_INVOCATION: options.stepsPerInvocation,
+    MAX_STEPS_PER_INVOCATION: options.maxStepsPerInvocation,
   });
 }
 

@@ -3,6 +3,8 @@ export const assumptions = {
   stepsOfARun: 10,
   /** Of an HTTP agent, which the bridge waits for. */
   agentMs: 100,
+  /** Of one that answers at once, which the executor waits for. */
+  quickAgentMs: 20,
   /** One executor invocation: what it costs however many records it has, and what each adds. */
   executorBaseMs: 15,
   executorMsOfAStep: 0.5,

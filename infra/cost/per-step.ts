@@ -11,8 +11,17 @@ export interface StepCost {
 
 const MILLION = 1_000_000;
 
-/** @param batch of the executor and of the bridge alike, and that the load fills it: batching never waits */
-export function millionSteps(environment: EnvironmentName, templates: Templates, batch: number): StepCost[] {
+/**
+ * @param batch of the executor and of the bridge alike, and that the load fills it: batching never waits
+ * @param caller of the agents
+ */
+export function millionSteps(
+  environment: EnvironmentName,
+  templates: Templates,
+  batch: number,
+  caller: 'bridge' | 'executor',
+): StepCost[] {
+  const { executorBaseMs, executorMsOfAStep, quickAgentMs } = assumptions;
   const { stepsOfARun, kafkaBytesOfAStep } = assumptions;
   const gibOf = (name: string) => templates.memoryOf(`stepline-${environment}-${name}`);
   const invocations = MILLION / batch;
@@ -24,12 +33,15 @@ export function millionSteps(environment: EnvironmentName, templates: Templates,
       dollars: lambda(
         invocations,
         gibOf('step-executor'),
-        assumptions.executorBaseMs + batch * assumptions.executorMsOfAStep,
+        executorBaseMs + batch * executorMsOfAStep + (caller === 'executor' ? quickAgentMs : 0),
       ),
     },
     {
       what: 'HTTP bridge, while agents answer',
-      dollars: lambda(invocations, gibOf('http-bridge'), assumptions.bridgeBaseMs + assumptions.agentMs),
+      dollars:
+        caller === 'executor'
+          ? 0
+          : lambda(invocations, gibOf('http-bridge'), assumptions.bridgeBaseMs + assumptions.agentMs),
     },
     {
       what: 'API, one request for each run',

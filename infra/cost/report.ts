@@ -7,6 +7,7 @@ import { Templates } from './templates.ts';
 
 const environments = ['dev', 'prod'] as const satisfies readonly EnvironmentName[];
 const batches = [1, 100] as const;
+const callers = { bridge: 'agents by the bridge', executor: 'agents that answer at once' } as const;
 
 /** COST.md, from the templates as they are synthesised now. */
 export function costReport(): string {
@@ -37,7 +38,10 @@ ${table(['', 'how much', 'a month'], [...rows, ['**together**', '', `**${money(s
 }
 
 function stepSection(templates: Templates): string {
-  const columns = batches.map((batch) => millionSteps('prod', templates, batch));
+  const kinds = (['bridge', 'executor'] as const).flatMap((caller) =>
+    batches.map((batch) => ({ caller, batch })),
+  );
+  const columns = kinds.map(({ batch, caller }) => millionSteps('prod', templates, batch, caller));
   const rows = (columns[0] ?? []).map(({ what }, i) => [
     what,
     ...columns.map((costs) => money(costs[i]?.dollars ?? 0)),
@@ -46,8 +50,9 @@ function stepSection(templates: Templates): string {
   return `## prod: what a million steps cost above it
 
 Batches are as full as the load fills them, since batching never waits: a batch of 100 is what a busy system sees.
+Agents that answer at once, the executor calls itself.
 
-${table(['', ...batches.map((batch) => `batch ${batch}`)], [...rows, ['**together**', ...sums]])}`;
+${table(['', ...kinds.map(({ batch, caller }) => `${callers[caller]}, batch ${batch}`)], [...rows, ['**together**', ...sums]])}`;
 }
 
 function comparisonSection(templates: Templates): string {
@@ -57,7 +62,7 @@ function comparisonSection(templates: Templates): string {
     ['Step Functions Express', millionExpressSteps()],
   ] as const;
   const rows = batches.flatMap((batch) => {
-    const ours = sumOf(millionSteps('prod', templates, batch));
+    const ours = sumOf(millionSteps('prod', templates, batch, 'bridge'));
     return others.map(([name, theirs]) => [
       `batch ${batch}`,
       money(ours),

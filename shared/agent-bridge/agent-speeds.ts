@@ -17,6 +17,8 @@ const WEIGHT = { slower: 0.3, quicker: 0.1 } as const;
 const KNOWN_FOR_MS = 7 * 86_400_000;
 /** It need not be exact: each environment tells the others that seldom, or at once where it is another than they believe. */
 const TELL_EVERY_MS = 60_000;
+/** What is more than twice as much, or less than half, is another; below so much nobody asks. */
+const ANOTHER = { times: 2, fromMs: 25 } as const;
 /** How much longer than on average a call may take before it is taken for one that hangs, within bounds. */
 const PATIENCE = { times: 10, atLeastMs: 3_000, atMostMs: 10_000 } as const;
 const MAX_KEPT = 1_000;
@@ -25,7 +27,7 @@ interface Known {
   readonly averageMs: number;
   readonly at: number;
   /** What the others were told last. */
-  readonly told: { readonly isQuick: boolean; readonly at: number } | null;
+  readonly told: { readonly averageMs: number; readonly at: number } | null;
 }
 
 /**
@@ -44,11 +46,16 @@ export class AgentSpeeds {
   learn(agent: AgentIdentity, { addressHash, averageMs, ageMs }: StoredSpeed): void {
     const at = this.#clock() - ageMs;
     if (!addressHash.equals(hashOf(agent.address)) || at <= (this.#recent(agent)?.at ?? 0)) return;
-    this.#known.set(keyOf(agent), { averageMs, at, told: { isQuick: averageMs <= SLOW_MS, at } });
+    this.#known.set(keyOf(agent), { averageMs, at, told: { averageMs, at } });
   }
 
   isQuick(agent: AgentIdentity): boolean {
-    return (this.#recent(agent)?.averageMs ?? Number.POSITIVE_INFINITY) <= SLOW_MS;
+    return this.answersWithin(agent, SLOW_MS);
+  }
+
+  /** On average. */
+  answersWithin(agent: AgentIdentity, limitMs: number): boolean {
+    return (this.#recent(agent)?.averageMs ?? Number.POSITIVE_INFINITY) <= limitMs;
   }
 
   /** Of a quick one: after so long without an answer it hangs. */
@@ -65,11 +72,10 @@ export class AgentSpeeds {
   record(agent: AgentIdentity, durationMs: number, { isGivenUp = false } = {}): AgentSpeed | null {
     const before = this.#recent(agent);
     const averageMs = Math.max(averageOf(before, durationMs), isGivenUp ? 2 * SLOW_MS : 0);
-    const isQuick = averageMs <= SLOW_MS;
     const at = this.#clock();
     const told = before?.told ?? null;
-    const isNews = told === null || told.isQuick !== isQuick || at - told.at >= TELL_EVERY_MS;
-    this.#known.set(keyOf(agent), { averageMs, at, told: isNews ? { isQuick, at } : told });
+    const isNews = told === null || isAnother(told.averageMs, averageMs) || at - told.at >= TELL_EVERY_MS;
+    this.#known.set(keyOf(agent), { averageMs, at, told: isNews ? { averageMs, at } : told });
     if (!isNews) return null;
     const { name, owner, address } = agent;
     return { name, owner, addressHash: hashOf(address), averageMs: Math.round(averageMs) };
@@ -84,6 +90,11 @@ export class AgentSpeeds {
 /** Of an address, which may hold what is nobody's to read. */
 export function hashOf(address: string): Buffer {
   return createHash('sha256').update(address).digest();
+}
+
+function isAnother(one: number, other: number): boolean {
+  const [less = 0, more = 0] = [one, other].map((ms) => Math.max(ms, ANOTHER.fromMs)).sort((a, b) => a - b);
+  return one <= SLOW_MS !== other <= SLOW_MS || more > ANOTHER.times * less;
 }
 
 function averageOf(before: Known | undefined, durationMs: number): number {

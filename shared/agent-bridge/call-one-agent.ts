@@ -21,7 +21,10 @@ export class OutOfTimeError extends Error {
 }
 
 /** The step's own timeout comes first, then its agent's. */
-export function timeoutMsOf({ timeoutMs }: AttemptCall, { timeoutSeconds }: Agent): number {
+export function timeoutMsOf(
+  { timeoutMs }: Pick<AttemptCall, 'timeoutMs'>,
+  { timeoutSeconds }: Agent,
+): number {
   return timeoutMs ?? (timeoutSeconds === null ? planDefaults.defaultTimeoutMs : timeoutSeconds * 1000);
 }
 
@@ -33,7 +36,10 @@ export function timeoutMsOf({ timeoutMs }: AttemptCall, { timeoutSeconds }: Agen
  */
 export async function callOneAgent(
   { task, agent, timeoutMs }: ReadyTask,
-  { invocation, outbound }: { readonly invocation: Invocation; readonly outbound: Outbound },
+  {
+    invocation,
+    outbound,
+  }: { readonly invocation: Invocation; readonly outbound: Pick<Outbound, 'answer' | 'accepted'> },
   {
     callAgent,
     tokens,

@@ -1,10 +1,10 @@
-import type { CallOutcome } from '../agents/call-outcome.ts';
 import { apart } from '../application/error-policy.ts';
 import { deadLetterOf } from '../kafka/dead-letter-of.ts';
 import type { MskRecord } from '../kafka/msk-event.ts';
 import type { OutgoingRecord } from '../kafka/producer.ts';
-import type { AgentError, AgentResult, AgentTask } from '../messages/messages.ts';
+import type { AgentTask } from '../messages/messages.ts';
 import type { DeadlineExtension } from '../persistence/agent-calls.ts';
+import { type AnsweredCall, resultOf } from './agent-result.ts';
 import { allDone } from './concurrency.ts';
 import { MicroBatcher } from './micro-batcher.ts';
 import type { AgentBridgePorts, Invocation } from './ports.ts';
@@ -57,21 +57,9 @@ export class Outbound {
     this.publish(deadLetterOf(record, reason, topics.deadLetter, clock()));
   }
 
-  answer(task: AgentTask, outcome: Extract<CallOutcome, { status: 'completed' | 'failed' }>): void {
+  answer(task: AgentTask, outcome: AnsweredCall): void {
     const { topics, clock } = this.#ports;
-    const settled =
-      outcome.status === 'completed' ? { output_data: outcome.output } : { error: jsonOf(outcome.error) };
-    const result = {
-      message_type: 'agent_result',
-      run_id: task.run_id,
-      step_execution_id: task.step_execution_id,
-      attempt: task.attempt,
-      status: outcome.status,
-      ...settled,
-      ...(outcome.logs && { logs: [...outcome.logs] }),
-      result_token: task.result_token,
-      timestamp: new Date(clock()).toISOString(),
-    } satisfies AgentResult;
+    const result = resultOf(task, outcome, clock());
     this.publish({ topic: topics.results, key: task.run_id, value: result });
   }
 
@@ -126,8 +114,4 @@ function workOf<Item>(work: (items: readonly Item[]) => Promise<unknown>) {
     await work(items);
     return [];
   };
-}
-
-function jsonOf({ retry_after_ms, ...error }: AgentError) {
-  return { ...error, ...(retry_after_ms !== undefined && { retry_after_ms }) };
 }

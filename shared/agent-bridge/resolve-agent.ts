@@ -12,7 +12,10 @@ export type ResolvedAgent =
 type ResolvePorts = Pick<AgentBridgePorts, 'kind' | 'readSecret' | 'lookupRegistry' | 'checkAddress'>;
 
 /** The agent of an attempt: of the table, else of the registry. Only the registry is waited for. */
-export function resolveAgent(call: AttemptCall, ports: ResolvePorts): ResolvedAgent | Promise<ResolvedAgent> {
+export function resolveAgent(
+  call: Pick<AttemptCall, 'agentName' | 'agent'>,
+  ports: ResolvePorts,
+): ResolvedAgent | Promise<ResolvedAgent> {
   const { agentName: name, agent } = call;
   const { readSecret, lookupRegistry } = ports;
   if (agent === null)

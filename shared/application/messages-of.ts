@@ -55,7 +55,12 @@ function messageOf(
         // By attempt, so that a wide fan-out spreads over the partitions.
         key: effect.stepExecutionId,
         value,
-        taskOf: { owner, name: effect.agentName, timeoutMs: effect.timeoutMs },
+        taskOf: {
+          owner,
+          name: effect.agentName,
+          timeoutMs: effect.timeoutMs,
+          ...(effect.stepsPerInvocation !== undefined && { stepsPerInvocation: effect.stepsPerInvocation }),
+        },
       };
     }
     case 'request_step': {

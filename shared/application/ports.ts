@@ -30,6 +30,8 @@ export interface OutgoingMessage {
 export interface TaskAgent extends AgentName {
   /** What its step allows it; null: the step does not say. Absent: an earlier release has written it. */
   readonly timeoutMs?: number | null;
+  /** What its workflow asks for; absent: it does not say. */
+  readonly stepsPerInvocation?: number;
 }
 
 /** What one transaction has to publish: one outbox row. */
@@ -175,6 +177,19 @@ export interface AgentRoute {
   readonly address: string;
   /** How long the agent may take where its step does not say; null: the deployment's default. */
   readonly timeoutSeconds: number | null;
+  /** Absent where it is not the table that tells the route. */
+  readonly calling?: AgentCalling;
+}
+
+/** What a call of an agent needs beside its route, and how quick it was for whoever called it last. */
+export interface AgentCalling {
+  /** Null: it is everybody's. */
+  readonly owner: string | null;
+  readonly secretEncrypted: Buffer | null;
+  /** That it was before, while both sign. */
+  readonly previousSecretEncrypted: Buffer | null;
+  /** Null: nobody has called it. */
+  readonly speed: { readonly addressHash: Buffer; readonly averageMs: number; readonly ageMs: number } | null;
 }
 
 export interface AgentName {

@@ -31,26 +31,35 @@ export type PublishCommitted = (entry: OutboxEntry, routes: ReadonlyMap<string, 
 /** So long do others' steps wait for a registry, once: where it is slower than that, nobody waits for it. */
 const LOOK_UP_MS = 150;
 
-/**
- * What has its way goes at once. A task of an agent that a registry has to be asked for goes if that answers in a moment, and else is
- * left to the timekeeper, which has more patience: nobody's registry holds up another's steps.
- */
-export function createPublishCommitted({ routeTasks, ...deps }: PublishCommittedDeps): PublishCommitted {
+export function createPublishCommitted(deps: PublishCommittedDeps): PublishCommitted {
   return async (entry, routes) => {
     const record = new PublishingRecord([entry]);
-    const { ready, lacking } = routeTasks.route(record.left(), routes);
-    const sendLacking = async () => {
-      if (lacking.length === 0) return;
-      await routeTasks.ask(lacking, LOOK_UP_MS);
-      await send(deps, record, routeTasks.route(lacking, routes).ready);
-    };
-    await Promise.all([send(deps, record, ready), sendLacking()]);
+    await publishRouted(deps, record, record.left(), routes);
     await record.settle(deps.outbox).catch(leave);
   };
 }
 
+/**
+ * What has its way goes at once. A task of an agent that a registry has to be asked for goes if that answers in a moment, and else is
+ * left to the timekeeper, which has more patience: nobody's registry holds up another's steps. Never rejects.
+ */
+export async function publishRouted(
+  { routeTasks, ...deps }: PublishCommittedDeps,
+  record: PublishingRecord,
+  messages: readonly ToPublish[],
+  routes: ReadonlyMap<string, AgentRoute>,
+): Promise<void> {
+  const { ready, lacking } = routeTasks.route(messages, routes);
+  const sendLacking = async () => {
+    if (lacking.length === 0) return;
+    await routeTasks.ask(lacking, LOOK_UP_MS);
+    await send(deps, record, routeTasks.route(lacking, routes).ready);
+  };
+  await Promise.all([send(deps, record, ready), sendLacking()]);
+}
+
 /** Published: a row that stays because this could not be noted is a duplicate to come, no loss. */
-const leave = () => {};
+export const leave = () => {};
 
 /** @returns why some of it is not published; null: all is. */
 async function send(

@@ -7,6 +7,8 @@ import type { Clock, Outbox, RunStore } from '../application/ports.ts';
 import {
   createPublishCommitted,
   createPublishEntries,
+  type PublishCommitted,
+  type PublishCommittedDeps,
   type PublishEntries,
 } from '../application/publish-entries.ts';
 import { createRouteTasks, type RouteTasks } from '../application/route-tasks.ts';
@@ -46,10 +48,16 @@ export interface EngineDrivers {
   readonly producer: RecordProducer;
 }
 
+/** What publishing a decision is made of, where that is more than publishing. */
+export interface PublishingParts
+  extends PublishCommittedDeps,
+    Pick<EngineServices, 'database' | 'tokens' | 'clock'> {}
+
 export function createEngineServices(
   environment: Environment,
   service: string,
   wrap: (drivers: EngineDrivers) => EngineDrivers = (drivers) => drivers,
+  publishing: (parts: PublishingParts) => PublishCommitted = createPublishCommitted,
 ): EngineServices {
   const { topics } = environment;
   const clock: Clock = { now: () => Date.now() };
@@ -86,7 +94,7 @@ export function createEngineServices(
       tokens,
       clock,
       draws,
-      publishCommitted: createPublishCommitted({ publisher, outbox, routeTasks }),
+      publishCommitted: publishing({ publisher, outbox, routeTasks, database, tokens, clock }),
     }),
     startRun: createStartRun({
       runs: createNewRuns(database, published),

@@ -65,6 +65,12 @@ const allVariables = connectionVariables.extend({
   MAX_MAP_ITEMS: count(1, 100_000).default(limits.maxMapItems),
   /** Of workflows that have no `timeout_seconds`. */
   RUN_TIMEOUT_SECONDS: optionalText.pipe(count(1, 31_536_000).nullable()),
+  /** So long the step-executor waits for agents that are known to answer at once; 0: it calls none. */
+  QUICK_CALL_PATIENCE_MS: count(0, 2_000).default(500),
+  /** How many steps of a run one invocation carries out, one after the other, where agents answer at once. */
+  STEPS_PER_INVOCATION: count(1, limits.maxStepsPerInvocation).default(1),
+  /** What a workflow's `steps_per_invocation` comes to at most. */
+  MAX_STEPS_PER_INVOCATION: count(1, limits.maxStepsPerInvocation).default(10),
   LOG_FORMAT: z.enum(['json', 'text']).default('json'),
 });
 
@@ -135,10 +141,20 @@ export interface Environment extends Connections {
   readonly publicUrl: string;
   /** What the deployment sets of the plan's defaults. */
   readonly runLimits: RunLimits;
+  readonly carryOut: CarryOutLimits;
   readonly logFormat: 'json' | 'text';
 }
 
 export type RunLimits = Pick<PlanDefaults, 'maxStepsPerRun' | 'maxRunDepth' | 'maxMapItems' | 'runTimeoutMs'>;
+
+export interface CarryOutLimits {
+  /** So long, from the commit on, an agent has to answer: its partition waits behind it. Zero: none is called. */
+  readonly patienceMs: number;
+  /** Where a workflow does not say. */
+  readonly stepsPerInvocation: number;
+  /** Whatever a workflow says. */
+  readonly maxStepsPerInvocation: number;
+}
 
 export class EnvironmentError extends Error {
   readonly code = 'BAD_ENVIRONMENT';
@@ -174,6 +190,12 @@ export function readEnvironment(variables: Variables = process.env): Environment
       maxRunDepth: env.MAX_RUN_DEPTH,
       maxMapItems: env.MAX_MAP_ITEMS,
       runTimeoutMs: env.RUN_TIMEOUT_SECONDS === null ? null : env.RUN_TIMEOUT_SECONDS * 1_000,
+    },
+    carryOut: {
+      patienceMs: env.QUICK_CALL_PATIENCE_MS,
+      stepsPerInvocation: env.STEPS_PER_INVOCATION,
+      // Who sets the deployment's own higher means that one.
+      maxStepsPerInvocation: Math.max(env.STEPS_PER_INVOCATION, env.MAX_STEPS_PER_INVOCATION),
     },
     logFormat: env.LOG_FORMAT,
   };

@@ -18,6 +18,8 @@ export const limits = {
   maxScopePathLength: 1_500,
   /** Steps that one run may start, loops included; those of map items count apart, each item for itself. */
   maxStepsPerRun: 25_000,
+  /** Steps of a run that one invocation may enter, one after the other. */
+  maxStepsPerInvocation: 100,
   /** Workflows that start one another. */
   maxRunDepth: 10,
   maxMapItems: 10_000,

@@ -47,6 +47,9 @@ export function compilePlan(definition: WorkflowDefinition, defaults: PlanDefaul
     startStep: definition.start_step,
     steps: new Map(placed.map((step) => [step.id, compileStep(step, context)])),
     timeoutMs: millisecondsOf(definition.timeout_seconds) ?? runTimeoutMs,
+    ...(definition.steps_per_invocation !== undefined && {
+      stepsPerInvocation: definition.steps_per_invocation,
+    }),
     settings,
   };
 }

@@ -118,6 +118,14 @@ export const workflowDefinition = z.strictObject({
   steps,
   retry: retry.optional().describe('For agent steps that have none of their own.'),
   timeout_seconds: seconds.optional().describe('How long a run may take; longer fails it with TIMEOUT.'),
+  steps_per_invocation: z
+    .int()
+    .min(1)
+    .max(limits.maxStepsPerInvocation)
+    .optional()
+    .describe(
+      'How many steps of a run one invocation may carry out one after the other where agents answer at once; the deployment has a maximum.',
+    ),
 });
 
 /** A step as it is stored and shown: `normalise` has filled in what may be left out. */
@@ -131,6 +139,7 @@ export interface WorkflowDefinition {
   readonly steps: StepDefinitions;
   readonly retry?: RetryDefinition;
   readonly timeout_seconds?: number;
+  readonly steps_per_invocation?: number;
 }
 
 /** In the order in which it is stored: a definition that is registered again is known by its text. */
@@ -141,6 +150,7 @@ export function normalise({
   steps,
   retry,
   timeout_seconds,
+  steps_per_invocation,
 }: z.infer<typeof workflowDefinition>): WorkflowDefinition {
   return {
     name,
@@ -149,6 +159,7 @@ export function normalise({
     steps,
     ...(retry && { retry }),
     ...(timeout_seconds !== undefined && { timeout_seconds }),
+    ...(steps_per_invocation !== undefined && { steps_per_invocation }),
   };
 }
 

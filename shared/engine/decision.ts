@@ -52,6 +52,8 @@ export type Effect =
       /** What the step allows its agent; null: the step does not say. */
       readonly timeoutMs: number | null;
       readonly deadlineAt: number;
+      /** As in `Plan`. */
+      readonly stepsPerInvocation?: number;
     }
   | { readonly type: 'request_step'; readonly stepExecutionId: string }
   | { readonly type: 'announce_cancellation'; readonly by: string | null; readonly reason: string | null }

@@ -10,6 +10,8 @@ export interface Plan {
   readonly steps: ReadonlyMap<string, PlanStep>;
   /** How long a run may take, from its start; null: as long as it likes. */
   readonly timeoutMs: number | null;
+  /** How many steps of a run one invocation may enter one after the other; absent: what the deployment says. */
+  readonly stepsPerInvocation?: number;
   readonly settings: PlanSettings;
 }
 

@@ -29,6 +29,7 @@ const engine = {
   workflow_versions: append,
   outbox: all,
   agents: read,
+  agent_speeds: read,
 } satisfies Grants;
 
 const bridge = {
@@ -56,7 +57,7 @@ export const databaseRoles: Readonly<Record<string, Grants>> = {
     dead_letter_counts: read,
     timekeeper_tick: read,
   },
-  stepline_step_executor: { ...engine, dead_letter_counts: write },
+  stepline_step_executor: { ...engine, agent_speeds: write, dead_letter_counts: write },
   stepline_http_bridge: bridge,
   stepline_lambda_bridge: bridge,
   stepline_timekeeper: {
@@ -66,6 +67,7 @@ export const databaseRoles: Readonly<Record<string, Grants>> = {
     workflows: read,
     workflow_versions: read,
     agents: read,
+    agent_speeds: read,
     timekeeper_tick: change,
     rate_limits: purge,
     idempotency_keys: purge,

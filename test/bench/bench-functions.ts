@@ -1,5 +1,5 @@
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
-import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
+import { openStepExecutor } from '../../functions/step-executor/open-step-executor.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
 import type { Invoker } from '../../localstack/invocation.ts';
@@ -40,16 +40,12 @@ export async function startFunctions(
   const executor = inProcessFunction({
     functionName: 'step-executor',
     createHandler: () => {
-      const { decideBatch, producer, tokens, clock, countDeadLetters } = servicesOf('step-executor');
-      return createStepExecutor({
-        decideBatch: ended.watch(decideBatch),
-        producer,
-        verifyResultToken: tokens.verifyResultToken,
-        deadLetterTopic: topics.deadLetter,
-        countDeadLetters,
-        clock,
+      const { handler, close } = openStepExecutor(environment, {
+        watch: ended.watch,
         log: { debug: () => {}, warn: console.error, error: console.error },
-      }) as LambdaHandler;
+      });
+      closers.push(close);
+      return handler as LambdaHandler;
     },
   });
   const httpBridge = inProcessFunction({

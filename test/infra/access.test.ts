@@ -36,6 +36,7 @@ test.each([
       'agent.*',
       'orchestrator.tasks.http',
       'orchestrator.tasks.lambda',
+      'results.topic',
       'workflow.cancellation.requests',
       'workflow.dead-letter',
       'workflow.execution.requests',
@@ -50,6 +51,7 @@ test.each([
       'agent.*',
       'orchestrator.tasks.http',
       'orchestrator.tasks.lambda',
+      'results.topic',
       'workflow.cancellation.requests',
       'workflow.execution.requests',
       'workflow.monitoring.updates',
@@ -115,6 +117,13 @@ test('a bridge hands work to itself and to no other function', () => {
   expect(resourcesWith('HttpBridge', 'InvokeFunction', 'lambda:')).toEqual([
     expect.stringContaining(':function:stepline-prod-http-bridge:live'),
   ]);
+});
+
+test('only functions that call agents over HTTP may go anywhere', () => {
+  const callers = propertiesOf(functions, 'AWS::Lambda::Function').flatMap(({ FunctionName, VpcConfig }) =>
+    JSON.stringify(VpcConfig ?? null).includes('SecurityGroupsAgentCallers') ? [FunctionName] : [],
+  );
+  expect(callers.toSorted()).toEqual(['stepline-prod-http-bridge', 'stepline-prod-step-executor']);
 });
 
 test('agents that are functions are invoked by their tag, or by a list, and no other function is', () => {

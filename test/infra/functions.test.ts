@@ -74,7 +74,7 @@ test('every function of every environment has the same variables, but for how se
   expect(namesOf('prod')).toEqual(namesOf('local'));
 });
 
-test('limits, retention and the agent registry go to the functions that need them, and only where they are chosen', () => {
+test('limits, retention, quick calls and the agent registry go to the functions that need them, and only where they are chosen', () => {
   const chosen = {
     maxStepsPerRun: 500,
     maxRunDepth: 3,
@@ -82,6 +82,9 @@ test('limits, retention and the agent registry go to the functions that need the
     runTimeoutSeconds: 86_400,
     auditRetentionDays: 90,
     agentRegistryUrl: 'https://registry.example.com',
+    quickCallPatienceMs: 200,
+    stepsPerInvocation: 4,
+    maxStepsPerInvocation: 8,
   };
   const variables = [
     'MAX_STEPS_PER_RUN',
@@ -90,6 +93,9 @@ test('limits, retention and the agent registry go to the functions that need the
     'RUN_TIMEOUT_SECONDS',
     'AUDIT_RETENTION_DAYS',
     'AGENT_REGISTRY_URL',
+    'QUICK_CALL_PATIENCE_MS',
+    'STEPS_PER_INVOCATION',
+    'MAX_STEPS_PER_INVOCATION',
   ];
   const givenTo = (template: typeof prod.functions) =>
     Object.fromEntries(
@@ -109,7 +115,12 @@ test('limits, retention and the agent registry go to the functions that need the
   };
   expect(givenTo(deploy({ env: 'prod', ...chosen }).functions)).toEqual({
     api: engine,
-    'step-executor': engine,
+    'step-executor': {
+      ...engine,
+      QUICK_CALL_PATIENCE_MS: '200',
+      STEPS_PER_INVOCATION: '4',
+      MAX_STEPS_PER_INVOCATION: '8',
+    },
     'http-bridge': registry,
     'lambda-bridge': registry,
     timekeeper: { AUDIT_RETENTION_DAYS: '90', ...registry },

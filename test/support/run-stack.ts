@@ -1,7 +1,7 @@
 import { createApi } from '../../functions/api/create-api.ts';
 import { createApiServices } from '../../functions/api/create-api-services.ts';
 import { openHttpBridge } from '../../functions/http-bridge/open-http-bridge.ts';
-import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
+import { openStepExecutor } from '../../functions/step-executor/open-step-executor.ts';
 import { startApiGateway } from '../../localstack/api-gateway/api-gateway.ts';
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
@@ -64,13 +64,10 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
     'step-executor': inProcessFunction({
       functionName: 'step-executor',
       createHandler: () => {
-        const { decideBatch, producer, tokens, clock, countDeadLetters } = servicesOf('step-executor');
         const log = { debug: () => {}, warn: () => {}, error: () => {} };
-        const { verifyResultToken } = tokens;
-        const deadLetterTopic = topics.deadLetter;
-        const counted = { deadLetterTopic, countDeadLetters };
-        const deps = { decideBatch, producer, verifyResultToken, ...counted, clock, log };
-        return createStepExecutor(deps) as LambdaHandler;
+        const { handler, close } = openStepExecutor(environment, { log });
+        closers.push(close);
+        return handler as LambdaHandler;
       },
     }),
     'http-bridge': inProcessFunction({

@@ -29,6 +29,7 @@ export const workflow = z
     steps: z.record(z.string(), storedStep).meta({ examples: [definitionExamples.pipeline.steps] }),
     retry: retry.optional(),
     timeout_seconds: z.number().optional().describe('How long a run may take.'),
+    steps_per_invocation: z.number().optional().describe('How many steps one invocation may carry out.'),
   })
   .meta({ id: 'Workflow' });
 
@@ -53,12 +54,13 @@ export function presentWorkflow(
   registered: Workflow,
   definition: WorkflowDefinition,
 ): z.infer<typeof workflow> {
-  const { start_step, steps, retry, timeout_seconds } = definition;
+  const { start_step, steps, retry, timeout_seconds, steps_per_invocation } = definition;
   return {
     ...presentWorkflowSummary(registered),
     start_step,
     steps,
     ...(retry && { retry }),
     ...(timeout_seconds !== undefined && { timeout_seconds }),
+    ...(steps_per_invocation !== undefined && { steps_per_invocation }),
   };
 }

@@ -70,6 +70,7 @@ function dispatch(flow: Flow, step: AgentStep, attempt: Attempt): void {
     idempotencyKey: idempotencyKey(draft.run.runId, attempt),
     timeoutMs: attempt.timeoutMs,
     deadlineAt,
+    ...(plan.stepsPerInvocation !== undefined && { stepsPerInvocation: plan.stepsPerInvocation }),
   });
 }
 

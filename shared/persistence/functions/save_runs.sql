@@ -13,7 +13,10 @@ create or replace function save_runs(
     advanced json, changed json, closed json, continued json, opened json, joins json, children json, data json,
     signals_kept json, signals_taken json, runs_started json, audited json, outbox_id uuid, messages json, published uuid[],
     agent_names text[], agent_owners text[]
-) returns table (owner varchar, name varchar, kind varchar, address varchar, timeout_seconds integer) language plpgsql
+) returns table (
+    owner varchar, name varchar, kind varchar, address varchar, timeout_seconds integer, secret_encrypted bytea,
+    previous_secret_encrypted bytea, speed_address_hash bytea, average_ms integer, speed_age_ms double precision
+) language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 set stepline.counts_runs = 'at_once'
 as $$

@@ -97,6 +97,18 @@ describe('records of transactions', () => {
     expect(await harness.committed(topic)).toEqual({ 0: 5 });
   });
 
+  test('that were taken back one after another, by one producer, are all left out', async () => {
+    const topic = await harness.createTopic();
+    await transact(topic, 'taken back', 'abort');
+    await transact(topic, 'kept', 'commit');
+    await transact(topic, 'taken back too', 'abort');
+    await harness.produceValues(topic, ['plain']);
+    const seen: string[] = [];
+    await harness.mapping(topic, (records) => void seen.push(...records.map(textOf))).start();
+    await until(() => seen.includes('plain'));
+    expect(seen).toEqual(['kept', 'plain']);
+  });
+
   test('that were all taken back leave nothing either, and a marker is passed only when what is before it is done', async () => {
     const topic = await harness.createTopic();
     await transact(topic, 'taken back', 'abort');

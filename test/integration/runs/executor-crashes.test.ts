@@ -16,6 +16,8 @@ import { sequence } from '../../support/sequence.ts';
 const points = ['loaded', 'saving', 'committed', 'published', 'answering'] as const;
 const stepExecutorEntry = fileURLToPath(new URL('./fixtures/crashing-executor.ts', import.meta.url));
 const STEPS = 5;
+/** What an agent was called for when the executor was killed comes again when the timekeeper finds it. */
+const ENDS_WITHIN_MS = 180_000;
 /** The execution request and the answer to each step. */
 const RECORDS = STEPS + 1;
 /**
@@ -78,7 +80,7 @@ test('killed at every decision of a run, at any point, the run completes and no 
     }),
   );
   for (const { point, runId } of runs) {
-    expect(await client.ended(runId)).toMatchObject({
+    expect(await client.ended(runId, ENDS_WITHIN_MS)).toMatchObject({
       status: 'COMPLETED',
       output_data: { message: point },
     });
@@ -115,7 +117,7 @@ test('killed with batches of many runs, every run completes and no step complete
   );
   const executed = [...workflowIds, ...workflowIds].map((id) => client.execute(id));
   const runIds = await Promise.all(executed);
-  for (const runId of runIds) expect((await client.ended(runId)).status).toBe('COMPLETED');
+  for (const runId of runIds) expect((await client.ended(runId, ENDS_WITHIN_MS)).status).toBe('COMPLETED');
   await expectExactlyOnce(stack, runIds, 2);
   const crashedAt = new Set(crashes().map((name) => name.split('.')[0]));
   expect(crashedAt).toEqual(new Set(batchPoints));
@@ -129,7 +131,7 @@ test('killed in a fan-out, in its joins, its window of items and the start of a 
   const messages = ['one', 'other'];
   const runIds = await Promise.all(messages.map((message) => client.execute(id, fanOutInput(message))));
   for (const [i, runId] of runIds.entries()) {
-    expect(await client.ended(runId)).toMatchObject({
+    expect(await client.ended(runId, ENDS_WITHIN_MS)).toMatchObject({
       status: 'COMPLETED',
       output_data: fanOutOutput(messages[i] ?? ''),
     });

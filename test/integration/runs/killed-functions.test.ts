@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { type ProcessStack, startProcessStack } from '../../support/process-stack.ts';
+import { addQuickAgent, PATIENT } from '../../support/quick-agents.ts';
 import { sequence } from '../../support/sequence.ts';
 
 let stack: ProcessStack;
@@ -9,6 +10,7 @@ beforeAll(async () => {
     databaseUrl: inject('databaseUrl'),
     kafkaBrokers: inject('kafkaBrokers'),
     timekeeperRateMs: 2_000,
+    variables: PATIENT,
   });
 });
 afterAll(() => stack?.close());
@@ -56,6 +58,41 @@ test('the bridge is killed in mid call: the agent is called again with the same 
     Array(2).fill(`${runId}:s2:1:ea0a419b5c9d5399`),
   );
   expect(calls()[1]?.body).toEqual(calls()[0]?.body);
+});
+
+test('the executor is killed while it calls an agent: that is called again with the same key, the step completes once', async () => {
+  const never = new Promise<never>(() => {});
+  await addQuickAgent(stack, 'called-at-once', ({ body, count }) =>
+    count === 1 && body.step_id === 's2' ? never : { body: body.input_data },
+  );
+  const definition = sequence('executor-killed', 'called-at-once', 3);
+  const runId = await stack.client.execute(await stack.client.createWorkflow(definition), {
+    message: 'hello',
+  });
+  const calls = () => stack.agents.callsOf('called-at-once').filter(({ body }) => body.step_id === 's2');
+  await eventually(
+    'the call',
+    () => calls().length,
+    (count) => count === 1,
+  );
+  const attempts = await stack.client.findSteps(runId);
+  expect(attempts.map(({ step_id, status }) => [step_id, status])).toEqual([
+    ['s1', 'COMPLETED'],
+    ['s2', 'RUNNING'],
+  ]);
+  killAll('step-executor');
+  expect(await stack.client.ended(runId)).toMatchObject({
+    status: 'COMPLETED',
+    output_data: { message: 'hello' },
+  });
+  const steps = await stack.client.findSteps(runId);
+  expect(steps.map(({ step_id, attempt, status }) => [step_id, attempt, status])).toEqual([
+    ['s1', 1, 'COMPLETED'],
+    ['s2', 1, 'COMPLETED'],
+    ['s3', 1, 'COMPLETED'],
+  ]);
+  expect(calls()).toHaveLength(2);
+  expect(calls()[1]).toMatchObject({ idempotencyKey: calls()[0]!.idempotencyKey, body: calls()[0]!.body });
 });
 
 test('the lambda bridge is killed in mid invocation: the function is invoked again with the same event', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { openHttpBridge } from '../../../functions/http-bridge/open-http-bridge.ts';
-import { createStepExecutor } from '../../../functions/step-executor/step-executor.ts';
+import { openStepExecutor } from '../../../functions/step-executor/open-step-executor.ts';
 import { createEngineServices, type EngineServices } from '../../../shared/composition/engine-services.ts';
 import type { TopicName } from '../../../shared/config/topics.ts';
 import { parseDefinition } from '../../../shared/definition/parse-definition.ts';
@@ -10,6 +10,7 @@ import type { AgentResult, AgentTask } from '../../../shared/messages/messages.t
 import { createWorkflows } from '../../../shared/persistence/workflows.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
 import { type DatabaseRelay, startDatabaseRelay } from '../../support/database-relay.ts';
+import { addQuickAgent } from '../../support/quick-agents.ts';
 import { openRunWorld, type RunWorld } from '../../support/run-world.ts';
 import { sequence } from '../../support/sequence.ts';
 import type { ReadRecord, TopicReader } from '../../support/topic-reader.ts';
@@ -45,7 +46,8 @@ beforeAll(async () => {
   world = await openRunWorld({
     databaseUrl: inject('databaseUrl'),
     kafkaBrokers: inject('kafkaBrokers'),
-    variables: { DATABASE_PIPELINE: 'false' },
+    // What is counted is steps whose tasks go by their topics.
+    variables: { DATABASE_PIPELINE: 'false', QUICK_CALL_PATIENCE_MS: '0' },
   });
   starter = createEngineServices(world.environment, 'starter');
   [requests, results, httpTasks, kafkaTasks] = await Promise.all([
@@ -63,24 +65,17 @@ afterAll(async () => {
 });
 
 /** An execution environment of the step-executor that counts its round trips. */
-async function startExecutor() {
-  const { relay, environment } = await counted();
-  const services = createEngineServices(environment, 'step-executor');
-  closers.push(services.close);
-  const { decideBatch, producer, tokens, clock, countDeadLetters } = services;
+async function startExecutor(carryOut = world.environment.carryOut) {
+  const { relay, environment: given } = await counted();
+  const environment = { ...given, carryOut };
   const fail = (message: string) => {
     throw new Error(message);
   };
-  const handler = createStepExecutor({
-    decideBatch,
-    producer,
-    verifyResultToken: tokens.verifyResultToken,
-    deadLetterTopic: environment.topics.deadLetter,
-    countDeadLetters,
-    clock,
-    log: { debug: () => {}, warn: fail, error: fail },
-  });
-  return countingOf(relay, (event) => handler(event));
+  const log = { debug: () => {}, warn: fail, error: fail };
+  const { handler, close } = openStepExecutor(environment, { log });
+  closers.push(close);
+  const context = { getRemainingTimeInMillis: () => 60_000 };
+  return countingOf(relay, (event) => handler(event, context));
 }
 
 async function startBridge() {
@@ -196,6 +191,23 @@ describe('the round trips to the database', () => {
     for (const stepId of ['s1', 's2', 's3'])
       trips.push(await executor('results', answerTo(await taskOf(kafkaTasks, runId, stepId))));
     expect(trips).toEqual(trips.map(() => TRIPS.warm + TRIPS.agentClock));
+  });
+
+  test('of a step whose agent answers at once: none more', async () => {
+    // What it takes is told to the others where it is another than they believe.
+    await addQuickAgent(world, 'at-once', undefined, { averageMs: 100 });
+    const start = await workflowOf('at-once');
+    const patience = { patienceMs: 2_000, stepsPerInvocation: 1, maxStepsPerInvocation: 1 };
+    const executor = await startExecutor(patience);
+    const { runId, request } = await start();
+    await executor('executionRequests', request);
+    const trips: number[] = [];
+    for (let answered = 1; answered <= 3; answered++) {
+      const answers = await results.when(({ value }) => value.run_id === runId, answered);
+      trips.push(await executor('results', answers.at(-1)!.value));
+    }
+    expect(trips).toEqual(trips.map(() => TRIPS.warm));
+    expect(httpTasks.records.filter(({ value }) => value.run_id === runId)).toEqual([]);
   });
 
   test('of a step whose agent the bridge calls', async () => {

@@ -91,6 +91,15 @@ describe('what is told to the others', () => {
     expect(told(10_000)).not.toBeNull();
   });
 
+  it('is what is more than twice as much as they believe, or less than half, in milliseconds that matter', () => {
+    const { speeds } = setUp();
+    const told = (durationMs: number) => speeds.record(agent, durationMs)?.averageMs ?? null;
+    expect([told(100), told(400), told(400), told(400)]).toEqual([100, null, 253, null]);
+    const later = Array.from({ length: 60 }, () => told(1)).filter((averageMs) => averageMs !== null);
+    expect(later).toEqual([116, 56, 27]);
+    expect(speeds.answersWithin(agent, 10)).toBe(true);
+  });
+
   it('is not what another has told within the minute', () => {
     const { time, speeds } = setUp();
     speeds.learn(agent, stored(100, 30_000));

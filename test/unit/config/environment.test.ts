@@ -46,3 +46,26 @@ describe("a run's limits", () => {
     expect(read).toThrow(`${name}: expected a whole number ${range}`);
   });
 });
+
+describe('what one invocation carries out', () => {
+  const carryOut = (set: Record<string, string> = {}) => readEnvironment({ ...required, ...set }).carryOut;
+
+  it('has defaults', () => {
+    expect(carryOut()).toEqual({ patienceMs: 500, stepsPerInvocation: 1, maxStepsPerInvocation: 10 });
+  });
+
+  it('is what the deployment sets, whose maximum is no less than its own steps', () => {
+    const set = { QUICK_CALL_PATIENCE_MS: '0', STEPS_PER_INVOCATION: '20' };
+    expect(carryOut(set)).toEqual({ patienceMs: 0, stepsPerInvocation: 20, maxStepsPerInvocation: 20 });
+    expect(carryOut({ ...set, MAX_STEPS_PER_INVOCATION: '50' }).maxStepsPerInvocation).toBe(50);
+  });
+
+  it.each([
+    // A row of the outbox that is older than a few seconds is the timekeeper's.
+    ['QUICK_CALL_PATIENCE_MS', '2001', 'from 0 to 2000'],
+    ['STEPS_PER_INVOCATION', '0', 'from 1 to 100'],
+    ['MAX_STEPS_PER_INVOCATION', '101', 'from 1 to 100'],
+  ])('%s=%s is refused', (name, value, range) => {
+    expect(() => carryOut({ [name]: value })).toThrow(`${name}: expected a whole number ${range}`);
+  });
+});

@@ -36,6 +36,12 @@ function agentStep(plan: Plan, id: string): AgentStep {
 }
 
 describe('compilePlan', () => {
+  it('has the steps of an invocation that its workflow asks for, if any', () => {
+    const steps = { a: { agent_name: 'x' } };
+    expect(compile(steps, { steps_per_invocation: 8 }).stepsPerInvocation).toBe(8);
+    expect(compile(steps)).not.toHaveProperty('stepsPerInvocation');
+  });
+
   it('compiles a step with everything in it', () => {
     const plan = compile({
       a: {

@@ -338,6 +338,16 @@ describe('parseDefinition names the place and what was expected:', () => {
       [{ path: 'steps.a.timeout_seconds', message: 'expected number to be >0' }],
     ],
     [
+      'no step in an invocation',
+      workflow({ a: step() }, { steps_per_invocation: 0 }),
+      [{ path: 'steps_per_invocation', message: 'expected number to be >=1' }],
+    ],
+    [
+      'more steps in an invocation than any deployment allows',
+      workflow({ a: step() }, { steps_per_invocation: 101 }),
+      [{ path: 'steps_per_invocation', message: 'expected number to be <=100' }],
+    ],
+    [
       '`__proto__` in a mapping',
       json(
         '{"name":"w","start_step":"a","steps":{"a":{"agent_name":"x","input_mapping":{"__proto__":{"x":1}}}}}',

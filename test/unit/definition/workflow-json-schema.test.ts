@@ -21,7 +21,7 @@ describe('the JSON Schema of a workflow', () => {
       title: expect.any(String),
     });
     expect(Object.entries(schema.properties ?? {}).filter(([, part]) => part instanceof Object).length).toBe(
-      6,
+      7,
     );
   });
 

@@ -23,6 +23,7 @@ it.each<[string, string]>([
   ['parallel and map steps inside one another', `${limits.maxNesting}`],
   ['steps that a run may start', limits.maxStepsPerRun.toLocaleString('en')],
   ['items of a map', limits.maxMapItems.toLocaleString('en')],
+  ['steps of a run in one invocation', '10'],
   ['workflows that start one another', `${limits.maxRunDepth}`],
   ['ids and names', `${limits.maxNameLength} characters`],
 ])('the language tells that of %s: %s', (what, limit) => {

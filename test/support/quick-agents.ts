@@ -1,0 +1,24 @@
+import { hashOf } from '../../shared/agent-bridge/agent-speeds.ts';
+import type { AgentBehaviour } from './agent-server.ts';
+import type { RunWorld } from './run-world.ts';
+
+/** A busy machine's agents do not answer at once: the longest patience there is. */
+export const PATIENT = { QUICK_CALL_PATIENCE_MS: '2000' };
+
+/** Everybody's HTTP agent that somebody has called, and that answered at once. */
+export async function addQuickAgent(
+  world: RunWorld,
+  name: string,
+  behaviour?: AgentBehaviour,
+  { averageMs = 1 } = {},
+): Promise<void> {
+  await world.addAgent(name, behaviour);
+  await tellAsQuick(world, name, averageMs);
+}
+
+async function tellAsQuick({ database, agents }: RunWorld, name: string, averageMs: number): Promise<void> {
+  await database.execute(
+    `insert into agent_speeds (name, owner, address_hash, average_ms) values ($1, '', $2, $3)`,
+    [name, hashOf(agents.url(name)), averageMs],
+  );
+}

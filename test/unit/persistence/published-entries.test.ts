@@ -1,0 +1,67 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PublishedEntries } from '../../../shared/persistence/published-entries.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function setUp() {
+  const removed: string[][] = [];
+  let isAway = false;
+  const entries = new PublishedEntries(async (ids) => {
+    if (isAway) throw new Error('away');
+    removed.push([...ids]);
+  });
+  /** @returns what went with it */
+  const save = () => entries.goWith(async (ids) => [...ids]);
+  const away = (is: boolean) => {
+    isAway = is;
+  };
+  return { entries, removed, save, away };
+}
+
+describe('published entries', () => {
+  it('go with the next save of an environment that saves often', async () => {
+    const { entries, removed, save } = setUp();
+    await save();
+    await entries.add(['a']);
+    await entries.add(['b', 'a']);
+    expect(await save()).toEqual(['a', 'b']);
+    expect(await save()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(removed).toEqual([]);
+  });
+
+  it('are removed for themselves where nothing was saved for a while', async () => {
+    const { entries, removed, save } = setUp();
+    await entries.add(['a']);
+    await save();
+    await vi.advanceTimersByTimeAsync(60_000);
+    await entries.add(['b']);
+    expect(removed).toEqual([['a'], ['b']]);
+  });
+
+  it('are removed for themselves where nothing is saved any more', async () => {
+    const { entries, removed, save } = setUp();
+    await save();
+    await entries.add(['a']);
+    expect(removed).toEqual([]);
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(removed).toEqual([['a']]);
+  });
+
+  it('that could not be removed go the next time', async () => {
+    const { entries, removed, save, away } = setUp();
+    await save();
+    await entries.add(['a']);
+    const refused = entries.goWith(() => Promise.reject(new Error('refused')));
+    await expect(refused).rejects.toThrow('refused');
+    away(true);
+    await vi.advanceTimersByTimeAsync(3_000);
+    await expect(entries.flush()).rejects.toThrow('away');
+    away(false);
+    await entries.flush();
+    expect(removed).toEqual([['a']]);
+    await entries.flush();
+    expect(removed).toHaveLength(1);
+  });
+});
