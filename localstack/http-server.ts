@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { claimPort } from './ports.ts';
+import { claimPort } from './free-ports.ts';
 
 export interface RunningServer {
   url: string;

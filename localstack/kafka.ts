@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { claimPort, freePort } from './free-ports.ts';
 import { endGuarded, type GuardedProcess, spawnGuarded } from './guardian.ts';
 import { findJava } from './java.ts';
 import { resolveKafkaJars } from './kafka-jars.ts';
 import { answersApiVersions } from './kafka-readiness.ts';
 import { brokerProperties } from './kafka-settings.ts';
 import { lastLines } from './log-tail.ts';
-import { claimPort, freePort } from './ports.ts';
 import { serverStillRunning } from './running-server.ts';
 import { StartError, startBeside, useOtherKafka } from './start-error.ts';
 import { startOnFreePorts } from './start-on-free-ports.ts';

@@ -8,10 +8,10 @@ import { registerAgents } from './agents/register-agents.ts';
 import { startAgents } from './agents/start-agents.ts';
 import { apiClient } from './api-client.ts';
 import type { MappingSettings } from './event-source/mapping-settings.ts';
+import { freePort } from './free-ports.ts';
 import { functionEnvironment } from './function-environment.ts';
 import { type FunctionSettings, functionProcesses } from './function-process.ts';
 import { type LocalSecrets, readOrMakeSecrets } from './local-secrets.ts';
-import { freePort } from './ports.ts';
 import { type RunningServers, startServers } from './servers.ts';
 import { type RunningStack, startStack } from './stack.ts';
 

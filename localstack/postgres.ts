@@ -10,9 +10,9 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import pg from 'pg';
+import { claimPort } from './free-ports.ts';
 import { endGuarded, type GuardedProcess, spawnGuarded } from './guardian.ts';
 import { lastLines } from './log-tail.ts';
-import { claimPort } from './ports.ts';
 import {
   findPostgresBinaries,
   findPostgresUser,

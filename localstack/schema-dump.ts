@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import pg from 'pg';
+import { projectFolder } from './project-folder.ts';
 
 const TABLES = `
   select c.oid::regclass::text as name, array_to_string(c.reloptions, ', ') as options
@@ -20,7 +23,17 @@ const TRIGGERS = `
   select pg_get_triggerdef(oid) || ';' as line from pg_trigger where tgrelid = $1::regclass and not tgisinternal order by tgname`;
 const FUNCTIONS = `
   select pg_get_functiondef(p.oid) || ';' as line
-    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' order by p.proname`;
+    from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and p.proname <> all($1) order by p.proname`;
+
+/** Functions whose source is a file: that is where they are read. */
+function namesInFiles(): string[] {
+  const folder = join(projectFolder, 'shared/persistence/functions');
+  return readdirSync(folder).flatMap((file) =>
+    [...readFileSync(join(folder, file), 'utf8').matchAll(/^create or replace function (\w+)/gm)].map(
+      ([, name = '']) => name,
+    ),
+  );
+}
 
 /** The public schema as SQL text, the same for the same schema: made to be compared and read, not to be run. */
 export async function dumpSchema(databaseUrl: string): Promise<string> {
@@ -30,14 +43,14 @@ export async function dumpSchema(databaseUrl: string): Promise<string> {
     (await client.query<{ line: string }>(sql, values)).rows.map(({ line }) => line);
   try {
     const { rows: tables } = await client.query<{ name: string; options: string | null }>(TABLES);
-    const parts: string[] = await lines(FUNCTIONS);
+    const parts: string[] = await lines(FUNCTIONS, [namesInFiles()]);
     for (const { name, options } of tables) {
       const body = [...(await lines(COLUMNS, [name])), ...(await lines(CONSTRAINTS, [name]))];
       const storage = options ? ` with (${options})` : '';
       parts.push(`create table ${name} (\n    ${body.join(',\n    ')}\n)${storage};`);
       parts.push(...(await lines(INDEXES, [name])), ...(await lines(TRIGGERS, [name])));
     }
-    return `-- What the migrations come to. Written by \`npm run schema\`.\n\n${parts.join('\n\n')}\n`;
+    return `-- What the migrations come to. Written by \`npm run schema\`. The hot path's functions are in functions/, and come to what stands there.\n\n${parts.join('\n\n')}\n`;
   } finally {
     await client.end();
   }

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { claimPort } from '../free-ports.ts';
 import { type StackPart, startLocalStack } from '../local-stack.ts';
-import { claimPort } from '../ports.ts';
 import { projectFolder } from '../project-folder.ts';
 import { serverStillRunning } from '../running-server.ts';
 import { StartError, startBeside } from '../start-error.ts';

@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { freePort } from '../free-ports.ts';
 import { endGuarded, type GuardedProcess, spawnGuarded } from '../guardian.ts';
 import { emulatedAccount, emulatedRegion } from '../invocation.ts';
 import { lastLines } from '../log-tail.ts';
-import { freePort } from '../ports.ts';
 import { StartError, useOtherEmulator } from '../start-error.ts';
 import { startOnFreePorts } from '../start-on-free-ports.ts';
 import { progressOfProcess, untilStarted } from '../until-started.ts';

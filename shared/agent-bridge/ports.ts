@@ -1,9 +1,9 @@
-import type { AgentKind } from '../agents/agent.ts';
 import type { AgentCall } from '../agents/agent-call.ts';
 import type { RegistryLookup } from '../agents/agent-registry.ts';
 import type { CheckAddress } from '../agents/agent-rules.ts';
 import type { CallOutcome } from '../agents/call-outcome.ts';
 import type { Tokens } from '../agents/tokens.ts';
+import type { AgentKind } from '../application/manage-agents.ts';
 import type { Topics } from '../config/topics.ts';
 import type { OutgoingRecord } from '../kafka/producer.ts';
 import type { AgentTask } from '../messages/messages.ts';

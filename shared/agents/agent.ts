@@ -1,3 +1,5 @@
+import type { AgentKind } from '../application/manage-agents.ts';
+
 /** Where an agent is and how it is called: a row of `agents`, or an answer of the registry. */
 export interface Agent {
   readonly name: string;
@@ -11,5 +13,3 @@ export interface Agent {
   /** Decrypted; calls are signed with each. None: they are not signed. */
   readonly secrets: readonly string[];
 }
-
-export type AgentKind = 'http' | 'lambda' | 'kafka';

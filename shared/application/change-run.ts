@@ -11,7 +11,7 @@ export type RunChanged =
   | { readonly ok: false; readonly refusal: RunRefusal };
 
 /** What a call may ask of a run. */
-export type RunChange = Extract<
+export type RequestedChange = Extract<
   EngineEvent,
   {
     type:
@@ -33,9 +33,18 @@ export interface Heartbeats {
 /** What is asked of runs from outside. Decided and committed, with its audit record, when it resolves. */
 export interface ChangeRun {
   /** @param version another one of the same workflow, which a retry goes on with */
-  change(runId: string, change: RunChange, audit: AuditEntry, version?: VersionChange): Promise<RunChanged>;
+  change(
+    runId: string,
+    change: RequestedChange,
+    audit: AuditEntry,
+    version?: VersionChange,
+  ): Promise<RunChanged>;
   /** In batches; each run for itself, and with a record of its own. In the order of the ids. */
-  changeAll(runIds: readonly string[], change: RunChange, audit: AuditEntry): Promise<readonly RunChanged[]>;
+  changeAll(
+    runIds: readonly string[],
+    change: RequestedChange,
+    audit: AuditEntry,
+  ): Promise<readonly RunChanged[]>;
   /** @returns whether the attempt is still open: false tells the agent to stop. */
   heartbeat(runId: string, stepExecutionId: string): Promise<boolean>;
 }

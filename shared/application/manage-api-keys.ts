@@ -1,5 +1,5 @@
+import { scopes as allScopes, type KeyScope } from '../config/key-scopes.ts';
 import type { Tier } from '../config/rate-limits.ts';
-import { scopes as allScopes, type Scope } from '../config/scopes.ts';
 import type { AuditEntry } from './audit.ts';
 import type { Page, PageRequest } from './page.ts';
 import type { Viewer } from './permissions.ts';
@@ -14,7 +14,7 @@ export interface ManagedApiKey {
   readonly communities: readonly number[];
   readonly tier: Tier;
   /** Empty: all that its user may do. */
-  readonly scopes: readonly Scope[];
+  readonly scopes: readonly KeyScope[];
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly lastUsedAt: Date | null;
@@ -29,7 +29,7 @@ export interface ApiKeyRecord {
   readonly roles: readonly string[];
   readonly communities: readonly number[];
   readonly tier: Tier;
-  readonly scopes: readonly Scope[];
+  readonly scopes: readonly KeyScope[];
   readonly expiresAt: Date | null;
 }
 
@@ -48,7 +48,7 @@ export interface ApiKeyRequest {
   readonly userId: string | undefined;
   readonly tier: Tier;
   /** Undefined: those of the key that asks. */
-  readonly scopes: readonly Scope[] | undefined;
+  readonly scopes: readonly KeyScope[] | undefined;
   readonly roles: readonly string[] | undefined;
   readonly communities: readonly number[] | undefined;
   readonly expiresAt: Date | null;
@@ -56,7 +56,7 @@ export interface ApiKeyRequest {
 
 /** Who asks, and the scopes of the key that they ask with; empty where nothing narrows them. */
 export interface ApiKeyMaker extends Viewer {
-  readonly scopes: readonly Scope[];
+  readonly scopes: readonly KeyScope[];
 }
 
 export type CreatedApiKey =
@@ -112,7 +112,7 @@ export function createCreateApiKey(
 }
 
 /** An empty list stands for all scopes. */
-function isWithin(asked: readonly Scope[], own: readonly Scope[]): boolean {
+function isWithin(asked: readonly KeyScope[], own: readonly KeyScope[]): boolean {
   const granted = own.length === 0 ? allScopes : own;
   return (asked.length === 0 ? allScopes : asked).every((scope) => granted.includes(scope));
 }

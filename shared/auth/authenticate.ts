@@ -1,5 +1,5 @@
+import type { KeyScope } from '../config/key-scopes.ts';
 import type { Tier } from '../config/rate-limits.ts';
-import type { Scope } from '../config/scopes.ts';
 import { hashApiKey, looksLikeApiKey } from './api-key.ts';
 import { ADMIN_ROLE, anonymousCaller, type Caller } from './caller.ts';
 import type { VerifyJwt } from './jwt.ts';
@@ -10,7 +10,7 @@ export interface StoredApiKey {
   readonly roles: readonly string[];
   readonly communities: readonly number[];
   readonly tier: Tier;
-  readonly scopes: readonly Scope[];
+  readonly scopes: readonly KeyScope[];
   readonly lastUsedAt: Date | null;
 }
 
@@ -26,12 +26,12 @@ export interface Credentials {
   readonly authorization: string | undefined;
 }
 
-export type Authentication =
+export type AuthenticationResult =
   /** `afterwards`, where there is one, is to be started when the request has been served, and need not be waited for. */
   | { readonly ok: true; readonly caller: Caller; readonly afterwards: (() => Promise<void>) | null }
   | { readonly ok: false; readonly message: string };
 
-export type Authenticate = (credentials: Credentials) => Promise<Authentication>;
+export type Authenticate = (credentials: Credentials) => Promise<AuthenticationResult>;
 
 export interface AuthenticateDeps {
   readonly apiKeys: ApiKeys;
@@ -49,7 +49,7 @@ const USE_RECORDED_EVERY_MS = 60_000;
 export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   const { apiKeys, verifyJwt, mode, now = () => new Date() } = deps;
 
-  async function byApiKey(key: string): Promise<Authentication> {
+  async function byApiKey(key: string): Promise<AuthenticationResult> {
     const stored = looksLikeApiKey(key) ? await apiKeys.maybeFindApiKey(hashApiKey(key)) : null;
     if (!stored) return { ok: false, message: 'The API key is unknown, revoked or expired' };
     const { id, userId, roles, communities, tier, scopes, lastUsedAt } = stored;
@@ -67,7 +67,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     };
   }
 
-  async function byToken(authorization: string): Promise<Authentication> {
+  async function byToken(authorization: string): Promise<AuthenticationResult> {
     const token = /^Bearer +([^\s]+)$/i.exec(authorization)?.[1];
     if (token === undefined) return { ok: false, message: 'Expected Authorization: Bearer <JWT>' };
     const caller = await verifyJwt(token);

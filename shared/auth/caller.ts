@@ -1,5 +1,5 @@
+import type { KeyScope } from '../config/key-scopes.ts';
 import type { Tier } from '../config/rate-limits.ts';
-import type { Scope } from '../config/scopes.ts';
 
 /** Who asks, as the credentials say. */
 export interface Caller {
@@ -16,10 +16,10 @@ export interface CallerKey {
   readonly id: string;
   readonly tier: Tier;
   /** Empty: all that its user may do. */
-  readonly scopes: readonly Scope[];
+  readonly scopes: readonly KeyScope[];
 }
 
-export function hasScope({ key }: Caller, scope: Scope): boolean {
+export function hasScope({ key }: Caller, scope: KeyScope): boolean {
   return key === null || key.scopes.length === 0 || key.scopes.includes(scope);
 }
 

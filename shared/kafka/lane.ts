@@ -1,5 +1,5 @@
 import { type Kafka, type Message, Partitioners, type PartitionMetadata, type Producer } from 'kafkajs';
-import { faultOf } from './fault.ts';
+import { deliveryFaultOf } from './delivery-fault.ts';
 
 /** A renewed client's predecessor may still wait for answers: longer than a request's time. */
 const OLD_CLIENT_MS = 15_000;
@@ -40,7 +40,7 @@ export class Lane {
     return finely ? `${topic} ${partition}` : `${topic} of ${leader}`;
   }
 
-  /** Once: what failed is the caller's to try again. @throws what `faultOf` reads */
+  /** Once: what failed is the caller's to try again. @throws what `deliveryFaultOf` reads */
   async send(topic: string, messages: Message[]): Promise<void> {
     const client = this.#client;
     try {
@@ -50,7 +50,7 @@ export class Lane {
         topicMessages: [{ topic, messages }],
       });
     } catch (error) {
-      if (faultOf(error).about === 'topic' && client === this.#client) {
+      if (deliveryFaultOf(error).about === 'topic' && client === this.#client) {
         this.#client = this.#newClient();
         setTimeout(() => void client.producer.disconnect().catch(() => {}), OLD_CLIENT_MS).unref();
       }

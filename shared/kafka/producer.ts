@@ -2,7 +2,7 @@ import type { Delivery, Publishing } from '../application/ports.ts';
 import { limits } from '../config/limits.ts';
 import type { JsonObject } from '../engine/json.ts';
 import { createKafka, type KafkaOptions } from './client.ts';
-import { faultOf } from './fault.ts';
+import { deliveryFaultOf } from './delivery-fault.ts';
 import { connectOnce, Lane } from './lane.ts';
 import { type Encoded, Sending } from './sending.ts';
 import { TopicTrust } from './topic-trust.ts';
@@ -114,7 +114,7 @@ async function answerWithin(timeoutMs: number, work: () => Promise<void>): Promi
     await Promise.race([working, timeout.promise]);
   } catch (error) {
     if (error instanceof PublishError) throw error;
-    throw new PublishError(`Kafka was not reached: ${faultOf(error).code}`, [], { cause: error });
+    throw new PublishError(`Kafka was not reached: ${deliveryFaultOf(error).code}`, [], { cause: error });
   } finally {
     clearTimeout(timer);
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Delivery, Publishing } from '../application/ports.ts';
-import { type Fault, faultOf } from './fault.ts';
+import { type DeliveryFault, deliveryFaultOf } from './delivery-fault.ts';
 import type { Lane } from './lane.ts';
 import { TopicRefusedError, type TopicTrust } from './topic-trust.ts';
 
@@ -134,7 +134,7 @@ export class Sending {
       await trust.confirm(topic);
       await lane.ready();
     } catch (error) {
-      if (!(error instanceof TopicRefusedError)) return { ...unsent(faultOf(error)), cause: error };
+      if (!(error instanceof TopicRefusedError)) return { ...unsent(deliveryFaultOf(error)), cause: error };
       const { code } = error;
       return { status: 'refused', code, about: 'topic', isPassing: false, cause: error };
     }
@@ -150,7 +150,7 @@ export class Sending {
       this.#settle(chunk, { status: 'acknowledged' });
       return null;
     } catch (error) {
-      const fault = faultOf(error);
+      const fault = deliveryFaultOf(error);
       if (fault.status !== 'unknown') this.#mark(chunk, false);
       if (fault.about !== 'topic') return { ...fault, cause: error };
       // Of this topic, or of another that the client wrote to: Kafka is asked for this one alone.
@@ -185,10 +185,10 @@ export class Sending {
   }
 }
 
-type TriedFault = Fault & { readonly cause: unknown };
+type TriedFault = DeliveryFault & { readonly cause: unknown };
 
 /** Whatever went wrong before anything was sent. */
-function unsent(fault: Fault): Fault {
+function unsent(fault: DeliveryFault): DeliveryFault {
   return { ...fault, status: 'unsent', about: 'all', isPassing: true };
 }
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { faultOf } from './fault.ts';
+import { deliveryFaultOf } from './delivery-fault.ts';
 
 /** Kafka refuses a topic: it is not there, or may not be written to. */
 export class TopicRefusedError extends Error {
@@ -104,7 +104,7 @@ export class TopicTrust {
       await this.#ask(topic);
       this.#trusted.set(topic, true);
     } catch (error) {
-      const { status, about, code } = faultOf(error);
+      const { status, about, code } = deliveryFaultOf(error);
       if (status !== 'refused' || about !== 'topic') throw error;
       this.refuse(topic, code);
       throw new TopicRefusedError(code, { cause: error });

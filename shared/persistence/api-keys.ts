@@ -2,8 +2,8 @@ import { v7 as uuidv7 } from 'uuid';
 import type { AuditEntry } from '../application/audit.ts';
 import type { ApiKeyRecord, ManagedApiKey, ManagedApiKeys } from '../application/manage-api-keys.ts';
 import type { ApiKeys } from '../auth/authenticate.ts';
+import type { KeyScope } from '../config/key-scopes.ts';
 import type { Tier } from '../config/rate-limits.ts';
-import type { Scope } from '../config/scopes.ts';
 import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './keyset.ts';
@@ -16,7 +16,7 @@ interface KeyRow {
   roles: string[];
   communities: string[];
   tier: Tier;
-  scopes: Scope[];
+  scopes: KeyScope[];
   last_used_at: Date | null;
 }
 

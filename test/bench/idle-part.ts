@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatTable } from '../../localstack/cli/table.ts';
-import { freePort } from '../../localstack/ports.ts';
+import { freePort } from '../../localstack/free-ports.ts';
 import { startCommand } from '../support/command.ts';
 import type { Figures } from './bench.ts';
 import { cpuSecondsOfTree, memoryMibOfTree } from './processes.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createTopics } from '../../shared/kafka/create-topics.ts';
 import { createEmptyDatabase, type FreshDatabase } from '../support/fresh-database.ts';
+import { TASKS_BY_TOPIC } from '../support/quick-agents.ts';
 import { createRunClient } from '../support/run-client.ts';
 import { openRunWorld, type RunWorld } from '../support/run-world.ts';
 import { writeTopics } from './kafka-log.ts';
@@ -25,7 +26,7 @@ export async function openReleaseWorld(servers: Servers, ...releases: readonly R
   const { database, variables } = await prepare(servers);
   for (const release of releases) await migrateAs(release, variables);
   await createAgentTopic(servers, variables.KAFKA_TOPIC_PREFIX);
-  const world = await openRunWorld({ ...servers, database, variables });
+  const world = await openRunWorld({ ...servers, database, variables: { ...variables, ...TASKS_BY_TOPIC } });
   await registerAgents(world, agentTopicOf(variables.KAFKA_TOPIC_PREFIX));
   return world;
 }
@@ -50,7 +51,7 @@ export async function restoreWorld(
   await writeTables(database.url, kept.tables, Date.now() - kept.keptAtMs - AWAY_MS);
   await writeTopics([servers.kafkaBrokers], kept.topics);
   await migrateAs(next, variables);
-  const world = await openRunWorld({ ...servers, database, variables });
+  const world = await openRunWorld({ ...servers, database, variables: { ...variables, ...TASKS_BY_TOPIC } });
   await moveAgents(world);
   // Its key is of before runs were only taken for communities of whoever asks.
   await world.database.execute('update api_keys set communities = array[$1::bigint]', [COMMUNITY]);

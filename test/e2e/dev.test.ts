@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../localstack/ports.ts';
+import { freePort } from '../../localstack/free-ports.ts';
 import { type RunningCommand, startCommand } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
 import { parseExposition } from '../support/exposition.ts';

@@ -4,6 +4,8 @@ import type { RunWorld } from './run-world.ts';
 
 /** A busy machine's agents do not answer at once: the longest patience there is. */
 export const PATIENT = { QUICK_CALL_PATIENCE_MS: '2000' };
+/** For those who hold the tasks' topic: whether an agent is known to be quick by then is not theirs to say. */
+export const TASKS_BY_TOPIC = { QUICK_CALL_PATIENCE_MS: '0' };
 
 /** Everybody's HTTP agent that somebody has called, and that answered at once. */
 export async function addQuickAgent(

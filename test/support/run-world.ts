@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
+import { freePort } from '../../localstack/free-ports.ts';
 import { functionArn } from '../../localstack/invocation.ts';
-import { freePort } from '../../localstack/ports.ts';
-import type { AgentKind } from '../../shared/agents/agent.ts';
+import type { AgentKind } from '../../shared/application/manage-agents.ts';
 import { type Environment, readEnvironment } from '../../shared/config/environment.ts';
 import type { TopicName } from '../../shared/config/topics.ts';
 import { createKafka } from '../../shared/kafka/client.ts';

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../http/api-error.ts';
-import { type AnyRoute, scopeOf } from '../http/route.ts';
+import { type AnyRoute, neededScopeOf } from '../http/route.ts';
 
 export type Refusals = Readonly<Partial<Record<ErrorCode, string>>>;
 
@@ -13,7 +13,7 @@ export function refusalsOf(route: AnyRoute): Refusals {
     ...(readsInput && { BAD_REQUEST: 'A parameter or a field is wrong; each is named.' }),
     ...(authentication !== 'none' && {
       UNAUTHORIZED: 'Credentials are missing, wrong, revoked or expired.',
-      PERMISSION_DENIED: `The API key lacks the scope \`${scopeOf(route)}\`.`,
+      PERMISSION_DENIED: `The API key lacks the scope \`${neededScopeOf(route)}\`.`,
       RATE_LIMITED: 'More requests than the tier allows; `Retry-After` says when to come back.',
     }),
     // The path carries what authenticates it.

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { RunChange } from '../../../shared/application/change-run.ts';
+import type { RequestedChange } from '../../../shared/application/change-run.ts';
 import type { Viewer } from '../../../shared/application/permissions.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { atMostCharacters } from '../../../shared/validation/characters.ts';
@@ -20,7 +20,7 @@ export const cancelBody = z.strictObject({
 export function cancellationOf(
   { userId, isAdmin }: Viewer,
   { cancelled_by, reason }: z.infer<typeof cancelBody>,
-): Extract<RunChange, { type: 'cancellation_requested' }> {
+): Extract<RequestedChange, { type: 'cancellation_requested' }> {
   const by = cancelled_by ?? userId;
   if (by !== userId && !isAdmin) {
     throw new ApiError('PERMISSION_DENIED', 'cancelled_by: only an admin may name another than who asks');

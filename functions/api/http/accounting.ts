@@ -5,7 +5,7 @@ import type { AaaEvent } from '../../../shared/telemetry/aaa-log.ts';
 import type { ApiServices } from '../services.ts';
 import { type ApiError, errorCodes } from './api-error.ts';
 import type { Exchange } from './exchange.ts';
-import { type AnyRoute, scopeOf } from './route.ts';
+import { type AnyRoute, neededScopeOf } from './route.ts';
 
 /** As the AAA log names what is done: `execute_workflow`. */
 export function actionOf({ operationId }: AnyRoute): string {
@@ -13,7 +13,7 @@ export function actionOf({ operationId }: AnyRoute): string {
 }
 
 export function changesSomething(route: AnyRoute): boolean {
-  return scopeOf(route) !== 'read' && route.audited !== 'never';
+  return neededScopeOf(route) !== 'read' && route.audited !== 'never';
 }
 
 /** The community that the request names, else that of the run it is about, else the caller's, where there is only one. */

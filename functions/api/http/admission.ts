@@ -7,7 +7,7 @@ import { ApiError } from './api-error.ts';
 import { type Exchange, UNKNOWN_ADDRESS } from './exchange.ts';
 import { headerOf, queryOf } from './gateway-event.ts';
 import { rateHeaders } from './rate-headers.ts';
-import { type AnyRoute, scopeOf } from './route.ts';
+import { type AnyRoute, neededScopeOf } from './route.ts';
 
 /**
  * Who calls, within their rate and their key's scope.
@@ -36,7 +36,7 @@ export async function admit(
   exchange.afterwards = afterwards;
   logAuthentication(exchange, services);
   refuseBeyond(await services.rateLimiter.admit(caller), exchange);
-  const scope = scopeOf(route);
+  const scope = neededScopeOf(route);
   if (!hasScope(caller, scope)) {
     throw new ApiError('PERMISSION_DENIED', `This API key lacks the scope ${scope}`);
   }

@@ -75,7 +75,7 @@ const pageMeta = z
   .meta({ id: 'PageMeta' });
 
 /** A page of a list that goes on by cursors. */
-export function pageOf(item: z.ZodType): AnswerSpec {
+export function pagedEnvelope(item: z.ZodType): AnswerSpec {
   return envelope(z.array(item), { meta: pageMeta });
 }
 

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import type { AuditEntry } from '../../../shared/application/audit.ts';
 import type { Caller } from '../../../shared/auth/caller.ts';
-import type { Scope } from '../../../shared/config/scopes.ts';
+import type { KeyScope } from '../../../shared/config/key-scopes.ts';
 import type { ApiServices } from '../services.ts';
 import type { AnyAnswer } from './answer.ts';
 import type { Problem } from './api-error.ts';
@@ -76,7 +76,7 @@ export interface Route<Auth extends Authentication, Params, Query, Body, Subject
   /** Such a call leaves no AUDIT. Default: only what needs no more than the scope `read`. */
   readonly audited?: 'never';
   /** What a narrowed key must have. Default: `read` to GET, `manage` to everything else. */
-  readonly scope?: Scope;
+  readonly scope?: KeyScope;
   /** What does not match names nothing: 404; on the plain face it is 400. */
   readonly params?: z.ZodType<Params>;
   readonly query?: z.ZodType<Query>;
@@ -99,7 +99,7 @@ export interface Route<Auth extends Authentication, Params, Query, Body, Subject
 // biome-ignore lint/suspicious/noExplicitAny: routes of different shapes in one list; each was checked where it was defined
 export type AnyRoute = Route<any, any, any, any, any>;
 
-export function scopeOf({ scope, method }: Pick<AnyRoute, 'scope' | 'method'>): Scope {
+export function neededScopeOf({ scope, method }: Pick<AnyRoute, 'scope' | 'method'>): KeyScope {
   return scope ?? (method === 'GET' ? 'read' : 'manage');
 }
 

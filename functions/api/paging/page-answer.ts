@@ -2,7 +2,7 @@ import type { Page } from '../../../shared/application/page.ts';
 import type { Answer } from '../http/answer.ts';
 import { encodeCursor } from './cursor.ts';
 
-/** A page of a list that goes on by cursors, as `pageOf` (`operation.ts`) documents it. */
+/** A page of a list that goes on by cursors, as `pagedEnvelope` (`operation.ts`) documents it. */
 export function pageAnswer<Item>(
   message: string,
   { items, next }: Page<Item>,

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ManagedApiKey } from '../../../shared/application/manage-api-keys.ts';
+import { scopes } from '../../../shared/config/key-scopes.ts';
 import { tiers } from '../../../shared/config/rate-limits.ts';
-import { scopes } from '../../../shared/config/scopes.ts';
 import { timestamp, uuid } from '../fields/response-fields.ts';
 import { isoOf } from './times.ts';
 

@@ -6,7 +6,7 @@ import { pageLimit, parameterText } from '../fields/request-fields.ts';
 import { uuid } from '../fields/response-fields.ts';
 import type { Answer } from '../http/answer.ts';
 import { ApiError, badRequest, notFound } from '../http/api-error.ts';
-import { envelope, pageOf } from '../http/operation.ts';
+import { envelope, pagedEnvelope } from '../http/operation.ts';
 import { defineRoute } from '../http/route.ts';
 import { nameCursor } from '../paging/cursor.ts';
 import { pageAnswer } from '../paging/page-answer.ts';
@@ -65,7 +65,7 @@ export const agentRoutes = [
     path: '/api/v1/agents',
     operationId: 'listAgents',
     summary: "One's own agents and everybody's, by name",
-    operation: { tags: ['management'], answers: { 200: pageOf(listedAgent) } },
+    operation: { tags: ['management'], answers: { 200: pagedEnvelope(listedAgent) } },
     authentication: 'caller',
     query: z.strictObject({
       kind: z.enum(['http', 'lambda', 'kafka'], { error: 'expected one of http, lambda, kafka' }).optional(),

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import type { ApiKeyMaker, CreatedApiKey } from '../../../shared/application/manage-api-keys.ts';
 import { ADMIN_ROLE, type Caller } from '../../../shared/auth/caller.ts';
+import { scopes } from '../../../shared/config/key-scopes.ts';
 import { limits } from '../../../shared/config/limits.ts';
 import { tiers } from '../../../shared/config/rate-limits.ts';
-import { scopes } from '../../../shared/config/scopes.ts';
 import {
   communityId,
   idParam,
@@ -15,7 +15,7 @@ import {
 } from '../fields/request-fields.ts';
 import { uuid } from '../fields/response-fields.ts';
 import { ApiError, notFound } from '../http/api-error.ts';
-import { envelope, pageOf } from '../http/operation.ts';
+import { envelope, pagedEnvelope } from '../http/operation.ts';
 import { defineRoute } from '../http/route.ts';
 import { timeCursor } from '../paging/cursor.ts';
 import { pageAnswer } from '../paging/page-answer.ts';
@@ -119,7 +119,7 @@ export const apiKeyRoutes = [
     summary: "One's own API keys, newest first; an admin reads anybody's",
     operation: {
       tags: ['management'],
-      answers: { 200: pageOf(shownApiKey) },
+      answers: { 200: pagedEnvelope(shownApiKey) },
       refusals: { PERMISSION_DENIED: `${refusals.USER_NOT_PERMITTED}.` },
     },
     authentication: 'caller',

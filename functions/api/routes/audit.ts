@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { communityIdParameter, moment, pageLimit, parameterText } from '../fields/request-fields.ts';
-import { pageOf } from '../http/operation.ts';
+import { pagedEnvelope } from '../http/operation.ts';
 import { defineRoute } from '../http/route.ts';
 import { timeCursor } from '../paging/cursor.ts';
 import { pageAnswer } from '../paging/page-answer.ts';
@@ -12,7 +12,7 @@ export const auditRoutes = [
     path: '/api/v1/audit',
     operationId: 'listAudit',
     summary: "What one's own calls changed, newest first; to an admin, everybody's",
-    operation: { tags: ['management'], answers: { 200: pageOf(auditRecord) } },
+    operation: { tags: ['management'], answers: { 200: pagedEnvelope(auditRecord) } },
     authentication: 'caller',
     query: z.strictObject({
       user_id: parameterText.optional(),

@@ -7,7 +7,7 @@ import { communityId, idParam, isGiven, pageLimit, userId, uuidParameter } from 
 import { uuid } from '../fields/response-fields.ts';
 import type { Answer } from '../http/answer.ts';
 import { notFound, type Problem } from '../http/api-error.ts';
-import { envelope, pageOf } from '../http/operation.ts';
+import { envelope, pagedEnvelope } from '../http/operation.ts';
 import { defineRoute } from '../http/route.ts';
 import { timeCursor } from '../paging/cursor.ts';
 import { pageAnswer } from '../paging/page-answer.ts';
@@ -111,7 +111,7 @@ export const permissionRoutes = [
     method: 'GET',
     operationId: 'listPermissions',
     summary: 'Who may see and execute the workflow besides its owner, newest first',
-    operation: { tags: ['management'], answers: { 200: pageOf(permission) }, refusals: ownerOnly },
+    operation: { tags: ['management'], answers: { 200: pagedEnvelope(permission) }, refusals: ownerOnly },
     query: z.strictObject({ cursor: timeCursor.optional(), limit: pageLimit(100, 1_000) }),
     async handle({ subject, query: { cursor, limit } }, { grants }) {
       const page = await grants.listGrants(subject.id, { after: cursor ?? null, limit });

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { communityIdParameter, pageLimit, runIdParam, runStatusFilter } from '../fields/request-fields.ts';
 import { runId, runStatus } from '../fields/response-fields.ts';
 import { runFilterFields, runFilterOf } from '../fields/run-filter-fields.ts';
-import { envelope, pageOf } from '../http/operation.ts';
+import { envelope, pagedEnvelope } from '../http/operation.ts';
 import { defineRoute } from '../http/route.ts';
 import { timeCursor } from '../paging/cursor.ts';
 import { pageAnswer } from '../paging/page-answer.ts';
@@ -25,7 +25,7 @@ export const runRoutes = [
     path: '/api/v1/runs',
     operationId: 'listRuns',
     summary: 'Runs without their data, newest first',
-    operation: { tags: ['runs'], answers: { 200: pageOf(runSummary) } },
+    operation: { tags: ['runs'], answers: { 200: pagedEnvelope(runSummary) } },
     authentication: 'caller',
     query: z.strictObject({
       ...runFilters,
@@ -72,7 +72,7 @@ export const runRoutes = [
     path: '/api/v1/runs/{run_id}/steps',
     operationId: 'listSteps',
     summary: "A run's attempts of steps, oldest first",
-    operation: { tags: ['runs'], answers: { 200: pageOf(step) }, hasETag: true },
+    operation: { tags: ['runs'], answers: { 200: pagedEnvelope(step) }, hasETag: true },
     authentication: 'caller',
     params: runIdParam,
     query: z.strictObject({ cursor: timeCursor.optional(), limit: pageLimit(1_000, 1_000) }),

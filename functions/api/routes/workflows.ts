@@ -8,7 +8,7 @@ import { idParam, pageLimit, parameterText } from '../fields/request-fields.ts';
 import { uuid } from '../fields/response-fields.ts';
 import type { Answer } from '../http/answer.ts';
 import { ApiError, notFound } from '../http/api-error.ts';
-import { envelope, pageOf } from '../http/operation.ts';
+import { envelope, pagedEnvelope } from '../http/operation.ts';
 import { defineRoute } from '../http/route.ts';
 import { timeCursor } from '../paging/cursor.ts';
 import { pageAnswer } from '../paging/page-answer.ts';
@@ -54,7 +54,7 @@ export const workflowRoutes = [
     path: '/api/v1/workflows',
     operationId: 'listWorkflows',
     summary: 'Workflows, newest first',
-    operation: { tags: ['runs'], answers: { 200: pageOf(workflowSummary) } },
+    operation: { tags: ['runs'], answers: { 200: pagedEnvelope(workflowSummary) } },
     authentication: 'caller',
     query: z.strictObject({
       name: parameterText.optional(),

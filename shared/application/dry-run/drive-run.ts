@@ -5,12 +5,12 @@ import type { EngineEvent } from '../../engine/event.ts';
 import type { Plan } from '../../engine/plan.ts';
 import { type Attempt, isOpenRun } from '../../engine/state.ts';
 import type { Clock } from '../ports.ts';
-import type { AgentTask, MockedAnswer, OutputSource } from './mocked-agents.ts';
+import type { MockedAnswer, MockedCall, OutputSource } from './mocked-agents.ts';
 import { RunMemory, type RunStart } from './run-memory.ts';
 
 /** What a run is driven with. */
 export interface DryWorld {
-  readonly answer: (task: AgentTask) => MockedAnswer;
+  readonly answer: (task: MockedCall) => MockedAnswer;
   readonly hasMock: (stepId: string) => boolean;
   readonly draws: Draws;
   /** The real one: where the virtual one begins, and what the time limit is measured by. */
@@ -49,7 +49,7 @@ export function driveRun(plan: Plan, start: RunStart, world: DryWorld): DrivenRu
   const { clock, limits, draws } = world;
   const memory = new RunMemory(plan, start);
   const sources = new Map<string, OutputSource>();
-  const answered = (stepExecutionId: string, attempt: number | null, task: AgentTask): EngineEvent => {
+  const answered = (stepExecutionId: string, attempt: number | null, task: MockedCall): EngineEvent => {
     const { outcome, logs, source } = world.answer(task);
     sources.set(stepExecutionId, source);
     return { type: 'agent_answered', stepExecutionId, attempt, outcome, logs };

@@ -3,7 +3,7 @@ import type { AgentOutcome } from '../../engine/event.ts';
 import type { Json } from '../../engine/json.ts';
 
 /** What somebody is asked for, on behalf of a step. */
-export type AgentTask = Pick<Extract<Effect, { type: 'dispatch_task' }>, 'stepId' | 'inputData'> & {
+export type MockedCall = Pick<Extract<Effect, { type: 'dispatch_task' }>, 'stepId' | 'inputData'> & {
   /** Null: it is no agent that is asked. */
   readonly agentName: string | null;
 };
@@ -36,7 +36,7 @@ export class MockedAgents {
     this.#examples = examples;
   }
 
-  answer({ stepId, agentName, inputData }: AgentTask): MockedAnswer {
+  answer({ stepId, agentName, inputData }: MockedCall): MockedAnswer {
     const mocks = this.#mocks.get(stepId) ?? [];
     const call = this.#calls.get(stepId) ?? 0;
     this.#calls.set(stepId, call + 1);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { openApiDocument } from '../../../functions/api/documents/openapi-document.ts';
 import type { OpenApiDocument } from '../../../functions/api/documents/openapi-types.ts';
-import { type AnyRoute, scopeOf } from '../../../functions/api/http/route.ts';
+import { type AnyRoute, neededScopeOf } from '../../../functions/api/http/route.ts';
 import { allRoutes } from '../../../functions/api/routes/all-routes.ts';
 import { recordTick } from '../../../shared/persistence/timekeeper-tick.ts';
 import { type ApiThings, addSlowAgent, COMMUNITY, makeApiThings } from '../../support/api-things.ts';
@@ -227,7 +227,7 @@ describe('401', () => {
 
 describe('403', () => {
   it.each(answering(403))('of %s', async (id, { route }) => {
-    const narrowed = scopeOf(route) === 'read' ? 'executor' : 'reader';
+    const narrowed = neededScopeOf(route) === 'read' ? 'executor' : 'reader';
     await contract.call(id, as(narrowed, nothing(route)), 403);
   });
 });

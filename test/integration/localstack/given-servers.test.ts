@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, onTestFinished, test } from 'vitest';
+import { freePort } from '../../../localstack/free-ports.ts';
 import { checkGivenBrokers, checkGivenDatabase } from '../../../localstack/given-servers.ts';
 import { removeWithLauncher } from '../../../localstack/guardian.ts';
-import { freePort } from '../../../localstack/ports.ts';
 import { startServers } from '../../../localstack/servers.ts';
 import { until } from './mapping-harness.ts';
 

@@ -1,12 +1,17 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import type { AgentBehaviour } from '../../support/agent-server.ts';
 import { eventually } from '../../support/eventually.ts';
+import { TASKS_BY_TOPIC } from '../../support/quick-agents.ts';
 import { type RunStack, startRunStack } from '../../support/run-stack.ts';
 import { sequence } from '../../support/sequence.ts';
 
 let stack: RunStack;
 beforeAll(async () => {
-  stack = await startRunStack({ databaseUrl: inject('databaseUrl'), kafkaBrokers: inject('kafkaBrokers') });
+  stack = await startRunStack({
+    databaseUrl: inject('databaseUrl'),
+    kafkaBrokers: inject('kafkaBrokers'),
+    variables: TASKS_BY_TOPIC,
+  });
 });
 afterAll(() => stack?.close());
 

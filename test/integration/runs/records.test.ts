@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { AgentTask, DeadLetter, MonitoringUpdate } from '../../../shared/messages/messages.ts';
 import { readDeadLetterCounts } from '../../../shared/persistence/dead-letter-counts.ts';
+import { TASKS_BY_TOPIC } from '../../support/quick-agents.ts';
 import { type RunStack, startRunStack } from '../../support/run-stack.ts';
 import { sequence } from '../../support/sequence.ts';
 import type { ReadRecord, TopicReader } from '../../support/topic-reader.ts';
@@ -10,7 +11,11 @@ let updates: TopicReader<MonitoringUpdate>;
 let deadLetters: TopicReader<DeadLetter>;
 let workflowId: string;
 beforeAll(async () => {
-  stack = await startRunStack({ databaseUrl: inject('databaseUrl'), kafkaBrokers: inject('kafkaBrokers') });
+  stack = await startRunStack({
+    databaseUrl: inject('databaseUrl'),
+    kafkaBrokers: inject('kafkaBrokers'),
+    variables: TASKS_BY_TOPIC,
+  });
   [updates, deadLetters] = await Promise.all([
     stack.readTopic<MonitoringUpdate>('monitoringUpdates'),
     stack.readTopic<DeadLetter>('deadLetter'),

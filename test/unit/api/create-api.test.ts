@@ -8,7 +8,7 @@ import { ApiError } from '../../../functions/api/http/api-error.ts';
 import { refusalError } from '../../../functions/api/http/refusal-error.ts';
 import { defineRoute } from '../../../functions/api/http/route.ts';
 import type { ApiServices } from '../../../functions/api/services.ts';
-import type { Authentication } from '../../../shared/auth/authenticate.ts';
+import type { AuthenticationResult } from '../../../shared/auth/authenticate.ts';
 import { anonymousCaller } from '../../../shared/auth/caller.ts';
 import type { AaaEvent } from '../../../shared/telemetry/aaa-log.ts';
 import { type ApiRequest, apiContext, apiEvent, responseOf } from '../../support/api-event.ts';
@@ -19,7 +19,7 @@ const fine: Answer = { status: 200, message: 'Fine', data: { a: 1 } };
 /** An API of one route, which does `handle`. */
 function apiDoing(
   handle: () => Promise<Answer>,
-  authentication: Authentication = { ok: true, caller: anonymousCaller, afterwards: null },
+  authentication: AuthenticationResult = { ok: true, caller: anonymousCaller, afterwards: null },
   origins: readonly string[] = [],
 ) {
   const logged: { message: string; fields: Readonly<Record<string, unknown>> }[] = [];
@@ -104,7 +104,7 @@ describe('an answer', () => {
 
   it('tells what rate holds, whatever it is', async () => {
     const nobody = { ok: false, message: 'Who are you?' } as const;
-    const asked: [string, Partial<ApiRequest>, Authentication?][] = [
+    const asked: [string, Partial<ApiRequest>, AuthenticationResult?][] = [
       ['unlimited', {}],
       ['unlimited', { body: '{' }],
       ['failed-authentications', {}, nobody],
@@ -223,7 +223,7 @@ describe('an error', () => {
 
 describe('a browser', () => {
   const origin = { Origin: 'https://app.example.com' };
-  const signedIn: Authentication = { ok: true, caller: anonymousCaller, afterwards: null };
+  const signedIn: AuthenticationResult = { ok: true, caller: anonymousCaller, afterwards: null };
   const preflight = { method: 'OPTIONS', headers: origin };
 
   it('is told what it may send, without credentials', async () => {

@@ -7,12 +7,14 @@ import {
   type LanguageStack,
   startLanguageStack,
 } from '../../../support/language-stack.ts';
+import { TASKS_BY_TOPIC } from '../../../support/quick-agents.ts';
 
 let stack: LanguageStack;
 beforeAll(async () => {
   stack = await startLanguageStack({
     databaseUrl: inject('databaseUrl'),
     kafkaBrokers: inject('kafkaBrokers'),
+    variables: TASKS_BY_TOPIC,
   });
   await stack.addAgent('echo');
   await stack.addAgent('failing', () => ({ status: 400, body: { code: 'NO_DISK', message: 'Full' } }));

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import {
-  type AgentTask,
   type Mock,
   MockedAgents,
+  type MockedCall,
 } from '../../../../shared/application/dry-run/mocked-agents.ts';
 
-const task = (stepId: string): AgentTask => ({
+const task = (stepId: string): MockedCall => ({
   stepId,
   agentName: `${stepId}-agent`,
   inputData: { of: stepId },

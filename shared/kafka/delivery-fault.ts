@@ -1,5 +1,5 @@
 /** What an error of the client says about records that were to be published. */
-export interface Fault {
+export interface DeliveryFault {
   /** See `Delivery`. */
   readonly status: 'refused' | 'unsent' | 'unknown';
   /** Kafka's own code where it has one, as `UNKNOWN_TOPIC_OR_PARTITION`, else the error's class. */
@@ -41,7 +41,7 @@ const BEFORE_SENDING = new Set([
   'KafkaJSSASLAuthenticationError',
 ]);
 
-export function faultOf(error: unknown): Fault {
+export function deliveryFaultOf(error: unknown): DeliveryFault {
   const { code, isProtocol, isRetriable } = originOf(error);
   if (isProtocol && !UNDECIDED.has(code)) {
     const about = ABOUT_TOPIC.has(code) ? 'topic' : ABOUT_RECORD.has(code) ? 'record' : 'all';
