@@ -57,17 +57,22 @@ export async function loadStates(
   const resuming = [...needs].flatMap(([runId, { resuming: scopes }]) =>
     [...new Set(scopes)].map((scope) => ({ runId, scope })),
   );
-  const owners = new Map(items.map(({ runId, loaded }) => [runId, loaded.owner]));
-  const asked = [...needs].flatMap(([runId, ofRun]) =>
-    hasData(ofRun) ? [{ runId, owner: owners.get(runId) ?? null, needs: ofRun }] : [],
-  );
+  const runs = new Map(items.map(({ runId, loaded }) => [runId, loaded]));
+  const asked = [...needs].flatMap(([runId, ofRun]) => {
+    const { owner = null, workflowInput } = runs.get(runId) ?? {};
+    const lacking = workflowInput === undefined ? ofRun : { ...ofRun, workflowInput: false };
+    return hasData(lacking) ? [{ runId, owner, needs: lacking }] : [];
+  });
   const [data, open, inside] = await Promise.all([
     asked.length === 0 ? null : reads.loadData(asked),
     loadAttempts(reads, { ...NO_ATTEMPTS, openWithin, lastWithin: resuming }),
     resuming.length === 0 ? null : reads.loadJoins({ paths: [], allOf: [], within: resuming }),
   ]);
   for (const [runId, ofRun] of inside ?? []) addJoins(states, runId, ofRun);
-  for (const [runId, ofRun] of data ?? []) states.set(runId, { ...stateOf(runId), ...ofRun });
+  for (const [runId, ofRun] of data ?? []) {
+    const { workflowInput = ofRun.workflowInput } = runs.get(runId) ?? {};
+    states.set(runId, { ...stateOf(runId), ...ofRun, workflowInput });
+  }
   addAttempts(states, open);
   for (const [runId, ofRun] of Map.groupBy(items, (item) => item.runId)) {
     const asked = ofRun.map(({ event }) => ({ attempts: attemptsOf(event) }));
@@ -84,7 +89,7 @@ async function loadAttempts(
   return isEmptyQuery(query) ? new Map() : reads.loadAttempts(query);
 }
 
-function initialState({ run }: LoadedRun, attempts: readonly Attempt[] = []): State {
+function initialState({ run, workflowInput = null }: LoadedRun, attempts: readonly Attempt[] = []): State {
   return {
     run,
     known: NOTHING_KNOWN,
@@ -92,7 +97,7 @@ function initialState({ run }: LoadedRun, attempts: readonly Attempt[] = []): St
     joins: new Map(),
     children: new Map(),
     signals: new Map(),
-    workflowInput: null,
+    workflowInput,
     variables: new Map(),
     errors: new Map(),
     earlier: new Map(),

@@ -1,6 +1,6 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { StartChild } from '../engine/decision.ts';
-import type { JsonObject } from '../engine/json.ts';
+import type { Json, JsonObject } from '../engine/json.ts';
 import type { Needs } from '../engine/needs.ts';
 import type { Attempt, Child, Join, Run, ScopeSet, Signal, State } from '../engine/state.ts';
 import type { AuditRecord } from './audit.ts';
@@ -110,6 +110,8 @@ export interface LoadedRun {
   readonly owner: string | null;
   /** `wf-<name>-<version>`. */
   readonly workflowId: string;
+  /** Of a run that is PENDING: nearly every first step reads it. */
+  readonly workflowInput?: Json;
 }
 
 export interface AttemptQuery {

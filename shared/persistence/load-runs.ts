@@ -1,4 +1,5 @@
 import type { LoadedRun, RunQuery, RunsRead } from '../application/ports.ts';
+import type { Json } from '../engine/json.ts';
 import type { Attempt, Pauser, Run, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 import { type AttemptRow, attemptOf, attemptParameters } from './load-attempts.ts';
@@ -30,6 +31,7 @@ interface RunRow {
   owner: string | null;
   workflow_id: string;
   workflow_version_id: string | null;
+  input_data: Json;
 }
 
 type Row = (RunRow & { readonly step_execution_id: null }) | AttemptRow;
@@ -53,6 +55,7 @@ export async function loadRuns(
         owner: row.owner,
         workflowId: row.workflow_id,
         versionId: row.workflow_version_id,
+        ...(row.status === 'PENDING' && { workflowInput: row.input_data }),
       });
       continue;
     }

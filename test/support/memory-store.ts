@@ -228,11 +228,14 @@ export class MemoryStore implements RunStore, NewRuns {
       const runs = runIds.flatMap((runId) => {
         const row = this.runs.get(runId);
         if (row === undefined) return [];
-        const { inputData: _input, variables: _variables, definitionId: _definition, ...read } = row;
+        const { inputData, variables, definitionId: _definition, ...read } = row;
         const error = read.run.error?.code === '' ? null : read.run.error;
         const isTold = read.run.status !== 'RUNNING' || woken.includes(runId);
         const isWorkflowPaused = isTold ? isPausedAsWorkflow(this.#tables, runId) : null;
-        return [{ ...read, run: { ...read.run, outputData: null, error, isWorkflowPaused } }];
+        const workflowInput = read.run.status === 'PENDING' ? { workflowInput: inputData ?? variables } : {};
+        return [
+          { ...read, ...workflowInput, run: { ...read.run, outputData: null, error, isWorkflowPaused } },
+        ];
       });
       return { runs, attempts: readAttempts(this.#tables, attempts) };
     },

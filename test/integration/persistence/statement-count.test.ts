@@ -114,7 +114,7 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
   [
     'execution requests',
     async (size) => of(await runsAt('PENDING', size), { type: 'execution_requested' }),
-    [RUNS, VERSIONS, DATA, SAVE],
+    [RUNS, VERSIONS, SAVE],
   ],
   [
     'answers that lead to a next step',
@@ -155,7 +155,7 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
         inlinePlan: theirPlan(runId.slice(0, 100)),
       }));
     },
-    [RUNS, 'insert into workflow_versions', VERSIONS, DATA, SAVE],
+    [RUNS, 'insert into workflow_versions', VERSIONS, SAVE],
   ],
   [
     'repeats, which change nothing',
