@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Outcome } from '../../../shared/application/batch.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
-import { isJsonObject, type Json } from '../../../shared/engine/json.ts';
+import type { Json } from '../../../shared/engine/json.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
 import {
@@ -368,8 +368,8 @@ const TANGLED = (() => {
       each: {
         type: 'map',
         items: '$.workflow_input',
-        start_step: 'item',
-        steps: { item: agent('item', { next_step: 'more' }), more: agent('more') },
+        start_step: 'work',
+        steps: { work: agent('work', { next_step: 'more' }), more: agent('more') },
         next_step: 'end',
       },
       end: agent('end', { assign: { both: '$.both.output_data', each: '$.each.output_data' } }),
@@ -426,6 +426,5 @@ describe('records in any order, over two environments that keep', () => {
   it.each(numbersTo(6))('come to what one that reads comes to: %i', async (seed) => {
     const kept = await drive(randomFrom(seed), [keeper, other]);
     expect(kept).toEqual(await drive(randomFrom(seed), [reader]));
-    expect(isJsonObject(kept as unknown as Json)).toBe(true);
   });
 });
