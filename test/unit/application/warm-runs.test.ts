@@ -46,24 +46,15 @@ describe('what an environment keeps of a run', () => {
   });
 
   it('goes by the version that a retry has changed to', async () => {
-    const { store, decideBatch, published, answer, addRun } = setUp();
+    const { store, decideBatch, warmRuns, answer, addRun } = setUp();
     store.addVersion('v-2', definitionOf(twoSteps), 2);
     addRun('r1');
     await decideBatch([{ runId: 'r1', event: requested }]);
     await decideBatch([{ runId: 'r1', event: cancelled }]);
     const version = { versionId: 'v-2', number: 2, workflowId: 'wf-two-2' };
     await decideBatch([{ runId: 'r1', event: { type: 'retry_requested' }, version }]);
-    const stepExecutionId = answer('r1', completed(1)).event as { stepExecutionId: string };
-    await decideBatch([
-      { runId: 'r1', event: { type: 'step_requested', stepExecutionId: stepExecutionId.stepExecutionId } },
-    ]);
-    published.splice(0);
-    store.forget();
-    await decideBatch([answer('r1', completed(1))]);
-    expect(store.asked).toEqual(['save', 'commit']);
-    const updates = published.flatMap(({ messages }) => messages.map(({ value }) => value));
-    const told = updates.filter(({ message_type: type }) => type === 'monitoring_update');
-    expect(told.map(({ workflow_id: id }) => id)).toEqual(['wf-two-2', 'wf-two-2']);
+    const stored = warmRuns.of([answer('r1', completed(1))]).get('r1')?.stored;
+    expect(stored).toMatchObject({ versionId: 'v-2', workflowId: 'wf-two-2' });
   });
 
   it('refuses nobody: what it would refuse is read first', async () => {
