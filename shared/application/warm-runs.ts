@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Json } from '../engine/json.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Known, Readable } from '../engine/readable.ts';
@@ -18,6 +19,10 @@ const MAX_ROWS = 16;
 /** Of JSON, roughly, in one state. */
 const MAX_STATE_BYTES = 64 * 1_024;
 const MAX_RUNS = 2_000;
+/** In all, of which an environment has 512 MB or less. */
+const MAX_BYTES = 16 * 1_024 * 1_024;
+/** What a run takes beside its data. */
+const BYTES_OF_RUN = 1_024;
 
 /**
  * The runs that an execution environment saved last, so that their next record costs no reading. Anybody may have decided about them
@@ -25,7 +30,7 @@ const MAX_RUNS = 2_000;
  * (decide-items.ts). What changes without that, signs of life and the clocks of agents, only what is woken looks at, which is read.
  */
 export class WarmRuns {
-  readonly #runs = new Map<string, WarmRun>();
+  readonly #runs = new LRUCache<string, WarmRun>({ max: MAX_RUNS, maxSize: MAX_BYTES });
 
   /** Those of which all items may be decided by what is kept. */
   of(items: readonly BatchItem[]): Map<string, WarmRun> {
@@ -50,8 +55,12 @@ export class WarmRuns {
     const kept = keptOf(loaded, state);
     if (kept === null) return;
     const { workflowId } = version ?? stored;
-    this.#runs.set(runId, { stored: { ...stored, run: kept.run, versionId, workflowId }, state: kept, plan });
-    if (this.#runs.size > MAX_RUNS) this.#runs.delete(this.#runs.keys().next().value as string);
+    const run = {
+      stored: { ...stored, run: kept.state.run, versionId, workflowId },
+      state: kept.state,
+      plan,
+    };
+    this.#runs.set(runId, run, { size: BYTES_OF_RUN + kept.bytes });
   }
 
   forget(runId: string): void {
@@ -71,10 +80,10 @@ function mayBeDecided({
 }
 
 /**
- * Null: it is too much. Branches and items are read each time: of their rows a decision loads only the columns that it needs, and so
+ * Null: it is too much. `bytes` are its data's, roughly. Branches and items are read each time: of their rows a decision loads only the columns that it needs, and so
  * of attempts, of which those are kept that are whole.
  */
-function keptOf(loaded: State, state: State): State | null {
+function keptOf(loaded: State, state: State): { readonly state: State; readonly bytes: number } | null {
   const open = new Map<string, Attempt>();
   for (const [id, attempt] of state.attempts) {
     const isWhole = attempt.inputData !== null || !loaded.attempts.has(id);
@@ -90,8 +99,9 @@ function keptOf(loaded: State, state: State): State | null {
     ...[...open.values()].map(({ inputData }) => inputData),
     ...[variables, errors, outputs].flatMap((each) => [...each.values()]),
   ];
-  if (roughBytesOf(values) > MAX_STATE_BYTES) return null;
-  return {
+  const bytes = roughBytesOf(values);
+  if (bytes > MAX_STATE_BYTES) return null;
+  const kept: State = {
     ...state,
     run: { ...state.run, outputData: null, isWorkflowPaused: null },
     known: StillKnown.of(state.known, [
@@ -109,6 +119,7 @@ function keptOf(loaded: State, state: State): State | null {
     workflows: new Map(),
     gathered: new Map(),
   };
+  return { state: kept, bytes };
 }
 
 /** What was asked for once, and is written down whenever a decision changes it. */

@@ -93,4 +93,17 @@ describe('what an environment keeps of a run', () => {
     const item = answer('r1', completed(1));
     expect([warmRuns.of([item]).size, warmRuns.of([item, { ...item, ...given }]).size]).toEqual([1, 0]);
   });
+
+  it('is what was used last, where all of it together is too much', async () => {
+    const { decideBatch, warmRuns, answer, addRun } = setUp();
+    const runIds = Array.from({ length: 400 }, (_, i) => `r${i}`);
+    for (const runId of runIds) {
+      addRun(runId, { inputData: { n: 'x'.repeat(30_000) } });
+      await decideBatch([{ runId, event: requested }]);
+    }
+    const kept = [...warmRuns.of(runIds.map((runId) => answer(runId, completed(1)))).keys()];
+    // Each once as the run's input, and once as its step's.
+    expect(kept).toEqual(runIds.slice(-kept.length));
+    expect([kept.length > 200, kept.length < 300]).toEqual([true, true]);
+  });
 });
