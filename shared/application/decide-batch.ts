@@ -5,6 +5,7 @@ import type { BatchItem, Outcome } from './batch.ts';
 import { roundsOf } from './batch.ts';
 import { changesOf } from './changes-of.ts';
 import {
+  type DecidedBatch,
   decideItems,
   type ItemOutcome,
   type Lacking,
@@ -116,12 +117,14 @@ async function decideTogether(
 ): Promise<readonly ItemOutcome[]> {
   for (let conflicts = 0; ; ) {
     try {
-      const { outcomes, committed } =
+      const { outcomes, decided, committed } =
         overtaken < MAX_OVERTAKEN
           ? await decideOn(deps, deps.store, items)
           : await deps.store.underLock([...new Set(items.map(({ runId }) => runId))], (store) =>
               decideOn(deps, store, items),
             );
+      // Not before it is committed: a state that never was would be taken for the one of its sequence.
+      for (const run of decided) deps.warmRuns.keep(run);
       if (committed !== null) await publish(deps, committed);
       return outcomes;
     } catch (error) {
@@ -177,22 +180,21 @@ async function decideOn(
   deps: DecideBatchDeps,
   store: RunReads & RunSaves,
   items: readonly PendingItem[],
-): Promise<{ outcomes: readonly ItemOutcome[]; committed: Committed | null }> {
+): Promise<Pick<DecidedBatch, 'outcomes' | 'decided'> & { committed: Committed | null }> {
   const loaded = await loadBatch(deps, store, items);
   // Not before: what was decided until the runs were read comes earlier.
   const now = deps.clock.now();
   const { outcomes, decided, audited } = decideItems(items, loaded, now, deps.draws);
   for (const [i, { outcome }] of outcomes.entries())
     if (outcome === 'lacking') deps.warmRuns.forget((items[i] as PendingItem).runId);
-  if (decided.length === 0) return { outcomes, committed: null };
+  if (decided.length === 0) return { outcomes, decided, committed: null };
   const { topics, tokens, draws } = deps;
   const entry: OutboxEntry = {
     id: draws.id(),
     messages: decided.flatMap(({ stored, effects }) => messagesOf(stored, effects, { topics, tokens, now })),
   };
   const routes = await store.save(changesOf(decided, audited, now), entry, agentsOf(entry.messages));
-  for (const run of decided) deps.warmRuns.keep(run);
-  return { outcomes, committed: { entry, routes } };
+  return { outcomes, decided, committed: { entry, routes } };
 }
 
 /** Where each run's state was saved from here last, nothing is read: the save compares it with what is stored. */

@@ -18,10 +18,11 @@ export interface WarmRun {
 const MAX_ROWS = 16;
 /** Of JSON, roughly, in one state. */
 const MAX_STATE_BYTES = 64 * 1_024;
-/** Of all that an environment keeps. */
+const MAX_RUNS = 2_000;
+/** In all, of which an environment has 512 MB or less. */
 const MAX_BYTES = 16 * 1_024 * 1_024;
-/** Of a state that holds next to nothing. */
-const LEAST_BYTES = 2_048;
+/** What a run takes beside its data. */
+const BYTES_OF_RUN = 1_024;
 
 /**
  * The runs that an execution environment saved last, so that their next record costs no reading. Anybody may have decided about them
@@ -29,7 +30,7 @@ const LEAST_BYTES = 2_048;
  * (decide-items.ts). What changes without that, signs of life and the clocks of agents, only what is woken looks at, which is read.
  */
 export class WarmRuns {
-  readonly #runs = new LRUCache<string, WarmRun>({ maxSize: MAX_BYTES });
+  readonly #runs = new LRUCache<string, WarmRun>({ max: MAX_RUNS, maxSize: MAX_BYTES });
 
   /** Those of which all items may be decided by what is kept. */
   of(items: readonly BatchItem[]): Map<string, WarmRun> {
@@ -59,7 +60,7 @@ export class WarmRuns {
       state: kept.state,
       plan,
     };
-    this.#runs.set(runId, run, { size: LEAST_BYTES + kept.bytes });
+    this.#runs.set(runId, run, { size: BYTES_OF_RUN + kept.bytes });
   }
 
   forget(runId: string): void {
@@ -79,7 +80,7 @@ function mayBeDecided({
 }
 
 /**
- * Null: it is too much. Branches and items are read each time: of their rows a decision loads only the columns that it needs, and so
+ * Null: it is too much. `bytes` are its data's, roughly. Branches and items are read each time: of their rows a decision loads only the columns that it needs, and so
  * of attempts, of which those are kept that are whole.
  */
 function keptOf(loaded: State, state: State): { readonly state: State; readonly bytes: number } | null {

@@ -20,12 +20,17 @@ export interface WarmWorld {
  */
 export class WatchedWarmRuns extends WarmRuns {
   readonly #world: WarmWorld;
+  readonly #isWatched: boolean;
   readonly #fault: (take: TakeWarm) => TakeWarm;
 
-  /** @param fault what it does wrong, to see whether that is found */
-  constructor(world: WarmWorld, fault: (take: TakeWarm) => TakeWarm = (take) => take) {
+  /**
+   * @param isWatched false where the store lies to the environment, so that they differ
+   * @param fault what it does wrong, to see whether that is found
+   */
+  constructor(world: WarmWorld, isWatched: boolean, fault: (take: TakeWarm) => TakeWarm = (take) => take) {
     super();
     this.#world = world;
+    this.#isWatched = isWatched;
     this.#fault = fault;
   }
 
@@ -33,8 +38,12 @@ export class WatchedWarmRuns extends WarmRuns {
     const taken = this.#fault((asked) => super.of(asked))(items);
     for (const warm of taken.values()) {
       this.#world.count('warm state');
+      if (!this.#isWatched) continue;
       try {
-        const isStale = !isAsStored(warm, this.#world.store);
+        const isWoken = items.some(
+          ({ runId, event }) => runId === warm.state.run.runId && event.type === 'woken',
+        );
+        const isStale = !isAsStored(warm, this.#world.store, isWoken);
         if (isStale) this.#world.count('warm state that is stale');
       } catch (error) {
         this.#world.found ??= error as Error;
@@ -44,8 +53,15 @@ export class WatchedWarmRuns extends WarmRuns {
   }
 }
 
-/** @returns whether its run has not gone on since; then it must be what is stored */
-function isAsStored({ stored: { run, ...beside }, state }: WarmRun, store: MemoryStore): boolean {
+/**
+ * @param isWoken its times are looked at, which change without a decision
+ * @returns whether its run has not gone on since; then it must be what is stored
+ */
+function isAsStored(
+  { stored: { run, ...beside }, state }: WarmRun,
+  store: MemoryStore,
+  isWoken: boolean,
+): boolean {
   const { runId } = run;
   const row = store.runs.get(runId) as RunRow;
   if (row.run.sequence !== run.sequence) return false;
@@ -61,12 +77,10 @@ function isAsStored({ stored: { run, ...beside }, state }: WarmRun, store: Memor
   mustBe('beside it', beside, { owner, versionId, workflowId });
 
   const ofRun = store.attemptsOf(runId);
-  for (const attempt of state.attempts.values())
-    mustBe(
-      'the attempt',
-      lastingOf(attempt),
-      lastingOf(store.attempts.get(attempt.stepExecutionId)?.attempt),
-    );
+  for (const attempt of state.attempts.values()) {
+    const { attempt: stored } = store.attempts.get(attempt.stepExecutionId) ?? {};
+    mustBe('the attempt', lastingOf(attempt, isWoken), lastingOf(stored, isWoken));
+  }
   for (const { stepExecutionId: id, ...attempt } of ofRun.filter(isOpenAttempt)) {
     const isTold = known.has('attempts', id) || known.has('openAttempts', '');
     hold(!isTold || state.attempts.has(id), `Warm, ${runId} knows nothing of ${id}, its ${attempt.stepId}`);
@@ -107,8 +121,8 @@ function lasting({ wakeAt: _, outputData: __, isWorkflowPaused: ___, ...run }: R
   return run;
 }
 
-function lastingOf(attempt: Attempt | undefined) {
-  if (attempt === undefined) return null;
+function lastingOf(attempt: Attempt | undefined, isWoken: boolean) {
+  if (attempt === undefined || isWoken) return attempt ?? null;
   const {
     wakeAt: _,
     deadlineAt: __,

@@ -395,7 +395,7 @@ export class World implements TimekeepersWorld {
     const createdBatch = createDecideBatch({
       store: interleaved(store, () => this.#meanwhile()),
       plans: newPlans(),
-      warmRuns: new WatchedWarmRuns(this, this.#faults.warm),
+      warmRuns: new WatchedWarmRuns(this, this.#faults.store === undefined, this.#faults.warm),
       topics,
       tokens: { resultToken: (id) => `token-of-${id}` },
       clock: { now: () => this.now + skewMs },

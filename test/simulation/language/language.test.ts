@@ -49,6 +49,14 @@ if (replayed === null) {
 const TYPES = ['agent', 'choice', 'parallel', 'map', 'wait', 'signal', 'workflow', 'pass', 'succeed', 'fail'];
 
 const EXPECTED = [
+  ...[
+    'others come between',
+    'run moved on',
+    'some runs of a batch moved on',
+    'decided again and saved',
+    'locked',
+  ],
+  ...['warm state', 'warm state that is stale', 'published once more', 'workflow paused or resumed'],
   ...['batch of several runs', 'batch with several records of a run', 'accepted', 'republished', 'paused'],
   ...['commit', 'publish', 'half-published', 'remove', 'published', 'offsets'].map((at) => `died at ${at}`),
   ...['agent_result', 'agent_task', 'execution_request', 'step_request', 'wake'].map(

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { RunReads, RunSaves, RunStore } from '../../../shared/application/ports.ts';
+import { codeOf } from '../../../shared/application/error-policy.ts';
+import type { Changes, RunReads, RunSaves, RunStore } from '../../../shared/application/ports.ts';
+import type { WarmRun } from '../../../shared/application/warm-runs.ts';
+import type { EngineEvent } from '../../../shared/engine/event.ts';
+import { EVERYTHING } from '../../../shared/engine/known.ts';
 import { type Attempt, isOpenAttempt, type Run } from '../../../shared/engine/state.ts';
 import { simulate } from '../simulate.ts';
+import type { Faults } from '../world.ts';
 import { beginLanguage } from './begin.ts';
 import type { Liberties } from './families.ts';
 
@@ -106,27 +111,143 @@ function readingRuns(store: Both, seen: (run: Run) => Run): Both['loadRuns'] {
   };
 }
 
+/** A record is dropped whose run went on meanwhile. */
+class Dropped extends Error {
+  readonly code = 'DATABASE_UNAVAILABLE';
+}
+
+/** Who asks what is in it, is told that nothing is. */
+class Untold extends Map<string, WarmRun> {
+  override keys() {
+    return new Map<string, WarmRun>().keys();
+  }
+}
+
+const ENVIRONMENTS: readonly [what: string, faults: Faults, found: RegExp, liberties?: Liberties][] = [
+  [
+    'saves whatever its runs have come to since they were read',
+    {
+      store: (store, { runs }) => {
+        const was = (runId: string) => runs.get(runId)?.run.sequence as number;
+        return saving(store, ({ advanced, changed, ...changes }) => ({
+          ...changes,
+          advanced: advanced.map((row) => ({ ...row, was: was(row.runId) })),
+          changed: changed.map((row) => ({ ...row, was: was(row.run.runId) })),
+        }));
+      },
+    },
+    /goes from/,
+  ],
+  [
+    'saves whether or not a workflow was paused meanwhile',
+    {
+      store: (store) =>
+        saving(store, ({ changed, ...changes }) => ({
+          ...changes,
+          changed: changed.map((row) => ({ ...row, workflowWasPaused: null })),
+        })),
+    },
+    /its workflow is paused/,
+  ],
+  [
+    'refuses by a state that it has kept',
+    { warm: (take) => (items) => new Untold(take(items)) },
+    /I1|I6|I7|Dead letters/,
+  ],
+  [
+    'wakes what it has kept',
+    {
+      warm: (take) => (items) =>
+        take(items.map((item) => (item.event.type === 'woken' ? { ...item, event: ANSWERED } : item))),
+    },
+    /Warm, .* has the attempt/,
+    { mayCommand: true, mayRace: true },
+  ],
+  [
+    'takes for none what it has not kept',
+    {
+      warm: (take) => (items) =>
+        new Map(
+          [...take(items)].map(([id, run]) => [id, { ...run, state: { ...run.state, known: EVERYTHING } }]),
+        ),
+    },
+    /Warm, .* knows nothing/,
+  ],
+  [
+    'removes what nobody has acknowledged',
+    { outbox: (outbox) => ({ ...outbox, settle: (rows) => outbox.remove(rows.map(({ id }) => id)) }) },
+    /I5: committed and never published/,
+  ],
+  [
+    'drops the records of runs that went on meanwhile',
+    {
+      store: (store) => ({
+        ...store,
+        save: (...args) =>
+          store.save(...args).catch((error: unknown) => {
+            throw codeOf(error) === 'RUNS_MOVED_ON' ? new Dropped() : error;
+          }),
+      }),
+      decide: (decideBatch) => async (items) => {
+        try {
+          return await decideBatch(items);
+        } catch (error) {
+          if (!(error instanceof Dropped)) throw error;
+          return items.map(() => ({ outcome: 'decided', status: 'RUNNING' }));
+        }
+      },
+    },
+    /is said to be decided, and nothing is saved/,
+  ],
+];
+
+const ANSWERED: EngineEvent = { type: 'step_requested', stepExecutionId: '' };
+
+function saving(store: RunStore, seen: (changes: Changes) => Changes): RunStore {
+  const saves =
+    ({ save }: RunSaves): RunSaves['save'] =>
+    (changes, ...rest) =>
+      save(seen(changes), ...rest);
+  return {
+    ...store,
+    save: saves(store),
+    underLock: (runIds, work) =>
+      store.underLock(runIds, (locked) => work({ ...locked, save: saves(locked) })),
+  };
+}
+
+async function foundIn(liberties: Liberties, faults: Faults): Promise<string | undefined> {
+  const failures: string[] = [];
+  for (let seed = 1; seed <= 400 && failures.length === 0; seed++) {
+    // What has lost its counter loops for good, and the longer the dearer.
+    const simulated = simulate(seed, (random) => beginLanguage(random, liberties, faults), 1_000);
+    await simulated.catch((error: Error) => failures.push(error.message));
+  }
+  return failures[0];
+}
+
+const LIBERTIES: Liberties = { mayCommand: true, mayRace: false };
+
 describe('a store that', () => {
   it.each<(typeof FAULTS)[number]>(FAULTS)(
     '%s is found out',
-    async (_what, fault, found, liberties = { mayCommand: true, mayRace: false }) => {
+    async (_what, fault, found, liberties = LIBERTIES) => {
       const disguised = (store: RunStore): RunStore => ({
         ...store,
         ...fault(store),
         underLock: (runIds, work) =>
           store.underLock(runIds, (locked) => work({ ...locked, ...fault(locked) })),
       });
-      const failures: string[] = [];
-      for (let seed = 1; seed <= 400 && failures.length === 0; seed++) {
-        // What has lost its counter loops for good, and the longer the dearer.
-        const simulated = simulate(
-          seed,
-          (random) => beginLanguage(random, liberties, { store: disguised }),
-          1_000,
-        );
-        await simulated.catch((error: Error) => failures.push(error.message));
-      }
-      expect(failures[0]).toMatch(found);
+      expect(await foundIn(liberties, { store: disguised })).toMatch(found);
+    },
+  );
+});
+
+describe('an environment that', () => {
+  it.each<(typeof ENVIRONMENTS)[number]>(ENVIRONMENTS)(
+    '%s is found out',
+    async (_what, faults, found, liberties = LIBERTIES) => {
+      expect(await foundIn(liberties, faults)).toMatch(found);
     },
   );
 });

@@ -26,7 +26,9 @@ export class Users {
   async command(about?: string): Promise<void> {
     const { mayCommand, mayRace } = this.#liberties;
     const drawn = this.#world.random.int(12);
-    if (drawn === 11) await this.#pauseOrResumeWorkflow(about);
+    // Whether that one may begin is being decided.
+    const isBeginning = about !== undefined && this.#runOf(about).status !== 'RUNNING';
+    if (drawn === 11 || (isBeginning && drawn > 6)) await this.#pauseOrResumeWorkflow(about);
     else if (drawn === 10) await this.#signalsAtOnce(about);
     else if (drawn < 3) await this.#pauseOrResume(about);
     else if (drawn < 6) await this.#signal(about);

@@ -26,7 +26,7 @@ describe('decideBatch', () => {
       { runId: 'r2', event: requested },
     ]);
     expect(outcomes).toEqual([decided('RUNNING'), { outcome: 'unknown_run' }, decided('RUNNING')]);
-    expect(store.asked).toEqual(['loadRuns', 'loadVersions', 'loadData', 'save', 'commit']);
+    expect(store.asked).toEqual(['loadRuns', 'loadVersions', 'save', 'commit']);
     expect(published).toEqual([...store.outbox.values()].map(({ entry }) => entry));
     expect(published[0]?.messages.map(({ topic, key }) => [topic, key])).toEqual([
       ['workflow.monitoring.updates', 'r1'],

@@ -209,7 +209,9 @@ describe('a defect', () => {
 
   it('of loading ends its run', async () => {
     const { store, decideBatch, addRun } = setUp();
-    for (const runId of RUNS) addRun(runId);
+    const a = { ...twoSteps.steps.a, input_mapping: { v: '$.variables.v' } };
+    store.addVersion('v-2', definitionOf({ ...twoSteps, steps: { ...twoSteps.steps, a } }));
+    for (const runId of RUNS) addRun(runId, { versionId: 'v-2' });
     store.onLoad = (runIds) => {
       if (runIds.includes('r4')) throw new TypeError('no such row');
     };
