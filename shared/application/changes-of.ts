@@ -1,10 +1,11 @@
 import type { Effect } from '../engine/decision.ts';
 import type { Plan } from '../engine/plan.ts';
-import { type Attempt, isOpenAttempt, type Run, type State } from '../engine/state.ts';
+import { isOpenAttempt, type Run, type State } from '../engine/state.ts';
 import { stepOf } from '../engine/view.ts';
 import type { AuditRecord } from './audit.ts';
 import type { VersionChange } from './batch.ts';
 import type {
+  AttemptChange,
   AttemptOpened,
   Changes,
   ChildChange,
@@ -27,6 +28,8 @@ export interface DecidedRun {
   /** As the last decision leaves it. */
   readonly state: State;
   readonly effects: readonly Effect[];
+  /** By what an attempt's times are. */
+  readonly isByTimes: boolean;
 }
 
 /**
@@ -77,9 +80,9 @@ function isSameRun(before: Run, after: Run): boolean {
 
 function attemptChanges(decided: readonly DecidedRun[]): Pick<Changes, 'opened' | 'continued' | 'closed'> {
   const opened: AttemptOpened[] = [];
-  const continued: Attempt[] = [];
-  const closed: Attempt[] = [];
-  for (const { stored, plan, loaded, state } of decided) {
+  const continued: AttemptChange[] = [];
+  const closed: AttemptChange[] = [];
+  for (const { stored, plan, loaded, state, isByTimes } of decided) {
     for (const attempt of state.attempts.values()) {
       const before = loaded.attempts.get(attempt.stepExecutionId);
       if (before === attempt) continue;
@@ -95,7 +98,12 @@ function attemptChanges(decided: readonly DecidedRun[]): Pick<Changes, 'opened' 
         continue;
       }
       // An input is made once: what is there is not sent again.
-      const change = before.inputData === null ? attempt : { ...attempt, inputData: null };
+      const { deadlineAt, heartbeatDueAt } = before;
+      const change = {
+        ...attempt,
+        inputData: before.inputData === null ? attempt.inputData : null,
+        ...(isByTimes && { timesWere: { deadlineAt, heartbeatDueAt } }),
+      };
       if (isOpenAttempt(attempt)) continued.push(change);
       else closed.push(change);
     }

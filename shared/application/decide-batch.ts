@@ -62,11 +62,17 @@ export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
     const settled: Outcome[] = [];
     for (const [i, outcome] of outcomes.entries()) {
       if (outcome.outcome === 'lacking') settled.push(later.shift() as Outcome);
-      else if (outcome.outcome === 'defect')
-        settled.push(...(await giveUp(items[i] as PendingItem, { class: 'defect', reason: outcome.reason })));
+      else if (outcome.outcome === 'defect') settled.push(...(await decideAlone(items[i] as PendingItem)));
       else settled.push(outcome);
     }
     return settled;
+  };
+
+  /** What nobody else writes to meanwhile is of one moment: what was not, may have looked like a defect. */
+  const decideAlone = async (item: PendingItem): Promise<Outcome[]> => {
+    const [outcome] = (await decideTogether(deps, [item], MAX_OVERTAKEN)) as [ItemOutcome];
+    if (outcome.outcome === 'defect') return giveUp(item, { class: 'defect', reason: outcome.reason });
+    return outcome.outcome === 'lacking' ? decideAll([withNeeds(item, outcome)]) : [outcome];
   };
 
   /** Of one item, which stands alone. */

@@ -120,6 +120,7 @@ export function decideItems(
       loaded: before?.loaded ?? state,
       state: decision.state,
       effects: before ? [...before.effects, ...decision.effects] : decision.effects,
+      isByTimes: before?.isByTimes || asked.type === 'woken' || asked.type === 'resume_requested',
     });
     if (audit) audited.push({ ...audit, result: 'SUCCESS', resource: runId });
     return { outcome: 'decided', status: decision.state.run.status };

@@ -227,6 +227,11 @@ export interface AttemptOpened {
   readonly attempt: Attempt;
 }
 
+export interface AttemptChange extends Attempt {
+  /** The times that it was decided by, where it was: signs of life and agents' clocks move them, and raise no sequence. */
+  readonly timesWere?: Pick<Attempt, 'deadlineAt' | 'heartbeatDueAt'> | undefined;
+}
+
 export interface JoinChange {
   readonly runId: string;
   readonly join: Join;
@@ -262,8 +267,8 @@ export interface Changes {
   readonly changed: readonly RunChange[];
   readonly opened: readonly AttemptOpened[];
   /** Open attempts that began, were published once more, or got another time. */
-  readonly continued: readonly Attempt[];
-  readonly closed: readonly Attempt[];
+  readonly continued: readonly AttemptChange[];
+  readonly closed: readonly AttemptChange[];
   readonly joins: readonly JoinChange[];
   readonly children: readonly ChildChange[];
   readonly data: readonly ScopeData[];

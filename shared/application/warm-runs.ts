@@ -56,7 +56,7 @@ export class WarmRuns {
     if (kept === null) return;
     const { workflowId } = version ?? stored;
     const run = {
-      stored: { ...stored, run: kept.state.run, versionId, workflowId },
+      stored: { run: kept.state.run, versionId, owner: stored.owner, workflowId },
       state: kept.state,
       plan,
     };

@@ -107,8 +107,8 @@ export function createAgentCalls(statements: Statements): AgentCalls {
       );
     },
 
-    // Under the runs' locks, taken in the order that every batch takes them: a decision that is being made on these attempts
-    // neither deadlocks with this nor overwrites it.
+    // Under the runs' locks, taken in the order that every batch takes them: a decision that is being saved does not deadlock with
+    // this, and one that goes by these times is made again (functions/save_runs.sql).
     extendDeadlines: (extensions) =>
       statements.execute(
         `with locked as materialized (

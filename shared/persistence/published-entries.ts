@@ -1,15 +1,18 @@
-/** Somebody who saves more often than that takes what is published along. */
-const BUSY_MS = 1_500;
+/** Whoever saves as often takes what is published along. */
+const BUSY_MS = 3_000;
+/** Before the timekeeper looks. */
+const WAIT_MS = 2_500;
 
 /**
  * Rows of the outbox that are published whole. The environment's next save deletes them, so that a decision costs no statement for it
- * (design §3); where none has come for a while, or comes, they are deleted for themselves. One that is left, as by an environment
- * that is frozen and never wakes, is published once more by the timekeeper: a duplicate.
+ * (design §3). An environment that saves seldom may be frozen until the timekeeper looks, and has no next save to wait for: it deletes
+ * them at once. What is left all the same, as the last of a busy time, is published once more by the timekeeper: a duplicate.
  */
 export class PublishedEntries {
   readonly #remove: (ids: readonly string[]) => Promise<unknown>;
   readonly #ids = new Set<string>();
   #savedAt = Number.NEGATIVE_INFINITY;
+  #isBusy = false;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(remove: (ids: readonly string[]) => Promise<unknown>) {
@@ -18,16 +21,18 @@ export class PublishedEntries {
 
   async add(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#ids.add(id);
-    if (performance.now() - this.#savedAt > BUSY_MS) return this.flush();
+    if (!this.#isBusy) return this.flush();
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.flush().catch(() => {});
-    }, BUSY_MS).unref();
+    }, WAIT_MS).unref();
   }
 
   /** With what the work deletes of them. */
   async goWith<T>(work: (ids: readonly string[]) => Promise<T>): Promise<T> {
-    this.#savedAt = performance.now();
+    const now = performance.now();
+    this.#isBusy = now - this.#savedAt < BUSY_MS;
+    this.#savedAt = now;
     return this.#taken(work);
   }
 

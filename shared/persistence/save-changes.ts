@@ -2,6 +2,7 @@ import { workflowIdOf } from '../application/plan-messages.ts';
 import type {
   AgentName,
   AgentRoute,
+  AttemptChange,
   AttemptOpened,
   Changes,
   ChildChange,
@@ -14,7 +15,6 @@ import type {
   SignalChange,
 } from '../application/ports.ts';
 import { childKey } from '../engine/scope-path.ts';
-import type { Attempt } from '../engine/state.ts';
 import { type RouteRow, routeParameters, routesOf } from './agent-routes.ts';
 import { auditRow } from './audit-log.ts';
 import type { Statements } from './database.ts';
@@ -93,7 +93,8 @@ function closedRow({
   startedAt,
   completedAt,
   childRunId,
-}: Attempt) {
+  timesWere,
+}: AttemptChange) {
   return {
     id: stepExecutionId,
     status,
@@ -105,10 +106,11 @@ function closedRow({
     started_at: iso(startedAt),
     completed_at: iso(completedAt),
     child_run_id: childRunId,
+    ...guardOf(timesWere),
   };
 }
 
-function continuedRow(attempt: Attempt) {
+function continuedRow(attempt: AttemptChange) {
   return {
     id: attempt.stepExecutionId,
     status: attempt.status,
@@ -122,7 +124,18 @@ function continuedRow(attempt: Attempt) {
     signal_name: attempt.signalName,
     child_run_id: attempt.childRunId,
     wake_at: iso(attempt.wakeAt),
+    ...guardOf(attempt.timesWere),
   };
+}
+
+function guardOf(were: AttemptChange['timesWere']) {
+  return (
+    were && {
+      guards_times: true,
+      deadline_was: iso(were.deadlineAt),
+      heartbeat_was: iso(were.heartbeatDueAt),
+    }
+  );
 }
 
 function openedRow({ runId, stepName, agentName, stepType, attempt }: AttemptOpened) {

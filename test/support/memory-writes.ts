@@ -1,6 +1,6 @@
 import { pendingRun } from '../../shared/application/pending-run.ts';
 import { workflowIdOf } from '../../shared/application/plan-messages.ts';
-import type { Changes, OutboxEntry } from '../../shared/application/ports.ts';
+import type { AttemptChange, Changes, OutboxEntry } from '../../shared/application/ports.ts';
 import { type Attempt, isOpenAttempt } from '../../shared/engine/state.ts';
 import {
   type AttemptRow,
@@ -24,13 +24,16 @@ export function writeChanges(tables: MemoryTables, changes: Changes, outbox: Out
 }
 
 function writeAttempts({ attempts }: MemoryTables, { closed, continued, opened }: Changes): void {
-  const openRow = (id: string) => {
+  const openRow = (id: string, { timesWere }: Pick<AttemptChange, 'timesWere'>) => {
     const row = attempts.get(id);
     if (row === undefined || !isOpenAttempt(row.attempt)) throw failure('STALE_DECISION');
+    const { deadlineAt, heartbeatDueAt } = row.attempt;
+    if (timesWere && (timesWere.deadlineAt !== deadlineAt || timesWere.heartbeatDueAt !== heartbeatDueAt))
+      throw Object.assign(failure('RUNS_MOVED_ON'), { runIds: [row.runId] });
     return row;
   };
   for (const { stepExecutionId: id, ...change } of closed) {
-    const row = openRow(id);
+    const row = openRow(id, change);
     const { status, error, logs, completedAt } = change;
     const attempt: Attempt = {
       ...row.attempt,
@@ -49,7 +52,7 @@ function writeAttempts({ attempts }: MemoryTables, { closed, continued, opened }
     attempts.set(id, { ...row, attempt });
   }
   for (const { stepExecutionId: id, ...change } of continued) {
-    const row = openRow(id);
+    const row = openRow(id, change);
     const { status, startedAt, signalName, childRunId, heartbeatMs } = change;
     const { dueAt, deadlineAt, heartbeatDueAt, republishedAt, wakeAt } = change;
     const attempt: Attempt = {

@@ -1,7 +1,7 @@
 -- Writes a batch's decisions, if their runs are as they were when they were decided about: the sequence of each (`was`) is what it was
 -- (compare-and-set), and whether its workflow is paused, where that mattered. Else SL002 names the runs that went on meanwhile, and
 -- nothing is written: those are decided again, and the others saved. Then the run's other rows, each with a guard of its own, which
--- misses only where somebody wrote without raising the sequence: SL001. Together with that what is published by now goes, and where
+-- misses only where somebody wrote without raising the sequence: SL001, or SL002 where that was an attempt's times. Together with that what is published by now goes, and where
 -- the tasks' agents are is told: one call, and one commit. A document that is null has no rows.
 --
 -- One statement for all rows of a kind: to begin one costs as much as to write ten rows, for the conditions of indexes, triggers
@@ -73,9 +73,7 @@ begin
               join workflow_runs r on r.run_id = any(array[v.run_id])
              where v.workflow_was_paused is not null and workflow_is_paused(r.workflow_definition_id) <> v.workflow_was_paused);
     end if;
-    if cardinality(moved_on) > 0 then
-        raise exception 'Runs went on meanwhile' using errcode = 'SL002', detail = array_to_json(moved_on)::text;
-    end if;
+    if cardinality(moved_on) > 0 then perform refuse_moved_on(moved_on); end if;
     if closed is not null then
         -- By the id that other producers' attempts have too, which need not be a uuid.
         update step_executions as s
@@ -87,10 +85,14 @@ begin
                due_at = null, heartbeat_due_at = null, wake_at = null
           from json_to_recordset(closed) as v (
             id text, status text, input_data jsonb, output_data jsonb, error_message text, error_code text, logs jsonb,
-            started_at timestamptz, completed_at timestamptz, child_run_id text
+            started_at timestamptz, completed_at timestamptz, child_run_id text,
+            guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz
           )
          where s.step_execution_id = any(array[v.id])
-           and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+           and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING')
+           and (v.guards_times is not true
+                or date_trunc('milliseconds', s.deadline_at) is not distinct from v.deadline_was
+                   and date_trunc('milliseconds', s.heartbeat_due_at) is not distinct from v.heartbeat_was);
         get diagnostics written = row_count;
         if written < json_array_length(closed) then perform refuse_stale_attempts(closed); end if;
     end if;
@@ -102,10 +104,13 @@ begin
           from json_to_recordset(continued) as v (
             id text, status text, input_data jsonb, started_at timestamptz, due_at timestamptz, deadline_at timestamptz,
             heartbeat_ms bigint, heartbeat_due_at timestamptz, republished_at timestamptz, signal_name text, child_run_id text,
-            wake_at timestamptz
+            wake_at timestamptz, guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz
           )
          where s.step_execution_id = any(array[v.id])
-           and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING');
+           and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING')
+           and (v.guards_times is not true
+                or date_trunc('milliseconds', s.deadline_at) is not distinct from v.deadline_was
+                   and date_trunc('milliseconds', s.heartbeat_due_at) is not distinct from v.heartbeat_was);
         get diagnostics written = row_count;
         if written < json_array_length(continued) then perform refuse_stale_attempts(continued); end if;
     end if;
@@ -278,14 +283,29 @@ begin
 end
 $$;
 
--- Rows that are not as they were loaded, in runs that are: a defect, or somebody who writes without raising the run's sequence. Told is
--- the first of those that this transaction did not write.
+-- Rows that are not as they were loaded, in runs that are. Signs of life and agents' clocks move an attempt's times and raise no
+-- sequence: what was decided by those times is decided again. Else it is a defect, or somebody who writes without raising the run's
+-- sequence. Told is the first of those that this transaction did not write.
 create or replace function refuse_stale_attempts(attempts json) returns void language plpgsql as $$
+declare
+    moved_on constant text[] := array(
+        select s.run_id from json_to_recordset(attempts) as v (
+                 id text, guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz)
+          join step_executions s on s.step_execution_id = v.id
+         where v.guards_times and s.status in ('PENDING', 'RUNNING') and s.xmin <> pg_current_xact_id()::xid
+           and (date_trunc('milliseconds', s.deadline_at) is distinct from v.deadline_was
+                or date_trunc('milliseconds', s.heartbeat_due_at) is distinct from v.heartbeat_was));
 begin
+    if cardinality(moved_on) > 0 then perform refuse_moved_on(moved_on); end if;
     perform refuse_stale('step execution', (
         select v.id from json_to_recordset(attempts) as v (id text)
           left join step_executions s on s.step_execution_id = v.id and s.xmin = pg_current_xact_id()::xid
          where s.id is null limit 1));
+end
+$$;
+create or replace function refuse_moved_on(run_ids text[]) returns void language plpgsql as $$
+begin
+    raise exception 'Runs went on meanwhile' using errcode = 'SL002', detail = array_to_json(run_ids)::text;
 end
 $$;
 create or replace function refuse_stale(what text, id text) returns void language plpgsql as $$

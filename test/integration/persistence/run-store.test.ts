@@ -1,9 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { NO_ATTEMPTS } from '../../../shared/application/attempt-query.ts';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
+import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import type { Statements } from '../../../shared/persistence/database.ts';
+import { loadRuns } from '../../../shared/persistence/load-runs.ts';
 import { createOutbox } from '../../../shared/persistence/outbox.ts';
 import { saveChanges } from '../../../shared/persistence/save-changes.ts';
 import { NO_CHANGES } from '../../support/changes.ts';
@@ -641,6 +645,27 @@ describe('guards', () => {
     await expect(write).rejects.toMatchObject({ code: 'RUNS_MOVED_ON', runIds: [runId] });
     expect(await engine.runRow(runId)).toMatchObject({ sequence: 2 });
     expect(await outboxRows()).toBe(before);
+  });
+
+  it('what goes by times that have moved meanwhile is decided again', async () => {
+    const runId = await startedRun(['a']);
+    const id = await engine.openAttempt(runId);
+    const query = { runIds: [runId], woken: [], attempts: { ...NO_ATTEMPTS, ids: [id] } };
+    const [loaded] = (await loadRuns(engine.database, query)).attempts.get(runId)!;
+    const { deadlineAt, heartbeatDueAt } = loaded!;
+    const timesWere = { deadlineAt, heartbeatDueAt };
+    const save = (kind: 'continued' | 'closed') => {
+      const change = { ...loaded!, status: kind === 'closed' ? 'FAILED' : 'RUNNING', timesWere } as const;
+      const entry = { id: randomUUID(), messages: [] };
+      return saveChanges(engine.database, { ...NO_CHANGES, [kind]: [change] }, entry);
+    };
+    await save('continued');
+    await createAgentCalls(engine.database).extendDeadlines([
+      { runId, stepExecutionId: id, deadlineInMs: 7_200_000, accepted: false },
+    ]);
+    for (const kind of ['continued', 'closed'] as const)
+      await expect(save(kind)).rejects.toMatchObject({ code: 'RUNS_MOVED_ON', runIds: [runId] });
+    expect(await engine.attemptRows(runId)).toMatchObject([{ status: 'RUNNING' }]);
   });
 
   it('I2: an attempt that is closed is not closed again', async () => {

@@ -259,6 +259,7 @@ describe('the statements of a batch', () => {
   it('of a start are one for the run with its outbox row, and for what is published by then', async () => {
     const { workflowId } = await engine.registerWorkflow(sequence(['a']));
     await engine.start(workflowId);
+    await engine.start(workflowId);
     engine.database.forget();
     await engine.start(workflowId);
     const asked = engine.database.recorded.map(({ sql }) => tell(sql));

@@ -47,6 +47,7 @@ function decided(loaded: State, state: Partial<State>, given: Partial<DecidedRun
     loaded,
     state: { ...loaded, ...state },
     effects: [],
+    isByTimes: false,
     ...given,
   };
 }
@@ -112,6 +113,14 @@ describe('an attempt', () => {
       ...NO_CHANGES,
       advanced,
     });
+  });
+
+  it('that was decided by its times is told with what they were', () => {
+    const { attempts } = changedTo({ status: 'RUNNING', deadlineAt: T0 + 2, heartbeatDueAt: null });
+    const { continued } = changes(loaded, { attempts }, { isByTimes: true });
+    const { deadlineAt, heartbeatDueAt } = requestedAttempt;
+    expect(continued).toMatchObject([{ timesWere: { deadlineAt, heartbeatDueAt } }]);
+    expect(changes(loaded, { attempts }).continued[0]).not.toHaveProperty('timesWere');
   });
 
   it('that is new is opened, with what its step says', () => {

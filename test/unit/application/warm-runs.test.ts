@@ -20,6 +20,7 @@ function decided(given: Partial<State> = {}, loaded: State = stateOf(run(), [clo
     loaded,
     state,
     effects: [],
+    isByTimes: false,
   };
 }
 
