@@ -66,6 +66,8 @@ interface Committed {
   readonly record: PublishingRecord;
   readonly routes: ReadonlyMap<string, AgentRoute>;
   readonly giveUpAt: number;
+  /** What goes by its topic has gone, or has had its time: what an answer leads to is told of after that. */
+  othersAreGone: Promise<void>;
   /** Parts of it that are under way. */
   underWay: number;
 }
@@ -126,7 +128,7 @@ export class CarryOut {
   ): Promise<void> => {
     const record = new PublishingRecord([entry]);
     const giveUpAt = this.#deps.clock.now() + this.#deps.limits.patienceMs;
-    const committed: Committed = { record, routes, giveUpAt, underWay: 1 };
+    const committed: Committed = { record, routes, giveUpAt, othersAreGone: Promise.resolve(), underWay: 1 };
     const others: ToPublish[] = [];
     for (const each of record.left()) {
       const task = this.#maybeTask(committed, each);
@@ -137,8 +139,10 @@ export class CarryOut {
       }
     }
     this.#callWaiting();
+    const publishing = publishRouted(this.#deps, record, others, routes);
+    committed.othersAreGone = publishing;
     this.#do(async () => {
-      await publishRouted(this.#deps, record, others, routes);
+      await publishing;
       await this.#settle([committed]);
     });
   };
@@ -230,6 +234,7 @@ export class CarryOut {
     some: readonly (Task & { readonly message: OutgoingMessage })[],
   ): Promise<void> {
     const messages = some.map(({ task, message }) => ({ ...task, message }));
+    await committed.othersAreGone;
     await publishRouted(this.#deps, committed.record, messages, committed.routes);
     await this.#settle(some.map((each) => each.committed));
   }
@@ -249,6 +254,7 @@ export class CarryOut {
     while (this.#toDecide.length > 0) {
       const answered = this.#toDecide;
       this.#toDecide = [];
+      await Promise.all(answered.map(({ committed }) => committed.othersAreGone));
       const settled = await this.#decideAll(answered);
       const done = answered.filter((_, i) => settled[i]);
       for (const { committed, task } of done) committed.record.close(task.place);

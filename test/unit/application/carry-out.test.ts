@@ -43,12 +43,14 @@ interface World {
   /** What a call comes to, by the agent's name; absent: it is not known to be quick. */
   readonly agents: Record<string, (call: { patienceMs: number }) => Promise<Called> | Called>;
   readonly deliver?: (message: OutgoingMessage) => Delivery;
+  /** How long Kafka takes for it. */
+  readonly takesMs?: (topic: string) => number;
   readonly decide?: (items: readonly BatchItem[], carryOut: CarryOut) => Promise<Outcome[]>;
   readonly stepsPerInvocation?: number;
   readonly remainingMs?: number;
 }
 
-function setUp({ agents, deliver, decide, stepsPerInvocation = 1, remainingMs = 60_000 }: World) {
+function setUp({ agents, deliver, takesMs, decide, stepsPerInvocation = 1, remainingMs = 60_000 }: World) {
   const sent: string[][] = [];
   const removed: string[] = [];
   const settled: Settlement[] = [];
@@ -59,6 +61,7 @@ function setUp({ agents, deliver, decide, stepsPerInvocation = 1, remainingMs = 
   const carryOut = new CarryOut({
     publisher: {
       async send(messages) {
+        await sleep(Math.max(...messages.map(({ topic }) => takesMs?.(topic) ?? 0)));
         sent.push(messages.map(({ topic, value }) => `${topic} ${value.run_id}`));
         const deliveries = messages.map(
           (message): Delivery => deliver?.(message) ?? { status: 'acknowledged' },
@@ -116,6 +119,29 @@ describe('a task whose agent answers at once', () => {
     expect(sent.toSorted()).toEqual([['results.topic one'], ['workflow.monitoring.updates one']]);
     expect(removed).toEqual(['1']);
   });
+
+  it.each([1, 2])(
+    'has its answer told of after what its commit tells (steps an invocation: %i)',
+    async (steps) => {
+      const order: string[] = [];
+      const { carryOut, commit, sent } = setUp({
+        agents: { one: () => ANSWERS('one') },
+        stepsPerInvocation: steps,
+        takesMs: (topic) => (topic === topics.monitoringUpdates ? 30 : 0),
+        decide: async (items) => {
+          order.push(...sent.flat(), 'decided');
+          return items.map(() => decided);
+        },
+      });
+      await commit('1', task('one'), update('one'));
+      await carryOut.finish();
+      const told = steps === 1 ? sent.flat() : order;
+      expect(told).toEqual([
+        'workflow.monitoring.updates one',
+        steps === 1 ? 'results.topic one' : 'decided',
+      ]);
+    },
+  );
 
   it('stays in its row until its call is over', async () => {
     const answer = Promise.withResolvers<Called>();
