@@ -65,6 +65,9 @@ describe('GET /metrics', () => {
 
   it('tells how old is what waits', async () => {
     const { database } = api.engine;
+    // What is published goes a little later.
+    const outboxRows = async () => sampleOf(await families(), 'stepline_outbox_rows');
+    await expect.poll(outboxRows, { timeout: 15_000 }).toBe(0);
     const before = await families();
     for (const name of [
       'stepline_oldest_pending_execution_age_seconds',
