@@ -90,7 +90,7 @@ interface Process {
 
 /** The pid alone may be another process's by now. */
 function nameOf({ pid, started, command }: Process): string {
-  return `${pid} (${started}): ${command.slice(0, 200)}`;
+  return `${pid} (${started}): ${command.slice(0, 1_000)}`;
 }
 
 function processes(): Process[] {
