@@ -69,7 +69,7 @@ export function createChangeRun(decideBatch: DecideBatch, heartbeats: Heartbeats
   };
 }
 
-/** One transaction's: their rows are locked while it lasts. */
+/** Saved together: one that goes on meanwhile has the others decided again. */
 const RUNS_AT_ONCE = 100;
 
 function changeOf(outcome: Outcome): RunChanged {

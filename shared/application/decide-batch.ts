@@ -131,6 +131,9 @@ async function decideTogether(
             );
       // Not before it is committed: a state that never was would be taken for the one of its sequence.
       for (const run of decided) deps.warmRuns.keep(run);
+      // Those are read next, also where one before them was decided.
+      for (const [i, { outcome }] of outcomes.entries())
+        if (outcome === 'lacking') deps.warmRuns.forget((items[i] as PendingItem).runId);
       if (committed !== null) await publish(deps, committed);
       return outcomes;
     } catch (error) {
@@ -191,8 +194,6 @@ async function decideOn(
   // Not before: what was decided until the runs were read comes earlier.
   const now = deps.clock.now();
   const { outcomes, decided, audited } = decideItems(items, loaded, now, deps.draws);
-  for (const [i, { outcome }] of outcomes.entries())
-    if (outcome === 'lacking') deps.warmRuns.forget((items[i] as PendingItem).runId);
   if (decided.length === 0) return { outcomes, decided, committed: null };
   const { topics, tokens, draws } = deps;
   const entry: OutboxEntry = {

@@ -68,13 +68,7 @@ export class WarmRuns {
   }
 }
 
-function mayBeDecided({
-  event,
-  audit,
-  version,
-  onlyOfNobody,
-  inlinePlan,
-}: BatchItem & { lacking?: unknown }) {
+function mayBeDecided({ event, audit, version, onlyOfNobody, inlinePlan }: BatchItem): boolean {
   const isPlain = audit === undefined && version === undefined && !onlyOfNobody && inlinePlan === undefined;
   return isPlain && (event.type === 'agent_answered' || event.type === 'step_requested');
 }
