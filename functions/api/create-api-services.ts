@@ -51,7 +51,7 @@ import type { ApiServices, ErrorLog } from './services.ts';
 
 type Engine = Pick<
   EngineServices,
-  'database' | 'producer' | 'tokens' | 'clock' | 'plans' | 'decideBatch' | 'startRun'
+  'database' | 'producer' | 'tokens' | 'clock' | 'plans' | 'processBatch' | 'startRun'
 >;
 type Settings = Pick<
   Environment,
@@ -82,7 +82,7 @@ export function createApiServices(
   log: ErrorLog,
   aaa: AaaLog,
 ): ApiServices {
-  const { database, producer, tokens, clock, plans, decideBatch, startRun } = engine;
+  const { database, producer, tokens, clock, plans, processBatch, startRun } = engine;
   const { authMode, jwt, jwtRateLimit, corsAllowedOrigins, secretKey, publicUrl } = settings;
   const kafka = kafkaOptionsOf(settings, 'stepline-api');
   const consumers = eventSourcesOf(settings.topics, settings.kafkaGroupId).map(
@@ -93,7 +93,7 @@ export function createApiServices(
   const agents = createAgents(database);
   const apiKeys = createApiKeys(database);
   const runBatches = createRunBatches(database, searches);
-  const changeRun = createChangeRun(decideBatch, createAgentCalls(database));
+  const changeRun = createChangeRun(processBatch, createAgentCalls(database));
   return {
     authenticate: createAuthenticate({
       apiKeys,

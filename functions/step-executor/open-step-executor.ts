@@ -5,7 +5,7 @@ import { createHttpAgentCaller } from '../../shared/agents/call-http-agent.ts';
 import { createSecretReader } from '../../shared/agents/secrets.ts';
 import type { Outcome } from '../../shared/application/batch.ts';
 import { CarryOut } from '../../shared/application/carry-out.ts';
-import type { DecideBatch } from '../../shared/application/decide-batch.ts';
+import type { ProcessBatch } from '../../shared/application/process-batch.ts';
 import { checkAddressOf } from '../../shared/composition/agent-services.ts';
 import {
   createEngineServices,
@@ -32,7 +32,7 @@ export interface StepExecutorOptions {
   readonly log: StepExecutorLog;
   /** Around the ways out of the process, and around all that is decided: for tests. */
   readonly wrap?: (drivers: EngineDrivers) => EngineDrivers;
-  readonly watch?: (decideBatch: DecideBatch) => DecideBatch;
+  readonly watch?: (processBatch: ProcessBatch) => ProcessBatch;
 }
 
 /** Agents that answer within a fifth of the patience on average seldom come to its end. */
@@ -41,7 +41,7 @@ const QUICK_SHARE = 5;
 /** The step-executor with its real database and broker, and what calls agents. They connect at the first use. */
 export function openStepExecutor(
   environment: Environment,
-  { log, wrap, watch = (decideBatch) => decideBatch }: StepExecutorOptions,
+  { log, wrap, watch = (processBatch) => processBatch }: StepExecutorOptions,
 ): OpenStepExecutor {
   const caller = createHttpAgentCaller({ guards: createAgentGuards(environment), clock: Date.now });
   let carryOut!: CarryOut;
@@ -50,9 +50,9 @@ export function openStepExecutor(
     return carryOut.publishCommitted;
   });
   const { producer, tokens, clock, countDeadLetters } = services;
-  const decideBatch = watch(services.decideBatch);
+  const processBatch = watch(services.processBatch);
   const execute = createStepExecutor({
-    decideBatch,
+    processBatch,
     producer,
     verifyResultToken: tokens.verifyResultToken,
     deadLetterTopic: environment.topics.deadLetter,
@@ -60,8 +60,8 @@ export function openStepExecutor(
     clock,
     log,
   });
-  const decide: DecideBatch = async (items) => {
-    const outcomes = await decideBatch(items);
+  const decide: ProcessBatch = async (items) => {
+    const outcomes = await processBatch(items);
     for (const [i, item] of items.entries()) logOutcome(log, item, outcomes[i] as Outcome);
     return outcomes;
   };

@@ -1,7 +1,7 @@
 import type { BatchItem, Outcome } from '../../shared/application/batch.ts';
-import type { DecideBatch } from '../../shared/application/decide-batch.ts';
 import { classOf, type Fault, faultOf } from '../../shared/application/error-policy.ts';
-import type { Clock } from '../../shared/application/ports.ts';
+import type { Clock } from '../../shared/application/ports/publishing.ts';
+import type { ProcessBatch } from '../../shared/application/process-batch.ts';
 import { deadLetterOf } from '../../shared/kafka/dead-letter-of.ts';
 import {
   type MskBatchResponse,
@@ -15,7 +15,7 @@ import type { VerifyResultToken } from './item-of-answer.ts';
 import { itemOfRecord, type TranslatedRecord } from './item-of-record.ts';
 
 export interface StepExecutorDeps {
-  readonly decideBatch: DecideBatch;
+  readonly processBatch: ProcessBatch;
   readonly producer: Pick<RecordProducer, 'publish'>;
   readonly verifyResultToken: VerifyResultToken;
   readonly deadLetterTopic: string;
@@ -45,7 +45,7 @@ export function createStepExecutor(deps: StepExecutorDeps): (event: MskEvent) =>
       if (translated.ok) work.push({ record, item: translated.item });
       else deadLetters.push({ record, reason: translated.reason });
     }
-    const outcomes = await deps.decideBatch(work.map(({ item }) => item));
+    const outcomes = await deps.processBatch(work.map(({ item }) => item));
     work.forEach(({ record, item }, i) => {
       const outcome = outcomes[i] as Outcome;
       logOutcome(deps.log, item, outcome);

@@ -1,6 +1,6 @@
 import type { Agent } from '../agents/agent.ts';
 import type { Called, QuickAgents } from '../application/carry-out.ts';
-import type { AgentRoute } from '../application/ports.ts';
+import type { AgentRoute } from '../application/ports/agents.ts';
 import type { AgentTask } from '../messages/messages.ts';
 import type { AgentCalls, AgentSpeed } from '../persistence/agent-calls.ts';
 import { resultOf } from './agent-result.ts';

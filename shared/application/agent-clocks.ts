@@ -1,4 +1,5 @@
-import type { AgentClock, AgentClocks, Clock, Delivery, MessagePublisher, OutgoingMessage } from './ports.ts';
+import type { AgentClock, AgentClocks } from './ports/agents.ts';
+import type { Clock, Delivery, MessagePublisher, OutgoingMessage } from './ports/publishing.ts';
 
 interface AgentClockDeps<Publisher> {
   readonly publisher: Publisher;

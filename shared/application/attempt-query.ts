@@ -1,6 +1,6 @@
 import { attemptsOf } from '../engine/decide.ts';
 import type { BatchItem } from './batch.ts';
-import type { AttemptQuery } from './ports.ts';
+import type { AttemptQuery } from './ports/run-store.ts';
 
 export const NO_ATTEMPTS: AttemptQuery = {
   ids: [],

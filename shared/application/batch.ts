@@ -1,6 +1,6 @@
 import type { DefinitionProblem } from '../definition/parse-definition.ts';
 import { mustComeFirst } from '../engine/decide.ts';
-import type { RefusalCode } from '../engine/decision.ts';
+import type { RefusalCode } from '../engine/effects.ts';
 import type { EngineEvent } from '../engine/event.ts';
 import type { Json } from '../engine/json.ts';
 import type { RunStatus } from '../engine/state.ts';

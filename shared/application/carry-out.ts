@@ -2,15 +2,9 @@ import type { CarryOutLimits } from '../config/environment.ts';
 import type { Topics } from '../config/topics.ts';
 import type { AgentResult } from '../messages/messages.ts';
 import type { BatchItem, Outcome } from './batch.ts';
-import type { DecideBatch } from './decide-batch.ts';
-import {
-  type AgentRoute,
-  agentKey,
-  type Clock,
-  type OutboxEntry,
-  type OutgoingMessage,
-  type TaskAgent,
-} from './ports.ts';
+import { type AgentRoute, agentKey } from './ports/agents.ts';
+import type { Clock, OutboxEntry, OutgoingMessage, TaskAgent } from './ports/publishing.ts';
+import type { ProcessBatch } from './process-batch.ts';
 import { leave, type PublishCommittedDeps, publishRouted } from './publish-entries.ts';
 import { PublishingRecord, type ToPublish } from './publishing-record.ts';
 
@@ -40,7 +34,7 @@ export interface Accepted {
 export interface Invocation {
   /** How long until it is ended, whatever it is doing. */
   readonly remainingMs: () => number;
-  readonly decide: DecideBatch;
+  readonly decide: ProcessBatch;
 }
 
 export interface CarryOutDeps extends PublishCommittedDeps {

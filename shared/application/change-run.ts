@@ -2,7 +2,7 @@ import type { EngineEvent } from '../engine/event.ts';
 import type { RunStatus } from '../engine/state.ts';
 import type { AuditEntry } from './audit.ts';
 import type { Outcome, VersionChange } from './batch.ts';
-import type { DecideBatch } from './decide-batch.ts';
+import type { ProcessBatch } from './process-batch.ts';
 
 export type RunRefusal = Exclude<Outcome, { readonly outcome: 'decided' }>;
 
@@ -49,10 +49,10 @@ export interface ChangeRun {
   heartbeat(runId: string, stepExecutionId: string): Promise<boolean>;
 }
 
-export function createChangeRun(decideBatch: DecideBatch, heartbeats: Heartbeats): ChangeRun {
+export function createChangeRun(processBatch: ProcessBatch, heartbeats: Heartbeats): ChangeRun {
   return {
     async change(runId, event, audit, version) {
-      const [outcome] = (await decideBatch([{ runId, event, audit, ...(version && { version }) }])) as [
+      const [outcome] = (await processBatch([{ runId, event, audit, ...(version && { version }) }])) as [
         Outcome,
       ];
       return changeOf(outcome);
@@ -61,7 +61,7 @@ export function createChangeRun(decideBatch: DecideBatch, heartbeats: Heartbeats
       const changes: RunChanged[] = [];
       for (let start = 0; start < runIds.length; start += RUNS_AT_ONCE) {
         const batch = runIds.slice(start, start + RUNS_AT_ONCE);
-        changes.push(...(await decideBatch(batch.map((runId) => ({ runId, event, audit })))).map(changeOf));
+        changes.push(...(await processBatch(batch.map((runId) => ({ runId, event, audit })))).map(changeOf));
       }
       return changes;
     },

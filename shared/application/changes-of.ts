@@ -1,4 +1,4 @@
-import type { Effect } from '../engine/decision.ts';
+import type { Effect } from '../engine/effects.ts';
 import type { Plan } from '../engine/plan.ts';
 import { isOpenAttempt, type Run, type State } from '../engine/state.ts';
 import { stepOf } from '../engine/view.ts';
@@ -14,7 +14,7 @@ import type {
   RunStarted,
   ScopeData,
   SignalChange,
-} from './ports.ts';
+} from './ports/run-store.ts';
 
 /** A run with all the decisions that a batch made of it. */
 export interface DecidedRun {

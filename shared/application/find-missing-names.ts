@@ -3,7 +3,7 @@ import { type Names, namesIn, namesOfNothing } from '../definition/warnings/name
 import type { Warning } from '../definition/warnings/warning.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { Viewer } from './permissions.ts';
-import type { Clock } from './ports.ts';
+import type { Clock } from './ports/publishing.ts';
 
 export interface NameQueries {
   /** Of these names, those that runs of this owner find nothing by: of their own, or, of agents, everybody's. */

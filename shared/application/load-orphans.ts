@@ -1,7 +1,7 @@
 import { isOpenAttempt } from '../engine/state.ts';
 import { isEmptyQuery, NO_ATTEMPTS } from './attempt-query.ts';
 import type { BatchItem } from './batch.ts';
-import type { LoadedRun, RunReads } from './ports.ts';
+import type { LoadedRun, RunReads } from './ports/run-store.ts';
 
 /**
  * Of the children that somebody who has shown nothing wants to end, those whose parent has gone on without them: the release

@@ -7,7 +7,7 @@ import { storableText } from '../engine/storable-text.ts';
 import type { BatchItem, VersionChange } from './batch.ts';
 import { incompatibleSteps } from './incompatible-steps.ts';
 import type { PlanCache } from './plan-cache.ts';
-import type { LoadedRun, LoadedVersion, RunReads } from './ports.ts';
+import type { LoadedRun, LoadedVersion, RunReads } from './ports/run-store.ts';
 
 export interface Planned {
   readonly plan?: Plan;

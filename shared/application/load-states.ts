@@ -5,7 +5,7 @@ import type { Plan } from '../engine/plan.ts';
 import type { Attempt, Join, State } from '../engine/state.ts';
 import { isEmptyQuery, NO_ATTEMPTS } from './attempt-query.ts';
 import type { BatchItem } from './batch.ts';
-import type { AttemptQuery, LoadedRun, RunReads } from './ports.ts';
+import type { AttemptQuery, LoadedRun, RunReads } from './ports/run-store.ts';
 
 export interface PlannedItem extends BatchItem {
   readonly loaded: LoadedRun;

@@ -1,5 +1,5 @@
 import type { Topics } from '../config/topics.ts';
-import type { Effect } from '../engine/decision.ts';
+import type { Effect } from '../engine/effects.ts';
 import type {
   AgentResult,
   AgentTask,
@@ -10,7 +10,9 @@ import type {
   StepRequest,
 } from '../messages/messages.ts';
 import { cancellationTokenSubject, retryTokenSubject } from '../messages/token-subjects.ts';
-import type { LoadedRun, OutgoingMessage, ResultTokens } from './ports.ts';
+import type { ResultTokens } from './ports/agents.ts';
+import type { OutgoingMessage } from './ports/publishing.ts';
+import type { LoadedRun } from './ports/run-store.ts';
 
 export interface MessageContext {
   readonly topics: Topics;

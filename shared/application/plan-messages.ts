@@ -1,6 +1,7 @@
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { JsonObject } from '../engine/json.ts';
-import type { LoadedVersion, OutboxEntry, OutgoingMessage } from './ports.ts';
+import type { OutboxEntry, OutgoingMessage } from './ports/publishing.ts';
+import type { LoadedVersion } from './ports/run-store.ts';
 
 /** The versions that messages name, each once. */
 export function versionsOf(messages: readonly OutgoingMessage[]): string[] {

@@ -1,14 +1,8 @@
 import type { Topics } from '../config/topics.ts';
 import { versionsOf, withPlan } from './plan-messages.ts';
-import type {
-  AgentName,
-  AgentRoute,
-  Clock,
-  Delivery,
-  LoadedVersion,
-  MessagePublisher,
-  Outbox,
-} from './ports.ts';
+import type { AgentName, AgentRoute } from './ports/agents.ts';
+import type { Clock, Delivery, MessagePublisher, Outbox } from './ports/publishing.ts';
+import type { LoadedVersion } from './ports/run-store.ts';
 import { type ClaimedEntry, PublishingRecord, retryInMs, type ToPublish } from './publishing-record.ts';
 import { answerForAgent, isGivenUp, msUntilGivenUp, taskIn, whyItWaits } from './refused-task.ts';
 import { agentsOf, type RouteTasks } from './route-tasks.ts';

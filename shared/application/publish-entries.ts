@@ -1,4 +1,5 @@
-import type { AgentRoute, MessagePublisher, Outbox, OutboxEntry } from './ports.ts';
+import type { AgentRoute } from './ports/agents.ts';
+import type { MessagePublisher, Outbox, OutboxEntry } from './ports/publishing.ts';
 import { PublishingRecord, retryInMs, type ToPublish } from './publishing-record.ts';
 import type { RouteTasks } from './route-tasks.ts';
 

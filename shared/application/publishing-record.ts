@@ -1,4 +1,4 @@
-import type { Delivery, Outbox, OutboxEntry, OutgoingMessage, Settlement } from './ports.ts';
+import type { Delivery, Outbox, OutboxEntry, OutgoingMessage, Settlement } from './ports/publishing.ts';
 
 /** A row that the timekeeper has. */
 export interface ClaimedEntry extends OutboxEntry {

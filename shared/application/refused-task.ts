@@ -1,6 +1,6 @@
 import { limits } from '../config/limits.ts';
 import type { AgentResult, AgentTask } from '../messages/messages.ts';
-import type { OutgoingMessage } from './ports.ts';
+import type { OutgoingMessage } from './ports/publishing.ts';
 
 /** So long a task waits for its agent's topic: whoever registers an agent makes the topic meanwhile. */
 const TOPIC_AWAITED_MS = 30_000;

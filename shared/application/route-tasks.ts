@@ -1,13 +1,7 @@
 import { planDefaults } from '../config/plan-defaults.ts';
 import { agentTopicProblem, type Topics } from '../config/topics.ts';
-import {
-  type AgentName,
-  type AgentRegistry,
-  type AgentRoute,
-  agentKey,
-  type OutgoingMessage,
-  type TaskAgent,
-} from './ports.ts';
+import { type AgentName, type AgentRegistry, type AgentRoute, agentKey } from './ports/agents.ts';
+import type { OutgoingMessage, TaskAgent } from './ports/publishing.ts';
 import type { ToPublish } from './publishing-record.ts';
 
 export interface RouteTasks {

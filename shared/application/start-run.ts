@@ -5,7 +5,7 @@ import type { Json, JsonObject } from '../engine/json.ts';
 import type { ExecutionRequest } from '../messages/messages.ts';
 import type { AuditEntry } from './audit.ts';
 import { withPlans, workflowIdOf } from './plan-messages.ts';
-import type { Clock, OutboxEntry } from './ports.ts';
+import type { Clock, OutboxEntry } from './ports/publishing.ts';
 import type { PublishEntries } from './publish-entries.ts';
 
 /** The newest version of a workflow, as a run of it needs it. */

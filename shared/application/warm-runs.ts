@@ -5,7 +5,7 @@ import type { Known, Readable } from '../engine/readable.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State } from '../engine/state.ts';
 import type { BatchItem } from './batch.ts';
 import type { DecidedRun } from './changes-of.ts';
-import type { LoadedRun } from './ports.ts';
+import type { LoadedRun } from './ports/run-store.ts';
 
 /** A run as the environment saved it last. */
 export interface WarmRun {
@@ -27,7 +27,7 @@ const BYTES_OF_RUN = 1_024;
 /**
  * The runs that an execution environment saved last, so that their next record costs no reading. Anybody may have decided about them
  * since: what is decided here is saved only where a run's sequence is still the one that it was saved with, and refuses nobody
- * (decide-items.ts). What changes without that, signs of life and the clocks of agents, only what is woken looks at, which is read.
+ * (decide-runs.ts). What changes without that, signs of life and the clocks of agents, only what is woken looks at, which is read.
  */
 export class WarmRuns {
   readonly #runs = new LRUCache<string, WarmRun>({ max: MAX_RUNS, maxSize: MAX_BYTES });

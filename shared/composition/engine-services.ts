@@ -1,9 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
 import { createTokens, type Tokens } from '../agents/tokens.ts';
 import { withAgentClocks } from '../application/agent-clocks.ts';
-import { createDecideBatch, type DecideBatch } from '../application/decide-batch.ts';
 import { PlanCache } from '../application/plan-cache.ts';
-import type { Clock, Outbox, RunStore } from '../application/ports.ts';
+import type { Clock, Outbox } from '../application/ports/publishing.ts';
+import type { RunStore } from '../application/ports/run-store.ts';
+import { createProcessBatch, type ProcessBatch } from '../application/process-batch.ts';
 import {
   createPublishCommitted,
   createPublishEntries,
@@ -33,7 +34,7 @@ export interface EngineServices {
   readonly tokens: Tokens;
   readonly clock: Clock;
   readonly plans: PlanCache;
-  readonly decideBatch: DecideBatch;
+  readonly processBatch: ProcessBatch;
   readonly startRun: StartRun;
   readonly publishEntries: PublishEntries;
   readonly routeTasks: RouteTasks;
@@ -86,7 +87,7 @@ export function createEngineServices(
     publishEntries,
     routeTasks,
     countDeadLetters: createCountDeadLetters(database),
-    decideBatch: createDecideBatch({
+    processBatch: createProcessBatch({
       store,
       plans,
       warmRuns: new WarmRuns(),

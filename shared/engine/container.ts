@@ -1,4 +1,4 @@
-import type { RefusalCode } from './decision.ts';
+import type { RefusalCode } from './effects.ts';
 import type { Flow } from './flow.ts';
 import type { Json } from './json.ts';
 import { childScope, joinPath } from './scope-path.ts';

@@ -1,4 +1,4 @@
-import type { RefusalCode } from './decision.ts';
+import type { RefusalCode } from './effects.ts';
 import type { AnswerRequested } from './event.ts';
 import type { Flow } from './flow.ts';
 import type { Json } from './json.ts';

@@ -1,5 +1,5 @@
 import { answerAnother, isWaiting } from './decide-answer.ts';
-import type { RefusalCode } from './decision.ts';
+import type { RefusalCode } from './effects.ts';
 import type { RetryRequested } from './event.ts';
 import type { Flow } from './flow.ts';
 import { endAsHeld, holdAsWorkflow } from './pause.ts';

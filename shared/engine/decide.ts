@@ -1,7 +1,7 @@
 import { decideAnswer } from './decide-answer.ts';
 import { decideRetry } from './decide-retry.ts';
-import type { Decision, RefusalCode } from './decision.ts';
 import { Draft, type Draws } from './draft.ts';
+import type { Decision, RefusalCode } from './effects.ts';
 import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
 import { Flow } from './flow.ts';
 import { giveUp } from './give-up.ts';

@@ -1,4 +1,4 @@
-import type { Effect } from './decision.ts';
+import type { Effect } from './effects.ts';
 import type { Json, JsonObject } from './json.ts';
 import { NotLoadedError } from './known.ts';
 import type { Known, Readable } from './readable.ts';

@@ -1,6 +1,6 @@
 import { nextTry } from './backoff.ts';
-import type { RefusalCode } from './decision.ts';
 import type { Draft } from './draft.ts';
+import type { RefusalCode } from './effects.ts';
 import { evaluate, shapeResult } from './evaluate.ts';
 import type { AgentAnswered, AgentFailure } from './event.ts';
 import type { Json } from './json.ts';

@@ -1,4 +1,4 @@
-import type { RefusalCode } from './decision.ts';
+import type { RefusalCode } from './effects.ts';
 import type { GivenUp } from './event.ts';
 import type { Flow } from './flow.ts';
 import { answerParent, failRun } from './run-end.ts';

@@ -1,6 +1,6 @@
 import { joinPathOf } from './container.ts';
-import type { RefusalCode } from './decision.ts';
 import type { Draft } from './draft.ts';
+import type { RefusalCode } from './effects.ts';
 import type { Flow } from './flow.ts';
 import { completeRun, failAsHeld } from './run-end.ts';
 import { type Attempt, isOpenAttempt, latest, type Pauser, type Run, stepKey } from './state.ts';

@@ -1,5 +1,5 @@
 import { goingOn, joinPathOf } from './container.ts';
-import type { RefusalCode } from './decision.ts';
+import type { RefusalCode } from './effects.ts';
 import type { Flow } from './flow.ts';
 import { jsonBytes } from './json-size.ts';
 import { childOf, childScope, joinOf, scopeOf } from './scope-path.ts';

@@ -1,5 +1,5 @@
-import type { RunOutcome } from './decision.ts';
 import type { Draft } from './draft.ts';
+import type { RunOutcome } from './effects.ts';
 import type { Json } from './json.ts';
 import type { ScopeEnd } from './scope-end.ts';
 import type { Attempt, Failure, Run } from './state.ts';

@@ -1,4 +1,4 @@
-import type { Delivery, Publishing } from '../application/ports.ts';
+import type { Delivery, Publishing } from '../application/ports/publishing.ts';
 import { limits } from '../config/limits.ts';
 import type { JsonObject } from '../engine/json.ts';
 import { createKafka, type KafkaOptions } from './client.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Delivery, Publishing } from '../application/ports.ts';
+import type { Delivery, Publishing } from '../application/ports/publishing.ts';
 import { type DeliveryFault, deliveryFaultOf } from './delivery-fault.ts';
 import type { Lane } from './lane.ts';
 import { TopicRefusedError, type TopicTrust } from './topic-trust.ts';

@@ -1,5 +1,5 @@
 import type { Heartbeats } from '../application/change-run.ts';
-import type { AgentClocks } from '../application/ports.ts';
+import type { AgentClocks } from '../application/ports/agents.ts';
 import type { Statements } from './database.ts';
 
 /** What a bridge needs to know of an attempt before it calls the agent. */

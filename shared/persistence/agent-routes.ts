@@ -1,4 +1,4 @@
-import { type AgentName, type AgentRoute, agentKey } from '../application/ports.ts';
+import { type AgentName, type AgentRoute, agentKey } from '../application/ports/agents.ts';
 import type { Statements } from './database.ts';
 
 export interface RouteRow {

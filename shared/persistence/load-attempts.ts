@@ -1,4 +1,4 @@
-import type { AttemptQuery } from '../application/ports.ts';
+import type { AttemptQuery } from '../application/ports/run-store.ts';
 import type { Json } from '../engine/json.ts';
 import type { Attempt, AttemptStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';

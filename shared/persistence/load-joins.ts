@@ -1,4 +1,4 @@
-import type { JoinQuery } from '../application/ports.ts';
+import type { JoinQuery } from '../application/ports/run-store.ts';
 import type { Join } from '../engine/state.ts';
 import type { Statements } from './database.ts';
 

@@ -1,4 +1,4 @@
-import type { RunData, RunNeeds } from '../application/ports.ts';
+import type { RunData, RunNeeds } from '../application/ports/run-store.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 import { childKey, childOf } from '../engine/scope-path.ts';
 import {

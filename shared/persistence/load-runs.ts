@@ -1,4 +1,4 @@
-import type { LoadedRun, RunQuery, RunsRead } from '../application/ports.ts';
+import type { LoadedRun, RunQuery, RunsRead } from '../application/ports/run-store.ts';
 import type { Json } from '../engine/json.ts';
 import type { Attempt, Pauser, Run, RunStatus } from '../engine/state.ts';
 import type { Statements } from './database.ts';

@@ -1,4 +1,4 @@
-import type { LoadedVersion } from '../application/ports.ts';
+import type { LoadedVersion } from '../application/ports/run-store.ts';
 import type { Statements } from './database.ts';
 
 export async function loadVersions(

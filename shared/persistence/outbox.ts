@@ -1,4 +1,4 @@
-import type { Outbox } from '../application/ports.ts';
+import type { Outbox } from '../application/ports/publishing.ts';
 import type { ClaimedEntry } from '../application/publishing-record.ts';
 import type { Statements } from './database.ts';
 import { PublishedEntries } from './published-entries.ts';

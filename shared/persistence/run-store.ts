@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
-import type { RunReads, RunSaves, RunStore } from '../application/ports.ts';
+import type { RunReads, RunSaves, RunStore } from '../application/ports/run-store.ts';
 import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { Database, Statements } from './database.ts';
 import { loadAttempts } from './load-attempts.ts';

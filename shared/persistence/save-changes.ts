@@ -1,19 +1,18 @@
 import { workflowIdOf } from '../application/plan-messages.ts';
+import type { AgentName, AgentRoute } from '../application/ports/agents.ts';
+import type { OutboxEntry } from '../application/ports/publishing.ts';
 import type {
-  AgentName,
-  AgentRoute,
   AttemptChange,
   AttemptOpened,
   Changes,
   ChildChange,
   JoinChange,
-  OutboxEntry,
   RunAdvance,
   RunChange,
   RunStarted,
   ScopeData,
   SignalChange,
-} from '../application/ports.ts';
+} from '../application/ports/run-store.ts';
 import { childKey } from '../engine/scope-path.ts';
 import { type RouteRow, routeParameters, routesOf } from './agent-routes.ts';
 import { auditRow } from './audit-log.ts';

@@ -1,8 +1,8 @@
-import type { DecideBatch } from '../../shared/application/decide-batch.ts';
+import type { ProcessBatch } from '../../shared/application/process-batch.ts';
 
 export interface EndedRuns {
   /** The same, with what it ends seen. */
-  watch(decideBatch: DecideBatch): DecideBatch;
+  watch(processBatch: ProcessBatch): ProcessBatch;
   /** Resolves when so many runs more have reached their end. @throws when one did not complete. */
   completions(count: number): Promise<void>;
   /** Resolves when this run has, once. @throws when it did not complete. */
@@ -28,8 +28,8 @@ export function createEndedRuns(): EndedRuns {
   }
 
   return {
-    watch: (decideBatch) => async (items) => {
-      const outcomes = await decideBatch(items);
+    watch: (processBatch) => async (items) => {
+      const outcomes = await processBatch(items);
       for (const [i, outcome] of outcomes.entries()) {
         const { runId } = items[i]!;
         if (outcome.outcome === 'decided' && outcome.status !== 'RUNNING') end(runId, outcome.status);

@@ -1,4 +1,4 @@
-import type { Delivery, Publishing } from '../../shared/application/ports.ts';
+import type { Delivery, Publishing } from '../../shared/application/ports/publishing.ts';
 import type { JsonObject } from '../../shared/engine/json.ts';
 import type { MskEvent } from '../../shared/kafka/msk-event.ts';
 import type { Random } from '../support/random.ts';

@@ -1,4 +1,4 @@
-import type { RunStore } from '../../shared/application/ports.ts';
+import type { RunStore } from '../../shared/application/ports/run-store.ts';
 
 /**
  * A store between whose calls others do what they do: nothing is held while a decision is made, but under a lock. Calls come one after

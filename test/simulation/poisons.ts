@@ -1,4 +1,4 @@
-import type { Changes } from '../../shared/application/ports.ts';
+import type { Changes } from '../../shared/application/ports/run-store.ts';
 import type { MemoryStore } from '../support/memory-store.ts';
 import { failure } from '../support/memory-tables.ts';
 

@@ -1,4 +1,4 @@
-import type { Delivery, MessagePublisher, OutboxEntry } from '../../shared/application/ports.ts';
+import type { Delivery, MessagePublisher, OutboxEntry } from '../../shared/application/ports/publishing.ts';
 import { type BrokerModel, CLIENT_MS, type Message } from './broker-model.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { AgentRegistry, AgentRoute } from '../../shared/application/ports.ts';
+import type { AgentRegistry, AgentRoute } from '../../shared/application/ports/agents.ts';
 import { REGISTRY_AGENT } from './topics.ts';
 
 const ROUTE: AgentRoute = { kind: 'http', address: 'https://looked-up.test', timeoutSeconds: null };

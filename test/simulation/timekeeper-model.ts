@@ -1,7 +1,7 @@
 import { fireDueTimes } from '../../functions/timekeeper/fire-due-times.ts';
 import { LEASE_MS, WAKE_LEASE } from '../../functions/timekeeper/lease.ts';
 import { Pace } from '../../functions/timekeeper/pace.ts';
-import type { MessagePublisher } from '../../shared/application/ports.ts';
+import type { MessagePublisher } from '../../shared/application/ports/publishing.ts';
 import { publishClaimed } from '../../shared/application/publish-claimed.ts';
 import type { ClaimedEntry } from '../../shared/application/publishing-record.ts';
 import { createRouteTasks, type RouteTasks } from '../../shared/application/route-tasks.ts';

@@ -2,17 +2,12 @@ import { createStepExecutor } from '../../functions/step-executor/step-executor.
 import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import type { AuditEntry } from '../../shared/application/audit.ts';
 import { type ChangeRun, createChangeRun } from '../../shared/application/change-run.ts';
-import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
 import { codeOf } from '../../shared/application/error-policy.ts';
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
-import {
-  agentKey,
-  type MessagePublisher,
-  type Outbox,
-  type OutboxEntry,
-  type RunSaves,
-  type RunStore,
-} from '../../shared/application/ports.ts';
+import { agentKey } from '../../shared/application/ports/agents.ts';
+import type { MessagePublisher, Outbox, OutboxEntry } from '../../shared/application/ports/publishing.ts';
+import type { RunSaves, RunStore } from '../../shared/application/ports/run-store.ts';
+import { createProcessBatch, type ProcessBatch } from '../../shared/application/process-batch.ts';
 import {
   createPublishCommitted,
   createPublishEntries,
@@ -59,7 +54,7 @@ class Crash extends Error {
 }
 
 interface Environment {
-  readonly decideBatch: DecideBatch;
+  readonly processBatch: ProcessBatch;
   readonly changeRun: ChangeRun;
   readonly handle: (event: MskEvent) => Promise<MskBatchResponse>;
   readonly removals: RemovalsModel;
@@ -103,7 +98,7 @@ export interface Faults {
   readonly store?: (store: RunStore, tables: MemoryStore) => RunStore;
   /** What they take from the states that they keep. */
   readonly warm?: (take: TakeWarm) => TakeWarm;
-  readonly decide?: (decideBatch: DecideBatch) => DecideBatch;
+  readonly decide?: (processBatch: ProcessBatch) => ProcessBatch;
   readonly outbox?: (outbox: Outbox) => Outbox;
 }
 
@@ -256,7 +251,7 @@ export class World implements TimekeepersWorld {
   /** Events of any kind about a run, decided together. */
   callBatch(what: string, runId: string, events: readonly EngineEvent[]): Promise<void> {
     const items = events.map((event) => ({ runId, event }));
-    return this.#ask(what, runId, ({ decideBatch }) => decideBatch(items));
+    return this.#ask(what, runId, ({ processBatch }) => processBatch(items));
   }
 
   async #ask(
@@ -385,14 +380,14 @@ export class World implements TimekeepersWorld {
     const { maxSkewMs, newPlans } = this.#parts;
     const {
       store: disguise = (store: RunStore) => store,
-      decide = (decideBatch: DecideBatch) => decideBatch,
+      decide = (processBatch: ProcessBatch) => processBatch,
     } = this.#faults;
     const skewMs = this.random.int(2 * maxSkewMs) - maxSkewMs;
     const routeTasks = createRouteTasks({ registry: this.registry.seenByOne(), topics });
     const removals = new RemovalsModel(this);
     const saved = new Set<string>();
     const store = disguise(this.#noting(saved, removals), this.store);
-    const createdBatch = createDecideBatch({
+    const createdBatch = createProcessBatch({
       store: interleaved(store, () => this.#meanwhile()),
       plans: newPlans(),
       warmRuns: new WatchedWarmRuns(this, this.#faults.store === undefined, this.#faults.warm),
@@ -410,9 +405,9 @@ export class World implements TimekeepersWorld {
         this.#die('published');
       },
     });
-    const decideBatch = this.#checkingSaved(decide(createdBatch), saved);
+    const processBatch = this.#checkingSaved(decide(createdBatch), saved);
     const handle = createStepExecutor({
-      decideBatch,
+      processBatch,
       producer: {
         publish: async (records) => {
           this.deadLetters.push(...records);
@@ -432,7 +427,7 @@ export class World implements TimekeepersWorld {
       },
     });
     const heartbeats = { beat: async (_runId: string, id: string) => this.#beat(id) };
-    return { decideBatch, changeRun: createChangeRun(decideBatch, heartbeats), handle, removals };
+    return { processBatch, changeRun: createChangeRun(processBatch, heartbeats), handle, removals };
   }
 
   /** The store, and what an environment's saves come to. @param saved runs that it has saved */
@@ -480,10 +475,10 @@ export class World implements TimekeepersWorld {
   }
 
   /** Who is told that something is decided, can rely on it. */
-  #checkingSaved(decideBatch: DecideBatch, saved: Set<string>): DecideBatch {
+  #checkingSaved(processBatch: ProcessBatch, saved: Set<string>): ProcessBatch {
     return async (items) => {
       saved.clear();
-      const outcomes = await decideBatch(items);
+      const outcomes = await processBatch(items);
       // Its answer is all that it gives its parent.
       for (const [i, { runId, event }] of items.entries())
         if (outcomes[i]?.outcome === 'decided' && event.type !== 'answer_requested' && !saved.has(runId))

@@ -1,4 +1,4 @@
-import type { Changes } from '../../shared/application/ports.ts';
+import type { Changes } from '../../shared/application/ports/run-store.ts';
 
 /** For tests of the store: what they say nothing about. */
 export const NO_CHANGES: Changes = {

@@ -29,7 +29,7 @@ export async function driveRun(
   for (let rounds = 0; rounds < 1_000; rounds++) {
     await look();
     const items = (await openSteps(engine, runId)).flatMap((step) => itemsOf(runId, step, answerOf));
-    const outcomes: Outcome[] = await engine.decideBatch(items);
+    const outcomes: Outcome[] = await engine.processBatch(items);
     const defect = outcomes.find(({ outcome }) => outcome === 'defect' || outcome === 'value_refused');
     if (defect !== undefined) throw new Error(JSON.stringify(defect));
     if (!outcomes.some(({ outcome }) => outcome === 'decided')) return;

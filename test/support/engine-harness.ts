@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { BatchItem, Outcome } from '../../shared/application/batch.ts';
-import { createDecideBatch, type DecideBatch } from '../../shared/application/decide-batch.ts';
 import { PlanCache } from '../../shared/application/plan-cache.ts';
-import type { AgentRegistry, Delivery } from '../../shared/application/ports.ts';
+import type { AgentRegistry } from '../../shared/application/ports/agents.ts';
+import type { Delivery } from '../../shared/application/ports/publishing.ts';
+import { createProcessBatch, type ProcessBatch } from '../../shared/application/process-batch.ts';
 import { createPublishCommitted, createPublishEntries } from '../../shared/application/publish-entries.ts';
 import { createRouteTasks, type RouteTasks } from '../../shared/application/route-tasks.ts';
 import { createStartRun, type StartRun } from '../../shared/application/start-run.ts';
@@ -32,7 +33,7 @@ export interface Published {
 /** One execution environment: the real engine on a real database, with a broker in the hands of the test. */
 export interface Environment {
   readonly database: RecordingDatabase;
-  readonly decideBatch: DecideBatch;
+  readonly processBatch: ProcessBatch;
   readonly startRun: StartRun;
   readonly routeTasks: RouteTasks;
   readonly warmRuns: WarmRuns;
@@ -127,7 +128,7 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
     const clock = { now: () => Date.now() + self.clockOffsetMs };
     const warmRuns = new WarmRuns();
     const routeTasks = createRouteTasks({ registry: registry ?? null, topics });
-    const decideBatch = createDecideBatch({
+    const processBatch = createProcessBatch({
       store: createRunStore(database, published),
       plans: new PlanCache(planDefaults),
       warmRuns,
@@ -147,14 +148,14 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
     });
     const made: Environment = Object.assign(self, {
       database,
-      decideBatch,
+      processBatch,
       startRun,
       routeTasks,
       warmRuns,
       published,
       async decide(runId: string, event: EngineEvent, inlinePlan?: JsonObject) {
         const item: BatchItem = { runId, event, ...(inlinePlan && { inlinePlan }) };
-        const [outcome] = (await decideBatch([item])) as [Outcome];
+        const [outcome] = (await processBatch([item])) as [Outcome];
         return outcome;
       },
     });

@@ -1,4 +1,4 @@
-import type { AttemptQuery, JoinQuery, RunData, RunNeeds } from '../../shared/application/ports.ts';
+import type { AttemptQuery, JoinQuery, RunData, RunNeeds } from '../../shared/application/ports/run-store.ts';
 import type { Json } from '../../shared/engine/json.ts';
 import type { StepInScope } from '../../shared/engine/needs.ts';
 import { childOf, isWithin, joinOf } from '../../shared/engine/scope-path.ts';

@@ -1,16 +1,8 @@
 import { pendingRun } from '../../shared/application/pending-run.ts';
-import type {
-  AgentClock,
-  AgentName,
-  AgentRoute,
-  Changes,
-  OutboxEntry,
-  RunReads,
-  RunSaves,
-  RunStore,
-  Settlement,
-} from '../../shared/application/ports.ts';
-import { agentKey } from '../../shared/application/ports.ts';
+import type { AgentClock, AgentName, AgentRoute } from '../../shared/application/ports/agents.ts';
+import { agentKey } from '../../shared/application/ports/agents.ts';
+import type { OutboxEntry, Settlement } from '../../shared/application/ports/publishing.ts';
+import type { Changes, RunReads, RunSaves, RunStore } from '../../shared/application/ports/run-store.ts';
 import type { NewRun, NewRuns } from '../../shared/application/start-run.ts';
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { Attempt } from '../../shared/engine/state.ts';

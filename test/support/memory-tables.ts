@@ -1,4 +1,5 @@
-import type { AttemptOpened, LoadedRun, OutboxEntry } from '../../shared/application/ports.ts';
+import type { OutboxEntry } from '../../shared/application/ports/publishing.ts';
+import type { AttemptOpened, LoadedRun } from '../../shared/application/ports/run-store.ts';
 import type { WorkflowDefinition } from '../../shared/definition/workflow-definition.ts';
 import type { Json, JsonObject } from '../../shared/engine/json.ts';
 import { joinOf } from '../../shared/engine/scope-path.ts';

@@ -1,6 +1,7 @@
 import { pendingRun } from '../../shared/application/pending-run.ts';
 import { workflowIdOf } from '../../shared/application/plan-messages.ts';
-import type { AttemptChange, Changes, OutboxEntry } from '../../shared/application/ports.ts';
+import type { OutboxEntry } from '../../shared/application/ports/publishing.ts';
+import type { AttemptChange, Changes } from '../../shared/application/ports/run-store.ts';
 import { type Attempt, isOpenAttempt } from '../../shared/engine/state.ts';
 import {
   type AttemptRow,

@@ -1,5 +1,5 @@
 import { decide } from '../../shared/engine/decide.ts';
-import type { Decision } from '../../shared/engine/decision.ts';
+import type { Decision } from '../../shared/engine/effects.ts';
 import type { EngineEvent } from '../../shared/engine/event.ts';
 import type { PlanSettings, PlanStep } from '../../shared/engine/plan.ts';
 import type { Attempt, Run, State } from '../../shared/engine/state.ts';

@@ -1,4 +1,4 @@
-import type { Decision, Effect } from '../../shared/engine/decision.ts';
+import type { Decision, Effect } from '../../shared/engine/effects.ts';
 import type { Attempt } from '../../shared/engine/state.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { decide } from '../../engine/decide.ts';
-import type { Effect } from '../../engine/decision.ts';
 import type { Draws } from '../../engine/draft.ts';
+import type { Effect } from '../../engine/effects.ts';
 import type { EngineEvent } from '../../engine/event.ts';
 import type { Plan } from '../../engine/plan.ts';
 import { type Attempt, isOpenRun } from '../../engine/state.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../ports/publishing.ts';
 import type { MockedAnswer, MockedCall, OutputSource } from './mocked-agents.ts';
 import { RunMemory, type RunStart } from './run-memory.ts';
 

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '../../engine/json.ts';
 import type { Plan } from '../../engine/plan.ts';
 import type { Run } from '../../engine/state.ts';
 import type { PlanCache } from '../plan-cache.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../ports/publishing.ts';
 import type { ExecutableWorkflow } from '../start-run.ts';
 import { type DryRunLimits, driveRun, type GivenUp } from './drive-run.ts';
 import { MockedAgents, type Mocks } from './mocked-agents.ts';

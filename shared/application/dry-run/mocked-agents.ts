@@ -1,4 +1,4 @@
-import type { Effect } from '../../engine/decision.ts';
+import type { Effect } from '../../engine/effects.ts';
 import type { AgentOutcome } from '../../engine/event.ts';
 import type { Json } from '../../engine/json.ts';
 

@@ -1,6 +1,6 @@
 import { joinPathOf, openJoin, outputOf, settleJoin, wakeJoin } from '../container.ts';
 import { percentageOf } from '../decimal.ts';
-import type { RefusalCode } from '../decision.ts';
+import type { RefusalCode } from '../effects.ts';
 import type { Flow, StepBehaviour } from '../flow.ts';
 import type { MapStep } from '../plan.ts';
 import { resumeWaiting } from '../resume-scope.ts';

@@ -125,7 +125,7 @@ describe('an execution', () => {
     await api.pickUp(runId);
     const stepExecutionId = await api.openAttempt(runId);
     const error = { code: 'BUSY', message: 'Later', retryable: true, retryAfterMs: 60_000 };
-    await api.engine.decideBatch([
+    await api.engine.processBatch([
       {
         runId,
         event: {

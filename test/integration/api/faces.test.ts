@@ -123,7 +123,7 @@ it('an ETag holds no longer once the run goes on', async () => {
   const retried = await asAnn({ path, headers: { 'If-None-Match': headers.ETag! } });
   expect([retried.status, retried.body.status]).toEqual([200, 'running']);
   const stepExecutionId = await api.openAttempt(runId);
-  await api.engine.decideBatch([{ runId, event: { type: 'step_requested', stepExecutionId } }]);
+  await api.engine.processBatch([{ runId, event: { type: 'step_requested', stepExecutionId } }]);
   await api.settle(runId);
   const completed = await asAnn({ path, headers: { 'If-None-Match': headers.ETag! } });
   expect([completed.status, completed.body.status]).toEqual([200, 'completed']);

@@ -73,9 +73,9 @@ describe('a run', () => {
     expect(execution.body.data.execution_path).toEqual(['extract']);
     // Whatever asks for it meanwhile.
     const event = { type: 'step_requested', stepExecutionId: await api.openAttempt(runId) } as const;
-    expect(await api.engine.decideBatch([{ runId, event }])).toMatchObject([{ outcome: 'refused' }]);
+    expect(await api.engine.processBatch([{ runId, event }])).toMatchObject([{ outcome: 'refused' }]);
     await ofRun(runId, 'resume');
-    expect(await api.engine.decideBatch([{ runId, event }])).toMatchObject([{ outcome: 'decided' }]);
+    expect(await api.engine.processBatch([{ runId, event }])).toMatchObject([{ outcome: 'decided' }]);
     await api.settle(runId);
     expect((await get(`/api/v1/runs/${runId}`)).body.status).toBe('COMPLETED');
   });

@@ -33,7 +33,7 @@ async function completed(): Promise<string> {
 /** What its request asks for: the attempt begins. */
 async function begin(runId: string): Promise<void> {
   const event = { type: 'step_requested', stepExecutionId: await api.openAttempt(runId) } as const;
-  await api.engine.decideBatch([{ runId, event }]);
+  await api.engine.processBatch([{ runId, event }]);
 }
 
 describe('from a step', () => {

@@ -17,7 +17,7 @@ export interface RunHarness extends ApiHarness {
 
 export async function openRunHarness(options: HarnessOptions): Promise<RunHarness> {
   const api = await openApiHarness({ ...options, withTopics: true });
-  const { database, decideBatch } = api.engine;
+  const { database, processBatch } = api.engine;
   const made = await api.as('ann')({ method: 'POST', path: '/api/v1/workflows', body: dataPipeline });
   const ownWorkflowId: string = made.body.id;
   const execute = (body?: unknown, workflowId = ownWorkflowId): ApiRequest => ({
@@ -42,14 +42,14 @@ export async function openRunHarness(options: HarnessOptions): Promise<RunHarnes
       return answer.run_id;
     },
     async pickUp(runId) {
-      await decideBatch([{ runId, event: { type: 'execution_requested' } }]);
+      await processBatch([{ runId, event: { type: 'execution_requested' } }]);
     },
     async settle(runId, failed = false) {
       const stepExecutionId = await openAttempt(runId);
       const outcome = failed
         ? ({ status: 'failed', error: { code: 'BROKEN', message: 'It broke', retryable: false } } as const)
         : ({ status: 'completed', output: { rows: 3 } } as const);
-      await decideBatch([
+      await processBatch([
         {
           runId,
           event: { type: 'agent_answered', stepExecutionId, attempt: null, logs: ['one line'], outcome },

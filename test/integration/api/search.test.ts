@@ -34,7 +34,7 @@ async function runWith(
     : ({ status: 'completed', output: 1 } as const);
   const stepExecutionId = await api.openAttempt(runId);
   const event = { type: 'agent_answered', stepExecutionId, attempt: null, logs, outcome } as const;
-  const [decided] = await api.engine.decideBatch([{ runId, event }]);
+  const [decided] = await api.engine.processBatch([{ runId, event }]);
   expect(decided).toMatchObject({ outcome: 'decided' });
   return runId;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { Delivery } from '../../../shared/application/ports.ts';
+import type { Delivery } from '../../../shared/application/ports/publishing.ts';
 import { createKafka } from '../../../shared/kafka/client.ts';
 import { createProducer, type RecordProducer } from '../../../shared/kafka/producer.ts';
 import { eventually } from '../../support/eventually.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { NO_ATTEMPTS } from '../../../shared/application/attempt-query.ts';
 import { createChangeRun } from '../../../shared/application/change-run.ts';
 import { createSetWorkflowPaused } from '../../../shared/application/pause-workflow.ts';
-import type { LoadedRun } from '../../../shared/application/ports.ts';
+import type { LoadedRun } from '../../../shared/application/ports/run-store.ts';
 import type { AgentFailure, AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import type { AgentResult } from '../../../shared/messages/messages.ts';
@@ -150,12 +150,12 @@ describe('a child run', () => {
     const forged = { runId: childRunId, event: cancelled, onlyOfNobody: true } as const;
     // In one batch with what is right, too.
     const right = { runId: childRunId, event: { type: 'execution_requested' } } as const;
-    expect(await engine.decideBatch([right, forged])).toEqual([
+    expect(await engine.processBatch([right, forged])).toEqual([
       { outcome: 'decided', status: 'RUNNING' },
       { outcome: 'unauthorised' },
     ]);
     await engine.decide(parent, { type: 'cancellation_requested', by: 'bob', reason: null });
-    expect(await engine.decideBatch([forged])).toEqual([{ outcome: 'decided', status: 'CANCELLED' }]);
+    expect(await engine.processBatch([forged])).toEqual([{ outcome: 'decided', status: 'CANCELLED' }]);
   });
 
   it.each<[string, AgentOutcome | null, object, object]>([
@@ -322,7 +322,7 @@ const pausing = () =>
   createSetWorkflowPaused({
     workflows: createWorkflows(engine.database),
     runs: createRunBatches(engine.database),
-    changeRun: createChangeRun(engine.decideBatch, createAgentCalls(engine.database)),
+    changeRun: createChangeRun(engine.processBatch, createAgentCalls(engine.database)),
   });
 
 describe('a pause', () => {
@@ -665,7 +665,7 @@ describe('a retry on another version', () => {
 
   async function retryOn(runId: string, name: string, steps: object) {
     const { versionId } = await engine.registerWorkflow(twoSteps(name, steps));
-    const changeRun = createChangeRun(engine.decideBatch, createAgentCalls(engine.database));
+    const changeRun = createChangeRun(engine.processBatch, createAgentCalls(engine.database));
     const version = { versionId, number: 2, workflowId: `wf-${name}-2` };
     return {
       versionId,

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { NO_ATTEMPTS } from '../../../shared/application/attempt-query.ts';
-import type { AttemptQuery, Changes } from '../../../shared/application/ports.ts';
+import type { AttemptQuery, Changes } from '../../../shared/application/ports/run-store.ts';
 import { type Needs, NO_NEEDS } from '../../../shared/engine/needs.ts';
 import type { Attempt, Child, Join, Run, Signal } from '../../../shared/engine/state.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';

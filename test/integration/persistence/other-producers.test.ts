@@ -124,7 +124,7 @@ describe("another producer's run", () => {
   it('is cancelled, not failed, by a cancellation before an invalid plan', async () => {
     const runId = await insertRun();
     expect(
-      await engine.decideBatch([
+      await engine.processBatch([
         { runId, event: cancellation },
         { runId, event: requested, inlinePlan: workflowPlan({ steps: {} }) },
       ]),
@@ -163,7 +163,7 @@ describe("another producer's run", () => {
       }),
     );
     const outcomes = await Promise.all(
-      others.map(({ decideBatch }, i) => decideBatch(i === 1 ? batches[i]!.toReversed() : batches[i]!)),
+      others.map(({ processBatch }, i) => processBatch(i === 1 ? batches[i]!.toReversed() : batches[i]!)),
     );
     expect(outcomes.flat()).toEqual(
       Array.from({ length: 24 }, () => ({ outcome: 'decided', status: 'RUNNING' })),

@@ -88,12 +88,12 @@ describe.each([false, true])('a record, with pipelining %s,', (pipeline) => {
         `update step_executions set status = 'FAILED' where step_id = 'poison' and status = 'COMPLETED'`,
       );
       const { answers: earlier } = await underWay('poison');
-      await engine.decideBatch(earlier);
+      await engine.processBatch(earlier);
     }
     await engine.database.execute(
       `alter table step_executions ${constraint} ${constraint.includes('check') ? 'not valid' : ''}`,
     );
-    const outcomes = await engine.environment({ pipeline }).decideBatch(answers);
+    const outcomes = await engine.environment({ pipeline }).processBatch(answers);
     expect(outcomes[2]).toMatchObject({ outcome: 'decided', status: 'FAILED', fault: { class: 'defect' } });
     expect(await told()).toEqual(THIRD);
   });
@@ -105,7 +105,7 @@ describe('a record that takes too long', () => {
     await engine.database.execute(
       `alter table step_executions add constraint slow check (status <> 'COMPLETED' or sleep_for(step_id, 2)) not valid`,
     );
-    const outcomes = await hurried(1_000).decideBatch(answers);
+    const outcomes = await hurried(1_000).processBatch(answers);
     expect(outcomes[2]).toMatchObject({ outcome: 'decided', status: 'FAILED', fault: { class: 'defect' } });
     expect(await told()).toEqual(THIRD);
   });
@@ -118,7 +118,7 @@ describe('a record that takes too long', () => {
     await engine.database.execute(
       `alter table step_executions add constraint slow check (status = 'RUNNING' or pg_sleep(0.6) is not null) not valid`,
     );
-    await expect(hurried(300).decideBatch(answers)).rejects.toMatchObject({ code: 'STATEMENT_TIMEOUT' });
+    await expect(hurried(300).processBatch(answers)).rejects.toMatchObject({ code: 'STATEMENT_TIMEOUT' });
     await engine.database.execute('alter table workflow_runs drop constraint slow');
     expect(await told()).toEqual(UNTOUCHED);
   });
@@ -129,7 +129,7 @@ describe('what is the same for every record', () => {
     const { answers, told } = await underWay('a');
     await engine.database.execute('alter table outbox rename to outbox_of_another_release');
     try {
-      await expect(engine.decideBatch(answers)).rejects.toMatchObject({ code: 'DATABASE_UNFIT' });
+      await expect(engine.processBatch(answers)).rejects.toMatchObject({ code: 'DATABASE_UNFIT' });
     } finally {
       await engine.database.execute('alter table outbox_of_another_release rename to outbox');
     }

@@ -4,7 +4,7 @@ import { fireDueTimes } from '../../../functions/timekeeper/fire-due-times.ts';
 import { Pace } from '../../../functions/timekeeper/pace.ts';
 import { publishLeftBehind } from '../../../functions/timekeeper/publish-left-behind.ts';
 import type { BatchItem } from '../../../shared/application/batch.ts';
-import type { Delivery } from '../../../shared/application/ports.ts';
+import type { Delivery } from '../../../shared/application/ports/publishing.ts';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import { createDueTimes } from '../../../shared/persistence/due-times.ts';
@@ -152,7 +152,7 @@ describe.each([1, 10, 100, 500])('no statement of a batch of %i reads a whole ta
     };
     const decide = async (items: readonly BatchItem[]) => {
       await record(async () => {
-        const outcomes = await engine.decideBatch(items);
+        const outcomes = await engine.processBatch(items);
         expect(outcomes.map(({ outcome }) => outcome)).toEqual(items.map(() => 'decided'));
       });
     };

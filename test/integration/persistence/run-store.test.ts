@@ -404,7 +404,7 @@ describe('a batch', () => {
       runId,
       event: { type: 'agent_answered', stepExecutionId, attempt: 1, logs: ['x'], outcome: completed(1) },
     };
-    const outcomes = await engine.decideBatch([
+    const outcomes = await engine.processBatch([
       answer,
       answer,
       { runId, event: { type: 'cancellation_requested', by: 'bob', reason: null } },
@@ -430,7 +430,7 @@ describe('a batch', () => {
   it('keeps the input of an attempt that fails and is retried in the same batch', async () => {
     const runId = await startedRun(['a'], { retry: { initial_interval_ms: 0 } });
     const stepExecutionId = await engine.openAttempt(runId);
-    await engine.decideBatch([
+    await engine.processBatch([
       {
         runId,
         event: { type: 'agent_answered', stepExecutionId, attempt: null, logs: null, outcome: failed(true) },
@@ -450,12 +450,12 @@ describe('a batch', () => {
       runId,
       event: { type: 'agent_answered', stepExecutionId, attempt: 1, logs: null, outcome: completed(1) },
     };
-    expect(await engine.decideBatch([item, item])).toEqual([
+    expect(await engine.processBatch([item, item])).toEqual([
       { outcome: 'decided', status: 'COMPLETED' },
       { outcome: 'refused', code: 'RUN_CLOSED' },
     ]);
     const before = [await engine.runRow(runId), await engine.attemptRows(runId)];
-    expect(await engine.decideBatch([item])).toEqual([{ outcome: 'refused', code: 'RUN_CLOSED' }]);
+    expect(await engine.processBatch([item])).toEqual([{ outcome: 'refused', code: 'RUN_CLOSED' }]);
     expect([await engine.runRow(runId), await engine.attemptRows(runId)]).toEqual(before);
   });
 
@@ -471,7 +471,7 @@ describe('a batch', () => {
         };
       }),
     );
-    const outcomes = await engine.decideBatch(items);
+    const outcomes = await engine.processBatch(items);
     expect(outcomes.map((outcome) => 'status' in outcome && outcome.status)).toEqual([
       'COMPLETED',
       'COMPLETED',
@@ -487,7 +487,7 @@ describe('a batch', () => {
     const { workflowId } = await engine.registerWorkflow(sequence(['a']));
     const runId = await engine.start(workflowId);
     expect(
-      await engine.decideBatch([
+      await engine.processBatch([
         { runId: 'run-nowhere', event: { type: 'execution_requested' } },
         { runId, event: { type: 'execution_requested' } },
       ]),
@@ -512,7 +512,7 @@ describe('a batch', () => {
     const pipelined = engine.environment({ pipeline: true });
     const { workflowId } = await engine.registerWorkflow(sequence(['a', 'b']));
     const runIds = await Promise.all(Array.from({ length: 3 }, () => engine.start(workflowId)));
-    await pipelined.decideBatch(runIds.map((runId) => ({ runId, event: { type: 'execution_requested' } })));
+    await pipelined.processBatch(runIds.map((runId) => ({ runId, event: { type: 'execution_requested' } })));
     for (const output of [1, 2]) {
       const items = await Promise.all(
         runIds.map(async (runId): Promise<BatchItem> => {
@@ -524,7 +524,7 @@ describe('a batch', () => {
           };
         }),
       );
-      await pipelined.decideBatch(items);
+      await pipelined.processBatch(items);
     }
     const rows = await Promise.all(runIds.map((runId) => engine.runRow(runId)));
     expect(rows.map(({ status, output_data }) => [status, output_data])).toEqual([
@@ -697,9 +697,9 @@ describe('two environments at once', () => {
     const runIds = await Promise.all(Array.from({ length: 30 }, () => engine.start(workflowId)));
     const items = runIds.map((runId): BatchItem => ({ runId, event: { type: 'execution_requested' } }));
     const starts = await Promise.all([
-      engine.decideBatch(items),
-      other.decideBatch(items.toReversed()),
-      third.decideBatch([...items.slice(15), ...items.slice(0, 15)]),
+      engine.processBatch(items),
+      other.processBatch(items.toReversed()),
+      third.processBatch([...items.slice(15), ...items.slice(0, 15)]),
     ]);
     const decidedCount = starts.flat().filter(({ outcome }) => outcome === 'decided').length;
     expect(decidedCount).toBe(30);
@@ -722,9 +722,9 @@ describe('two environments at once', () => {
         }),
       );
       const outcomes = await Promise.all([
-        engine.decideBatch(answers),
-        other.decideBatch(answers.toReversed()),
-        third.decideBatch(answers),
+        engine.processBatch(answers),
+        other.processBatch(answers.toReversed()),
+        third.processBatch(answers),
       ]);
       expect(outcomes.flat().filter(({ outcome }) => outcome === 'decided')).toHaveLength(30);
     }

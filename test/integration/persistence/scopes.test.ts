@@ -390,7 +390,7 @@ describe('a signal', () => {
     const each = { start_step: 'wait', steps: { wait: { type: 'signal', signal: 'go' } } };
     const runId = await started('m', { m: { type: 'map', items: '$.workflow_input', ...each } }, [1, 2, 3]);
     await driveRun(engine, runId, echo);
-    await engine.decideBatch([
+    await engine.processBatch([
       { runId, event: go('s-1', 'first') },
       { runId, event: go('s-2', 'second') },
     ]);

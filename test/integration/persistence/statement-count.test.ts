@@ -29,9 +29,9 @@ async function runsAt(stage: 'PENDING' | 'RUNNING' | 'WAITING' | 'FAILED', count
   const runIds: string[] = [];
   for (let i = 0; i < count; i++) runIds.push(await engine.start(workflowId, { input: { i } }));
   if (stage === 'PENDING') return runIds;
-  await engine.decideBatch(runIds.map((runId) => ({ runId, event: { type: 'execution_requested' } })));
+  await engine.processBatch(runIds.map((runId) => ({ runId, event: { type: 'execution_requested' } })));
   if (stage === 'RUNNING') return runIds;
-  await engine.decideBatch(await answers(runIds, failed));
+  await engine.processBatch(await answers(runIds, failed));
   return runIds;
 }
 
@@ -56,7 +56,7 @@ async function scopedRuns(scoped: object, count: number): Promise<string[]> {
   const runIds: string[] = [];
   for (let i = 0; i < count; i++)
     runIds.push(await engine.start(workflowId, { input: { items: [1, 2, 3] } }));
-  await engine.decideBatch(runIds.map((runId) => ({ runId, event: { type: 'execution_requested' } })));
+  await engine.processBatch(runIds.map((runId) => ({ runId, event: { type: 'execution_requested' } })));
   return runIds;
 }
 
@@ -188,7 +188,7 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
     'requests that start what stands in a branch',
     async (size) => {
       const runIds = await scopedRuns(branches, size);
-      await engine.decideBatch(await stepRequests(runIds));
+      await engine.processBatch(await stepRequests(runIds));
       return stepRequests(runIds, 'in-left');
     },
     [RUNS, JOINS, ATTEMPTS, DATA, SAVE],
@@ -197,8 +197,8 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
     'answers that end items of a map, which opens the next',
     async (size) => {
       const runIds = await scopedRuns(items, size);
-      await engine.decideBatch(await stepRequests(runIds));
-      await engine.decideBatch(await stepRequests(runIds, 'each'));
+      await engine.processBatch(await stepRequests(runIds));
+      await engine.processBatch(await stepRequests(runIds, 'each'));
       return answers(runIds, { status: 'completed', output: 1 }, 'each');
     },
     [RUNS, JOINS, ATTEMPTS, DATA, SAVE],
@@ -207,10 +207,10 @@ const batches: [string, (size: number) => Promise<BatchItem[]>, string[]][] = [
     'requests that settle joins, with what their children came to',
     async (size) => {
       const runIds = await scopedRuns(branches, size);
-      await engine.decideBatch(await stepRequests(runIds));
+      await engine.processBatch(await stepRequests(runIds));
       for (const step of ['in-left', 'in-right']) {
-        await engine.decideBatch(await stepRequests(runIds, step));
-        await engine.decideBatch(await answers(runIds, { status: 'completed', output: 1 }, step));
+        await engine.processBatch(await stepRequests(runIds, step));
+        await engine.processBatch(await answers(runIds, { status: 'completed', output: 1 }, step));
       }
       return stepRequests(runIds, 'scoped');
     },
@@ -233,7 +233,7 @@ describe('the statements of a batch', () => {
       for (const { runId } of items) engine.warmRuns.forget(runId);
       await engine.published.flush();
       engine.database.forget();
-      const outcomes = await engine.decideBatch(items);
+      const outcomes = await engine.processBatch(items);
       expect(new Set(outcomes.map(({ outcome }) => outcome)).size).toBe(1);
       const told = engine.database.recorded.map(({ sql }) => tell(sql));
       expect(told, `at ${size}`).toEqual(expected);
@@ -246,7 +246,7 @@ describe('the statements of a batch', () => {
       const items = await answers(runIds, { status: 'completed', output: { rows: 3 } });
       await engine.published.flush();
       engine.database.forget();
-      expect(new Set((await engine.decideBatch(items)).map(({ outcome }) => outcome))).toEqual(
+      expect(new Set((await engine.processBatch(items)).map(({ outcome }) => outcome))).toEqual(
         new Set(['decided']),
       );
       expect(
@@ -276,7 +276,7 @@ const TRIPS: [string, (size: number) => Promise<BatchItem[]>, { cold: number }][
     'answers that end their runs',
     async (size) => {
       const runIds = await runsAt('RUNNING', size);
-      await engine.decideBatch(await answers(runIds, { status: 'completed', output: 1 }));
+      await engine.processBatch(await answers(runIds, { status: 'completed', output: 1 }));
       return answers(runIds, { status: 'completed', output: 2 });
     },
     { cold: 2 },
@@ -301,7 +301,7 @@ describe.each([true, false])('the round trips of a batch, pipelined: %s', (pipel
   const expectTrips = async (items: readonly BatchItem[], trips: number) => {
     await environment.published.flush();
     relay.count();
-    const outcomes = await environment.decideBatch(items);
+    const outcomes = await environment.processBatch(items);
     expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['decided']));
     expect(relay.count(), `at ${items.length}`).toBe(trips);
   };
@@ -310,7 +310,7 @@ describe.each([true, false])('the round trips of a batch, pipelined: %s', (pipel
     for (const size of SIZES) {
       // The first one of a workflow loads its definition.
       const [first, ...items] = (await prepare(size + 1)) as [BatchItem, ...BatchItem[]];
-      await environment.decideBatch([first]);
+      await environment.processBatch([first]);
       await expectTrips(items, cold);
     }
   });
@@ -318,7 +318,7 @@ describe.each([true, false])('the round trips of a batch, pipelined: %s', (pipel
   it('of answers, step by step, warm', async () => {
     const { workflowId } = await engine.registerWorkflow(sequence(['a', 'b', 'c']));
     const runIds = await Promise.all([1, 2, 3].map(() => engine.start(workflowId)));
-    await environment.decideBatch(of(runIds, { type: 'execution_requested' }));
+    await environment.processBatch(of(runIds, { type: 'execution_requested' }));
     for (const output of [1, 2, 3])
       await expectTrips(await answers(runIds, { status: 'completed', output }), 1);
   });

@@ -115,7 +115,7 @@ async function begun(environment: Environment, definition: Named, input: Json): 
 }
 
 const byApi = async (runId: string, event: EngineEvent): Promise<Outcome> =>
-  ((await other.decideBatch([{ runId, event, audit: auditEntry }])) as [Outcome])[0];
+  ((await other.processBatch([{ runId, event, audit: auditEntry }])) as [Outcome])[0];
 
 /** A run that `environment` has brought to its step b, whose variables it has set. */
 async function atB(environment: Environment): Promise<string> {
@@ -303,7 +303,7 @@ describe('an environment', () => {
     await keeper.decide(runId, failed(await attemptAt(runId, 'a')));
     const { versionId } = await engine.registerWorkflow(sequence(['a', 'b', 'c'], { name: 'changing' }));
     const version = { versionId, number: 2, workflowId: 'wf-changing-2' };
-    await keeper.decideBatch([{ runId, event: { type: 'retry_requested' }, version, audit: auditEntry }]);
+    await keeper.processBatch([{ runId, event: { type: 'retry_requested' }, version, audit: auditEntry }]);
     const published = engine.broker.published.length;
     for (const { id, status } of await openOf(runId))
       await keeper.decide(
@@ -415,7 +415,7 @@ async function drive(random: Random, environments: readonly Environment[]) {
       events.push(answered(closed[draw(closed.length - 1)] as string, 'late'));
     const environment = turn();
     if (random.chance(0.5)) for (const event of events) outcomes.push(await environment.decide(runId, event));
-    else outcomes.push(...(await environment.decideBatch(events.map((event) => ({ runId, event })))));
+    else outcomes.push(...(await environment.processBatch(events.map((event) => ({ runId, event })))));
   }
   const told = (await toldOf(runId)) as { attempts: object[]; run: { status: string } };
   expect(told.run.status).toBe('COMPLETED');

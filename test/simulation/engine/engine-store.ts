@@ -1,6 +1,6 @@
 import { pendingRun } from '../../../shared/application/pending-run.ts';
 import { attemptsOf, joinsOf, needsOf } from '../../../shared/engine/decide.ts';
-import type { StartChild } from '../../../shared/engine/decision.ts';
+import type { StartChild } from '../../../shared/engine/effects.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json, JsonObject } from '../../../shared/engine/json.ts';
 import { EVERYTHING, knownOf, NOTHING_KNOWN } from '../../../shared/engine/known.ts';

@@ -1,6 +1,6 @@
 import { decide, mustComeFirst } from '../../../shared/engine/decide.ts';
 import { stepToRetry } from '../../../shared/engine/decide-retry.ts';
-import type { Decision, Effect } from '../../../shared/engine/decision.ts';
+import type { Decision, Effect } from '../../../shared/engine/effects.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import { NotLoadedError } from '../../../shared/engine/known.ts';

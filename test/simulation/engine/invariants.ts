@@ -1,5 +1,5 @@
 import { joinPathOf } from '../../../shared/engine/container.ts';
-import type { Decision } from '../../../shared/engine/decision.ts';
+import type { Decision } from '../../../shared/engine/effects.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import { childScope, joinOf, scopesAround } from '../../../shared/engine/scope-path.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../../../shared/application/error-policy.ts';
-import type { Changes, RunReads, RunSaves, RunStore } from '../../../shared/application/ports.ts';
+import type { Changes, RunReads, RunSaves, RunStore } from '../../../shared/application/ports/run-store.ts';
 import type { WarmRun } from '../../../shared/application/warm-runs.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
 import { EVERYTHING } from '../../../shared/engine/known.ts';
@@ -188,9 +188,9 @@ const ENVIRONMENTS: readonly [what: string, faults: Faults, found: RegExp, liber
             throw codeOf(error) === 'RUNS_MOVED_ON' ? new Dropped() : error;
           }),
       }),
-      decide: (decideBatch) => async (items) => {
+      decide: (processBatch) => async (items) => {
         try {
-          return await decideBatch(items);
+          return await processBatch(items);
         } catch (error) {
           if (!(error instanceof Dropped)) throw error;
           return items.map(() => ({ outcome: 'decided', status: 'RUNNING' }));

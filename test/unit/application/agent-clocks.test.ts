@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { withAgentClocks } from '../../../shared/application/agent-clocks.ts';
-import type { AgentClock, Delivery, OutgoingMessage } from '../../../shared/application/ports.ts';
+import type { AgentClock } from '../../../shared/application/ports/agents.ts';
+import type { Delivery, OutgoingMessage } from '../../../shared/application/ports/publishing.ts';
 
 const T0 = Date.parse('2026-01-15T10:30:00.000Z');
 const ACKNOWLEDGED: Delivery = { status: 'acknowledged' };

@@ -2,14 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { BatchItem, Outcome } from '../../../shared/application/batch.ts';
 import { type Called, CarryOut } from '../../../shared/application/carry-out.ts';
-import {
-  type AgentRoute,
-  agentKey,
-  type Delivery,
-  type OutboxEntry,
-  type OutgoingMessage,
-  type Settlement,
-} from '../../../shared/application/ports.ts';
+import { type AgentRoute, agentKey } from '../../../shared/application/ports/agents.ts';
+import type {
+  Delivery,
+  OutboxEntry,
+  OutgoingMessage,
+  Settlement,
+} from '../../../shared/application/ports/publishing.ts';
 import { createRouteTasks } from '../../../shared/application/route-tasks.ts';
 import { topicsFor } from '../../../shared/config/topics.ts';
 import type { AgentResult } from '../../../shared/messages/messages.ts';

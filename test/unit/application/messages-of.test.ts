@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { messagesOf } from '../../../shared/application/messages-of.ts';
-import type { OutgoingMessage } from '../../../shared/application/ports.ts';
+import type { OutgoingMessage } from '../../../shared/application/ports/publishing.ts';
 import { topicsFor } from '../../../shared/config/topics.ts';
-import type { Effect } from '../../../shared/engine/decision.ts';
+import type { Effect } from '../../../shared/engine/effects.ts';
 import { run, T0 } from '../../support/engine-states.ts';
 
 const context = {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
+import { failure } from '../../support/memory-tables.ts';
 import {
   completed,
   decided,
@@ -8,8 +9,7 @@ import {
   requested,
   setUp,
   twoSteps,
-} from '../../support/decide-batch-harness.ts';
-import { failure } from '../../support/memory-tables.ts';
+} from '../../support/process-batch-harness.ts';
 
 const RUNS = ['r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7'];
 const TOLD = 'A mistake in Stepline kept this run from going on. The log has more about it, by the run_id.';
@@ -18,7 +18,7 @@ const TOLD = 'A mistake in Stepline kept this run from going on. The log has mor
 async function underWay() {
   const world = setUp();
   for (const runId of RUNS) world.addRun(runId);
-  await world.decideBatch(RUNS.map((runId) => ({ runId, event: requested })));
+  await world.processBatch(RUNS.map((runId) => ({ runId, event: requested })));
   // What tests do to the tables, an environment that knows the runs would not see.
   for (const runId of RUNS) world.warmRuns.forget(runId);
   const answers = () => RUNS.map((runId) => world.answer(runId, completed(runId)));
@@ -44,7 +44,7 @@ describe('a record whose decision cannot be saved', () => {
     async (code) => {
       const world = await underWay();
       poison(world, 'r5', () => failure(code));
-      const outcomes = await world.decideBatch(world.answers());
+      const outcomes = await world.processBatch(world.answers());
       const fault = { class: 'defect', reason: `The store says ${code}` };
       expect(outcomes[4]).toEqual({ ...decided('FAILED'), fault });
       expect(world.statuses()).toEqual(alone('r5'));
@@ -60,8 +60,8 @@ describe('a record whose decision cannot be saved', () => {
     const c = { agent_name: 'z' };
     world.store.addVersion('v-2', definitionOf({ ...twoSteps, steps: { ...twoSteps.steps, a, c } }));
     world.addRun('r8', { versionId: 'v-2' });
-    await world.decideBatch([{ runId: 'r8', event: requested }]);
-    const outcomes = await world.decideBatch([
+    await world.processBatch([{ runId: 'r8', event: requested }]);
+    const outcomes = await world.processBatch([
       world.answer('r1', completed('well')),
       world.answer('r5', completed('a\u0000')),
       world.answer('r8', completed('a\u0000')),
@@ -80,10 +80,10 @@ describe('a record whose decision cannot be saved', () => {
   });
 
   it('for a value and of no attempt fails its run', async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     addRun('r1', { inputData: 'a\u0000' });
     addRun('r2');
-    const outcomes = await decideBatch(['r1', 'r2'].map((runId) => ({ runId, event: requested })));
+    const outcomes = await processBatch(['r1', 'r2'].map((runId) => ({ runId, event: requested })));
     expect(outcomes).toMatchObject([decided('FAILED'), decided('RUNNING')]);
     expect(store.runs.get('r1')?.run.error).toMatchObject({ code: 'UNSTORABLE', stepId: null });
   });
@@ -93,7 +93,7 @@ describe('a record whose decision cannot be saved', () => {
     world.store.onSave = (changes) => {
       if (JSON.stringify(changes).includes('"r5"')) throw failure('UNIQUE_VIOLATION');
     };
-    const outcomes = await world.decideBatch(world.answers());
+    const outcomes = await world.processBatch(world.answers());
     expect(outcomes[4]).toEqual({ outcome: 'defect', reason: 'The store says UNIQUE_VIOLATION' });
     expect(world.statuses()).toEqual(RUNS.map(() => 'RUNNING'));
     expect(world.store.attemptsOf('r5').map(({ status }) => status)).toEqual(['RUNNING']);
@@ -106,7 +106,7 @@ describe('a record whose decision cannot be saved', () => {
       if (signalsKept.length > 0) throw failure('CONSTRAINT_VIOLATION');
     };
     const event: EngineEvent = { type: 'signal_received', name: 's', signalId: 'x', payload: null };
-    expect(await world.decideBatch([{ runId: 'r1', event, audit: auditEntry }])).toEqual([
+    expect(await world.processBatch([{ runId: 'r1', event, audit: auditEntry }])).toEqual([
       { outcome: 'defect', reason: 'The store says CONSTRAINT_VIOLATION' },
     ]);
     expect(world.statuses()).toEqual(RUNS.map(() => 'RUNNING'));
@@ -121,15 +121,15 @@ describe('a record whose decision cannot be saved', () => {
     };
     const event = { type: 'pause_requested' } as const;
     const pausing = RUNS.map((runId) => ({ runId, event, audit: auditEntry }));
-    await expect(world.decideBatch(pausing)).rejects.toMatchObject({ code: 'OUT_OF_TIME' });
+    await expect(world.processBatch(pausing)).rejects.toMatchObject({ code: 'OUT_OF_TIME' });
     expect(tries).toBe(1);
   });
 
   it('that asks a closed run to go on tells the parent that waits for it', async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     addRun('parent');
     addRun('child');
-    await decideBatch([{ runId: 'parent', event: requested }]);
+    await processBatch([{ runId: 'parent', event: requested }]);
     const { stepExecutionId } = store.attemptsOf('parent')[0]!;
     const row = store.runs.get('child')!;
     const parent = { runId: 'parent', stepExecutionId: 'an earlier one' };
@@ -138,7 +138,7 @@ describe('a record whose decision cannot be saved', () => {
       if (opened.some(({ runId }) => runId === 'child')) throw failure('UNIQUE_VIOLATION');
     };
     const event: EngineEvent = { type: 'retry_requested', parentStepExecutionId: stepExecutionId };
-    expect(await decideBatch([{ runId: 'child', event }])).toMatchObject([decided('FAILED')]);
+    expect(await processBatch([{ runId: 'child', event }])).toMatchObject([decided('FAILED')]);
     const answers = [...store.outbox.values()].flatMap(({ entry }) => entry.messages);
     expect(answers.filter(({ value }) => value.message_type === 'agent_result')).toMatchObject([
       { key: 'parent', value: { step_execution_id: stepExecutionId, error: { code: 'INTERNAL_ERROR' } } },
@@ -152,7 +152,7 @@ describe('a statement that took too long', () => {
     world.store.onPoint = (point) => {
       if (point === 'save') throw failure('STATEMENT_TIMEOUT');
     };
-    await expect(world.decideBatch(world.answers())).rejects.toMatchObject({ code: 'STATEMENT_TIMEOUT' });
+    await expect(world.processBatch(world.answers())).rejects.toMatchObject({ code: 'STATEMENT_TIMEOUT' });
     expect(world.statuses()).toEqual(RUNS.map(() => 'RUNNING'));
   });
 
@@ -164,7 +164,7 @@ describe('a statement that took too long', () => {
     world.store.onSave = (changes) => {
       if (left-- > 0) slow(changes);
     };
-    expect(await world.decideBatch([world.answer('r5', completed(1))])).toEqual([decided('RUNNING')]);
+    expect(await world.processBatch([world.answer('r5', completed(1))])).toEqual([decided('RUNNING')]);
   });
 });
 
@@ -175,7 +175,7 @@ describe('a defect', () => {
     const row = world.store.attempts.get(first!.stepExecutionId)!;
     const attempt = { ...row.attempt, stepId: 'gone' };
     world.store.attempts.set(first!.stepExecutionId, { ...row, attempt });
-    const outcomes = await world.decideBatch(world.answers());
+    const outcomes = await world.processBatch(world.answers());
     const fault = { class: 'defect', reason: 'The plan has no step gone' };
     expect(outcomes[0]).toEqual({ ...decided('FAILED'), fault });
     expect(world.statuses()).toEqual(alone('r1'));
@@ -192,7 +192,7 @@ describe('a defect', () => {
     const compiled = world.plans.add('v-3', plan);
     const b = compiled.steps.get('b')!;
     (compiled.steps as Map<string, typeof b>).set('b', { ...b, timeoutMs: 9e99 });
-    const outcomes = await world.decideBatch(world.answers());
+    const outcomes = await world.processBatch(world.answers());
     expect(outcomes[2]).toMatchObject({ ...decided('FAILED'), fault: { class: 'defect' } });
     expect(world.statuses()).toEqual(alone('r3'));
   });
@@ -202,20 +202,20 @@ describe('a defect', () => {
     const row = world.store.runs.get('r2')!;
     world.store.addVersion('v-4', { start_step: 'a' } as never);
     world.store.runs.set('r2', { ...row, versionId: 'v-4' });
-    const outcomes = await world.decideBatch(world.answers());
+    const outcomes = await world.processBatch(world.answers());
     expect(outcomes[1]).toMatchObject({ ...decided('FAILED'), fault: { class: 'defect' } });
     expect(world.statuses()).toEqual(alone('r2'));
   });
 
   it('of loading ends its run', async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     const a = { ...twoSteps.steps.a, input_mapping: { v: '$.variables.v' } };
     store.addVersion('v-2', definitionOf({ ...twoSteps, steps: { ...twoSteps.steps, a } }));
     for (const runId of RUNS) addRun(runId, { versionId: 'v-2' });
     store.onLoad = (runIds) => {
       if (runIds.includes('r4')) throw new TypeError('no such row');
     };
-    await decideBatch(RUNS.map((runId) => ({ runId, event: requested })));
+    await processBatch(RUNS.map((runId) => ({ runId, event: requested })));
     expect(RUNS.map((runId) => store.runs.get(runId)?.run.status)).toEqual(alone('r4'));
   });
 });
@@ -226,7 +226,7 @@ describe('what is transient', () => {
     async (code) => {
       const world = await underWay();
       poison(world, 'r5', () => failure(code));
-      await expect(world.decideBatch(world.answers())).rejects.toMatchObject({ code });
+      await expect(world.processBatch(world.answers())).rejects.toMatchObject({ code });
       expect(world.statuses()).toEqual(RUNS.map(() => 'RUNNING'));
     },
   );
@@ -249,7 +249,7 @@ describe('what a decision reads and was not loaded', () => {
     world.addRun('r1', { versionId: 'v-r', variables: { v: 7 } });
     world.addRun('r2');
     const items = ['r1', 'r2', 'r1'].map((runId) => ({ runId, event: requested }));
-    expect(await world.decideBatch(items)).toEqual([
+    expect(await world.processBatch(items)).toEqual([
       decided('RUNNING'),
       decided('RUNNING'),
       { outcome: 'refused', code: 'ALREADY_STARTED' },

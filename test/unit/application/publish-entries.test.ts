@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { AgentRegistry, AgentRoute } from '../../../shared/application/ports/agents.ts';
 import type {
-  AgentRegistry,
-  AgentRoute,
   Delivery,
   OutboxEntry,
   OutgoingMessage,
   Publishing,
   Settlement,
-} from '../../../shared/application/ports.ts';
+} from '../../../shared/application/ports/publishing.ts';
 import { createPublishCommitted, createPublishEntries } from '../../../shared/application/publish-entries.ts';
 import { createRouteTasks } from '../../../shared/application/route-tasks.ts';
 import { topicsFor } from '../../../shared/config/topics.ts';

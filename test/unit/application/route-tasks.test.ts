@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type AgentRegistry,
-  type AgentRoute,
-  agentKey,
-  type OutgoingMessage,
-} from '../../../shared/application/ports.ts';
+import { type AgentRegistry, type AgentRoute, agentKey } from '../../../shared/application/ports/agents.ts';
+import type { OutgoingMessage } from '../../../shared/application/ports/publishing.ts';
 import type { ToPublish } from '../../../shared/application/publishing-record.ts';
 import { agentsOf, createRouteTasks } from '../../../shared/application/route-tasks.ts';
 import { topicsFor } from '../../../shared/config/topics.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withPlans, workflowIdOf } from '../../../shared/application/plan-messages.ts';
-import type { Delivery, OutboxEntry } from '../../../shared/application/ports.ts';
+import type { Delivery, OutboxEntry } from '../../../shared/application/ports/publishing.ts';
 import { createPublishEntries } from '../../../shared/application/publish-entries.ts';
 import {
   createStartRun,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide, joinsOf, needsOf } from '../../../shared/engine/decide.ts';
-import type { Decision, Effect } from '../../../shared/engine/decision.ts';
+import type { Decision, Effect } from '../../../shared/engine/effects.ts';
 import type {
   AgentAnswered,
   AgentOutcome,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide, joinsOf, needsOf } from '../../../shared/engine/decide.ts';
-import type { Decision } from '../../../shared/engine/decision.ts';
+import type { Decision } from '../../../shared/engine/effects.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Pauser, Run, State } from '../../../shared/engine/state.ts';
 import {

@@ -585,7 +585,7 @@ describe('the step-executor', () => {
     const logged: unknown[] = [];
     const failed: unknown[] = [];
     const handler = createStepExecutor({
-      async decideBatch(items) {
+      async processBatch(items) {
         decidedOf.push(...items.map(({ runId }) => runId));
         if (outcomes instanceof Error) throw outcomes;
         return [...outcomes];

@@ -1,6 +1,6 @@
 import { decide } from '../engine/decide.ts';
-import type { Decision } from '../engine/decision.ts';
 import type { Draws } from '../engine/draft.ts';
+import type { Decision } from '../engine/effects.ts';
 import type { EngineEvent } from '../engine/event.ts';
 import { NotLoadedError } from '../engine/known.ts';
 import type { Needs } from '../engine/needs.ts';
@@ -10,7 +10,7 @@ import type { AuditRecord } from './audit.ts';
 import type { BatchItem, Outcome } from './batch.ts';
 import type { DecidedRun } from './changes-of.ts';
 import { type OtherVersions, type Planned, plannedFor } from './load-plans.ts';
-import type { LoadedRun } from './ports.ts';
+import type { LoadedRun } from './ports/run-store.ts';
 
 /** An item with what it was found to need beside what is told of its event. */
 export interface PendingItem extends BatchItem {
@@ -55,7 +55,7 @@ export interface DecidedBatch {
  * Decides items one after the other, each on the state that the one before left of its run.
  * @param now epoch milliseconds
  */
-export function decideItems(
+export function decideRuns(
   items: readonly PendingItem[],
   { runs, planned, others, states, warm, orphans }: LoadedBatch,
   now: number,

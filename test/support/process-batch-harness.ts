@@ -1,8 +1,9 @@
 import type { BatchItem, Outcome } from '../../shared/application/batch.ts';
-import { createDecideBatch } from '../../shared/application/decide-batch.ts';
 import { pendingRun } from '../../shared/application/pending-run.ts';
 import { PlanCache } from '../../shared/application/plan-cache.ts';
-import type { AgentRoute, OutboxEntry } from '../../shared/application/ports.ts';
+import type { AgentRoute } from '../../shared/application/ports/agents.ts';
+import type { OutboxEntry } from '../../shared/application/ports/publishing.ts';
+import { createProcessBatch } from '../../shared/application/process-batch.ts';
 import { WarmRuns } from '../../shared/application/warm-runs.ts';
 import { planDefaults } from '../../shared/config/plan-defaults.ts';
 import { topicsFor } from '../../shared/config/topics.ts';
@@ -33,7 +34,7 @@ export const twoSteps = {
   },
 };
 
-/** `decideBatch` over tables in memory, with the workflow `two` in them. */
+/** `processBatch` over tables in memory, with the workflow `two` in them. */
 export function setUp() {
   const store = new MemoryStore(() => T0);
   store.addVersion('v-1', definitionOf(twoSteps));
@@ -42,7 +43,7 @@ export function setUp() {
   let ids = 0;
   const plans = new PlanCache(planDefaults);
   const warmRuns = new WarmRuns();
-  const decideBatch = createDecideBatch({
+  const processBatch = createProcessBatch({
     store,
     plans,
     warmRuns,
@@ -78,7 +79,7 @@ export function setUp() {
       outcome,
     },
   });
-  return { store, decideBatch, plans, warmRuns, published, routes, addRun, openAttempt, answer };
+  return { store, processBatch, plans, warmRuns, published, routes, addRun, openAttempt, answer };
 }
 
 export const completed = (output: Json): AgentOutcome => ({ status: 'completed', output });

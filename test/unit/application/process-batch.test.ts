@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type AgentRoute, agentKey } from '../../../shared/application/ports.ts';
+import { type AgentRoute, agentKey } from '../../../shared/application/ports/agents.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
 import type { JsonObject } from '../../../shared/engine/json.ts';
+import type { StorePoint } from '../../support/memory-store.ts';
 import {
   cancelled,
   completed,
@@ -12,15 +13,14 @@ import {
   setUp,
   T0,
   twoSteps,
-} from '../../support/decide-batch-harness.ts';
-import type { StorePoint } from '../../support/memory-store.ts';
+} from '../../support/process-batch-harness.ts';
 
-describe('decideBatch', () => {
+describe('processBatch', () => {
   it('decides each record, saves all in one transaction, then publishes what it committed', async () => {
-    const { store, decideBatch, published, addRun } = setUp();
+    const { store, processBatch, published, addRun } = setUp();
     addRun('r1');
     addRun('r2');
-    const outcomes = await decideBatch([
+    const outcomes = await processBatch([
       { runId: 'r1', event: requested },
       { runId: 'nowhere', event: requested },
       { runId: 'r2', event: requested },
@@ -39,40 +39,40 @@ describe('decideBatch', () => {
   });
 
   it('asks for nothing where there is nothing to decide', async () => {
-    const { store, decideBatch } = setUp();
-    expect(await decideBatch([])).toEqual([]);
+    const { store, processBatch } = setUp();
+    expect(await processBatch([])).toEqual([]);
     expect(store.asked).toEqual([]);
   });
 
   it('knows a plan that it has compiled', async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     addRun('r1');
     addRun('r2');
-    await decideBatch([{ runId: 'r1', event: requested }]);
+    await processBatch([{ runId: 'r1', event: requested }]);
     store.forget();
-    await decideBatch([{ runId: 'r2', event: requested }]);
+    await processBatch([{ runId: 'r2', event: requested }]);
     expect(store.asked).not.toContain('loadVersions');
   });
 
   it('decides each of more versions than it keeps compiled', async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     const runIds = Array.from({ length: 1_001 }, (_, i) => `r${i}`);
     runIds.forEach((runId, i) => {
       store.addVersion(`version-${i}`, definitionOf({ ...twoSteps, name: `w${i}` }));
       addRun(runId, { versionId: `version-${i}` });
     });
-    const outcomes = await decideBatch(runIds.map((runId) => ({ runId, event: requested })));
+    const outcomes = await processBatch(runIds.map((runId) => ({ runId, event: requested })));
     expect(outcomes.filter(({ outcome }) => outcome !== 'decided')).toEqual([]);
   });
 
   it('decides records of one run one after another, each on the state that the one before left', async () => {
-    const { store, decideBatch, published, addRun, answer } = setUp();
+    const { store, processBatch, published, addRun, answer } = setUp();
     addRun('r1');
-    await decideBatch([{ runId: 'r1', event: requested }]);
+    await processBatch([{ runId: 'r1', event: requested }]);
     const answered = answer('r1', completed({ rows: 3 }));
     published.splice(0);
     expect(
-      await decideBatch([
+      await processBatch([
         answered,
         answered,
         { runId: 'r1', event: cancelled },
@@ -110,23 +110,23 @@ describe('decideBatch', () => {
   });
 
   it('publishes nothing and writes nothing where all is refused', async () => {
-    const { store, decideBatch, published, addRun } = setUp();
+    const { store, processBatch, published, addRun } = setUp();
     addRun('r1', {});
-    await decideBatch([{ runId: 'r1', event: requested }]);
+    await processBatch([{ runId: 'r1', event: requested }]);
     store.forget();
     published.splice(0);
-    expect(await decideBatch([{ runId: 'r1', event: requested }])).toEqual([refusedWith('ALREADY_STARTED')]);
+    expect(await processBatch([{ runId: 'r1', event: requested }])).toEqual([refusedWith('ALREADY_STARTED')]);
     expect(store.asked).not.toContain('save');
     expect(published).toEqual([]);
   });
 
   it('I5: publishes nothing that was not committed', async () => {
-    const { store, decideBatch, published, addRun } = setUp();
+    const { store, processBatch, published, addRun } = setUp();
     addRun('r1');
     store.onPoint = (point: StorePoint) => {
       if (point === 'commit') throw Object.assign(new Error('gone'), { code: 'DATABASE_UNAVAILABLE' });
     };
-    await expect(decideBatch([{ runId: 'r1', event: requested }])).rejects.toMatchObject({
+    await expect(processBatch([{ runId: 'r1', event: requested }])).rejects.toMatchObject({
       code: 'DATABASE_UNAVAILABLE',
     });
     expect(published).toEqual([]);
@@ -137,13 +137,13 @@ describe('decideBatch', () => {
     [5, true],
     [6, false],
   ])('after %i conflicts with others it has decided: %s', async (conflicts, hasDecided) => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     addRun('r1');
     let left = conflicts;
     store.onPoint = (point: StorePoint) => {
       if (point === 'save' && left-- > 0) throw Object.assign(new Error(), { code: 'TRANSACTION_CONFLICT' });
     };
-    const outcome = decideBatch([{ runId: 'r1', event: requested }]);
+    const outcome = processBatch([{ runId: 'r1', event: requested }]);
     if (hasDecided) expect(await outcome).toEqual([decided('RUNNING')]);
     else await expect(outcome).rejects.toMatchObject({ code: 'TRANSACTION_CONFLICT' });
   });
@@ -153,21 +153,19 @@ describe('a run without a plan', () => {
   const plan = { workflow_id: 'wf-theirs-1', version: '1', ...twoSteps } as JsonObject;
 
   it('does nothing but end', async () => {
-    const { decideBatch, addRun } = setUp();
+    const { processBatch, addRun } = setUp();
     addRun('r1', { versionId: null });
     const wake: EngineEvent = { type: 'woken', stepExecutionId: null, at: T0 };
-    expect(await decideBatch([requested, wake, cancelled].map((event) => ({ runId: 'r1', event })))).toEqual([
-      refusedWith('NO_PLAN'),
-      refusedWith('NO_PLAN'),
-      decided('CANCELLED'),
-    ]);
+    expect(await processBatch([requested, wake, cancelled].map((event) => ({ runId: 'r1', event })))).toEqual(
+      [refusedWith('NO_PLAN'), refusedWith('NO_PLAN'), decided('CANCELLED')],
+    );
   });
 
   it('takes the plan of its request, which is stored with it', async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     addRun('r1', { versionId: null });
     addRun('r2', { versionId: null });
-    const outcomes = await decideBatch(
+    const outcomes = await processBatch(
       ['r1', 'r2'].map((runId) => ({ runId, event: requested, inlinePlan: plan })),
     );
     expect(outcomes).toEqual([decided('RUNNING'), decided('RUNNING')]);
@@ -178,10 +176,10 @@ describe('a run without a plan', () => {
   });
 
   it('fails where that is not valid, and says what is wrong', async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     addRun('r1', { versionId: null });
     const inlinePlan = { ...plan, start_step: 'z' };
-    expect(await decideBatch([{ runId: 'r1', event: requested, inlinePlan }])).toEqual([decided('FAILED')]);
+    expect(await processBatch([{ runId: 'r1', event: requested, inlinePlan }])).toEqual([decided('FAILED')]);
     expect(store.runs.get('r1')?.run.error).toEqual({
       code: 'INVALID_PLAN',
       message:
@@ -193,20 +191,20 @@ describe('a run without a plan', () => {
   });
 
   it('fails where reading the record changed the plan', async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     addRun('r1', { versionId: null });
     const inlinePlanLosses = [{ path: 'steps.a.input_mapping.id', message: 'another number' }];
     const item = { runId: 'r1', event: requested, inlinePlan: plan, inlinePlanLosses };
-    expect(await decideBatch([item])).toEqual([decided('FAILED')]);
+    expect(await processBatch([item])).toEqual([decided('FAILED')]);
     expect(store.runs.get('r1')?.run.error?.message).toBe(
       'The workflow_plan of the execution request is not valid: steps.a.input_mapping.id: another number',
     );
   });
 
   it('that has one already does not look at what a record carries', async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     addRun('r1');
-    const outcomes = await decideBatch([{ runId: 'r1', event: requested, inlinePlan: { start_step: 'z' } }]);
+    const outcomes = await processBatch([{ runId: 'r1', event: requested, inlinePlan: { start_step: 'z' } }]);
     expect(outcomes).toEqual([decided('RUNNING')]);
     expect(store.runs.get('r1')?.versionId).toBe('v-1');
   });
@@ -216,10 +214,10 @@ describe('an event from nobody in particular', () => {
   const forged = { event: cancelled, onlyOfNobody: true } as const;
 
   it("changes a run without an owner, and no owner's", async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     addRun('r1');
     addRun('r2', { owner: null });
-    expect(await decideBatch(['r1', 'r2'].map((runId) => ({ runId, ...forged })))).toEqual([
+    expect(await processBatch(['r1', 'r2'].map((runId) => ({ runId, ...forged })))).toEqual([
       { outcome: 'unauthorised' },
       decided('CANCELLED'),
     ]);
@@ -227,13 +225,13 @@ describe('an event from nobody in particular', () => {
   });
 
   it('ends no run by what fails on the way, either', async () => {
-    const { store, decideBatch, addRun } = setUp();
+    const { store, processBatch, addRun } = setUp();
     addRun('r1');
     let failures = 0;
     store.onPoint = (point: StorePoint) => {
       if (point === 'loadRuns' && failures++ === 0) throw new Error('a defect');
     };
-    expect(await decideBatch([{ runId: 'r1', ...forged }])).toEqual([
+    expect(await processBatch([{ runId: 'r1', ...forged }])).toEqual([
       { outcome: 'defect', reason: 'a defect' },
     ]);
     expect(failures).toBeGreaterThan(0);
@@ -241,10 +239,10 @@ describe('an event from nobody in particular', () => {
   });
 
   it('is of no account where nothing would change', async () => {
-    const { decideBatch, addRun } = setUp();
+    const { processBatch, addRun } = setUp();
     addRun('r1');
-    await decideBatch([{ runId: 'r1', event: cancelled }]);
-    expect(await decideBatch([{ runId: 'r1', ...forged }])).toEqual([refusedWith('RUN_CLOSED')]);
+    await processBatch([{ runId: 'r1', event: cancelled }]);
+    expect(await processBatch([{ runId: 'r1', ...forged }])).toEqual([refusedWith('RUN_CLOSED')]);
   });
 });
 
@@ -252,11 +250,11 @@ describe('tasks', () => {
   const kafka: AgentRoute = { kind: 'kafka', address: 'agent.x', timeoutSeconds: null };
 
   it('name their agent as the run’s owner sees it, and are published with the routes of the table', async () => {
-    const { store, decideBatch, published, routes, addRun } = setUp();
+    const { store, processBatch, published, routes, addRun } = setUp();
     store.routes.set(agentKey({ owner: null, name: 'x' }), kafka);
     addRun('r1');
     addRun('r2', { owner: null });
-    await decideBatch(['r1', 'r2'].map((runId) => ({ runId, event: requested })));
+    await processBatch(['r1', 'r2'].map((runId) => ({ runId, event: requested })));
     const tasks = published[0]!.messages.filter(({ taskOf }) => taskOf);
     expect(tasks.map(({ topic, taskOf }) => [topic, taskOf])).toEqual([
       ['orchestrator.tasks.http', { owner: 'ann', name: 'x', timeoutMs: null }],
@@ -271,9 +269,9 @@ describe('tasks', () => {
   });
 
   it('where a batch has none, no routes are asked for', async () => {
-    const { decideBatch, routes, addRun } = setUp();
+    const { processBatch, routes, addRun } = setUp();
     addRun('r1');
-    await decideBatch([{ runId: 'r1', event: cancelled }]);
+    await processBatch([{ runId: 'r1', event: cancelled }]);
     expect(routes).toEqual([new Map()]);
   });
 });

@@ -6,26 +6,28 @@ import { roundsOf } from './batch.ts';
 import { changesOf } from './changes-of.ts';
 import {
   type DecidedBatch,
-  decideItems,
+  decideRuns,
   type ItemOutcome,
   type Lacking,
   type LoadedBatch,
   type PendingItem,
-} from './decide-items.ts';
+} from './decide-runs.ts';
 import { apart, classOf, codeOf, type Fault } from './error-policy.ts';
-import { standInsFor } from './give-up.ts';
 import { loadOrphans } from './load-orphans.ts';
 import { loadOtherVersions, loadPlans, plannedFor } from './load-plans.ts';
 import { loadStates } from './load-states.ts';
 import { messagesOf } from './messages-of.ts';
 import type { PlanCache } from './plan-cache.ts';
 import { versionsOf, withPlans } from './plan-messages.ts';
-import type { AgentRoute, Clock, OutboxEntry, ResultTokens, RunReads, RunSaves, RunStore } from './ports.ts';
+import type { AgentRoute, ResultTokens } from './ports/agents.ts';
+import type { Clock, OutboxEntry } from './ports/publishing.ts';
+import type { RunReads, RunSaves, RunStore } from './ports/run-store.ts';
 import type { PublishCommitted } from './publish-entries.ts';
 import { agentsOf } from './route-tasks.ts';
+import { standInsFor } from './stand-ins.ts';
 import type { WarmRuns } from './warm-runs.ts';
 
-export interface DecideBatchDeps {
+export interface ProcessBatchDeps {
   readonly store: RunStore;
   readonly plans: PlanCache;
   readonly warmRuns: WarmRuns;
@@ -37,7 +39,7 @@ export interface DecideBatchDeps {
   readonly publishCommitted: PublishCommitted;
 }
 
-export type DecideBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
+export type ProcessBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
 
 /**
  * Decides a batch of events: reads what all need, decides each on the state that the one before left, and saves all by one call,
@@ -45,7 +47,7 @@ export type DecideBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
  * or saved is found, and its run ended for it, or its attempt (error-policy.ts).
  * @throws what is transient, as the database being away: nothing is changed then, or what is decided again is refused as a repeat
  */
-export function createDecideBatch(deps: DecideBatchDeps): DecideBatch {
+export function createProcessBatch(deps: ProcessBatchDeps): ProcessBatch {
   const decideAll = (items: readonly PendingItem[]): Promise<Outcome[]> => apart(items, decideOnce, giveUp);
 
   const decideOnce = async (items: readonly PendingItem[]): Promise<Outcome[]> => {
@@ -117,7 +119,7 @@ const MAX_OVERTAKEN = 2;
 
 /** @throws whatever keeps the decisions from being saved, conflicts that pass apart */
 async function decideTogether(
-  deps: DecideBatchDeps,
+  deps: ProcessBatchDeps,
   items: readonly PendingItem[],
   overtaken = 0,
 ): Promise<readonly ItemOutcome[]> {
@@ -151,7 +153,7 @@ function movedOnOf(error: unknown): ReadonlySet<string> | null {
 
 /** Those whose runs went on meanwhile are decided on what these are now; the others are as they were. */
 async function decideApart(
-  deps: DecideBatchDeps,
+  deps: ProcessBatchDeps,
   items: readonly PendingItem[],
   movedOn: ReadonlySet<string>,
   overtaken: number,
@@ -170,7 +172,7 @@ interface Committed {
   readonly routes: ReadonlyMap<string, AgentRoute>;
 }
 
-async function publish({ store, publishCommitted }: DecideBatchDeps, committed: Committed): Promise<void> {
+async function publish({ store, publishCommitted }: ProcessBatchDeps, committed: Committed): Promise<void> {
   const versionIds = versionsOf(committed.entry.messages);
   let entry: OutboxEntry;
   try {
@@ -186,14 +188,14 @@ async function publish({ store, publishCommitted }: DecideBatchDeps, committed: 
 
 /** `committed` is what is to be published; null where nothing was decided. */
 async function decideOn(
-  deps: DecideBatchDeps,
+  deps: ProcessBatchDeps,
   store: RunReads & RunSaves,
   items: readonly PendingItem[],
 ): Promise<Pick<DecidedBatch, 'outcomes' | 'decided'> & { committed: Committed | null }> {
   const loaded = await loadBatch(deps, store, items);
   // Not before: what was decided until the runs were read comes earlier.
   const now = deps.clock.now();
-  const { outcomes, decided, audited } = decideItems(items, loaded, now, deps.draws);
+  const { outcomes, decided, audited } = decideRuns(items, loaded, now, deps.draws);
   if (decided.length === 0) return { outcomes, decided, committed: null };
   const { topics, tokens, draws } = deps;
   const entry: OutboxEntry = {
@@ -206,7 +208,7 @@ async function decideOn(
 
 /** Where each run's state was saved from here last, nothing is read: the save compares it with what is stored. */
 async function loadBatch(
-  { plans, warmRuns }: DecideBatchDeps,
+  { plans, warmRuns }: ProcessBatchDeps,
   store: RunReads,
   items: readonly PendingItem[],
 ): Promise<LoadedBatch> {
