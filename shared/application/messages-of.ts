@@ -5,7 +5,6 @@ import type {
   AgentTask,
   CancellationRequest,
   ExecutionRequest,
-  MonitoringUpdate,
   RetryRequest,
   StepRequest,
 } from '../messages/messages.ts';
@@ -13,6 +12,7 @@ import { cancellationTokenSubject, retryTokenSubject } from '../messages/token-s
 import type { ResultTokens } from './ports/agents.ts';
 import type { OutgoingMessage } from './ports/publishing.ts';
 import type { LoadedRun } from './ports/run-store.ts';
+import { updatesOf } from './updates-of.ts';
 
 export interface MessageContext {
   readonly topics: Topics;
@@ -20,19 +20,29 @@ export interface MessageContext {
   readonly now: number;
 }
 
-/** What a decision's effects are on Kafka (design §4). */
+type Told = Extract<Effect, { type: 'publish_update' }>;
+
+/** What a decision's effects are on Kafka (design §4): what carries it out, and what tells of it. */
 export function messagesOf(
   run: LoadedRun,
   effects: readonly Effect[],
   context: MessageContext,
 ): OutgoingMessage[] {
   const timestamp = new Date(context.now).toISOString();
-  return effects.map((effect) => messageOf(run, effect, timestamp, context));
+  const told: Told[] = [];
+  const messages: OutgoingMessage[] = [];
+  for (const effect of effects) {
+    if (effect.type === 'publish_update') told.push(effect);
+    else messages.push(messageOf(run, effect, timestamp, context));
+  }
+  const topic = context.topics.monitoringUpdates;
+  for (const value of updatesOf(run, told, timestamp)) messages.push({ topic, key: run.run.runId, value });
+  return messages;
 }
 
 function messageOf(
-  { run: { runId }, workflowId, owner }: LoadedRun,
-  effect: Effect,
+  { run: { runId }, owner }: LoadedRun,
+  effect: Exclude<Effect, Told>,
   timestamp: string,
   { topics, tokens }: MessageContext,
 ): OutgoingMessage {
@@ -141,22 +151,6 @@ function messageOf(
         timestamp,
       } satisfies AgentResult;
       return { topic: topics.results, key: effect.runId, value };
-    }
-    case 'publish_update': {
-      const value = {
-        message_type: 'monitoring_update',
-        run_id: runId,
-        workflow_id: workflowId,
-        sequence: effect.sequence,
-        status: effect.status,
-        step_id: effect.stepId,
-        scope: effect.scope === '' ? null : effect.scope,
-        step_status: effect.stepStatus,
-        attempt: effect.attempt,
-        error_message: effect.errorMessage,
-        timestamp,
-      } satisfies MonitoringUpdate;
-      return { topic: topics.monitoringUpdates, key: runId, value };
     }
   }
 }

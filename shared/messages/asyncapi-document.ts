@@ -55,7 +55,11 @@ const messages: Readonly<Record<MessageType, Message>> = {
   },
   agent_task: { summary: 'What an agent is to do.', schema: agentTask, key: byAttempt },
   agent_result: { summary: 'How an attempt ended.', schema: agentResult, key: byRun },
-  monitoring_update: { summary: 'A transition of a run or a step.', schema: monitoringUpdate, key: byRun },
+  monitoring_update: {
+    summary: 'What a decision has led to: the transitions of a run and its steps.',
+    schema: monitoringUpdate,
+    key: byRun,
+  },
   dead_letter: {
     summary: 'A record that cannot be dealt with, as it came, with its coordinates and the reason.',
     schema: deadLetter,
@@ -113,7 +117,7 @@ const channels: Readonly<Record<TopicName | 'agentTasks', Channel>> = {
     actions: ['send'],
   },
   monitoringUpdates: {
-    description: 'Every transition, for whoever watches.',
+    description: 'Every decision with all its transitions, for whoever watches.',
     messages: ['monitoring_update'],
     actions: ['send'],
   },

@@ -165,20 +165,31 @@ export const wake = z.object({
   ),
 });
 
-export const monitoringUpdate = z.object({
-  message_type: z.literal('monitoring_update'),
-  run_id: id,
-  workflow_id: id,
+/** Of an attempt, or of the run itself. */
+const transition = z.object({
   sequence: z
     .number()
     .int()
-    .describe('One more than the update before it of the same run: a reader sees order, repeats and gaps.'),
+    .describe(
+      'One more than of the transition before it of the same run: a reader sees order, repeats and gaps.',
+    ),
   status: z.string(),
   step_id: z.string().nullable(),
   scope: z.string().nullish().describe('The branch or item that the step runs in; null at the top.'),
   step_status: z.string().nullable(),
   attempt: z.number().int().nullable(),
   error_message: z.string().nullable(),
+});
+
+/** One decision's: what it has led to last, and all of it. */
+export const monitoringUpdate = z.object({
+  message_type: z.literal('monitoring_update'),
+  run_id: id,
+  workflow_id: id,
+  ...transition.shape,
+  transitions: z
+    .array(transition)
+    .describe('All that one decision has led to, in their order. The last is also told beside them.'),
   timestamp,
 });
 

@@ -4,7 +4,7 @@ import type { Plan, PlanStep } from '../../shared/engine/plan.ts';
 import { childOf, joinOf } from '../../shared/engine/scope-path.ts';
 import { type Attempt, isOpenAttempt } from '../../shared/engine/state.ts';
 import type { AttemptRow, RunRow } from '../support/memory-tables.ts';
-import { type Change, CLOCKS_MS, type Commit, has, hold, isAbout, isSoon, updatesOf } from './commit.ts';
+import { type Change, CLOCKS_MS, type Commit, has, hold, isAbout, isSoon, transitionsOf } from './commit.ts';
 import type { World } from './world.ts';
 
 /** What each transaction keeps of the attempts that it writes. */
@@ -39,7 +39,7 @@ export class AttemptRules {
     const wasRunning = before?.attempt.status === 'RUNNING';
     hold(!wasRunning || status !== 'PENDING', `${id} of ${runId} was RUNNING and is PENDING`);
     if (before?.attempt.status !== status) {
-      const isTold = updatesOf(messages, runId).some(
+      const isTold = transitionsOf(messages, runId).some(
         (update) =>
           update.step_id === stepId &&
           (update.scope ?? '') === scope &&

@@ -4,7 +4,17 @@ import { EMPTY_PLAN } from '../../shared/engine/plan.ts';
 import { isOpenAttempt, isOpenRun, type Run } from '../../shared/engine/state.ts';
 import type { RunRow, Written } from '../support/memory-tables.ts';
 import { AttemptRules } from './attempt-rules.ts';
-import { type Change, CLOCKS_MS, type Commit, commitOf, has, hold, isSoon, updatesOf } from './commit.ts';
+import {
+  type Change,
+  CLOCKS_MS,
+  type Commit,
+  commitOf,
+  has,
+  hold,
+  isAbout,
+  isSoon,
+  transitionsOf,
+} from './commit.ts';
 import { checkRun, type RunRows } from './engine/invariants.ts';
 import type { World } from './world.ts';
 
@@ -48,8 +58,8 @@ export class CommitRules {
       return;
     }
     const was = before.run;
-    const updates = updatesOf(messages, runId);
-    const numbers = updates.map(({ sequence }) => sequence);
+    const transitions = transitionsOf(messages, runId);
+    const numbers = transitions.map(({ sequence }) => sequence);
     const expected = Array.from({ length: run.sequence - was.sequence }, (_, i) => was.sequence + 1 + i);
     hold(
       numbers.join() === expected.join(),
@@ -58,9 +68,12 @@ export class CommitRules {
     hold(run.sequence > was.sequence, `${runId} is decided at ${run.sequence} and not told`);
     const told = run.pausedAt === null ? run.status : 'PAUSED';
     hold(
-      updates.at(-1)?.status === told,
-      `${runId} is ${told}, and the last update says ${updates.at(-1)?.status}`,
+      transitions.at(-1)?.status === told,
+      `${runId} is ${told}, and the last transition says ${transitions.at(-1)?.status}`,
     );
+    const records = messages.filter((message) => isAbout(message, 'monitoring_update', { run_id: runId }));
+    hold(records.length === 1, `${runId} is told by ${records.length} records`);
+    hold(records[0]?.sequence === run.sequence, `${runId} is told as of ${records[0]?.sequence}`);
 
     if (was.status !== 'RUNNING' && run.status === 'RUNNING' && run.pausedAt === null)
       hold(!this.#isWorkflowPaused(runId), `${runId} begins, or goes on, and its workflow is paused`);
@@ -68,7 +81,7 @@ export class CommitRules {
     if (was.pausedAt !== null && run.pausedAt === null && isOpenRun(run)) this.#checkResumed(runId);
     if (was.pausedAt !== null && was.status === 'RUNNING' && !isOpenRun(run))
       hold(
-        run.status === 'CANCELLED' || updates.some(({ status }) => status === 'RUNNING'),
+        run.status === 'CANCELLED' || transitions.some(({ status }) => status === 'RUNNING'),
         `the paused run ${runId} comes to its end before it is resumed: ${run.status}`,
       );
     if (was.pausedAt !== null && was.pausedAt === run.pausedAt)

@@ -45,7 +45,7 @@ export function commitOf(store: MemoryStore, written: Written): Commit {
   const reopened = closedBefore
     .map(({ after }) => after.run.runId)
     .filter((id) =>
-      updatesOf(messages, id).some(({ status }) => status === 'RUNNING' || status === 'PAUSED'),
+      transitionsOf(messages, id).some(({ status }) => status === 'RUNNING' || status === 'PAUSED'),
     );
   const runIds = new Set([
     ...runs.map(({ after }) => after.run.runId),
@@ -70,8 +70,11 @@ function changesOf<Row>(table: Table<Row>, written: ReadonlyMap<string, Row | un
   });
 }
 
-export function updatesOf(messages: readonly JsonObject[], runId: string): JsonObject[] {
-  return messages.filter((message) => isAbout(message, 'monitoring_update', { run_id: runId }));
+/** What is told of a run. */
+export function transitionsOf(messages: readonly JsonObject[], runId: string): JsonObject[] {
+  return messages.flatMap((message) =>
+    isAbout(message, 'monitoring_update', { run_id: runId }) ? (message.transitions as JsonObject[]) : [],
+  );
 }
 
 export function has(messages: readonly JsonObject[], type: string, fields: JsonObject): boolean {

@@ -80,11 +80,13 @@ export class Invariants {
     if (topic !== topics.monitoringUpdates) return;
     const ofRun = this.#updates.get(`${runId}`) ?? new Map<number, string>();
     this.#updates.set(`${runId}`, ofRun);
-    const number = Number(value.sequence);
-    const before = ofRun.get(number);
-    if (before !== undefined && before !== text)
-      throw new Error(`Two updates of one number: ${before} and ${text}`);
-    ofRun.set(number, text);
+    for (const { sequence } of value.transitions as JsonObject[]) {
+      const number = Number(sequence);
+      const before = ofRun.get(number);
+      if (before !== undefined && before !== text)
+        throw new Error(`Two updates of one number: ${before} and ${text}`);
+      ofRun.set(number, text);
+    }
   }
 
   /** An agent that has no bridge is told until when it is waited for. */

@@ -220,7 +220,9 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
       ),
     sequencesOf: (runId: string) =>
       broker.published.flatMap(({ key, value }) =>
-        key === runId && value.message_type === 'monitoring_update' ? [value.sequence as number] : [],
+        key === runId && value.message_type === 'monitoring_update'
+          ? (value.transitions as { sequence: number }[]).map(({ sequence }) => sequence)
+          : [],
       ),
     async close() {
       await Promise.all(environments.map((each) => each.database.close()));

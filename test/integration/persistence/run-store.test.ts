@@ -304,7 +304,7 @@ describe('retries and wakes', () => {
       error_code: null,
     });
     const stepExecutionId = await engine.openAttempt(runId);
-    expect(engine.broker.published.at(-1)).toMatchObject({
+    expect(engine.broker.published.at(-2)).toMatchObject({
       topic: topics.stepRequests,
       key: runId,
       value: { message_type: 'step_request', run_id: runId, step_execution_id: stepExecutionId },

@@ -101,7 +101,7 @@ test('killed at every decision of a run, at any point, the run completes and no 
     expect(ofRun[0]?.value).toMatchObject({ status: 'COMPLETED', step_id: null });
     const numbers = updates.records
       .filter(({ value }) => value.run_id === runId)
-      .map(({ value }) => value.sequence);
+      .flatMap(({ value }) => value.transitions.map((transition) => transition.sequence));
     expect([...new Set(numbers)].toSorted((a, b) => a - b)).toEqual(
       Array.from({ length: sequence }, (_, i) => i + 1),
     );

@@ -28,10 +28,12 @@ afterAll(() => stack?.close());
 describe('monitoring updates', () => {
   const ofRun = (runId: string) =>
     updates.records.filter(({ value }) => value.run_id === runId).map(({ value }) => value);
-  const words = ({ sequence, status, step_id, step_status, attempt }: MonitoringUpdate) =>
-    [sequence, status, step_id, step_status, attempt].filter((word) => word !== null).join(' ');
+  const words = ({ transitions }: MonitoringUpdate) =>
+    transitions.map(({ sequence, status, step_id, step_status, attempt }) =>
+      [sequence, status, step_id, step_status, attempt].filter((word) => word !== null).join(' '),
+    );
 
-  test('tell every transition of a run, in order, numbered without a gap', async () => {
+  test('tell every transition of a run, in order, numbered without a gap, by one record a decision', async () => {
     const retry = { max_attempts: 2, initial_interval_ms: 10, jitter: 'none' };
     await stack.addAgent('once-broken', ({ body, count }) =>
       body.step_id === 's2' && count === 1
@@ -44,18 +46,14 @@ describe('monitoring updates', () => {
     await updates.when(({ value }) => value.run_id === runId && value.status === 'COMPLETED', 1);
     const told = ofRun(runId);
     expect(told.map(words)).toEqual([
-      '1 RUNNING',
-      '2 RUNNING s1 RUNNING 1',
-      '3 RUNNING s1 COMPLETED 1',
-      '4 RUNNING s2 RUNNING 1',
-      '5 RUNNING s2 FAILED 1',
-      '6 RUNNING s2 PENDING 2',
-      '7 RUNNING s2 RUNNING 2',
-      '8 RUNNING s2 COMPLETED 2',
-      '9 COMPLETED',
+      ['1 RUNNING', '2 RUNNING s1 RUNNING 1'],
+      ['3 RUNNING s1 COMPLETED 1', '4 RUNNING s2 RUNNING 1'],
+      ['5 RUNNING s2 FAILED 1', '6 RUNNING s2 PENDING 2'],
+      ['7 RUNNING s2 RUNNING 2'],
+      ['8 RUNNING s2 COMPLETED 2', '9 COMPLETED'],
     ]);
-    expect(told[4]?.error_message).toMatch(/^Not now \(agent "\S+" at \S+, HTTP 503\)$/);
-    expect(told[8]).toEqual({
+    expect(told[2]?.transitions[0]?.error_message).toMatch(/^Not now \(agent "\S+" at \S+, HTTP 503\)$/);
+    expect(told[4]).toEqual({
       message_type: 'monitoring_update',
       run_id: runId,
       workflow_id: 'wf-monitored-1',
@@ -66,6 +64,26 @@ describe('monitoring updates', () => {
       step_status: null,
       attempt: null,
       error_message: null,
+      transitions: [
+        {
+          sequence: 8,
+          status: 'RUNNING',
+          step_id: 's2',
+          scope: null,
+          step_status: 'COMPLETED',
+          attempt: 2,
+          error_message: null,
+        },
+        {
+          sequence: 9,
+          status: 'COMPLETED',
+          step_id: null,
+          scope: null,
+          step_status: null,
+          attempt: null,
+          error_message: null,
+        },
+      ],
       timestamp: expect.stringMatching(/^\d{4}-\d{2}-\d{2}T.*Z$/),
     });
     expect((await stack.client.findRun(runId)).sequence).toBe(9);
@@ -77,12 +95,10 @@ describe('monitoring updates', () => {
     const runId = await stack.client.execute(id);
     await stack.client.stepsWhen(runId, ([step]) => step?.status === 'RUNNING');
     await stack.client.send('POST', `/api/v1/runs/${runId}/cancel`);
-    await updates.when(({ value }) => value.run_id === runId, 4);
+    await updates.when(({ value }) => value.run_id === runId, 2);
     expect(ofRun(runId).map(words)).toEqual([
-      '1 RUNNING',
-      '2 RUNNING s1 RUNNING 1',
-      '3 RUNNING s1 CANCELLED 1',
-      '4 CANCELLED',
+      ['1 RUNNING', '2 RUNNING s1 RUNNING 1'],
+      ['3 RUNNING s1 CANCELLED 1', '4 CANCELLED'],
     ]);
   });
 });

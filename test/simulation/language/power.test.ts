@@ -22,6 +22,14 @@ const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: L
       save: (changes, outbox, agents) =>
         tx.save(changes, { ...outbox, messages: outbox.messages.slice(1) }, agents),
     }),
+    /I5: .* its agent is not asked/,
+  ],
+  [
+    'loses what is to be told',
+    (tx) => ({
+      save: (changes, outbox, agents) =>
+        tx.save(changes, { ...outbox, messages: outbox.messages.slice(0, -1) }, agents),
+    }),
     /goes from \d+ to \d+ by/,
   ],
   [

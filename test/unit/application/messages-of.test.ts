@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { messagesOf } from '../../../shared/application/messages-of.ts';
 import type { OutgoingMessage } from '../../../shared/application/ports/publishing.ts';
+import { limits } from '../../../shared/config/limits.ts';
 import { topicsFor } from '../../../shared/config/topics.ts';
 import type { Effect } from '../../../shared/engine/effects.ts';
+import type { MonitoringUpdate } from '../../../shared/messages/messages.ts';
 import { run, T0 } from '../../support/engine-states.ts';
 
 const context = {
@@ -12,6 +14,8 @@ const context = {
 };
 const timestamp = '2026-01-15T10:30:00.000Z';
 const locked = { run: run(), versionId: 'v-1', owner: 'ann', workflowId: 'wf-a-1' };
+
+type Transition = MonitoringUpdate['transitions'][number];
 
 const update = {
   type: 'publish_update',
@@ -23,10 +27,7 @@ const update = {
   attempt: 1,
   errorMessage: null,
 } as const;
-const updateMessage = {
-  message_type: 'monitoring_update',
-  run_id: 'run-1',
-  workflow_id: 'wf-a-1',
+const transition: Transition = {
   sequence: 3,
   status: 'RUNNING',
   step_id: 'a',
@@ -34,25 +35,18 @@ const updateMessage = {
   step_status: 'RUNNING',
   attempt: 1,
   error_message: null,
-  timestamp,
 };
+const updateMessage = (...transitions: Transition[]) => ({
+  message_type: 'monitoring_update',
+  run_id: 'run-1',
+  workflow_id: 'wf-a-1',
+  ...(transitions.at(-1) as Transition),
+  transitions,
+  timestamp,
+});
 
 describe('an effect is a message', () => {
   it.each<[string, Effect, OutgoingMessage]>([
-    [
-      'of a transition at the top',
-      update,
-      { topic: 'workflow.monitoring.updates', key: 'run-1', value: updateMessage },
-    ],
-    [
-      'of a transition in a branch',
-      { ...update, scope: 'both#1/left', status: 'PAUSED' },
-      {
-        topic: 'workflow.monitoring.updates',
-        key: 'run-1',
-        value: { ...updateMessage, scope: 'both#1/left', status: 'PAUSED' },
-      },
-    ],
     [
       'to begin a child, whose plan is put in at publishing',
       {
@@ -164,5 +158,61 @@ describe('an effect is a message', () => {
     ],
   ])('%s', (_, effect, message) => {
     expect(messagesOf(locked, [effect], context)).toEqual([message]);
+  });
+});
+
+describe('what a decision tells', () => {
+  const topic = 'workflow.monitoring.updates';
+  const first = { ...update, sequence: 2, stepId: 'b', stepStatus: 'COMPLETED' } as const;
+
+  it('is one record: of the last transition, with all of them', () => {
+    const effects = [first, { type: 'request_step', stepExecutionId: 'a-1' } as const, update];
+    expect(messagesOf(locked, effects, context).slice(1)).toEqual([
+      {
+        topic,
+        key: 'run-1',
+        value: updateMessage(
+          { ...transition, sequence: 2, step_id: 'b', step_status: 'COMPLETED' },
+          transition,
+        ),
+      },
+    ]);
+  });
+
+  it('says in which branch, and that the run is paused', () => {
+    const paused = { ...update, scope: 'both#1/left', status: 'PAUSED' } as const;
+    expect(messagesOf(locked, [paused], context)).toEqual([
+      {
+        topic,
+        key: 'run-1',
+        value: updateMessage({ ...transition, scope: 'both#1/left', status: 'PAUSED' }),
+      },
+    ]);
+  });
+
+  it('is nothing where nothing has changed', () => {
+    expect(messagesOf(locked, [], context)).toEqual([]);
+  });
+
+  it('is as many records as it needs, none larger than a topic takes', () => {
+    // Six bytes of JSON each.
+    const errorMessage = '\u0001'.repeat(4_000);
+    const all = Array.from(
+      { length: 1_000 },
+      (_, i): Effect => ({
+        ...update,
+        sequence: i + 1,
+        errorMessage,
+      }),
+    );
+    const records = messagesOf(locked, all, context).map(({ value }) => value as MonitoringUpdate);
+    expect(records.flatMap(({ transitions }) => transitions.map(({ sequence }) => sequence))).toEqual(
+      all.map((_, i) => i + 1),
+    );
+    for (const record of records) {
+      expect(record.sequence).toBe(record.transitions.at(-1)?.sequence);
+      expect(Buffer.byteLength(JSON.stringify(record))).toBeLessThan(limits.maxRecordBytes / 2);
+    }
+    expect(records.length).toBeLessThan(100);
   });
 });

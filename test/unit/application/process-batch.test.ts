@@ -29,12 +29,10 @@ describe('processBatch', () => {
     expect(store.asked).toEqual(['loadRuns', 'loadVersions', 'save', 'commit']);
     expect(published).toEqual([...store.outbox.values()].map(({ entry }) => entry));
     expect(published[0]?.messages.map(({ topic, key }) => [topic, key])).toEqual([
-      ['workflow.monitoring.updates', 'r1'],
-      ['workflow.monitoring.updates', 'r1'],
       ['orchestrator.tasks.http', 'id-1'],
-      ['workflow.monitoring.updates', 'r2'],
-      ['workflow.monitoring.updates', 'r2'],
+      ['workflow.monitoring.updates', 'r1'],
       ['orchestrator.tasks.http', 'id-2'],
+      ['workflow.monitoring.updates', 'r2'],
     ]);
   });
 
@@ -91,14 +89,25 @@ describe('processBatch', () => {
     const messages = published.flatMap((entry) => entry.messages);
     const updates = messages.filter(({ value }) => value.message_type === 'monitoring_update');
     expect(
-      updates.map(({ value }) => [value.sequence, value.status, value.step_id, value.step_status]),
+      updates.map(({ value }) =>
+        (value.transitions as JsonObject[]).map((told) => [
+          told.sequence,
+          told.status,
+          told.step_id,
+          told.step_status,
+        ]),
+      ),
     ).toEqual([
-      [3, 'RUNNING', 'a', 'COMPLETED'],
-      [4, 'RUNNING', 'b', 'RUNNING'],
-      [5, 'RUNNING', 'b', 'CANCELLED'],
-      [6, 'CANCELLED', null, null],
-      [7, 'RUNNING', null, null],
-      [8, 'RUNNING', 'b', 'PENDING'],
+      [
+        [3, 'RUNNING', 'a', 'COMPLETED'],
+        [4, 'RUNNING', 'b', 'RUNNING'],
+        [5, 'RUNNING', 'b', 'CANCELLED'],
+        [6, 'CANCELLED', null, null],
+      ],
+      [
+        [7, 'RUNNING', null, null],
+        [8, 'RUNNING', 'b', 'PENDING'],
+      ],
     ]);
     expect(
       store.attemptsOf('r1').map(({ stepId, status, inputData }) => [stepId, status, inputData]),
