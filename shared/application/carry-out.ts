@@ -5,7 +5,7 @@ import type { BatchItem, Outcome } from './batch.ts';
 import { type AgentRoute, agentKey } from './ports/agents.ts';
 import type { Clock, OutboxEntry, OutgoingMessage, TaskAgent } from './ports/publishing.ts';
 import type { ProcessBatch } from './process-batch.ts';
-import { leave, type PublishCommittedDeps, publishRouted } from './publish-entries.ts';
+import { leave, type PublishCommittedDeps, publishRouted, publishTogether } from './publish-entries.ts';
 import { PublishingRecord, type ToPublish } from './publishing-record.ts';
 
 /** Agents that are known to answer at once. */
@@ -41,14 +41,14 @@ export interface CarryOutDeps extends PublishCommittedDeps {
   readonly agents: QuickAgents;
   /** What an answer means for its run; null: it cannot be used as it is. */
   readonly itemOf: (answer: AgentResult) => BatchItem | null;
-  readonly topics: Pick<Topics, 'results'>;
+  readonly topics: Pick<Topics, 'results' | 'monitoringUpdates'>;
   readonly clock: Clock;
   readonly limits: CarryOutLimits;
 }
 
 /** Sockets, and bodies of up to 256 KiB each. */
 const MAX_CALLS_AT_ONCE = 128;
-/** Answers that come within so long after one another go out together, unless all are there before. */
+/** Answers that come within so long after one another go out together, unless all are there before; and what is told meanwhile. */
 const GATHER_MS = 20;
 /** Of one invocation, so long answers are decided in it: its partition waits behind it. */
 const CARRY_ON_MS = 2_000;
@@ -60,8 +60,6 @@ interface Committed {
   readonly record: PublishingRecord;
   readonly routes: ReadonlyMap<string, AgentRoute>;
   readonly giveUpAt: number;
-  /** What goes by its topic has gone, or has had its time: what an answer leads to is told of after that. */
-  othersAreGone: Promise<void>;
   /** Parts of it that are under way. */
   underWay: number;
 }
@@ -78,10 +76,16 @@ interface Answered extends Task {
   readonly answer: AgentResult;
 }
 
+interface ToSend {
+  readonly committed: Committed;
+  readonly messages: readonly ToPublish[];
+}
+
 /**
  * The tasks of agents that answer at once are carried out by the invocation that committed them, beside one another, and their answers
- * published, or decided here too as far as a run may be carried on. Everything else goes by its topic. One for each execution
- * environment, which does one invocation at a time.
+ * published, or decided here too as far as a run may be carried on. Everything else goes by its topic. What tells of a decision goes
+ * along with the answers, or by itself where there are none yet, and nothing but the invocation's end waits for it. One for each
+ * execution environment, which does one invocation at a time.
  */
 export class CarryOut {
   readonly #deps: CarryOutDeps;
@@ -92,7 +96,10 @@ export class CarryOut {
   readonly #decided = new Map<string, number>();
   #waiting: Task[] = [];
   #calling = 0;
-  #toSend: (Task & { readonly message: OutgoingMessage })[] = [];
+  #toSend: ToSend[] = [];
+  /** Something of it carries a run on. */
+  #isUrgent = false;
+  #isSending = false;
   #toDecide: Answered[] = [];
   #accepted: (Task & { readonly accepted: Accepted })[] = [];
   #isDeciding = false;
@@ -109,9 +116,14 @@ export class CarryOut {
       this.#deps.clock.now() + Math.min(CARRY_ON_MS, invocation.remainingMs() - RESERVE_MS);
   }
 
-  /** Resolves when all is done that was begun since `begin`. Never rejects. */
+  /** Resolves when all is done that was begun since `begin`, since an environment may be frozen then. Never rejects. */
   async finish(): Promise<void> {
-    while (this.#work.size > 0) await Promise.all(this.#work);
+    while (this.#work.size > 0 || this.#toSend.length > 0) {
+      await Promise.all(this.#work);
+      this.#send();
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#invocation = null;
   }
 
@@ -122,21 +134,25 @@ export class CarryOut {
   ): Promise<void> => {
     const record = new PublishingRecord([entry]);
     const giveUpAt = this.#deps.clock.now() + this.#deps.limits.patienceMs;
-    const committed: Committed = { record, routes, giveUpAt, othersAreGone: Promise.resolve(), underWay: 1 };
+    const committed: Committed = { record, routes, giveUpAt, underWay: 1 };
     const others: ToPublish[] = [];
+    const updates: ToPublish[] = [];
     for (const each of record.left()) {
       const task = this.#maybeTask(committed, each);
-      if (task === null) others.push(each);
-      else {
+      if (task !== null) {
         committed.underWay++;
         this.#waiting.push(task);
-      }
+      } else if (each.message.topic === this.#deps.topics.monitoringUpdates) updates.push(each);
+      else others.push(each);
     }
     this.#callWaiting();
-    const publishing = publishRouted(this.#deps, record, others, routes);
-    committed.othersAreGone = publishing;
+    if (updates.length > 0) {
+      committed.underWay++;
+      this.#toSend.push({ committed, messages: updates });
+      this.#handOnSoon();
+    }
     this.#do(async () => {
-      await publishing;
+      await publishRouted(this.#deps, record, others, routes);
       await this.#settle([committed]);
     });
   };
@@ -175,27 +191,29 @@ export class CarryOut {
 
   #gather(task: Task, called: Called): void {
     if (called.status === 'accepted') this.#accepted.push({ ...task, accepted: called.accepted });
-    else if (called.status === 'given_up') this.#toSend.push(...this.#routed(task));
+    else if (called.status === 'given_up') this.#mustSend(this.#routed(task));
     else if (this.#mayCarryOn(task)) this.#toDecide.push({ ...task, answer: called.answer });
-    else this.#toSend.push(this.#published({ ...task, answer: called.answer }));
-    if (this.#calling === 0) this.#handOn();
-    else this.#timer ??= setTimeout(() => this.#handOn(), GATHER_MS);
+    else this.#mustSend(this.#published({ ...task, answer: called.answer }));
+    this.#handOnSoon();
+  }
+
+  #mustSend(carriesOn: ToSend): void {
+    this.#isUrgent = true;
+    this.#toSend.push(carriesOn);
   }
 
   /** By its topic, as if nobody had called its agent. */
-  #routed(task: Task) {
-    const { ready } = this.#deps.routeTasks.route([task.task], task.committed.routes);
-    return ready.map(({ message }) => ({ ...task, message }));
+  #routed({ committed, task }: Task): ToSend {
+    return { committed, messages: this.#deps.routeTasks.route([task], committed.routes).ready };
   }
 
-  #published(answered: Answered) {
-    const { runId, answer } = answered;
+  #published({ committed, task, runId, answer }: Answered): ToSend {
     const message: OutgoingMessage = {
       topic: this.#deps.topics.results,
       key: runId,
       value: answer as OutgoingMessage['value'],
     };
-    return { ...answered, message };
+    return { committed, messages: [{ ...task, message }] };
   }
 
   #mayCarryOn({ runId, agent }: Task): boolean {
@@ -208,29 +226,40 @@ export class CarryOut {
     return true;
   }
 
-  #handOn(): void {
+  #handOnSoon(): void {
+    if (this.#calling === 0) this.#handOn();
+    else this.#timer ??= setTimeout(() => this.#handOn(true), GATHER_MS);
+  }
+
+  /** @param isTime what tells of a decision goes by itself: nothing has come yet to go along with */
+  #handOn(isTime = false): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const [toSend, accepted] = [this.#toSend, this.#accepted];
-    this.#toSend = [];
+    const accepted = this.#accepted;
     this.#accepted = [];
-    for (const [committed, some] of Map.groupBy(toSend, (each) => each.committed))
-      this.#do(() => this.#send(committed, some));
     if (accepted.length > 0) this.#do(() => this.#keepAccepted(accepted));
     if (!this.#isDeciding && this.#toDecide.length > 0) {
       this.#isDeciding = true;
       this.#do(() => this.#decide());
     }
+    if (isTime || this.#isUrgent || !this.#isDeciding) this.#send();
+    else this.#timer = setTimeout(() => this.#handOn(true), GATHER_MS);
   }
 
-  async #send(
-    committed: Committed,
-    some: readonly (Task & { readonly message: OutgoingMessage })[],
-  ): Promise<void> {
-    const messages = some.map(({ task, message }) => ({ ...task, message }));
-    await committed.othersAreGone;
-    await publishRouted(this.#deps, committed.record, messages, committed.routes);
-    await this.#settle(some.map((each) => each.committed));
+  /** One request at a time: a run's updates keep their order, and no answer overtakes what tells of the decision before it. */
+  #send(): void {
+    if (this.#isSending || this.#toSend.length === 0) return;
+    const some = this.#toSend;
+    this.#toSend = [];
+    this.#isUrgent = false;
+    this.#isSending = true;
+    this.#do(async () => {
+      const parts = some.map(({ committed: { record }, messages }) => ({ record, messages }));
+      await publishTogether(this.#deps, parts);
+      this.#isSending = false;
+      this.#send();
+      await this.#settle(some.map(({ committed }) => committed));
+    });
   }
 
   async #keepAccepted(some: readonly (Task & { readonly accepted: Accepted })[]): Promise<void> {
@@ -248,16 +277,16 @@ export class CarryOut {
     while (this.#toDecide.length > 0) {
       const answered = this.#toDecide;
       this.#toDecide = [];
-      await Promise.all(answered.map(({ committed }) => committed.othersAreGone));
       const settled = await this.#decideAll(answered);
       const done = answered.filter((_, i) => settled[i]);
       for (const { committed, task } of done) committed.record.close(task.place);
       // What could not be decided here is told where its records have their dead letters and their time.
-      this.#toSend.push(...answered.filter((_, i) => !settled[i]).map((each) => this.#published(each)));
+      for (const each of answered.filter((_, i) => !settled[i])) this.#mustSend(this.#published(each));
       this.#do(() => this.#settle(done.map(({ committed }) => committed)));
-      if (this.#toSend.length > 0) this.#handOn();
+      if (this.#isUrgent) this.#send();
     }
     this.#isDeciding = false;
+    this.#handOnSoon();
   }
 
   /** @returns of each, whether nothing more is to be done for it */

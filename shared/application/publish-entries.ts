@@ -1,5 +1,5 @@
 import type { AgentRoute } from './ports/agents.ts';
-import type { MessagePublisher, Outbox, OutboxEntry } from './ports/publishing.ts';
+import type { Delivery, MessagePublisher, Outbox, OutboxEntry } from './ports/publishing.ts';
 import { PublishingRecord, retryInMs, type ToPublish } from './publishing-record.ts';
 import type { RouteTasks } from './route-tasks.ts';
 
@@ -62,18 +62,51 @@ export async function publishRouted(
 /** Published: a row that stays because this could not be noted is a duplicate to come, no loss. */
 export const leave = () => {};
 
-/** @returns why some of it is not published; null: all is. */
-async function send(
-  { publisher, outbox }: PublishDeps,
+function send(
+  deps: PublishDeps,
   record: PublishingRecord,
   messages: readonly ToPublish[],
+): Promise<string | null> | null {
+  return messages.length === 0 ? null : publishTogether(deps, [{ record, messages }]);
+}
+
+/** Messages of some entries that are published at once. */
+export interface Part {
+  readonly record: PublishingRecord;
+  readonly messages: readonly ToPublish[];
+}
+
+/** What has its way. Never rejects. @returns why some of it is not published; null: all is. */
+export async function publishTogether(
+  { publisher, outbox }: PublishDeps,
+  parts: readonly Part[],
 ): Promise<string | null> {
-  if (messages.length === 0) return null;
-  const { deliveries, late } = await publisher.send(messages.map(({ message }) => message));
-  const failure = record.add(messages, deliveries, (delivery) =>
-    // What was refused, or not sent, is the timekeeper's as soon as it looks.
-    delivery.status === 'unknown' ? retryInMs(delivery, 0) : null,
+  const all = parts.flatMap(({ messages }) => messages.map(({ message }) => message));
+  const { deliveries, late } = await publisher.send(all);
+  const failures = eachOf(parts, deliveries, ({ record, messages }, found) =>
+    record.add(messages, found, (delivery) =>
+      // What was refused, or not sent, is the timekeeper's as soon as it looks.
+      delivery.status === 'unknown' ? retryInMs(delivery, 0) : null,
+    ),
   );
-  void late?.then((inTheEnd) => record.ofLate(messages, inTheEnd).settle(outbox).catch(leave));
-  return failure;
+  void late?.then((inTheEnd) =>
+    eachOf(parts, inTheEnd, ({ record, messages }, found) =>
+      record.ofLate(messages, found).settle(outbox).catch(leave),
+    ),
+  );
+  return failures.find((failure) => failure !== null) ?? null;
+}
+
+function eachOf<Result>(
+  parts: readonly Part[],
+  deliveries: readonly Delivery[],
+  work: (part: Part, found: readonly Delivery[]) => Result,
+): Result[] {
+  let begin = 0;
+  return parts.map((part) => {
+    const end = begin + part.messages.length;
+    const found = deliveries.slice(begin, end);
+    begin = end;
+    return work(part, found);
+  });
 }

@@ -1,4 +1,4 @@
-import { type Kafka, type Message, Partitioners, type PartitionMetadata, type Producer } from 'kafkajs';
+import { type Kafka, Partitioners, type PartitionMetadata, type Producer, type TopicMessages } from 'kafkajs';
 import { deliveryFaultOf } from './delivery-fault.ts';
 
 /** A renewed client's predecessor may still wait for answers: longer than a request's time. */
@@ -28,26 +28,26 @@ export class Lane {
     return this.#client.ready();
   }
 
-  /**
-   * @returns a name for what shares its fate: a leader, since what goes to it is one request, or a partition where it is looked at
-   * finely. Where the topic's partitions are not known yet, the topic.
-   */
-  groupOf(topic: string, key: string, finely: boolean): string {
+  /** Null: its topic's partitions are not known yet. */
+  maybeFindPartition(
+    topic: string,
+    key: string,
+  ): { readonly partition: number; readonly leader: number } | null {
     const partitionMetadata = this.#partitions.get(topic) ?? [];
-    if (partitionMetadata.length === 0) return topic;
+    if (partitionMetadata.length === 0) return null;
     const partition = this.#choose({ topic, partitionMetadata, message: { key, value: '' } });
     const leader = partitionMetadata.find(({ partitionId }) => partitionId === partition)?.leader;
-    return finely ? `${topic} ${partition}` : `${topic} of ${leader}`;
+    return leader === undefined ? null : { partition, leader };
   }
 
   /** Once: what failed is the caller's to try again. @throws what `deliveryFaultOf` reads */
-  async send(topic: string, messages: Message[]): Promise<void> {
+  async send(topicMessages: TopicMessages[]): Promise<void> {
     const client = this.#client;
     try {
       await client.producer.sendBatch({
         acks: -1,
         timeout: REPLICAS_MS,
-        topicMessages: [{ topic, messages }],
+        topicMessages,
       });
     } catch (error) {
       if (deliveryFaultOf(error).about === 'topic' && client === this.#client) {

@@ -12,7 +12,7 @@ export interface Encoded {
 export interface SendingOptions {
   readonly records: readonly Encoded[];
   readonly trust: TopicTrust;
-  readonly laneOf: (topic: string) => Pick<Lane, 'ready' | 'groupOf' | 'send'>;
+  readonly laneOf: (topic: string) => Pick<Lane, 'ready' | 'maybeFindPartition' | 'send'>;
   readonly isOwn: (topic: string) => boolean;
   readonly timeoutMs: number;
   /** `max.message.bytes` bounds what one request puts into one partition, not one record: what goes together stays below half. */
@@ -71,11 +71,20 @@ export class Sending {
 
   /** In the order of their first records, each in the order in which it was given. */
   #groups(): Placed[][] {
-    const { records, trust, laneOf } = this.#options;
-    const placed = records.map((record, index) => ({ ...record, index }));
-    const groupOf = ({ topic, message: { key } }: Placed) =>
-      laneOf(topic).groupOf(topic, key, trust.isTroubled(topic));
-    return [...Map.groupBy(placed, groupOf).values()];
+    const placed = this.#options.records.map((record, index) => ({ ...record, index }));
+    return [...Map.groupBy(placed, (each) => this.#fateOf(each)).values()];
+  }
+
+  /**
+   * A name for what shares it: a leader, since what goes to it is one request, also of several topics where they are our own. A topic in
+   * trouble holds up no other, and no partition of it another; and so it is with one whose partitions are not known yet.
+   */
+  #fateOf({ topic, message: { key } }: Placed): string {
+    const { trust, laneOf, isOwn } = this.#options;
+    const place = laneOf(topic).maybeFindPartition(topic, key);
+    if (place === null) return topic;
+    if (trust.isTroubled(topic)) return `${topic} ${place.partition}`;
+    return isOwn(topic) ? `own ${place.leader}` : `${topic} of ${place.leader}`;
   }
 
   #patienceFor(topic: string): number {
@@ -97,27 +106,33 @@ export class Sending {
     return { done, waited: Promise.race([done, over.promise]) };
   }
 
-  async #deliver(chunk: readonly Placed[], limit: AbortSignal): Promise<void> {
-    const { topic } = chunk[0]!;
+  /** @param wasSent before, and nobody knows what became of it */
+  async #deliver(chunk: readonly Placed[], limit: AbortSignal, wasSent = false): Promise<void> {
+    const byTopic = Map.groupBy(chunk, ({ topic }) => topic);
     const { trust, isOwn } = this.#options;
-    let isUnknown = false;
+    let isUnknown = wasSent;
     let pauseMs = PAUSES_MS.first;
     for (let tries = 1; ; tries++, pauseMs = Math.min(2 * pauseMs, PAUSES_MS.longest)) {
       if (limit.aborted) return;
-      const tried = await this.#try(chunk, topic, limit);
+      const tried = await this.#try(chunk, byTopic, limit);
       if (tried === null) return;
       isUnknown ||= tried.status === 'unknown';
       // That it cannot be sent again says nothing of the first time.
       const fault: TriedFault =
         isUnknown && tried.status === 'unsent' ? { ...tried, status: 'unknown' } : tried;
       for (const { index } of chunk) this.#lastFaults[index] = fault;
-      trust.trouble(topic);
+      for (const topic of byTopic.keys()) trust.trouble(topic);
+      if (byTopic.size > 1 && fault.status !== 'unsent' && (fault.isPassing || fault.status === 'refused')) {
+        const apart = [...byTopic.values()].map((ofTopic) => this.#deliver(ofTopic, limit, isUnknown));
+        return void (await Promise.all(apart));
+      }
       if (fault.about === 'record' && chunk.length > 1) {
         const middle = chunk.length >> 1;
         await this.#deliver(chunk.slice(0, middle), limit);
         return this.#deliver(chunk.slice(middle), limit);
       }
       // The owner of such a topic waits for it, and nobody else.
+      const [{ topic }] = chunk as [Placed];
       const isRefused = fault.status === 'refused' && fault.about === 'all';
       const isHeld = isRefused && !isOwn(topic) && (!fault.isPassing || tries >= TRIES_OF_OTHERS);
       if (isHeld) trust.refuse(topic, fault.code);
@@ -127,11 +142,16 @@ export class Sending {
   }
 
   /** @returns null where there is nothing more to do: it has gone well, or its time is over */
-  async #try(chunk: readonly Placed[], topic: string, limit: AbortSignal): Promise<TriedFault | null> {
+  async #try(
+    chunk: readonly Placed[],
+    byTopic: ReadonlyMap<string, readonly Placed[]>,
+    limit: AbortSignal,
+  ): Promise<TriedFault | null> {
     const { trust, laneOf } = this.#options;
-    const lane = laneOf(topic);
+    const topics = [...byTopic.keys()];
+    const lane = laneOf(topics[0] as string);
     try {
-      await trust.confirm(topic);
+      await Promise.all(topics.map((topic) => trust.confirm(topic)));
       await lane.ready();
     } catch (error) {
       if (!(error instanceof TopicRefusedError)) return { ...unsent(deliveryFaultOf(error)), cause: error };
@@ -143,18 +163,17 @@ export class Sending {
     this.#mark(chunk, true);
     try {
       await lane.send(
-        topic,
-        chunk.map(({ message }) => message),
+        [...byTopic].map(([topic, records]) => ({ topic, messages: records.map(({ message }) => message) })),
       );
-      trust.trust(topic);
+      for (const topic of topics) trust.trust(topic);
       this.#settle(chunk, { status: 'acknowledged' });
       return null;
     } catch (error) {
       const fault = deliveryFaultOf(error);
       if (fault.status !== 'unknown') this.#mark(chunk, false);
       if (fault.about !== 'topic') return { ...fault, cause: error };
-      // Of this topic, or of another that the client wrote to: Kafka is asked for this one alone.
-      trust.doubt(topic);
+      // Of one of these, or of another that the client wrote to: Kafka is asked for each alone.
+      for (const topic of topics) trust.doubt(topic);
       return { ...fault, isPassing: true, cause: error };
     }
   }

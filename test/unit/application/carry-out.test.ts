@@ -15,6 +15,7 @@ import type { AgentResult } from '../../../shared/messages/messages.ts';
 
 const topics = topicsFor({ prefix: '', executionTopic: 'executions', cancellationTopic: 'cancellations' });
 const PATIENCE_MS = 500;
+const TOLD_BY_ITSELF_MS = 20;
 const decided: Outcome = { outcome: 'decided', status: 'RUNNING' };
 
 /** A task of the run of its agent's name. */
@@ -115,39 +116,63 @@ describe('a task whose agent answers at once', () => {
     const { carryOut, commit, sent, removed } = setUp({ agents: { one: () => ANSWERS('one') } });
     await commit('1', task('one'), update('one'));
     await carryOut.finish();
-    expect(sent.toSorted()).toEqual([['results.topic one'], ['workflow.monitoring.updates one']]);
+    expect(sent).toEqual([['workflow.monitoring.updates one', 'results.topic one']]);
     expect(removed).toEqual(['1']);
   });
 
   it.each([1, 2])(
-    'has its answer told of after what its commit tells (steps an invocation: %i)',
-    async (steps) => {
-      const order: string[] = [];
+    'has what it leads to told of after what its commit tells (steps an invocation: %i)',
+    async (stepsPerInvocation) => {
       const { carryOut, commit, sent } = setUp({
-        agents: { one: () => ANSWERS('one') },
-        stepsPerInvocation: steps,
-        takesMs: (topic) => (topic === topics.monitoringUpdates ? 30 : 0),
+        agents: { one: () => sleep(2 * TOLD_BY_ITSELF_MS, ANSWERS('one')) },
+        stepsPerInvocation,
+        takesMs: (topic) => (topic === topics.monitoringUpdates ? 4 * TOLD_BY_ITSELF_MS : 0),
         decide: async (items) => {
-          order.push(...sent.flat(), 'decided');
+          await commit('2', update('after one'));
           return items.map(() => decided);
         },
       });
       await commit('1', task('one'), update('one'));
       await carryOut.finish();
-      const told = steps === 1 ? sent.flat() : order;
-      expect(told).toEqual([
-        'workflow.monitoring.updates one',
-        steps === 1 ? 'results.topic one' : 'decided',
-      ]);
+      const told = ['workflow.monitoring.updates one', 'workflow.monitoring.updates after one'];
+      expect(sent).toEqual(
+        stepsPerInvocation === 1 ? [[told[0]], ['results.topic one']] : told.map((text) => [text]),
+      );
     },
   );
+
+  it('is told of, with what follows, by one request where all of that takes no time', async () => {
+    const { carryOut, commit, sent, removed } = setUp({
+      agents: { one: () => ANSWERS('one') },
+      stepsPerInvocation: 2,
+      decide: async (items) => {
+        await commit('2', update('after one'));
+        return items.map(() => decided);
+      },
+    });
+    await commit('1', task('one'), update('one'));
+    await carryOut.finish();
+    expect(sent).toEqual([['workflow.monitoring.updates one', 'workflow.monitoring.updates after one']]);
+    expect(removed).toEqual(['1', '2']);
+  });
+
+  it('is told of before the invocation is over where its answer leads to nothing', async () => {
+    const { carryOut, commit, sent, removed } = setUp({
+      agents: { one: () => ANSWERS('one') },
+      stepsPerInvocation: 2,
+      decide: async () => [{ outcome: 'refused', code: 'RUN_CLOSED' }],
+    });
+    await commit('1', task('one'), update('one'));
+    await carryOut.finish();
+    expect([sent, removed]).toEqual([[['workflow.monitoring.updates one']], ['1']]);
+  });
 
   it('stays in its row until its call is over', async () => {
     const answer = Promise.withResolvers<Called>();
     const { carryOut, commit, sent, removed } = setUp({ agents: { one: () => answer.promise } });
     await commit('1', task('one'), update('one'));
     const finished = carryOut.finish();
-    await sleep(30);
+    await sleep(2 * TOLD_BY_ITSELF_MS);
     expect([sent, removed]).toEqual([[['workflow.monitoring.updates one']], []]);
     answer.resolve(ANSWERS('one'));
     await finished;
