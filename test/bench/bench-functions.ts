@@ -3,7 +3,6 @@ import { openStepExecutor } from '../../functions/step-executor/open-step-execut
 import { EventSourceMapping } from '../../localstack/event-source/event-source-mapping.ts';
 import { inProcessFunction, type LambdaHandler } from '../../localstack/in-process-function.ts';
 import type { Invoker } from '../../localstack/invocation.ts';
-import { createEngineServices } from '../../shared/composition/engine-services.ts';
 import type { Environment } from '../../shared/config/environment.ts';
 import { defaultBatchSizes, eventSourcesOf } from '../../shared/config/event-sources.ts';
 import type { MskEvent } from '../../shared/kafka/msk-event.ts';
@@ -32,11 +31,6 @@ export async function startFunctions(
 ): Promise<RunningFunctions> {
   const { topics, kafkaGroupId } = environment;
   const closers: (() => Promise<unknown>)[] = [];
-  const servicesOf = (name: string) => {
-    const services = createEngineServices(environment, name);
-    closers.push(services.close);
-    return services;
-  };
   const executor = inProcessFunction({
     functionName: 'step-executor',
     createHandler: () => {
@@ -77,7 +71,7 @@ export async function startFunctions(
         }),
     );
   await Promise.all(mappings.map((one) => one.start()));
-  const stopTimekeeper = startTimekeeper(environment, servicesOf('timekeeper'), LOOK_EVERY_MS);
+  const stopTimekeeper = startTimekeeper(environment, LOOK_EVERY_MS);
   return {
     hold(held) {
       for (const one of mappings) one.paused = held;

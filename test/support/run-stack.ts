@@ -44,12 +44,8 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
   const { topics, kafkaGroupId } = environment;
   const closers: (() => Promise<unknown>)[] = [];
 
-  const servicesOf = (name: string) => {
-    const services = createEngineServices(environment, name);
-    closers.push(services.close);
-    return services;
-  };
-  const api = servicesOf('api');
+  const api = createEngineServices(environment, 'api');
+  closers.push(api.close);
   const gateway = await startApiGateway({
     port: world.port,
     invoker: inProcessFunction({
@@ -113,7 +109,7 @@ async function startOnce(options: RunStackOptions): Promise<RunStack> {
   };
   await startConsumers();
   const timekeepers = Array.from({ length: options.timekeepers ?? 1 }, () =>
-    startTimekeeper(environment, servicesOf('timekeeper'), LOOK_EVERY_MS),
+    startTimekeeper(environment, LOOK_EVERY_MS),
   );
 
   const indexOfTopic = (topic: TopicName) =>
