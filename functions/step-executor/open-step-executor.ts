@@ -49,7 +49,7 @@ export function openStepExecutor(
     carryOut = createCarryOut(environment, parts, caller, log);
     return carryOut.publishCommitted;
   });
-  const { producer, tokens, clock, countDeadLetters } = services;
+  const { producer, tokens, clock, countDeadLetters, published } = services;
   const processBatch = watch(services.processBatch);
   const execute = createStepExecutor({
     processBatch,
@@ -69,7 +69,11 @@ export function openStepExecutor(
     async handler(event, context) {
       carryOut.begin({ remainingMs: () => context.getRemainingTimeInMillis(), decide });
       // What was committed is carried out, whatever kept the rest from being so.
-      return execute(event).finally(() => carryOut.finish());
+      return execute(event).finally(async () => {
+        const { hasAnswered } = await carryOut.finish();
+        // An answer comes back at once, most likely to here.
+        if (!hasAnswered) await published.rest();
+      });
     },
     async close() {
       await Promise.all([caller.close(), services.close()]);

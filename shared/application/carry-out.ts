@@ -100,6 +100,7 @@ export class CarryOut {
   /** Something of it carries a run on. */
   #isUrgent = false;
   #isSending = false;
+  #hasAnswered = false;
   #toDecide: Answered[] = [];
   #accepted: (Task & { readonly accepted: Accepted })[] = [];
   #isDeciding = false;
@@ -116,8 +117,11 @@ export class CarryOut {
       this.#deps.clock.now() + Math.min(CARRY_ON_MS, invocation.remainingMs() - RESERVE_MS);
   }
 
-  /** Resolves when all is done that was begun since `begin`, since an environment may be frozen then. Never rejects. */
-  async finish(): Promise<void> {
+  /**
+   * Resolves when all is done that was begun since `begin`, since an environment may be frozen then. Never rejects.
+   * @returns whether answers were published
+   */
+  async finish(): Promise<{ readonly hasAnswered: boolean }> {
     while (this.#work.size > 0 || this.#toSend.length > 0) {
       await Promise.all(this.#work);
       this.#send();
@@ -125,6 +129,9 @@ export class CarryOut {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#invocation = null;
+    const hasAnswered = this.#hasAnswered;
+    this.#hasAnswered = false;
+    return { hasAnswered };
   }
 
   /** Begins it, and waits for nothing: `finish` does. */
@@ -208,6 +215,7 @@ export class CarryOut {
   }
 
   #published({ committed, task, runId, answer }: Answered): ToSend {
+    this.#hasAnswered = true;
     const message: OutgoingMessage = {
       topic: this.#deps.topics.results,
       key: runId,

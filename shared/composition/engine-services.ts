@@ -23,6 +23,7 @@ import type { Database } from '../persistence/database.ts';
 import { type CountDeadLetters, createCountDeadLetters } from '../persistence/dead-letter-counts.ts';
 import { createNewRuns } from '../persistence/new-runs.ts';
 import { createOutbox, publishedEntries } from '../persistence/outbox.ts';
+import type { PublishedEntries } from '../persistence/published-entries.ts';
 import { createRunStore } from '../persistence/run-store.ts';
 import { connectAgentRegistry } from './agent-services.ts';
 import { connectDatabase, connectProducer } from './connections.ts';
@@ -39,6 +40,7 @@ export interface EngineServices {
   readonly publishEntries: PublishEntries;
   readonly routeTasks: RouteTasks;
   readonly countDeadLetters: CountDeadLetters;
+  readonly published: Pick<PublishedEntries, 'rest'>;
   close(): Promise<void>;
 }
 
@@ -87,6 +89,7 @@ export function createEngineServices(
     publishEntries,
     routeTasks,
     countDeadLetters: createCountDeadLetters(database),
+    published,
     processBatch: createProcessBatch({
       store,
       plans,

@@ -2,16 +2,20 @@
 const BUSY_MS = 3_000;
 /** Before the timekeeper looks. */
 const WAIT_MS = 2_500;
+/** Whoever saves as often in that time is busy enough not to save more for what is published. */
+const MANY_SAVES = 20;
 
 /**
  * Rows of the outbox that are published whole. The environment's next save deletes them, so that a decision costs no statement for it
  * (design §3). An environment that saves seldom may be frozen until the timekeeper looks, and has no next save to wait for: it deletes
- * them at once. What is left all the same, as the last of a busy time, is published once more by the timekeeper: a duplicate.
+ * them at once, or where a run's way through it ends. What is left all the same, as the last of a busy time, is published once more by
+ * the timekeeper: a duplicate.
  */
 export class PublishedEntries {
   readonly #remove: (ids: readonly string[]) => Promise<unknown>;
   readonly #ids = new Set<string>();
-  #savedAt = Number.NEGATIVE_INFINITY;
+  /** The last ones, the oldest first. */
+  #savedAt: number[] = [];
   #isBusy = false;
   #timer: NodeJS.Timeout | null = null;
 
@@ -31,9 +35,16 @@ export class PublishedEntries {
   /** With what the work deletes of them. */
   async goWith<T>(work: (ids: readonly string[]) => Promise<T>): Promise<T> {
     const now = performance.now();
-    this.#isBusy = now - this.#savedAt < BUSY_MS;
-    this.#savedAt = now;
+    this.#isBusy = now - (this.#savedAt.at(-1) ?? Number.NEGATIVE_INFINITY) < BUSY_MS;
+    this.#savedAt = [...this.#savedAt.slice(1 - MANY_SAVES), now];
     return this.#taken(work);
+  }
+
+  /** Nothing is known to follow: the environment may be frozen for long. A failure costs a duplicate. */
+  async rest(): Promise<void> {
+    const [oldest = Number.NEGATIVE_INFINITY] = this.#savedAt;
+    const savesOften = this.#savedAt.length === MANY_SAVES && performance.now() - oldest < BUSY_MS;
+    if (!savesOften) await this.flush().catch(() => {});
   }
 
   async flush(): Promise<void> {

@@ -115,7 +115,7 @@ describe('a task whose agent answers at once', () => {
   it('is not published, and its answer is; the row goes when that is acknowledged', async () => {
     const { carryOut, commit, sent, removed } = setUp({ agents: { one: () => ANSWERS('one') } });
     await commit('1', task('one'), update('one'));
-    await carryOut.finish();
+    expect(await carryOut.finish()).toEqual({ hasAnswered: true });
     expect(sent).toEqual([['workflow.monitoring.updates one', 'results.topic one']]);
     expect(removed).toEqual(['1']);
   });
@@ -151,7 +151,7 @@ describe('a task whose agent answers at once', () => {
       },
     });
     await commit('1', task('one'), update('one'));
-    await carryOut.finish();
+    expect(await carryOut.finish()).toEqual({ hasAnswered: false });
     expect(sent).toEqual([['workflow.monitoring.updates one', 'workflow.monitoring.updates after one']]);
     expect(removed).toEqual(['1', '2']);
   });

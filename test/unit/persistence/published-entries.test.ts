@@ -55,6 +55,38 @@ describe('published entries', () => {
     expect(removed).toEqual([['a']]);
   });
 
+  it('are removed where nothing is known to follow, unless the environment saves all the time', async () => {
+    const { entries, removed, save, beBusy } = setUp();
+    await entries.rest();
+    await beBusy();
+    await entries.add(['a']);
+    await entries.rest();
+    expect(removed).toEqual([['a']]);
+    for (let saves = 0; saves < 20; saves++) await save();
+    await entries.add(['b']);
+    await entries.rest();
+    expect(removed).toEqual([['a']]);
+    expect(await save()).toEqual(['b']);
+    // Not so often any more.
+    await vi.advanceTimersByTimeAsync(2_900);
+    await save();
+    await vi.advanceTimersByTimeAsync(200);
+    await entries.add(['c']);
+    await entries.rest();
+    expect(removed).toEqual([['a'], ['c']]);
+  });
+
+  it('that cannot be removed where nothing follows are a duplicate, and no failure', async () => {
+    const { entries, removed, beBusy, away } = setUp();
+    await beBusy();
+    await entries.add(['a']);
+    away(true);
+    await entries.rest();
+    away(false);
+    await entries.rest();
+    expect(removed).toEqual([['a']]);
+  });
+
   it('that could not be removed go the next time', async () => {
     const { entries, removed, beBusy, away } = setUp();
     await beBusy();
