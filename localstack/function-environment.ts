@@ -28,7 +28,6 @@ export function functionEnvironment(
   return {
     // For a person to read.
     LOG_FORMAT: 'text',
-    DATABASE_PIPELINE: 'true',
     AGENT_ALLOWED_CIDRS: '127.0.0.0/8',
     PUBLIC_URL: `http://127.0.0.1:${port}`,
     ...Object.fromEntries(passedOn),

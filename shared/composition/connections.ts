@@ -7,9 +7,9 @@ import { type Database, openDatabase } from '../persistence/database.ts';
 
 /** As whom a function comes to the database and to Kafka is the deployment's to say. Connects at the first use. */
 export function connectDatabase(connections: Connections): Database {
-  const { databaseUrl: url, databasePipeline: pipeline, databaseAuth, awsRegion } = connections;
+  const { databaseUrl: url, databaseAuth, awsRegion } = connections;
   const password = databaseAuth === 'iam' ? createRdsPassword(url, awsRegion) : undefined;
-  return openDatabase({ url, pipeline, password });
+  return openDatabase({ url, password });
 }
 
 export function connectProducer(connections: Connections, topics: Topics, clientId: string): RecordProducer {

@@ -27,8 +27,6 @@ const connectionVariables = kafkaVariables.extend({
   DATABASE_URL: z.string().min(1),
   /** `iam`: a token signed with the function's role instead of a password. */
   DATABASE_AUTH: z.enum(['password', 'iam']).default('password'),
-  /** Several statements in one round trip. Off where a proxy in between does not take pipelining. */
-  DATABASE_PIPELINE: flag.default(false),
 });
 
 const allVariables = connectionVariables.extend({
@@ -123,7 +121,6 @@ export interface KafkaConnection {
 
 export interface Connections extends KafkaConnection {
   readonly databaseUrl: string;
-  readonly databasePipeline: boolean;
   readonly databaseAuth: 'password' | 'iam';
 }
 
@@ -259,7 +256,6 @@ function connectionsOf(env: z.output<typeof connectionVariables>): Connections {
   return {
     ...kafkaOf(env),
     databaseUrl: env.DATABASE_URL,
-    databasePipeline: env.DATABASE_PIPELINE,
     databaseAuth: env.DATABASE_AUTH,
   };
 }

@@ -18,8 +18,7 @@ export interface Statements {
 export interface Database extends Statements {
   /**
    * Commits when `work` resolves, rolls back when it throws. READ COMMITTED: what is read after a lock is what the lock protects.
-   * Statements that `work` issues without awaiting each travel together where pipelining is on; those that it never awaits
-   * must have gone well too, or nothing is committed.
+   * Statements that `work` never awaits must have gone well too, or nothing is committed.
    */
   transaction<T>(work: (statements: Statements) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -27,8 +26,6 @@ export interface Database extends Statements {
 
 export interface DatabaseOptions {
   readonly url: string;
-  /** Send statements without awaiting earlier answers. Unknown to RDS Proxy, so a setting. */
-  readonly pipeline?: boolean;
   /** One execution environment runs one invocation at a time and needs one connection. */
   readonly maxConnections?: number;
   readonly connectTimeoutMs?: number;
@@ -62,7 +59,6 @@ export function openDatabase(options: DatabaseOptions): Database {
     // The pool's connections must not keep a process alive that has nothing else to do.
     allowExitOnIdle: true,
     types,
-    ...(options.pipeline ? { pipeline: true } : {}),
   });
   // An idle connection that breaks is replaced at the next use; without a listener the process would end.
   pool.on('error', () => {});
@@ -75,7 +71,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         throw connectionError(error);
       });
       const send = (sql: string, values?: unknown[]) => client.query(sql, values);
-      const { run, failure } = orderly(options.pipeline ? together(client, send) : inTurn(send));
+      const { run, failure } = orderly(inTurn(send));
       let broken: Error | undefined;
       // The pool listens while a connection is idle only. What breaks now, the statement under way tells.
       const ignore = () => {};
@@ -137,23 +133,6 @@ function orderly(send: RunQuery): { run: RunQuery; failure: () => unknown } {
     return result;
   };
   return { run, failure: () => failure };
-}
-
-/** What is asked for in one turn of the event loop leaves in one write: system calls are what a small transaction waits for. */
-function together({ connection }: pg.PoolClient, send: RunQuery): RunQuery {
-  let corked = false;
-  return (sql, values) => {
-    const { stream } = connection;
-    if (!corked) {
-      corked = true;
-      stream.cork();
-      process.nextTick(() => {
-        corked = false;
-        stream.uncork();
-      });
-    }
-    return send(sql, values);
-  };
 }
 
 /** Each query is sent when the one before is answered, whatever its answer: the next then fails by itself. */

@@ -54,7 +54,7 @@ export interface EngineHarness extends Environment {
     deliver: (message: Published) => Delivery;
   };
   /** Another environment on the same database and broker. */
-  environment(options?: { pipeline?: boolean; registry?: AgentRegistry; databaseUrl?: string }): Environment;
+  environment(options?: { registry?: AgentRegistry; databaseUrl?: string }): Environment;
   registerWorkflow(definition: object, owner?: string): Promise<{ workflowId: string; versionId: string }>;
   /** @returns the run's id. */
   start(workflowId: string, given?: { input?: Json; variables?: JsonObject }): Promise<string>;
@@ -106,12 +106,8 @@ export async function openEngineHarness(sharedDatabaseUrl: string): Promise<Engi
         : { status: 'acknowledged' },
   };
 
-  const environment: EngineHarness['environment'] = ({
-    pipeline = false,
-    registry,
-    databaseUrl = fresh.url,
-  } = {}) => {
-    const database = recordStatements(openDatabase({ url: databaseUrl, pipeline }));
+  const environment: EngineHarness['environment'] = ({ registry, databaseUrl = fresh.url } = {}) => {
+    const database = recordStatements(openDatabase({ url: databaseUrl }));
     const published = publishedEntries(database);
     const publishing = {
       publisher: {

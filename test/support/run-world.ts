@@ -76,7 +76,6 @@ export async function openRunWorld(options: WorldOptions): Promise<RunWorld> {
   const url = `http://127.0.0.1:${port}`;
   const variables = {
     DATABASE_URL: databaseUrl,
-    DATABASE_PIPELINE: 'true',
     KAFKA_BROKERS: options.kafkaBrokers,
     KAFKA_TOPIC_PREFIX: `runs-${randomBytes(4).toString('hex')}.`,
     STEPLINE_SECRET_KEY: randomBytes(32).toString('base64'),

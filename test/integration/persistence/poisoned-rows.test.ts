@@ -73,7 +73,7 @@ function hurried(milliseconds: number) {
   return engine.environment({ databaseUrl: url.href });
 }
 
-describe.each([false, true])('a record, with pipelining %s,', (pipeline) => {
+describe('a record', () => {
   it.each([
     ['a check', `add constraint poison check (step_id <> 'poison' or status <> 'COMPLETED')`],
     [
@@ -93,7 +93,7 @@ describe.each([false, true])('a record, with pipelining %s,', (pipeline) => {
     await engine.database.execute(
       `alter table step_executions ${constraint} ${constraint.includes('check') ? 'not valid' : ''}`,
     );
-    const outcomes = await engine.environment({ pipeline }).processBatch(answers);
+    const outcomes = await engine.environment().processBatch(answers);
     expect(outcomes[2]).toMatchObject({ outcome: 'decided', status: 'FAILED', fault: { class: 'defect' } });
     expect(await told()).toEqual(THIRD);
   });

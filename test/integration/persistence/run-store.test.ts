@@ -507,38 +507,12 @@ describe('a batch', () => {
     expect(await engine.decide(mine, event)).toEqual({ outcome: 'refused', code: 'UNKNOWN_ATTEMPT' });
     expect(await engine.runRow(other)).toMatchObject({ status: 'RUNNING' });
   });
-
-  it('decides the same where statements are pipelined', async () => {
-    const pipelined = engine.environment({ pipeline: true });
-    const { workflowId } = await engine.registerWorkflow(sequence(['a', 'b']));
-    const runIds = await Promise.all(Array.from({ length: 3 }, () => engine.start(workflowId)));
-    await pipelined.processBatch(runIds.map((runId) => ({ runId, event: { type: 'execution_requested' } })));
-    for (const output of [1, 2]) {
-      const items = await Promise.all(
-        runIds.map(async (runId): Promise<BatchItem> => {
-          const stepExecutionId = await engine.openAttempt(runId);
-          const outcome = completed(output);
-          return {
-            runId,
-            event: { type: 'agent_answered', stepExecutionId, attempt: 1, logs: null, outcome },
-          };
-        }),
-      );
-      await pipelined.processBatch(items);
-    }
-    const rows = await Promise.all(runIds.map((runId) => engine.runRow(runId)));
-    expect(rows.map(({ status, output_data }) => [status, output_data])).toEqual([
-      ['COMPLETED', 2],
-      ['COMPLETED', 2],
-      ['COMPLETED', 2],
-    ]);
-  });
 });
 
-describe.each([false, true])('what a batch does not await, pipelined: %s', (pipeline) => {
+describe('what a batch saves', () => {
   let environment: Environment;
   beforeAll(() => {
-    environment = engine.environment({ pipeline });
+    environment = engine.environment();
   });
 
   it('I5: takes the batch with it where it fails, and the connection goes on', async () => {
@@ -692,7 +666,7 @@ describe('guards', () => {
 describe('two environments at once', () => {
   it('on the same runs, in any order, neither deadlock nor decide twice', async () => {
     const other = engine.environment();
-    const third = engine.environment({ pipeline: true });
+    const third = engine.environment();
     const { workflowId } = await engine.registerWorkflow(sequence(['a', 'b', 'c']));
     const runIds = await Promise.all(Array.from({ length: 30 }, () => engine.start(workflowId)));
     const items = runIds.map((runId): BatchItem => ({ runId, event: { type: 'execution_requested' } }));

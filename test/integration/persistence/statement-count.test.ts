@@ -289,12 +289,12 @@ const TRIPS: [string, (size: number) => Promise<BatchItem[]>, { cold: number }][
   ['failures that are retried', async (size) => answers(await runsAt('RUNNING', size), failed), { cold: 2 }],
 ];
 
-describe.each([true, false])('the round trips of a batch, pipelined: %s', (pipeline) => {
+describe('the round trips of a batch', () => {
   let relay: DatabaseRelay;
   let environment: Environment;
   beforeAll(async () => {
     relay = await startDatabaseRelay(engine.databaseUrl);
-    environment = engine.environment({ pipeline, databaseUrl: relay.url });
+    environment = engine.environment({ databaseUrl: relay.url });
   });
   afterAll(() => relay?.close());
 

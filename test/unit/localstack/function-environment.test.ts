@@ -23,7 +23,6 @@ test('what the local stack sets by itself is enough', () => {
     AGENT_ALLOWED_CIDRS: '127.0.0.0/8',
     PUBLIC_URL: 'http://127.0.0.1:8001',
     LOG_FORMAT: 'text',
-    DATABASE_PIPELINE: 'true',
   });
 });
 
