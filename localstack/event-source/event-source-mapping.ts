@@ -49,7 +49,7 @@ export class EventSourceMapping {
     this.#log = (line) => log(`${settings.topic} → ${settings.functionName}: ${line}`);
     this.#tuning = {
       retryBackoffMs: { first: 100, longest: 5_000 },
-      commitDelayMs: 50,
+      commitDelayMs: 200,
       sessionTimeoutMs: 5_000,
       ...tuning,
     };
