@@ -18,13 +18,16 @@ import { createKnownProgress } from './known-progress.ts';
 import { Pace } from './pace.ts';
 import { type PublishLeftBehindDeps, publishLeftBehind } from './publish-left-behind.ts';
 import { purge } from './purge.ts';
+import { removeRuns } from './remove-runs.ts';
 import { createTicker } from './ticker.ts';
 import { wakeUnlikeWorkflows } from './wake-unlike-workflows.ts';
 
 const settings = await loadTimekeeperSettings();
-const { topics, auditRetentionDays } = settings;
+const { topics, auditRetentionDays, runRetentionDays } = settings;
 const log = createLogger({ service: 'timekeeper', level: settings.logLevel });
 const database = connectDatabase(settings);
+/** Its own connection: a month that goes is counted first, and no timer waits for that. */
+const removals = connectDatabase(settings);
 const producer = withAgentClocks({
   publisher: connectProducer(settings, topics, 'timekeeper'),
   agentClocks: createAgentClocks(database),
@@ -82,6 +85,9 @@ export async function handler(
   const beside = wakeUnlikeWorkflows(deps).catch((error: Error) =>
     log.warn('Runs that are not held as their workflow is wait for the next minute', error),
   );
+  const removal = removeRuns({ database: removals, runRetentionDays, clock: deps.clock }, end).catch(
+    (error: Error) => log.warn('Runs that are past their time stay until the next minute', error),
+  );
   let hasMoreToPurge = true;
   for (;;) {
     await tick().catch((error: Error) => log.warn('This tick is not recorded', error));
@@ -100,5 +106,5 @@ export async function handler(
     if (performance.now() + LOOK_EVERY_MS >= end) break;
     await sleep(LOOK_EVERY_MS);
   }
-  await Promise.all([gauges, beside]);
+  await Promise.all([gauges, beside, removal]);
 }

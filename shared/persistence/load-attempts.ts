@@ -38,7 +38,11 @@ export async function loadAttempts(
   const parameters = attemptParameters(query);
   const [ids, , others] = parameters;
   if (ids.length === 0 && others === null) return new Map();
-  const rows = await statements.many<AttemptRow>('select * from load_attempts($1, $2, $3)', parameters);
+  const rows = await statements.many<AttemptRow>('select * from load_attempts($1, $2, $3, $4, $5)', [
+    null,
+    null,
+    ...parameters,
+  ]);
   const byRun = Map.groupBy(rows, ({ run_id }) => run_id);
   return new Map([...byRun].map(([runId, ofRun]) => [runId, ofRun.map(attemptOf)]));
 }
@@ -49,14 +53,15 @@ export function attemptParameters({ ids, withInput, ...query }: AttemptQuery) {
 }
 
 interface Other {
-  readonly kind: 'open' | 'within' | 'container' | 'waiting' | 'last' | 'top' | 'step';
-  readonly run_id: string;
+  readonly kind: 'parent' | 'open' | 'within' | 'container' | 'waiting' | 'last' | 'top' | 'step';
+  readonly run_id?: string;
   readonly path?: string | null;
   readonly name?: string;
   readonly number?: number;
 }
 
 function othersOf({
+  parents,
   openOf,
   openWithin,
   containers,
@@ -67,6 +72,7 @@ function othersOf({
   steps,
 }: Omit<AttemptQuery, 'ids' | 'withInput'>): Other[] {
   return [
+    ...parents.map((id): Other => ({ kind: 'parent', name: id })),
     ...openOf.map((runId): Other => ({ kind: 'open', run_id: runId })),
     ...openWithin.map(({ runId, path }): Other => ({ kind: 'within', run_id: runId, path })),
     ...containers.map(({ runId, path }): Other => ({ kind: 'container', run_id: runId, path })),

@@ -17,6 +17,7 @@ import { childKey } from '../engine/scope-path.ts';
 import { type RouteRow, routeParameters, routesOf } from './agent-routes.ts';
 import { auditRow } from './audit-log.ts';
 import type { Statements } from './database.ts';
+import { rangeOf } from './run-range.ts';
 
 /**
  * Writes a batch's decisions and what they publish, by one call of `save_runs` (functions/save_runs.sql).
@@ -32,8 +33,9 @@ export async function saveChanges(
   published: readonly string[] = [],
 ): Promise<ReadonlyMap<string, AgentRoute>> {
   const routes = await statements.many<RouteRow>(
-    'select * from save_runs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)',
+    'select * from save_runs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)',
     [
+      ...rangeOf(runIdsOf(changes)),
       rows(
         inOrder(changes.advanced, ({ runId }) => runId),
         advancedRow,
@@ -63,6 +65,30 @@ export async function saveChanges(
     ],
   );
   return routesOf(agents, routes);
+}
+
+/** Of every run that is written. */
+function runIdsOf(changes: Changes): string[] {
+  const { advanced, changed, closed, continued, opened, joins, children, data, runsStarted } = changes;
+  const { signalsKept, signalsTaken } = changes;
+  const ofRuns = [
+    advanced,
+    closed,
+    continued,
+    opened,
+    joins,
+    children,
+    data,
+    signalsKept,
+    signalsTaken,
+  ].flat();
+  return [
+    ...new Set([
+      ...ofRuns.map(({ runId }) => runId),
+      ...changed.map(({ run }) => run.runId),
+      ...runsStarted.flatMap(({ childRunId, parentRunId }) => [childRunId, parentRunId]),
+    ]),
+  ];
 }
 
 /** Two batches that have runs in common wait for each other instead of deadlocking. */

@@ -2,7 +2,7 @@
 -- null for an attempt, and then a row for each attempt. Nothing is locked: what is decided from it is saved only if the runs'
 -- sequences are what they are here (save_runs). Of runs that are about to begin, or to go on after their end, and of `woken`, whether
 -- their workflow is paused; null of all others. A run that is PENDING comes with its input, which nearly every first step reads.
-create or replace function load_runs(run_ids text[], woken text[], ids text[], with_input text[], others json) returns table (
+create or replace function load_runs(lowest text, highest text, run_ids text[], woken text[], ids text[], with_input text[], others json) returns table (
     run_id varchar, status varchar, sequence bigint, started_at timestamptz, completed_at timestamptz,
     error_code varchar, error_message text, error_step_id varchar, error_attempt integer,
     cancelled_at timestamptz, cancelled_by varchar, cancel_reason text, retried_at timestamptz, paused_at timestamptz,
@@ -32,7 +32,7 @@ begin
            null::bigint, null::timestamptz, null::timestamptz, null::timestamptz, null::bigint,
            null::timestamptz, null::timestamptz, null::varchar, null::varchar,
            case when r.status = 'PENDING' then coalesce(r.input_data, r.variables) end
-      from workflow_runs r where r.run_id = any(run_ids);
+      from workflow_runs r where r.run_id = any(run_ids) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest;
     if cardinality(ids) = 0 and others is null then return; end if;
     return query
     select s.run_id, s.status, null::bigint, s.started_at, s.completed_at,
@@ -45,6 +45,6 @@ begin
            s.policy_attempt, s.policy_retries, s.created_at,
            s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.heartbeat_ms,
            s.heartbeat_due_at, s.republished_at, s.signal_name, s.child_run_id, s.input_data
-      from load_attempts(ids, with_input, others) s;
+      from load_attempts(lowest, highest, ids, with_input, others) s;
 end
 $$;

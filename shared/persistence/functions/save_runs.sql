@@ -10,7 +10,7 @@
 -- by hash or in order; `is not distinct from` is for no index at all. Runs come in the order of their ids: two batches with runs in
 -- common wait for each other instead of deadlocking.
 create or replace function save_runs(
-    advanced json, changed json, closed json, continued json, opened json, joins json, children json, data json,
+    lowest text, highest text, advanced json, changed json, closed json, continued json, opened json, joins json, children json, data json,
     signals_kept json, signals_taken json, runs_started json, audited json, outbox_id uuid, messages json, published uuid[],
     agent_names text[], agent_owners text[]
 ) returns table (
@@ -33,19 +33,21 @@ begin
           where r.run_id = any(array(
                     select v.run_id from json_to_recordset(advanced) as v (run_id text)
                     union all select v.run_id from json_to_recordset(changed) as v (run_id text)))
+            and r.run_id ~>=~ lowest and r.run_id ~<=~ highest
           order by r.run_id for update;
     end if;
     if advanced is not null then
         update workflow_runs as r
            set sequence = v.sequence, steps_started = v.steps_started, updated_at = now()
           from json_to_recordset(advanced) as v (run_id text, was bigint, sequence bigint, steps_started integer)
-         where r.run_id = any(array[v.run_id]) and r.sequence is not distinct from v.was and r.status is not distinct from 'RUNNING';
+         where r.run_id = any(array[v.run_id]) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest
+           and r.sequence is not distinct from v.was and r.status is not distinct from 'RUNNING';
         get diagnostics written = row_count;
         if written < json_array_length(advanced) then moved_on := runs_not_saved(advanced); end if;
     end if;
     if changed is not null then
         counted_ids := array(select v.run_id from json_to_recordset(changed) as v (run_id text));
-        counted_before := array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids));
+        counted_before := array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest);
         update workflow_runs as r
            set status = v.status, sequence = v.sequence, started_at = v.started_at, completed_at = v.completed_at,
                output_data = v.output_data, error_message = v.error_message, error_code = v.error_code,
@@ -64,13 +66,14 @@ begin
             timeout_at timestamptz, revisits boolean, parent_step_execution_id text, wake_at timestamptz, held_by text,
             workflow_version_id uuid, version integer, workflow_id text
           )
-         where r.run_id = any(array[v.run_id]) and r.sequence is not distinct from v.was;
+         where r.run_id = any(array[v.run_id]) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest
+           and r.sequence is not distinct from v.was;
         get diagnostics written = row_count;
         if written < json_array_length(changed) then moved_on := moved_on || runs_not_saved(changed); end if;
         -- What was decided by whether a workflow is paused: that stays so until this is committed.
         moved_on := moved_on || array(
             select v.run_id from json_to_recordset(changed) as v (run_id text, workflow_was_paused boolean)
-              join workflow_runs r on r.run_id = any(array[v.run_id])
+              join workflow_runs r on r.run_id = any(array[v.run_id]) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest
              where v.workflow_was_paused is not null and workflow_is_paused(r.workflow_definition_id) <> v.workflow_was_paused);
     end if;
     if cardinality(moved_on) > 0 then perform refuse_moved_on(moved_on); end if;
@@ -88,7 +91,7 @@ begin
             started_at timestamptz, completed_at timestamptz, child_run_id text,
             guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz
           )
-         where s.step_execution_id = any(array[v.id])
+         where s.step_execution_id = any(array[v.id]) and s.run_id ~>=~ lowest and s.run_id ~<=~ highest
            and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING')
            and (v.guards_times is not true
                 or date_trunc('milliseconds', s.deadline_at) is not distinct from v.deadline_was
@@ -106,7 +109,7 @@ begin
             heartbeat_ms bigint, heartbeat_due_at timestamptz, republished_at timestamptz, signal_name text, child_run_id text,
             wake_at timestamptz, guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz
           )
-         where s.step_execution_id = any(array[v.id])
+         where s.step_execution_id = any(array[v.id]) and s.run_id ~>=~ lowest and s.run_id ~<=~ highest
            and (s.status is not distinct from 'RUNNING' or s.status is not distinct from 'PENDING')
            and (v.guards_times is not true
                 or date_trunc('milliseconds', s.deadline_at) is not distinct from v.deadline_was
@@ -143,7 +146,7 @@ begin
             waiting integer, next_waiting integer, completed integer, failed integer, output_bytes bigint, is_over boolean, failure_code text, failure_message text,
             was_completed integer, was_failed integer
           )
-         where j.run_id = any(array[v.run_id]) and j.path = any(array[v.path]) and v.was_completed is not null
+         where j.run_id = any(array[v.run_id]) and j.run_id ~>=~ lowest and j.run_id ~<=~ highest and j.path = any(array[v.path]) and v.was_completed is not null
            and j.completed is not distinct from v.was_completed and j.failed is not distinct from v.was_failed;
         get diagnostics written = row_count;
         if written < json_array_length(joins) then
@@ -184,7 +187,7 @@ begin
         -- A retry goes back to how it was, which may be that nothing was set: what was since is gone. It comes first of its run.
         if exists (select from json_to_recordset(data) as v (is_whole boolean) where v.is_whole) then
             delete from scope_data as d using json_to_recordset(data) as v (run_id text, scope text, is_whole boolean)
-             where v.is_whole and d.run_id = any(array[v.run_id]) and d.scope = any(array[v.scope]);
+             where v.is_whole and d.run_id = any(array[v.run_id]) and d.run_id ~>=~ lowest and d.run_id ~<=~ highest and d.scope = any(array[v.scope]);
         end if;
         -- The last that was set of each; null is what was not set now.
         insert into scope_data as d (run_id, scope, variables, error)
@@ -218,7 +221,7 @@ begin
     if signals_taken is not null then
         update signals as g set taken_by = v.taken_by
           from json_to_recordset(signals_taken) as v (run_id text, id text, taken_by text)
-         where g.run_id = any(array[v.run_id]) and g.id = any(array[v.id]) and coalesce(g.taken_by, '') is not distinct from '';
+         where g.run_id = any(array[v.run_id]) and g.run_id ~>=~ lowest and g.run_id ~<=~ highest and g.id = any(array[v.id]) and coalesce(g.taken_by, '') is not distinct from '';
         get diagnostics written = row_count;
         if written < json_array_length(signals_taken) then
             perform refuse_stale('signal', (
@@ -245,7 +248,7 @@ begin
             version integer, input_data jsonb, depth integer, parent_run_id text, parent_step_execution_id text,
             created_at timestamptz, wake_at timestamptz
           )
-          join workflow_runs p on p.run_id = any(array[v.parent_run_id]);
+          join workflow_runs p on p.run_id = any(array[v.parent_run_id]) and p.run_id ~>=~ lowest and p.run_id ~<=~ highest;
         get diagnostics written = row_count;
         if written < json_array_length(runs_started) then
             perform refuse_stale('run', (
@@ -256,7 +259,7 @@ begin
     end if;
     if counted_ids is not null then
         perform count_runs(
-            counted_before, array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids)));
+            counted_before, array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest));
     end if;
     if audited is not null then
         insert into audit_log (id, user_id, api_key_id, community_id, action, result, resource, request_id, source_address)

@@ -143,13 +143,23 @@ create table rate_limits (
 
 -- ---------------------------------------------------------------------------------------------------------------------------
 -- Runs and their attempts
+--
+-- All that is a run's has its `run_id`, and is kept by the month in it: `run-<UUIDv7>` begins with the time, and sorts by it, byte by
+-- byte. What is past its time is dropped, a month of every table at once, and nothing is left behind for a vacuum. So a unique key
+-- holds the run, and a look-up that tells it reads one month; one that cannot looks into each. Ids of other producers, and those of a
+-- month that nobody made in time or that is gone, are in the default partitions. Months are made ahead, and dropped, by functions
+-- (../functions/make_partitions.sql, ../functions/remove_old_runs.sql).
+--
+-- The key is ordered by `text_pattern_ops`, which is byte by byte as well: by its operators a statement can tell between which ids its
+-- runs are, so that it looks into no other month, without one of its indexes being read for what is between.
 -- ---------------------------------------------------------------------------------------------------------------------------
 
 -- A run. The first columns are the shared state that other producers and readers know; ours beside them default or allow null, so
 -- that another producer's rows fit.
 create table workflow_runs (
-    id uuid primary key default gen_random_uuid(),
-    run_id varchar(255) unique not null,
+    -- The uuid in `run_id`, where the run is ours.
+    id uuid not null default gen_random_uuid(),
+    run_id varchar(255) collate "C" primary key,
     workflow_id varchar(255) not null,
     workflow_name varchar(255) not null,
     workflow_definition_id varchar(255),
@@ -165,7 +175,7 @@ create table workflow_runs (
 
     -- Whose run it is of what, and what it was given. Null owner: the admin's alone.
     owner varchar(255),
-    workflow_version_id uuid references workflow_versions (id),
+    workflow_version_id uuid,
     version integer,
     community_id bigint,
     variables jsonb,
@@ -207,7 +217,15 @@ create table workflow_runs (
     execution_time interval generated always as (completed_at - coalesce(started_at, created_at)) stored,
 
     constraint workflow_runs_status check (status in ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'))
-) with (fillfactor = 80);
+) partition by range (run_id text_pattern_ops);
+create table workflow_runs_default partition of workflow_runs default with (fillfactor = 80);
+
+-- By its own id is sought only what another producer named otherwise.
+create index workflow_runs_named_otherwise on workflow_runs (id) where run_id <> 'run-' || id::text;
+-- What is past its time: a month that is over is read from end to end, and is no more then.
+create index workflow_runs_default_closed
+on workflow_runs_default (coalesce(completed_at, cancelled_at, updated_at, created_at))
+where status in ('COMPLETED', 'FAILED', 'CANCELLED');
 
 create index workflow_runs_due on workflow_runs (wake_at)
 where wake_at is not null and status in ('PENDING', 'RUNNING');
@@ -244,9 +262,9 @@ include (version, execution_status, execution_time, owner);
 -- One attempt of one step. `step_execution_id` is the fencing token: the text of `id`. The first columns are shared state, as a
 -- run's are.
 create table step_executions (
-    id uuid primary key default gen_random_uuid(),
-    step_execution_id varchar(255) unique not null,
-    run_id varchar(255) not null,
+    id uuid not null default gen_random_uuid(),
+    step_execution_id varchar(255) not null,
+    run_id varchar(255) collate "C" not null,
     step_id varchar(255) not null,
     step_name varchar(255) not null,
     agent_name varchar(255) not null,
@@ -294,8 +312,12 @@ create table step_executions (
     lease_ms bigint,
 
     constraint step_executions_status check (status in ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED')),
+    -- Some who ask for an attempt know its id alone.
+    primary key (step_execution_id, run_id),
     unique (run_id, scope, step_id, visit, attempt)
-);
+) partition by range (run_id text_pattern_ops);
+create table step_executions_default partition of step_executions default;
+
 create index step_executions_due on step_executions (wake_at)
 where wake_at is not null and status in ('PENDING', 'RUNNING');
 create index step_executions_open on step_executions (run_id, scope) where status in ('PENDING', 'RUNNING');
@@ -327,7 +349,7 @@ where error_message is not null;
 
 -- A parallel or map step under way: what its children came to, counted. `path` is `<scope>/<step id>#<visit>`.
 create table scopes (
-    run_id varchar(255) not null,
+    run_id varchar(255) collate "C" not null,
     path text collate "C" not null,
     step_id varchar(255) not null,
     -- The container's attempt.
@@ -346,11 +368,12 @@ create table scopes (
     failure_code varchar(255),
     failure_message text,
     primary key (run_id, path)
-) with (fillfactor = 50);
+) partition by range (run_id text_pattern_ops);
+create table scopes_default partition of scopes default with (fillfactor = 50);
 
 -- A branch or an item of such a step: its scope is `<path>/<child>`, where `child` is a branch's name, percent-encoded, or an index.
 create table scope_children (
-    run_id varchar(255) not null,
+    run_id varchar(255) collate "C" not null,
     path text collate "C" not null,
     child text collate "C" not null,
     index integer not null,
@@ -363,21 +386,23 @@ create table scope_children (
     error_message text,
     primary key (run_id, path, child),
     constraint scope_children_status check (status in ('PENDING', 'RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'))
-) with (fillfactor = 80);
+) partition by range (run_id text_pattern_ops);
+create table scope_children_default partition of scope_children default with (fillfactor = 80);
 
 -- What the steps of a scope have set: variables of their own, and the error that was caught last.
 create table scope_data (
-    run_id varchar(255) not null,
+    run_id varchar(255) collate "C" not null,
     scope text collate "C" not null,
     variables jsonb,
     error jsonb,
     primary key (run_id, scope)
-);
+) partition by range (run_id text_pattern_ops);
+create table scope_data_default partition of scope_data default;
 
 -- What the steps of a scope set, one row for each that did, and how a retry put it back: a retry from a step has what that step was
 -- entered with. A row says what it set, and null of what it left as it was; `is_whole`: null is none.
 create table scope_history (
-    run_id varchar(255) not null,
+    run_id varchar(255) collate "C" not null,
     scope text collate "C" not null,
     -- When the attempt was opened that set it: before those that were opened after it, whatever the clocks.
     since timestamptz not null,
@@ -385,11 +410,12 @@ create table scope_history (
     error jsonb,
     is_whole boolean not null default false,
     primary key (run_id, scope, since)
-);
+) partition by range (run_id text_pattern_ops);
+create table scope_history_default partition of scope_history default;
 
 -- One that came, kept until a step takes it.
 create table signals (
-    run_id varchar(255) not null,
+    run_id varchar(255) collate "C" not null,
     id varchar(255) not null,
     name varchar(255) not null,
     payload jsonb,
@@ -397,7 +423,8 @@ create table signals (
     -- The attempt that took it.
     taken_by varchar(255),
     primary key (run_id, id)
-);
+) partition by range (run_id text_pattern_ops);
+create table signals_default partition of signals default;
 create index signals_untaken on signals (run_id, name, received_at, id) where taken_by is null;
 
 -- ---------------------------------------------------------------------------------------------------------------------------
@@ -572,7 +599,9 @@ for each row when (
     )
 ) execute function count_run();
 create trigger count_deleted_run after delete on workflow_runs
-for each row when (old.community_id is not null) execute function count_run();
+for each row when (
+    old.community_id is not null and current_setting('stepline.counts_runs', true) is distinct from 'at_once'
+) execute function count_run();
 
 -- Dead letters by where they came from. One invocation at a time has a partition, in the order of its records, so that a record
 -- that comes again has been counted when its offset is not beyond the last.
@@ -588,10 +617,11 @@ create table dead_letter_counts (
 -- The audit log
 -- ---------------------------------------------------------------------------------------------------------------------------
 
--- Who changed what. It stays append-only: nobody changes a record, and records are removed only by `purge_audit_log`, only when they
--- are older than what is kept, and never within 30 days, whatever it is told and whoever asks. Each removal is a record itself.
+-- Who changed what. It stays append-only: nobody changes a record, and records are removed only by `purge_audit_log`
+-- (../functions), a month at a time, only when they are older than what is kept, and never within 30 days, whatever it is told and
+-- whoever asks. Each removal is a record itself.
 create table audit_log (
-    id uuid primary key,
+    id uuid not null,
     at timestamptz not null default now(),
     -- Null where an attempt's token, not a user, authenticated the call.
     user_id varchar(255),
@@ -603,9 +633,10 @@ create table audit_log (
     -- The id of what was changed.
     resource varchar(255),
     request_id varchar(255),
-    source_address varchar(255)
-);
-create index audit_log_newest on audit_log (at desc, id desc);
+    source_address varchar(255),
+    primary key (at, id)
+) partition by range (at);
+create table audit_log_default partition of audit_log default;
 create index audit_log_newest_of_user on audit_log (user_id, at desc, id desc);
 
 create function keep_audit_record() returns trigger language plpgsql as $$
@@ -613,38 +644,12 @@ begin
     if tg_op = 'DELETE' and current_setting('stepline.purging_audit_log', true) = 'on' and old.at < now() - interval '30 days' then
         return old;
     end if;
-    raise exception '% rows are never changed', tg_table_name using errcode = 'integrity_constraint_violation';
+    raise exception 'audit_log rows are never changed' using errcode = 'integrity_constraint_violation';
 end
 $$;
 create trigger audit_log_is_append_only before update or delete on audit_log
 for each row execute function keep_audit_record();
 create trigger audit_log_is_never_emptied before truncate on audit_log
 for each statement execute function refuse_change();
-
--- Removes the oldest records beyond the retention, at most so many, and tells how many there were. The setting is the function's
--- own: it ends with the call.
-create function purge_audit_log(keep_days integer, at_most integer) returns integer
-language plpgsql security definer set search_path = public set "stepline.purging_audit_log" = 'on' as $$
-declare
-    removed integer;
-    newest timestamptz;
-begin
-    if keep_days < 30 then
-        raise exception 'audit records are kept for at least 30 days, not %', keep_days using errcode = 'invalid_parameter_value';
-    end if;
-    with past as materialized (
-        select id from audit_log where at < now() - keep_days * interval '1 day'
-         order by at, id limit at_most for update skip locked
-    ), gone as (
-        delete from audit_log using past where audit_log.id = past.id returning audit_log.at
-    )
-    select count(*), max(at) into removed, newest from gone;
-    if removed > 0 then
-        insert into audit_log (id, action, result, resource, request_id)
-        values (gen_random_uuid(), 'purge_audit_log', 'SUCCESS',
-                format('%s records up to %s, kept for %s days', removed, to_char(newest at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), keep_days),
-                'timekeeper');
-    end if;
-    return removed;
-end
-$$;
+create trigger audit_log_is_never_emptied before truncate on audit_log_default
+for each statement execute function refuse_change();
