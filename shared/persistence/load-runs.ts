@@ -1,8 +1,9 @@
 import type { LoadedRun, RunQuery, RunsRead } from '../application/ports/run-store.ts';
 import type { Json } from '../engine/json.ts';
 import type { Attempt, Pauser, Run, RunStatus } from '../engine/state.ts';
+import { attemptOf } from './columns.ts';
 import type { Statements } from './database.ts';
-import { type AttemptRow, attemptOf, attemptParameters } from './load-attempts.ts';
+import { type AttemptRow, attemptParameters } from './load-attempts.ts';
 import { rangeOf } from './run-range.ts';
 
 interface RunRow {

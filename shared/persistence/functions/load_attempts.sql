@@ -11,13 +11,7 @@
 --   step       the last attempt of the step `name`: in any scope or, where `path` is given, in that one and those within
 -- Those of the kinds `last` and `step` that started a run come with their input: where that run goes on, it stays.
 -- Each is found by the head of an index, one after the other: a plan that Postgres keeps was made when tables had other sizes.
-create or replace function load_attempts(lowest text, highest text, ids text[], with_input text[], others json) returns table (
-    run_id varchar, step_execution_id varchar, step_id varchar, scope text, visit integer, attempt integer,
-    policy_attempt integer, policy_retries integer[], status varchar, created_at timestamptz, started_at timestamptz, completed_at timestamptz,
-    timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, accepted_at timestamptz, heartbeat_ms bigint,
-    heartbeat_due_at timestamptz, republished_at timestamptz, signal_name varchar, child_run_id varchar,
-    wake_at timestamptz, error_code varchar, input_data jsonb
-) language plpgsql stable
+create or replace function load_attempts(lowest text, highest text, ids text[], with_input text[], others json) returns table ({{attempt.loaded types}}, input_data jsonb) language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 #variable_conflict use_column
@@ -105,11 +99,7 @@ begin
         end loop;
     end if;
     return query
-    select s.run_id, s.step_execution_id, s.step_id, s.scope, s.visit, s.attempt,
-           s.policy_attempt, s.policy_retries, s.status, s.created_at, s.started_at, s.completed_at,
-           s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.heartbeat_ms,
-           s.heartbeat_due_at, s.republished_at, s.signal_name, s.child_run_id,
-           s.wake_at, s.error_code,
+    select {{attempt.loaded of s}},
            case when s.step_execution_id = any(inputs)
                      or s.child_run_id is not null and s.step_execution_id = any(resumable) then s.input_data end
       from step_executions s
