@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { projectFolder } from './project-folder.ts';
 
+/** Which months have partitions is a question of the time; each table that is partitioned has one for what is in none. */
 const TABLES = `
-  select c.oid::regclass::text as name, array_to_string(c.reloptions, ', ') as options
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-   where n.nspname = 'public' and c.relkind = 'r' order by 1`;
+  select c.oid::regclass::text as name, array_to_string(c.reloptions, ', ') as options,
+         case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end as key, i.inhparent::regclass::text as parent
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_inherits i on i.inhrelid = c.oid
+   where n.nspname = 'public' and c.relkind in ('r', 'p')
+     and coalesce(pg_get_expr(c.relpartbound, c.oid), 'DEFAULT') = 'DEFAULT' order by 1`;
 const COLUMNS = `
   select a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
          || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '') || case when a.attnotnull then ' not null' else '' end as line
@@ -18,12 +21,22 @@ const CONSTRAINTS = `
 const INDEXES = `
   select pg_get_indexdef(i.indexrelid) || ';' as line
     from pg_index i where i.indrelid = $1::regclass
+     and not exists (select from pg_inherits of_parent where of_parent.inhrelid = i.indexrelid)
      and not exists (select from pg_constraint c where c.conindid = i.indexrelid) order by 1`;
 const TRIGGERS = `
-  select pg_get_triggerdef(oid) || ';' as line from pg_trigger where tgrelid = $1::regclass and not tgisinternal order by tgname`;
+  select pg_get_triggerdef(oid) || ';' as line from pg_trigger where tgrelid = $1::regclass and not tgisinternal and tgparentid = 0 order by tgname`;
 const FUNCTIONS = `
   select pg_get_functiondef(p.oid) || ';' as line
     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and p.proname <> all($1) order by p.proname`;
+
+interface Table {
+  readonly name: string;
+  readonly options: string | null;
+  /** By what it is partitioned. */
+  readonly key: string | null;
+  /** Of which it is the default partition. */
+  readonly parent: string | null;
+}
 
 /** Functions whose source is a file: that is where they are read. */
 function namesInFiles(): string[] {
@@ -42,12 +55,17 @@ export async function dumpSchema(databaseUrl: string): Promise<string> {
   const lines = async (sql: string, values: unknown[] = []) =>
     (await client.query<{ line: string }>(sql, values)).rows.map(({ line }) => line);
   try {
-    const { rows: tables } = await client.query<{ name: string; options: string | null }>(TABLES);
+    const { rows: tables } = await client.query<Table>(TABLES);
     const parts: string[] = await lines(FUNCTIONS, [namesInFiles()]);
-    for (const { name, options } of tables) {
+    for (const { name, options, key, parent } of tables) {
       const body = [...(await lines(COLUMNS, [name])), ...(await lines(CONSTRAINTS, [name]))];
       const storage = options ? ` with (${options})` : '';
-      parts.push(`create table ${name} (\n    ${body.join(',\n    ')}\n)${storage};`);
+      const partitioned = key ? ` partition by ${key}` : '';
+      parts.push(
+        parent
+          ? `create table ${name} partition of ${parent} default${storage};`
+          : `create table ${name} (\n    ${body.join(',\n    ')}\n)${partitioned}${storage};`,
+      );
       parts.push(...(await lines(INDEXES, [name])), ...(await lines(TRIGGERS, [name])));
     }
     return `-- What the migrations come to. Written by \`npm run schema\`. The hot path's functions are in functions/, and come to what stands there.\n\n${parts.join('\n\n')}\n`;

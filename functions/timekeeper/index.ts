@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context } from 'aws-lambda';
-import { kafkaOptionsOf } from '../../shared/composition/connections.ts';
+import { connectDatabase, kafkaOptionsOf } from '../../shared/composition/connections.ts';
 import { loadTimekeeperSettings } from '../../shared/config/environment.ts';
 import { countRecords } from '../../shared/kafka/count-records.ts';
 import { recordTick } from '../../shared/persistence/timekeeper-tick.ts';
@@ -8,14 +8,17 @@ import { createLogger } from '../../shared/telemetry/logger.ts';
 import { reportGauges } from './gauges.ts';
 import { openTimekeeper } from './open-timekeeper.ts';
 import { purge } from './purge.ts';
+import { removeRuns } from './remove-runs.ts';
 import { createTicker } from './ticker.ts';
 
 const settings = await loadTimekeeperSettings();
-const { topics, auditRetentionDays } = settings;
+const { topics, auditRetentionDays, runRetentionDays } = settings;
 const log = createLogger({ service: 'timekeeper', level: settings.logLevel });
 const { database, look, wakeUnlikeWorkflows } = openTimekeeper(settings, (message, error) =>
   log.warn(message, error),
 );
+/** Its own connection: a month that goes is counted first, and no timer waits for that. */
+const removals = connectDatabase(settings);
 
 /**
  * EventBridge fires once a minute, timers to the second: an invocation looks again and again until just before the next one comes, which
@@ -46,6 +49,9 @@ export async function handler(
   const beside = wakeUnlikeWorkflows().catch((error: Error) =>
     log.warn('Runs that are not held as their workflow is wait for the next minute', error),
   );
+  const removal = removeRuns({ database: removals, runRetentionDays, clock: () => performance.now() }, end).catch(
+    (error: Error) => log.warn('Runs that are past their time stay until the next minute', error),
+  );
   let hasMoreToPurge = true;
   for (;;) {
     await tick().catch((error: Error) => log.warn('This tick is not recorded', error));
@@ -59,5 +65,5 @@ export async function handler(
     if (performance.now() + LOOK_EVERY_MS >= end) break;
     await sleep(LOOK_EVERY_MS);
   }
-  await Promise.all([gauges, beside]);
+  await Promise.all([gauges, beside, removal]);
 }

@@ -128,6 +128,7 @@ export const contextFields = {
   stepsPerInvocation: wholeNumber(1, 100, 1),
   maxStepsPerInvocation: wholeNumber(1, 100, 10),
   auditRetentionDays: wholeNumber(30, 99_999, 400),
+  runRetentionDays: wholeNumber(0, 99_999, 90),
 
   alarmEmail: text(/^[^\s@]+@[^\s@]+$/, 'an e-mail address', 'oncall@example.com'),
   alarmTopicArn: text(arnOf('sns'), 'the ARN of an SNS topic', 'arn:aws:sns:eu-west-1:111122223333:oncall'),

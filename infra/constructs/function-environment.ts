@@ -33,7 +33,11 @@ export function environmentOf(
     ...(profile.needs.includes('agentRegistry') && given({ AGENT_REGISTRY_URL: options.agentRegistryUrl })),
     ...(profile.needs.includes('runLimits') && limitVariables(options)),
     ...(profile.needs.includes('quickCalls') && quickCallVariables(options)),
-    ...(profile.needs.includes('retention') && given({ AUDIT_RETENTION_DAYS: options.auditRetentionDays })),
+    ...(profile.needs.includes('retention') &&
+      given({
+        AUDIT_RETENTION_DAYS: options.auditRetentionDays,
+        RUN_RETENTION_DAYS: options.runRetentionDays,
+      })),
     ...(profile.needs.includes('jwt') && accessVariables(options, surroundings)),
     ...(profile.needs.includes('topicAdministration') && {
       KAFKA_TOPIC_PARTITIONS: String(options.kafkaPartitions),

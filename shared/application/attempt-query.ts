@@ -4,6 +4,7 @@ import type { AttemptQuery } from './ports/run-store.ts';
 
 export const NO_ATTEMPTS: AttemptQuery = {
   ids: [],
+  parents: [],
   withInput: [],
   openOf: [],
   openWithin: [],
@@ -18,6 +19,7 @@ export const NO_ATTEMPTS: AttemptQuery = {
 /** The attempts that a batch's events begin with. */
 export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
   const ids = new Set<string>();
+  const parents = new Set<string>();
   const withInput = new Set<string>();
   const openOf = new Set<string>();
   const lastOf = new Set<string>();
@@ -28,7 +30,7 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
     const about = attemptsOf(event);
     if (about.id !== null) ids.add(about.id);
     if (about.id !== null && about.withInput) withInput.add(about.id);
-    if (about.parentId !== null) ids.add(about.parentId);
+    if (about.parentId !== null) parents.add(about.parentId);
     if (about.open) openOf.add(runId);
     if (about.last) lastOf.add(runId);
     if (about.lastAtTop) lastAtTopOf.add(runId);
@@ -43,6 +45,7 @@ export function attemptQueryFor(items: readonly BatchItem[]): AttemptQuery {
   return {
     ...NO_ATTEMPTS,
     ids: [...ids],
+    parents: [...parents],
     withInput: [...withInput],
     openOf: [...openOf],
     waiting: [...waiting.values()],

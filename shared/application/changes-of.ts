@@ -101,6 +101,7 @@ function attemptChanges(decided: readonly DecidedRun[]): Pick<Changes, 'opened' 
       const { deadlineAt, heartbeatDueAt } = before;
       const change = {
         ...attempt,
+        runId: stored.run.runId,
         inputData: before.inputData === null ? attempt.inputData : null,
         ...(isByTimes && { timesWere: { deadlineAt, heartbeatDueAt } }),
       };

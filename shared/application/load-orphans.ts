@@ -16,7 +16,7 @@ export async function loadOrphans(
     const { owner, run } = runs.get(runId) ?? {};
     return onlyOfNobody && run?.parent && owner !== null ? [{ runId, parent: run.parent }] : [];
   });
-  const query = { ...NO_ATTEMPTS, ids: asked.map(({ parent }) => parent.stepExecutionId) };
+  const query = { ...NO_ATTEMPTS, parents: asked.map(({ parent }) => parent.stepExecutionId) };
   if (isEmptyQuery(query)) return new Set();
   const attempts = await reads.loadAttempts(query);
   const isAwaited = ({ runId, stepExecutionId: id }: { runId: string; stepExecutionId: string }) =>

@@ -81,6 +81,12 @@ const timekeeperVariables = connectionVariables.extend({
     .transform(Number)
     .refine((days) => days >= retention.minAuditDays, `expected at least ${retention.minAuditDays}`)
     .default(retention.auditDays),
+  /** Runs are removed so many days after their end; 0: never. */
+  RUN_RETENTION_DAYS: z
+    .string()
+    .regex(/^\d{1,5}$/, 'expected a whole number of days')
+    .transform(Number)
+    .default(retention.runDays),
 });
 
 const migrateVariables = z.object({
@@ -211,6 +217,8 @@ export async function loadConnections(variables: Variables = process.env): Promi
 export interface TimekeeperSettings extends Connections {
   readonly agentRegistryUrl: string | null;
   readonly auditRetentionDays: number;
+  /** 0: for ever. */
+  readonly runRetentionDays: number;
 }
 
 /** The timekeeper's, which needs no secrets of users. */
@@ -222,6 +230,7 @@ export async function loadTimekeeperSettings(
     ...connectionsOf(env),
     agentRegistryUrl: env.AGENT_REGISTRY_URL,
     auditRetentionDays: env.AUDIT_RETENTION_DAYS,
+    runRetentionDays: env.RUN_RETENTION_DAYS,
   };
 }
 

@@ -126,7 +126,8 @@ export function createAgentCalls(statements: Statements): AgentCalls {
            from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::boolean[])
                 as e (step_execution_id, run_id, deadline_in_ms, accepted, is_published)
            join locked on locked.run_id = e.run_id
-          where s.step_execution_id = e.step_execution_id and s.run_id = e.run_id and s.status = 'RUNNING'`,
+          where s.step_execution_id = e.step_execution_id and s.run_id = e.run_id and s.run_id = any($2::text[])
+            and s.status = 'RUNNING'`,
         [
           extensions.map(({ stepExecutionId }) => stepExecutionId),
           extensions.map(({ runId }) => runId),
@@ -145,7 +146,7 @@ export function createAgentCalls(statements: Statements): AgentCalls {
                 wake_at = case when s.accepted_at is not null and s.heartbeat_ms is not null
                                then least(s.deadline_at, now() + s.heartbeat_ms * interval '1 millisecond') else s.wake_at end
            from locked
-          where s.step_execution_id = $2 and s.run_id = locked.run_id and s.status = 'RUNNING'`,
+          where s.step_execution_id = $2 and s.run_id = locked.run_id and s.run_id = $1 and s.status = 'RUNNING'`,
         [runId, stepExecutionId],
       );
       return touched > 0;

@@ -78,6 +78,8 @@ export const databaseRoles: Readonly<Record<string, Grants>> = {
 
 /** Functions that have their definer's rights, and who may call them. All others have their caller's. */
 export const definersFunctions: Readonly<Record<string, readonly string[]>> = {
+  'make_partitions(integer, integer)': ['stepline_timekeeper'],
+  'remove_old_runs(integer, integer)': ['stepline_timekeeper'],
   'purge_audit_log(integer, integer)': ['stepline_timekeeper'],
   // By save_runs.
   'count_runs(counted_run[], counted_run[])': ['stepline_api', 'stepline_step_executor'],

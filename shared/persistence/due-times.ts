@@ -16,6 +16,7 @@ export interface DueRow {
 /** Times as Postgres writes them: a Date has no microseconds. */
 interface Lease {
   readonly table: 'workflow_runs' | 'step_executions';
+  /** The run's, or the attempt's. */
   readonly id: string;
   readonly until: string;
   /** How long it was when it began. */
@@ -53,7 +54,6 @@ export function createDueTimes(database: Database): DueTimes {
 }
 
 interface DueResult {
-  id: string;
   run_id: string;
   step_execution_id: string | null;
   fired_at: Date;
@@ -69,11 +69,13 @@ interface DueResult {
 const TABLES = {
   // Earlier than all that it may wait for: it, or what follows it, was asked for by a request.
   step_executions: {
+    key: ['run_id', 'step_execution_id'],
     stepExecutionId: 't.step_execution_id',
     requestedAt: 'null::timestamptz',
     pickUpFrom: `case when wake_at < coalesce(least(due_at, deadline_at, heartbeat_due_at), 'infinity') then wake_at end`,
   },
   workflow_runs: {
+    key: ['run_id'],
     stepExecutionId: 'null::text',
     requestedAt: `case when t.status = 'PENDING' then t.created_at end`,
     pickUpFrom: 'null::timestamptz',
@@ -90,10 +92,10 @@ export async function claimDueTimes(
   { limit, lease: { firstMs, longestMs }, pickUpMs }: ClaimOptions,
 ): Promise<Claimed> {
   const claim = async (table: Lease['table']) => {
-    const { stepExecutionId, requestedAt, pickUpFrom } = TABLES[table];
+    const { key, stepExecutionId, requestedAt, pickUpFrom } = TABLES[table];
     const rows = await statements.many<DueResult>(
       `with due as materialized (
-         select id, run_id, wake_at, case when wake_at = leased_until then lease_ms end as was_ms, ${pickUpFrom} as pick_up_at
+         select ${key.join(', ')}, wake_at, case when wake_at = leased_until then lease_ms end as was_ms, ${pickUpFrom} as pick_up_at
            from ${table}
           where wake_at is not null and status in ('PENDING', 'RUNNING') and wake_at <= now()
           order by wake_at limit $1 for update skip locked),
@@ -108,8 +110,8 @@ export async function claimDueTimes(
        update ${table} as t
           set wake_at = now() + l.ms * interval '1 millisecond', leased_until = now() + l.ms * interval '1 millisecond',
               lease_ms = l.ms
-         from leased as l where t.id = l.id
-        returning t.id, t.run_id, ${stepExecutionId} as step_execution_id, now() as fired_at, ${requestedAt} as requested_at,
+         from leased as l where ${areSame(key, 't', 'l')}
+        returning t.run_id, ${stepExecutionId} as step_execution_id, now() as fired_at, ${requestedAt} as requested_at,
                   coalesce(l.wake_at - l.was_ms * interval '1 millisecond', l.pick_up_at - $4 * interval '1 millisecond') as asked_at,
                   t.leased_until::text as leased_until, l.ms as lease_ms, l.was_ms`,
       [limit, firstMs, longestMs, pickUpMs],
@@ -126,7 +128,7 @@ export async function claimDueTimes(
               requestedAt: row.requested_at,
               lease: {
                 table,
-                id: row.id,
+                id: row.step_execution_id ?? row.run_id,
                 until,
                 ms: Number(row.lease_ms),
                 wasMs: row.was_ms === null ? null : Number(row.was_ms),
@@ -147,19 +149,30 @@ export async function claimDueTimes(
  */
 export async function giveBackDueTimes(statements: Statements, due: readonly DueRow[]): Promise<void> {
   const giveBack = async (table: Lease['table']) => {
-    const leases = due.flatMap(({ lease }) => (lease.table === table ? [lease] : []));
-    if (leases.length === 0) return;
+    const given = due.filter(({ lease }) => lease.table === table);
+    if (given.length === 0) return;
+    const { key } = TABLES[table];
+    const names = key.map((column) => `t.${column}`).join(', ');
     await statements.execute(
       `with mine as materialized (
-         select t.id, given.was_ms
-           from unnest($1::uuid[], $2::timestamptz[], $3::bigint[]) as given (id, until, was_ms)
-           join ${table} as t on t.id = given.id and t.wake_at = given.until
+         select ${names}, given.was_ms
+           from unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) as given (run_id, step_execution_id, until, was_ms)
+           join ${table} as t on ${areSame(key, 't', 'given')} and t.wake_at = given.until
             for update of t skip locked)
        update ${table} as t
           set wake_at = now(), leased_until = case when mine.was_ms is not null then now() end, lease_ms = mine.was_ms
-         from mine where t.id = mine.id`,
-      [leases.map(({ id }) => id), leases.map(({ until }) => until), leases.map(({ wasMs }) => wasMs)],
+         from mine where ${areSame(key, 't', 'mine')}`,
+      [
+        given.map(({ runId }) => runId),
+        given.map(({ stepExecutionId }) => stepExecutionId),
+        given.map(({ lease }) => lease.until),
+        given.map(({ lease }) => lease.wasMs),
+      ],
     );
   };
   await Promise.all([giveBack('step_executions'), giveBack('workflow_runs')]);
+}
+
+function areSame(key: readonly string[], one: string, other: string): string {
+  return key.map((column) => `${one}.${column} = ${other}.${column}`).join(' and ');
 }

@@ -159,6 +159,9 @@ export function createExecutionQueries(database: Statements, searches = database
 
 const OUR_RUN_ID = '^run-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
 
+/** As the index has it: by their own ids only these are sought. */
+const IS_NAMED_OTHERWISE = `other.run_id <> 'run-' || other.id::text`;
+
 /**
  * `run-<uuid>` is the run of execution `<uuid>`. A run that another producer gave another name is known by its row's id, which
  * then counts only where no run has the name.
@@ -166,8 +169,10 @@ const OUR_RUN_ID = '^run-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f
 function isExecution(executionId: string, parameters: Parameters): string {
   const id = parameters.add(executionId.toLowerCase());
   const name = parameters.add(`run-${executionId.toLowerCase()}`);
-  return `(r.run_id = ${name} or (r.id = ${id} and r.run_id !~ '${OUR_RUN_ID}'
-    and not exists (select from workflow_runs named where named.run_id = ${name})))`;
+  return `r.run_id = coalesce(
+    (select named.run_id from workflow_runs named where named.run_id = ${name}),
+    (select other.run_id from workflow_runs other
+      where other.id = ${id} and ${IS_NAMED_OTHERWISE} and other.run_id !~ '${OUR_RUN_ID}' order by other.run_id limit 1))`;
 }
 
 function isWithin(reach: Reach, viewer: Viewer, parameters: Parameters): string {

@@ -1,34 +1,9 @@
 import type { AttemptQuery } from '../application/ports/run-store.ts';
-import type { Json } from '../engine/json.ts';
-import type { Attempt, AttemptStatus } from '../engine/state.ts';
+import type { Attempt } from '../engine/state.ts';
+import { attemptOf, type Row } from './columns.ts';
 import type { Statements } from './database.ts';
 
-export interface AttemptRow {
-  run_id: string;
-  step_execution_id: string;
-  step_id: string;
-  scope: string;
-  visit: number;
-  attempt: number;
-  policy_attempt: number;
-  policy_retries: number[] | null;
-  status: AttemptStatus;
-  input_data: Json;
-  created_at: Date;
-  started_at: Date | null;
-  completed_at: Date | null;
-  timeout_ms: number | null;
-  due_at: Date | null;
-  deadline_at: Date | null;
-  accepted_at: Date | null;
-  heartbeat_ms: number | null;
-  heartbeat_due_at: Date | null;
-  republished_at: Date | null;
-  signal_name: string | null;
-  child_run_id: string | null;
-  wake_at: Date | null;
-  error_code: string | null;
-}
+export type AttemptRow = Row & { readonly run_id: string; readonly step_execution_id: string };
 
 /** What a batch's events are about, by run (functions/load_attempts.sql). One statement, or none where nothing is asked. */
 export async function loadAttempts(
@@ -38,7 +13,11 @@ export async function loadAttempts(
   const parameters = attemptParameters(query);
   const [ids, , others] = parameters;
   if (ids.length === 0 && others === null) return new Map();
-  const rows = await statements.many<AttemptRow>('select * from load_attempts($1, $2, $3)', parameters);
+  const rows = await statements.many<AttemptRow>('select * from load_attempts($1, $2, $3, $4, $5)', [
+    null,
+    null,
+    ...parameters,
+  ]);
   const byRun = Map.groupBy(rows, ({ run_id }) => run_id);
   return new Map([...byRun].map(([runId, ofRun]) => [runId, ofRun.map(attemptOf)]));
 }
@@ -49,14 +28,15 @@ export function attemptParameters({ ids, withInput, ...query }: AttemptQuery) {
 }
 
 interface Other {
-  readonly kind: 'open' | 'within' | 'container' | 'waiting' | 'last' | 'top' | 'step';
-  readonly run_id: string;
+  readonly kind: 'parent' | 'open' | 'within' | 'container' | 'waiting' | 'last' | 'top' | 'step';
+  readonly run_id?: string;
   readonly path?: string | null;
   readonly name?: string;
   readonly number?: number;
 }
 
 function othersOf({
+  parents,
   openOf,
   openWithin,
   containers,
@@ -67,6 +47,7 @@ function othersOf({
   steps,
 }: Omit<AttemptQuery, 'ids' | 'withInput'>): Other[] {
   return [
+    ...parents.map((id): Other => ({ kind: 'parent', name: id })),
     ...openOf.map((runId): Other => ({ kind: 'open', run_id: runId })),
     ...openWithin.map(({ runId, path }): Other => ({ kind: 'within', run_id: runId, path })),
     ...containers.map(({ runId, path }): Other => ({ kind: 'container', run_id: runId, path })),
@@ -80,35 +61,4 @@ function othersOf({
       ({ runId, scope, stepId }): Other => ({ kind: 'step', run_id: runId, path: scope, name: stepId }),
     ),
   ];
-}
-
-export function attemptOf(row: AttemptRow): Attempt {
-  return {
-    stepExecutionId: row.step_execution_id,
-    stepId: row.step_id,
-    scope: row.scope,
-    visit: row.visit,
-    attempt: row.attempt,
-    policyAttempt: row.policy_attempt,
-    policyRetries: row.policy_retries,
-    status: row.status,
-    inputData: row.input_data,
-    // What a settled attempt came to is never read back by a decision, but for its error's code.
-    outputData: null,
-    error: row.error_code === null ? null : { code: row.error_code, message: '' },
-    logs: null,
-    createdAt: row.created_at.getTime(),
-    startedAt: row.started_at?.getTime() ?? null,
-    completedAt: row.completed_at?.getTime() ?? null,
-    timeoutMs: row.timeout_ms,
-    dueAt: row.due_at?.getTime() ?? null,
-    deadlineAt: row.deadline_at?.getTime() ?? null,
-    acceptedAt: row.accepted_at?.getTime() ?? null,
-    heartbeatMs: row.heartbeat_ms,
-    heartbeatDueAt: row.heartbeat_due_at?.getTime() ?? null,
-    republishedAt: row.republished_at?.getTime() ?? null,
-    signalName: row.signal_name,
-    childRunId: row.child_run_id,
-    wakeAt: row.wake_at?.getTime() ?? null,
-  };
 }

@@ -12,6 +12,7 @@ import {
   workflowKey,
 } from '../engine/state.ts';
 import type { Statements } from './database.ts';
+import { rangeOf } from './run-range.ts';
 
 /** A row of functions/load_run_data.sql: which columns are set, its kind tells. */
 interface DataRow {
@@ -47,7 +48,8 @@ export async function loadRunData(
   const query = queryOf(asked);
   if (query === null) return found;
   const { inputsOf, variablesOf, outputs, others } = query;
-  const rows = await statements.many<DataRow>('select * from load_run_data($1, $2, $3, $4, $5)', [
+  const rows = await statements.many<DataRow>('select * from load_run_data($1, $2, $3, $4, $5, $6, $7)', [
+    ...rangeOf(asked.map(({ runId }) => runId)),
     inputsOf,
     variablesOf,
     outputs.map(({ runId }) => runId),

@@ -1,8 +1,10 @@
 import type { LoadedRun, RunQuery, RunsRead } from '../application/ports/run-store.ts';
 import type { Json } from '../engine/json.ts';
 import type { Attempt, Pauser, Run, RunStatus } from '../engine/state.ts';
+import { attemptOf } from './columns.ts';
 import type { Statements } from './database.ts';
-import { type AttemptRow, attemptOf, attemptParameters } from './load-attempts.ts';
+import { type AttemptRow, attemptParameters } from './load-attempts.ts';
+import { rangeOf } from './run-range.ts';
 
 interface RunRow {
   run_id: string;
@@ -41,7 +43,8 @@ export async function loadRuns(
   statements: Statements,
   { runIds, woken, attempts }: RunQuery,
 ): Promise<RunsRead> {
-  const rows = await statements.many<Row>('select * from load_runs($1, $2, $3, $4, $5)', [
+  const rows = await statements.many<Row>('select * from load_runs($1, $2, $3, $4, $5, $6, $7)', [
+    ...rangeOf(runIds),
     runIds,
     woken,
     ...attemptParameters(attempts),

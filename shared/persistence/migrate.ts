@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
+import { fillColumns } from './columns.ts';
 import { checkServerVersion } from './least-postgres.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
@@ -96,5 +97,7 @@ async function loadMigrations(): Promise<Migration[]> {
 
 async function loadFunctions(): Promise<string[]> {
   const names = (await readdir(FUNCTIONS_FOLDER)).filter((name) => name.endsWith('.sql')).sort();
-  return Promise.all(names.map((name) => readFile(new URL(name, FUNCTIONS_FOLDER), 'utf8')));
+  return Promise.all(
+    names.map(async (name) => fillColumns(await readFile(new URL(name, FUNCTIONS_FOLDER), 'utf8'))),
+  );
 }

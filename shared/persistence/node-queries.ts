@@ -96,7 +96,7 @@ export function createNodeQueries(database: Statements): NodeQueries {
              from step_executions s where s.run_id = $1
             group by ${NODE} order by min(s.created_at), ${NODE} limit $2
          ), sized as (
-           select n.*, s.id, sum(${STORED_BYTES}) over (order by n.entered_at, ${NODE}) > ${MAX_STORED_BYTES} as is_data_omitted
+           select n.*, s.step_execution_id, sum(${STORED_BYTES}) over (order by n.entered_at, ${NODE}) > ${MAX_STORED_BYTES} as is_data_omitted
              from node n
              join step_executions s on s.run_id = $1 and s.scope = n.scope and s.step_id = n.step_id and s.visit = n.visit
                   and s.attempt = n.last_attempt
@@ -106,7 +106,7 @@ export function createNodeQueries(database: Statements): NodeQueries {
                 s.error_message, s.error_code, case when not n.is_data_omitted then s.input_data end as input_data,
                 case when not n.is_data_omitted then s.output_data end as output_data,
                 case when not n.is_data_omitted then s.logs end as logs
-           from sized n join step_executions s on s.id = n.id
+           from sized n join step_executions s on s.run_id = $1 and s.step_execution_id = n.step_execution_id
           order by n.entered_at, n.scope, n.step_id, n.visit`,
         [runId, limit],
       );

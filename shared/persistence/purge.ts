@@ -1,4 +1,4 @@
-import type { Statements } from './database.ts';
+import type { Database, Statements } from './database.ts';
 import { LAZILY } from './sql.ts';
 
 /*
@@ -22,7 +22,7 @@ export function removeOldIdempotencyKeys(
   );
 }
 
-/** The database removes, and leaves an audit record of it (migration 0011). @returns how many there were */
+/** The database removes, and leaves an audit record of it (functions/purge_audit_log.sql). @returns how many there were */
 export async function purgeAuditLog(
   database: Statements,
   { keepDays, atMost }: { readonly keepDays: number; readonly atMost: number },
@@ -32,6 +32,40 @@ export async function purgeAuditLog(
     atMost,
   ]);
   return removed;
+}
+
+/**
+ * What closed so long ago, a month at once where all of it is past (functions/remove_old_runs.sql).
+ * @param limitMs what a month takes that is counted before it goes
+ * @returns how many there were, or as many as it may be where there may be more
+ */
+export function removeOldRuns(
+  database: Database,
+  {
+    keepDays,
+    atMost,
+    limitMs,
+  }: { readonly keepDays: number; readonly atMost: number; readonly limitMs: number },
+): Promise<number> {
+  return database.transaction(async (statements) => {
+    await statements.one(`select set_config('statement_timeout', $1, true)`, [`${limitMs}ms`]);
+    const { removed } = await statements.one<{ removed: number }>(
+      'select remove_old_runs($1, $2) as removed',
+      [keepDays, atMost],
+    );
+    return removed;
+  });
+}
+
+/** Months to come: no run waits for its table. Where they are there, that is all that is looked at. */
+const MONTHS_AHEAD = 2;
+
+/** One at a time: each for itself waits for a lock, and others behind it. @returns how many were made */
+export async function makePartitions(database: Statements): Promise<number> {
+  const { made } = await database.one<{ made: number }>('select make_partitions($1, 1) as made', [
+    MONTHS_AHEAD,
+  ]);
+  return made;
 }
 
 /**

@@ -32,7 +32,7 @@ export function createRunBatches(database: Statements, searches = database): Run
       const names = [...ids, ...uuids.map((id) => `run-${id}`)];
       return database.many<RunSummary>(
         `select ${RUN_SUMMARY} from workflow_runs r
-         where (r.run_id = any(${parameters.add(names)}::text[]) or r.id = any(${parameters.add(uuids)}::uuid[]))
+         where (r.run_id = any(${parameters.add(names)}::text[]) or r.id = any(${parameters.add(uuids)}::uuid[]) and r.run_id <> 'run-' || r.id::text)
            and ${canViewRun(viewer, parameters)}`,
         parameters.values,
       );

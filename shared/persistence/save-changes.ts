@@ -16,7 +16,9 @@ import type {
 import { childKey } from '../engine/scope-path.ts';
 import { type RouteRow, routeParameters, routesOf } from './agent-routes.ts';
 import { auditRow } from './audit-log.ts';
+import { attemptRow, joinRow, runRow } from './columns.ts';
 import type { Statements } from './database.ts';
+import { rangeOf } from './run-range.ts';
 
 /**
  * Writes a batch's decisions and what they publish, by one call of `save_runs` (functions/save_runs.sql).
@@ -32,8 +34,9 @@ export async function saveChanges(
   published: readonly string[] = [],
 ): Promise<ReadonlyMap<string, AgentRoute>> {
   const routes = await statements.many<RouteRow>(
-    'select * from save_runs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)',
+    'select * from save_runs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)',
     [
+      ...rangeOf(runIdsOf(changes)),
       rows(
         inOrder(changes.advanced, ({ runId }) => runId),
         advancedRow,
@@ -45,7 +48,7 @@ export async function saveChanges(
       rows(changes.closed, closedRow),
       rows(changes.continued, continuedRow),
       rows(changes.opened, openedRow),
-      rows(changes.joins, joinRow),
+      rows(changes.joins, joinChange),
       rows(changes.children, childRow),
       rows(changes.data, dataRow),
       rows(changes.signalsKept, keptSignalRow),
@@ -65,6 +68,30 @@ export async function saveChanges(
   return routesOf(agents, routes);
 }
 
+/** Of every run that is written. */
+function runIdsOf(changes: Changes): string[] {
+  const { advanced, changed, closed, continued, opened, joins, children, data, runsStarted } = changes;
+  const { signalsKept, signalsTaken } = changes;
+  const ofRuns = [
+    advanced,
+    closed,
+    continued,
+    opened,
+    joins,
+    children,
+    data,
+    signalsKept,
+    signalsTaken,
+  ].flat();
+  return [
+    ...new Set([
+      ...ofRuns.map(({ runId }) => runId),
+      ...changed.map(({ run }) => run.runId),
+      ...runsStarted.flatMap(({ childRunId, parentRunId }) => [childRunId, parentRunId]),
+    ]),
+  ];
+}
+
 /** Two batches that have runs in common wait for each other instead of deadlocking. */
 function inOrder<Item>(items: readonly Item[], idOf: (item: Item) => string): readonly Item[] {
   return items.length < 2 ? items : items.toSorted((one, other) => (idOf(one) < idOf(other) ? -1 : 1));
@@ -82,49 +109,12 @@ function keptSignalRow({ runId, signal: { id, name, payload, receivedAt, takenBy
   return { run_id: runId, id, name, payload, received_at: iso(receivedAt), taken_by: takenBy };
 }
 
-function closedRow({
-  stepExecutionId,
-  status,
-  inputData,
-  outputData,
-  error,
-  logs,
-  startedAt,
-  completedAt,
-  childRunId,
-  timesWere,
-}: AttemptChange) {
-  return {
-    id: stepExecutionId,
-    status,
-    input_data: inputData,
-    output_data: outputData,
-    error_message: error?.message,
-    error_code: error?.code,
-    logs: logs ?? undefined,
-    started_at: iso(startedAt),
-    completed_at: iso(completedAt),
-    child_run_id: childRunId,
-    ...guardOf(timesWere),
-  };
+function closedRow(attempt: AttemptChange) {
+  return { id: attempt.stepExecutionId, ...attemptRow(attempt, 'closed'), ...guardOf(attempt.timesWere) };
 }
 
 function continuedRow(attempt: AttemptChange) {
-  return {
-    id: attempt.stepExecutionId,
-    status: attempt.status,
-    input_data: attempt.inputData,
-    started_at: iso(attempt.startedAt),
-    due_at: iso(attempt.dueAt),
-    deadline_at: iso(attempt.deadlineAt),
-    heartbeat_ms: attempt.heartbeatMs,
-    heartbeat_due_at: iso(attempt.heartbeatDueAt),
-    republished_at: iso(attempt.republishedAt),
-    signal_name: attempt.signalName,
-    child_run_id: attempt.childRunId,
-    wake_at: iso(attempt.wakeAt),
-    ...guardOf(attempt.timesWere),
-  };
+  return { id: attempt.stepExecutionId, ...attemptRow(attempt, 'continued'), ...guardOf(attempt.timesWere) };
 }
 
 function guardOf(were: AttemptChange['timesWere']) {
@@ -141,31 +131,10 @@ function openedRow({ runId, stepName, agentName, stepType, attempt }: AttemptOpe
   return {
     id: attempt.stepExecutionId,
     run_id: runId,
-    step_id: attempt.stepId,
     step_name: stepName,
     agent_name: agentName,
     step_type: stepType,
-    status: attempt.status,
-    input_data: attempt.inputData,
-    output_data: attempt.outputData,
-    error_message: attempt.error?.message,
-    error_code: attempt.error?.code,
-    created_at: iso(attempt.createdAt),
-    started_at: iso(attempt.startedAt),
-    completed_at: iso(attempt.completedAt),
-    scope: attempt.scope,
-    visit: attempt.visit,
-    attempt: attempt.attempt,
-    policy_attempt: attempt.policyAttempt,
-    policy_retries: attempt.policyRetries,
-    timeout_ms: attempt.timeoutMs,
-    due_at: iso(attempt.dueAt),
-    deadline_at: iso(attempt.deadlineAt),
-    heartbeat_ms: attempt.heartbeatMs,
-    heartbeat_due_at: iso(attempt.heartbeatDueAt),
-    signal_name: attempt.signalName,
-    child_run_id: attempt.childRunId,
-    wake_at: iso(attempt.wakeAt),
+    ...attemptRow(attempt, 'opened'),
   };
 }
 
@@ -174,50 +143,18 @@ function changedRow({ run, was, workflowWasPaused, versionId, version }: RunChan
     run_id: run.runId,
     was,
     workflow_was_paused: workflowWasPaused,
-    status: run.status,
-    sequence: run.sequence,
-    started_at: iso(run.startedAt),
-    completed_at: iso(run.completedAt),
-    output_data: run.outputData,
-    error_message: run.error?.message,
-    error_code: run.error?.code,
-    error_step_id: run.error?.stepId,
-    error_attempt: run.error?.attempt,
-    cancelled_at: iso(run.cancellation?.at ?? null),
-    cancelled_by: run.cancellation?.by,
-    cancel_reason: run.cancellation?.reason,
-    retried_at: iso(run.retriedAt),
-    paused_at: iso(run.pausedAt),
+    ...runRow(run),
     held_by: run.heldBy,
-    steps_started: run.stepsStarted,
-    timeout_at: iso(run.timeoutAt),
-    revisits: run.revisits,
-    parent_step_execution_id: run.parent?.stepExecutionId,
-    wake_at: iso(run.wakeAt),
     workflow_version_id: versionId,
     version: version?.number,
     workflow_id: version?.workflowId,
   };
 }
 
-function joinRow({ runId, join, before }: JoinChange) {
+function joinChange({ runId, join, before }: JoinChange) {
   return {
     run_id: runId,
-    path: join.path,
-    step_id: join.stepId,
-    step_execution_id: join.stepExecutionId,
-    total: join.total,
-    needed: join.needed,
-    tolerated: join.tolerated,
-    started: join.started,
-    waiting: join.waiting,
-    next_waiting: join.nextWaiting,
-    completed: join.completed,
-    failed: join.failed,
-    output_bytes: join.outputBytes,
-    is_over: join.isOver,
-    failure_code: join.failure?.code,
-    failure_message: join.failure?.message,
+    ...joinRow(join),
     was_completed: before?.completed,
     was_failed: before?.failed,
   };

@@ -99,7 +99,7 @@ begin
     if tg_op = 'DELETE' and current_setting('stepline.purging_audit_log', true) = 'on' and old.at < now() - interval '30 days' then
         return old;
     end if;
-    raise exception '% rows are never changed', tg_table_name using errcode = 'integrity_constraint_violation';
+    raise exception 'audit_log rows are never changed' using errcode = 'integrity_constraint_violation';
 end
 $function$
 ;
@@ -109,38 +109,6 @@ CREATE OR REPLACE FUNCTION public.most_labelled_workflows()
  LANGUAGE sql
  IMMUTABLE
 RETURN 100
-;
-
-CREATE OR REPLACE FUNCTION public.purge_audit_log(keep_days integer, at_most integer)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'public'
- SET "stepline.purging_audit_log" TO 'on'
-AS $function$
-declare
-    removed integer;
-    newest timestamptz;
-begin
-    if keep_days < 30 then
-        raise exception 'audit records are kept for at least 30 days, not %', keep_days using errcode = 'invalid_parameter_value';
-    end if;
-    with past as materialized (
-        select id from audit_log where at < now() - keep_days * interval '1 day'
-         order by at, id limit at_most for update skip locked
-    ), gone as (
-        delete from audit_log using past where audit_log.id = past.id returning audit_log.at
-    )
-    select count(*), max(at) into removed, newest from gone;
-    if removed > 0 then
-        insert into audit_log (id, action, result, resource, request_id)
-        values (gen_random_uuid(), 'purge_audit_log', 'SUCCESS',
-                format('%s records up to %s, kept for %s days', removed, to_char(newest at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), keep_days),
-                'timekeeper');
-    end if;
-    return removed;
-end
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION public.refuse_change()
@@ -192,12 +160,12 @@ create table agents (
     address character varying(2048) not null,
     timeout_seconds integer,
     secret_encrypted bytea,
-    created_at timestamp with time zone default now() not null,
-    updated_at timestamp with time zone default now() not null,
-    example_output jsonb,
-    example_output_bytes integer default octet_length((example_output)::text),
     previous_secret_encrypted bytea,
     previous_secret_until timestamp with time zone,
+    example_output jsonb,
+    example_output_bytes integer default octet_length((example_output)::text),
+    created_at timestamp with time zone default now() not null,
+    updated_at timestamp with time zone default now() not null,
     constraint agents_kind_check CHECK (((kind)::text = ANY ((ARRAY['http'::character varying, 'lambda'::character varying, 'kafka'::character varying])::text[]))),
     constraint agents_timeout_seconds_check CHECK ((timeout_seconds > 0)),
     constraint agents_pkey PRIMARY KEY (id),
@@ -237,16 +205,18 @@ create table audit_log (
     resource character varying(255),
     request_id character varying(255),
     source_address character varying(255),
-    constraint audit_log_pkey PRIMARY KEY (id)
-);
+    constraint audit_log_pkey PRIMARY KEY (at, id)
+) partition by RANGE (at);
 
-CREATE INDEX audit_log_newest ON public.audit_log USING btree (at DESC, id DESC);
-
-CREATE INDEX audit_log_newest_of_user ON public.audit_log USING btree (user_id, at DESC, id DESC);
+CREATE INDEX audit_log_newest_of_user ON ONLY public.audit_log USING btree (user_id, at DESC, id DESC);
 
 CREATE TRIGGER audit_log_is_append_only BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION keep_audit_record();
 
 CREATE TRIGGER audit_log_is_never_emptied BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+create table audit_log_default partition of audit_log default;
+
+CREATE TRIGGER audit_log_is_never_emptied BEFORE TRUNCATE ON public.audit_log_default FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 create table closed_run_counts (
     workflow_definition_id character varying(255) not null,
@@ -324,14 +294,16 @@ create table scope_children (
     child text not null,
     index integer not null,
     status character varying(50) not null,
+    next_waiting integer,
     input jsonb,
     output jsonb,
     error_code character varying(255),
     error_message text,
-    next_waiting integer,
     constraint scope_children_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
     constraint scope_children_pkey PRIMARY KEY (run_id, path, child)
-) with (fillfactor=80);
+) partition by RANGE (run_id text_pattern_ops);
+
+create table scope_children_default partition of scope_children default with (fillfactor=80);
 
 create table scope_data (
     run_id character varying(255) not null,
@@ -339,7 +311,9 @@ create table scope_data (
     variables jsonb,
     error jsonb,
     constraint scope_data_pkey PRIMARY KEY (run_id, scope)
-);
+) partition by RANGE (run_id text_pattern_ops);
+
+create table scope_data_default partition of scope_data default;
 
 create table scope_history (
     run_id character varying(255) not null,
@@ -349,7 +323,9 @@ create table scope_history (
     error jsonb,
     is_whole boolean default false not null,
     constraint scope_history_pkey PRIMARY KEY (run_id, scope, since)
-);
+) partition by RANGE (run_id text_pattern_ops);
+
+create table scope_history_default partition of scope_history default;
 
 create table scopes (
     run_id character varying(255) not null,
@@ -360,16 +336,18 @@ create table scopes (
     needed integer not null,
     tolerated integer not null,
     started integer not null,
+    waiting integer default 0 not null,
+    next_waiting integer,
     completed integer not null,
     failed integer not null,
     output_bytes bigint not null,
     is_over boolean not null,
     failure_code character varying(255),
     failure_message text,
-    waiting integer default 0 not null,
-    next_waiting integer,
     constraint scopes_pkey PRIMARY KEY (run_id, path)
-) with (fillfactor=50);
+) partition by RANGE (run_id text_pattern_ops);
+
+create table scopes_default partition of scopes default with (fillfactor=50);
 
 create table signals (
     run_id character varying(255) not null,
@@ -379,9 +357,11 @@ create table signals (
     received_at timestamp with time zone not null,
     taken_by character varying(255),
     constraint signals_pkey PRIMARY KEY (run_id, id)
-);
+) partition by RANGE (run_id text_pattern_ops);
 
-CREATE INDEX signals_untaken ON public.signals USING btree (run_id, name, received_at, id) WHERE (taken_by IS NULL);
+CREATE INDEX signals_untaken ON ONLY public.signals USING btree (run_id, name, received_at, id) WHERE (taken_by IS NULL);
+
+create table signals_default partition of signals default;
 
 create table step_executions (
     id uuid default gen_random_uuid() not null,
@@ -397,10 +377,11 @@ create table step_executions (
     started_at timestamp with time zone default now(),
     completed_at timestamp with time zone,
     step_type character varying(255) default 'agent'::character varying not null,
-    scope text default ''::character varying not null,
+    scope text default ''::text not null,
     visit integer default 1 not null,
     attempt integer default 1 not null,
     policy_attempt integer default 1 not null,
+    policy_retries integer[],
     error_code character varying(255),
     logs jsonb,
     created_at timestamp with time zone default now() not null,
@@ -408,28 +389,28 @@ create table step_executions (
     due_at timestamp with time zone,
     deadline_at timestamp with time zone,
     accepted_at timestamp with time zone,
-    republished_at timestamp with time zone,
-    wake_at timestamp with time zone,
     heartbeat_ms bigint,
     heartbeat_due_at timestamp with time zone,
+    republished_at timestamp with time zone,
     signal_name character varying(255),
     child_run_id character varying(255),
-    policy_retries integer[],
+    wake_at timestamp with time zone,
     leased_until timestamp with time zone,
     lease_ms bigint,
     constraint step_executions_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
-    constraint step_executions_pkey PRIMARY KEY (id),
-    constraint step_executions_run_id_scope_step_id_visit_attempt_key UNIQUE (run_id, scope, step_id, visit, attempt),
-    constraint step_executions_step_execution_id_key UNIQUE (step_execution_id)
-);
+    constraint step_executions_pkey PRIMARY KEY (step_execution_id, run_id),
+    constraint step_executions_run_id_scope_step_id_visit_attempt_key UNIQUE (run_id, scope, step_id, visit, attempt)
+) partition by RANGE (run_id text_pattern_ops);
 
-CREATE INDEX step_executions_due ON public.step_executions USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])));
+CREATE INDEX step_executions_due ON ONLY public.step_executions USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])));
 
-CREATE INDEX step_executions_open ON public.step_executions USING btree (run_id, scope) WHERE ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[]));
+CREATE INDEX step_executions_open ON ONLY public.step_executions USING btree (run_id, scope) WHERE ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[]));
 
-CREATE INDEX step_executions_waiting ON public.step_executions USING btree (run_id, signal_name, created_at, id) WHERE ((signal_name IS NOT NULL) AND ((status)::text = 'RUNNING'::text));
+CREATE INDEX step_executions_waiting ON ONLY public.step_executions USING btree (run_id, signal_name, created_at, id) WHERE ((signal_name IS NOT NULL) AND ((status)::text = 'RUNNING'::text));
 
-CREATE INDEX step_executions_words ON public.step_executions USING gin (searchable_words((error_code)::text, error_message, logs)) WHERE ((error_message IS NOT NULL) OR (logs IS NOT NULL));
+CREATE INDEX step_executions_words ON ONLY public.step_executions USING gin (searchable_words((error_code)::text, error_message, logs)) WHERE ((error_message IS NOT NULL) OR (logs IS NOT NULL));
+
+create table step_executions_default partition of step_executions default;
 
 create table timekeeper_tick (
     only_row boolean default true not null,
@@ -481,15 +462,24 @@ create table workflow_runs (
     variables jsonb,
     metadata jsonb,
     output_data jsonb,
+    parent_run_id character varying(255),
+    parent_step_execution_id character varying(255),
+    depth integer default 0 not null,
     sequence bigint default 0 not null,
+    steps_started integer default 0 not null,
+    revisits boolean default false not null,
     started_at timestamp with time zone,
-    paused_at timestamp with time zone,
-    cancel_reason text,
+    timeout_at timestamp with time zone,
     retried_at timestamp with time zone,
+    paused_at timestamp with time zone,
+    held_by character varying(20),
+    cancel_reason text,
     error_code character varying(255),
     error_step_id character varying(255),
     error_attempt integer,
     wake_at timestamp with time zone default (now() + '00:01:00'::interval),
+    leased_until timestamp with time zone,
+    lease_ms bigint,
     execution_status character varying(50) default 
 CASE
     WHEN ((paused_at IS NOT NULL) AND ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[]))) THEN 'PAUSED'::character varying
@@ -497,56 +487,51 @@ CASE
 END not null,
     begun_at timestamp with time zone default COALESCE(started_at, created_at),
     execution_time interval default (completed_at - COALESCE(started_at, created_at)),
-    steps_started integer default 0 not null,
-    timeout_at timestamp with time zone,
-    revisits boolean default false not null,
-    parent_run_id character varying(255),
-    parent_step_execution_id character varying(255),
-    depth integer default 0 not null,
-    held_by character varying(20),
-    leased_until timestamp with time zone,
-    lease_ms bigint,
     constraint workflow_runs_status CHECK (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying, 'COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]))),
-    constraint workflow_runs_workflow_version_id_fkey FOREIGN KEY (workflow_version_id) REFERENCES workflow_versions(id),
-    constraint workflow_runs_pkey PRIMARY KEY (id),
-    constraint workflow_runs_run_id_key UNIQUE (run_id)
-) with (fillfactor=80);
+    constraint workflow_runs_pkey PRIMARY KEY (run_id)
+) partition by RANGE (run_id text_pattern_ops);
 
-CREATE INDEX workflow_runs_due ON public.workflow_runs USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])));
+CREATE INDEX workflow_runs_due ON ONLY public.workflow_runs USING btree (wake_at) WHERE ((wake_at IS NOT NULL) AND ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])));
 
-CREATE INDEX workflow_runs_executions_by_start ON public.workflow_runs USING btree (workflow_definition_id, community_id, begun_at, id) WHERE (community_id IS NOT NULL);
+CREATE INDEX workflow_runs_executions_by_start ON ONLY public.workflow_runs USING btree (workflow_definition_id, community_id, begun_at, id) WHERE (community_id IS NOT NULL);
 
-CREATE INDEX workflow_runs_executions_by_status ON public.workflow_runs USING btree (workflow_definition_id, community_id, execution_status, begun_at, id) WHERE (community_id IS NOT NULL);
+CREATE INDEX workflow_runs_executions_by_status ON ONLY public.workflow_runs USING btree (workflow_definition_id, community_id, execution_status, begun_at, id) WHERE (community_id IS NOT NULL);
 
-CREATE INDEX workflow_runs_executions_by_time ON public.workflow_runs USING btree (workflow_definition_id, community_id, execution_time, id) WHERE (community_id IS NOT NULL);
+CREATE INDEX workflow_runs_executions_by_time ON ONLY public.workflow_runs USING btree (workflow_definition_id, community_id, execution_time, id) WHERE (community_id IS NOT NULL);
 
-CREATE INDEX workflow_runs_held_by_workflow ON public.workflow_runs USING btree (workflow_definition_id, id) WHERE (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])) AND ((held_by)::text = ANY ((ARRAY['workflow'::character varying, 'both'::character varying])::text[])));
+CREATE INDEX workflow_runs_held_by_workflow ON ONLY public.workflow_runs USING btree (workflow_definition_id, id) WHERE (((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[])) AND ((held_by)::text = ANY ((ARRAY['workflow'::character varying, 'both'::character varying])::text[])));
 
-CREATE INDEX workflow_runs_latest_of_owner ON public.workflow_runs USING btree (owner, begun_at, id);
+CREATE INDEX workflow_runs_latest_of_owner ON ONLY public.workflow_runs USING btree (owner, begun_at, id);
 
-CREATE INDEX workflow_runs_metrics_by_start ON public.workflow_runs USING btree (workflow_definition_id, begun_at) INCLUDE (version, execution_status, execution_time, owner);
+CREATE INDEX workflow_runs_metrics_by_start ON ONLY public.workflow_runs USING btree (workflow_definition_id, begun_at) INCLUDE (version, execution_status, execution_time, owner);
 
-CREATE INDEX workflow_runs_newest ON public.workflow_runs USING btree (created_at DESC, id DESC);
+CREATE INDEX workflow_runs_named_otherwise ON ONLY public.workflow_runs USING btree (id) WHERE ((run_id)::text <> ('run-'::text || (id)::text));
 
-CREATE INDEX workflow_runs_newest_of_owner ON public.workflow_runs USING btree (owner, created_at DESC, id DESC);
+CREATE INDEX workflow_runs_newest ON ONLY public.workflow_runs USING btree (created_at DESC, id DESC);
 
-CREATE INDEX workflow_runs_newest_of_workflow ON public.workflow_runs USING btree (workflow_definition_id, created_at DESC, id DESC);
+CREATE INDEX workflow_runs_newest_of_owner ON ONLY public.workflow_runs USING btree (owner, created_at DESC, id DESC);
 
-CREATE INDEX workflow_runs_newest_open ON public.workflow_runs USING btree (created_at DESC, id DESC) WHERE ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[]));
+CREATE INDEX workflow_runs_newest_of_workflow ON ONLY public.workflow_runs USING btree (workflow_definition_id, created_at DESC, id DESC);
 
-CREATE INDEX workflow_runs_newest_unsuccessful ON public.workflow_runs USING btree (created_at DESC, id DESC) WHERE ((status)::text = ANY ((ARRAY['FAILED'::character varying, 'CANCELLED'::character varying])::text[]));
+CREATE INDEX workflow_runs_newest_open ON ONLY public.workflow_runs USING btree (created_at DESC, id DESC) WHERE ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[]));
 
-CREATE INDEX workflow_runs_not_picked_up ON public.workflow_runs USING btree (created_at) WHERE (((status)::text = 'PENDING'::text) AND (paused_at IS NULL));
+CREATE INDEX workflow_runs_newest_unsuccessful ON ONLY public.workflow_runs USING btree (created_at DESC, id DESC) WHERE ((status)::text = ANY ((ARRAY['FAILED'::character varying, 'CANCELLED'::character varying])::text[]));
 
-CREATE INDEX workflow_runs_open_of_workflow ON public.workflow_runs USING btree (workflow_definition_id, id) WHERE ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[]));
+CREATE INDEX workflow_runs_not_picked_up ON ONLY public.workflow_runs USING btree (created_at) WHERE (((status)::text = 'PENDING'::text) AND (paused_at IS NULL));
 
-CREATE INDEX workflow_runs_words ON public.workflow_runs USING gin (searchable_words((error_code)::text, error_message, NULL::jsonb)) WHERE (error_message IS NOT NULL);
+CREATE INDEX workflow_runs_open_of_workflow ON ONLY public.workflow_runs USING btree (workflow_definition_id, id) WHERE ((status)::text = ANY ((ARRAY['PENDING'::character varying, 'RUNNING'::character varying])::text[]));
+
+CREATE INDEX workflow_runs_words ON ONLY public.workflow_runs USING gin (searchable_words((error_code)::text, error_message, NULL::jsonb)) WHERE (error_message IS NOT NULL);
 
 CREATE TRIGGER count_changed_run AFTER UPDATE OF status, paused_at, workflow_definition_id, community_id, owner ON public.workflow_runs FOR EACH ROW WHEN (((current_setting('stepline.counts_runs'::text, true) IS DISTINCT FROM 'at_once'::text) AND (((old.status)::text IS DISTINCT FROM (new.status)::text) OR (((((old.workflow_definition_id)::text IS DISTINCT FROM (new.workflow_definition_id)::text) OR (old.community_id IS DISTINCT FROM new.community_id)) OR ((old.owner)::text IS DISTINCT FROM (new.owner)::text)) OR ((old.execution_status)::text IS DISTINCT FROM (new.execution_status)::text))))) EXECUTE FUNCTION count_run();
 
-CREATE TRIGGER count_deleted_run AFTER DELETE ON public.workflow_runs FOR EACH ROW WHEN ((old.community_id IS NOT NULL)) EXECUTE FUNCTION count_run();
+CREATE TRIGGER count_deleted_run AFTER DELETE ON public.workflow_runs FOR EACH ROW WHEN (((old.community_id IS NOT NULL) AND (current_setting('stepline.counts_runs'::text, true) IS DISTINCT FROM 'at_once'::text))) EXECUTE FUNCTION count_run();
 
 CREATE TRIGGER count_inserted_run AFTER INSERT ON public.workflow_runs FOR EACH ROW WHEN (((new.community_id IS NOT NULL) AND (current_setting('stepline.counts_runs'::text, true) IS DISTINCT FROM 'at_once'::text))) EXECUTE FUNCTION count_run();
+
+create table workflow_runs_default partition of workflow_runs default with (fillfactor=80);
+
+CREATE INDEX workflow_runs_default_closed ON public.workflow_runs_default USING btree (COALESCE(completed_at, cancelled_at, updated_at, created_at)) WHERE ((status)::text = ANY ((ARRAY['COMPLETED'::character varying, 'FAILED'::character varying, 'CANCELLED'::character varying])::text[]));
 
 create table workflow_versions (
     id uuid not null,

@@ -21,11 +21,12 @@ export async function findOpenAttempts(
 export async function noteOnAttempts(statements: Statements, notes: readonly AttemptNote[]): Promise<void> {
   await statements.execute(
     `with noted as materialized (
-       select s.id, v.message from unnest($1::text[], $2::text[]) as v (id, message)
+       select s.run_id, s.step_execution_id, v.message from unnest($1::text[], $2::text[]) as v (id, message)
          join step_executions s on s.step_execution_id = v.id
         where s.status = 'RUNNING' and s.accepted_at is null and s.error_message is distinct from v.message
         for update of s skip locked)
-     update step_executions s set error_message = n.message from noted n where s.id = n.id`,
+     update step_executions s set error_message = n.message from noted n
+      where s.step_execution_id = n.step_execution_id and s.run_id = n.run_id`,
     [notes.map(({ stepExecutionId }) => stepExecutionId), notes.map(({ message }) => message)],
   );
 }

@@ -37,7 +37,7 @@ export function readAttempts(tables: MemoryTables, query: AttemptQuery): Map<str
     add([last]);
     if (last && last.attempt.childRunId !== null) inputs.add(last.attempt.stepExecutionId);
   };
-  add(query.ids.map((id) => tables.attempts.get(id)));
+  add([...query.ids, ...query.parents].map((id) => tables.attempts.get(id)));
   for (const runId of query.openOf) add(openOf(runId));
   for (const { runId, path } of query.openWithin)
     add(openOf(runId).filter(({ attempt }) => isWithin(attempt.scope, path)));

@@ -31,6 +31,15 @@ export async function readsDuring(database: Database, work: () => Promise<unknow
   };
 }
 
+/** The tables that `work` made the connection read anything of, or of their indexes. */
+export async function tablesReadDuring(database: Database, work: () => Promise<unknown>): Promise<string[]> {
+  const before = new Map((await countersOf(database)).map(({ name, blocks }) => [name, blocks]));
+  await work();
+  return (await countersOf(database)).flatMap(({ name, blocks }) =>
+    blocks > (before.get(name) ?? 0) ? [name] : [],
+  );
+}
+
 async function countersOf(database: Database): Promise<Counters[]> {
   // A connection tells its counters when it is idle next, and about once a second unless it is told to.
   await database.many('select pg_stat_force_next_flush()');

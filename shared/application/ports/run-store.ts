@@ -20,8 +20,10 @@ export interface LoadedRun {
 }
 
 export interface AttemptQuery {
-  /** Attempts by id. */
+  /** Attempts by id, of the runs that are read with them. */
   readonly ids: readonly string[];
+  /** Attempts by id, of whatever run: those that started a run and wait for it. */
+  readonly parents: readonly string[];
   /** Those of them whose input may be dispatched again. */
   readonly withInput: readonly string[];
   /** Runs of which every open attempt is needed. */
@@ -106,6 +108,7 @@ export interface AttemptOpened {
 }
 
 export interface AttemptChange extends Attempt {
+  readonly runId: string;
   /** The times that it was decided by, where it was: signs of life and agents' clocks move them, and raise no sequence. */
   readonly timesWere?: Pick<Attempt, 'deadlineAt' | 'heartbeatDueAt'> | undefined;
 }

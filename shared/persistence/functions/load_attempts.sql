@@ -1,5 +1,6 @@
--- What a batch's events are about: attempts by id (those of `with_input` with their input), and others that `others` asks for,
--- each an object with its `kind` and `run_id`:
+-- What a batch's events are about: attempts by id (those of `with_input` with their input), of runs between `lowest` and `highest`, and
+-- others that `others` asks for, each an object with its `kind` and `run_id`:
+--   parent     the attempt `name`, of whatever run
 --   open       every open attempt
 --   within     every open attempt within `path`, a join, at any depth
 --   container  the attempt that opened the join `path` or, where that is null, those of all the run's joins, with their inputs
@@ -10,13 +11,7 @@
 --   step       the last attempt of the step `name`: in any scope or, where `path` is given, in that one and those within
 -- Those of the kinds `last` and `step` that started a run come with their input: where that run goes on, it stays.
 -- Each is found by the head of an index, one after the other: a plan that Postgres keeps was made when tables had other sizes.
-create or replace function load_attempts(ids text[], with_input text[], others json) returns table (
-    run_id varchar, step_execution_id varchar, step_id varchar, scope text, visit integer, attempt integer,
-    policy_attempt integer, policy_retries integer[], status varchar, created_at timestamptz, started_at timestamptz, completed_at timestamptz,
-    timeout_ms bigint, due_at timestamptz, deadline_at timestamptz, accepted_at timestamptz, heartbeat_ms bigint,
-    heartbeat_due_at timestamptz, republished_at timestamptz, signal_name varchar, child_run_id varchar,
-    wake_at timestamptz, error_code varchar, input_data jsonb
-) language plpgsql stable
+create or replace function load_attempts(lowest text, highest text, ids text[], with_input text[], others json) returns table ({{attempt.loaded types}}, input_data jsonb) language plpgsql stable
 set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 #variable_conflict use_column
@@ -30,7 +25,14 @@ begin
         for asked in select * from json_to_recordset(others) as v (
             kind text, run_id text, path text, name text, number integer
         ) loop
+            if asked.kind = 'parent' then
+                wanted := wanted || asked.name;
+                select s.run_id into asked.run_id from step_executions s where s.step_execution_id = asked.name;
+            end if;
+            if asked.run_id ~<~ lowest or lowest is null then lowest := asked.run_id; end if;
+            if asked.run_id ~>~ highest or highest is null then highest := asked.run_id; end if;
             case asked.kind
+            when 'parent' then null;
             when 'open' then
                 wanted := wanted || array(
                     select s.step_execution_id::text from step_executions s
@@ -97,13 +99,10 @@ begin
         end loop;
     end if;
     return query
-    select s.run_id, s.step_execution_id, s.step_id, s.scope, s.visit, s.attempt,
-           s.policy_attempt, s.policy_retries, s.status, s.created_at, s.started_at, s.completed_at,
-           s.timeout_ms, s.due_at, s.deadline_at, s.accepted_at, s.heartbeat_ms,
-           s.heartbeat_due_at, s.republished_at, s.signal_name, s.child_run_id,
-           s.wake_at, s.error_code,
+    select {{attempt.loaded of s}},
            case when s.step_execution_id = any(inputs)
                      or s.child_run_id is not null and s.step_execution_id = any(resumable) then s.input_data end
-      from step_executions s where s.step_execution_id = any(wanted || inputs || resumable);
+      from step_executions s
+     where s.step_execution_id = any(wanted || inputs || resumable) and s.run_id ~>=~ lowest and s.run_id ~<=~ highest;
 end
 $$;

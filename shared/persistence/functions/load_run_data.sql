@@ -5,7 +5,7 @@
 -- A run given variables and no input reads its variables as its input, and the other way round, so that one workflow serves every
 -- face; what its steps have assigned comes before both.
 create or replace function load_run_data(
-    inputs_of text[], variables_of text[], outputs_of text[], step_ids text[], others json
+    lowest text, highest text, inputs_of text[], variables_of text[], outputs_of text[], step_ids text[], others json
 ) returns table (
     kind text, run_id varchar, path text, name text, number integer, status varchar, data jsonb,
     error_code varchar, error_message text, at timestamptz
@@ -20,14 +20,14 @@ begin
         return query
         select 'input', r.run_id, '', null::text, null::integer, null::varchar, coalesce(r.input_data, r.variables),
                null::varchar, null::text, null::timestamptz
-          from workflow_runs r where r.run_id = any(inputs_of);
+          from workflow_runs r where r.run_id = any(inputs_of) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest;
     end if;
     if cardinality(variables_of) > 0 then
         return query
         select 'variables', r.run_id, '', null::text, null::integer, null::varchar,
-               coalesce((select d.variables from scope_data d where d.run_id = r.run_id and d.scope = ''), r.variables, r.input_data),
+               coalesce((select d.variables from scope_data d where d.run_id = r.run_id and d.run_id ~>=~ lowest and d.run_id ~<=~ highest and d.scope = ''), r.variables, r.input_data),
                null::varchar, null::text, null::timestamptz
-          from workflow_runs r where r.run_id = any(variables_of);
+          from workflow_runs r where r.run_id = any(variables_of) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest;
     end if;
     if cardinality(outputs_of) > 0 then
         return query
@@ -36,7 +36,8 @@ begin
           from unnest(outputs_of, step_ids) as asked (run_id, step_id)
          cross join lateral (
             select s.output_data from step_executions s
-             where s.run_id = asked.run_id and s.scope = '' and s.step_id = asked.step_id and s.status = 'COMPLETED'
+             where s.run_id = asked.run_id and s.run_id ~>=~ lowest and s.run_id ~<=~ highest and s.scope = ''
+               and s.step_id = asked.step_id and s.status = 'COMPLETED'
              order by s.visit desc, s.attempt desc limit 1
          ) as latest;
     end if;

@@ -41,7 +41,7 @@ begin
             if found then return; end if;
         end loop;
     end if;
-    perform insert_runs(json_build_array(run));
+    perform insert_runs(json_build_array(run), null, null);
     if audited is not null then perform insert_audit_records(json_build_array(audited)); end if;
     if cardinality(published) > 0 then delete from outbox o where o.id = any(start_run.published); end if;
     insert into outbox (id, messages) values (outbox_id, start_run.messages);
@@ -51,8 +51,9 @@ $$;
 
 -- Inserts runs that are PENDING; those that a step starts are their parent's owner's, starter's and community's.
 -- Paused where their workflow is, but not for certain: it may be paused or resumed in this very moment. Their beginning is.
+-- @param lowest, highest between which the parents are; null: none has one, and no month is looked into
 -- @throws SL001 where a parent is gone
-create or replace function insert_runs(runs json) returns void language plpgsql
+create or replace function insert_runs(runs json, lowest text, highest text) returns void language plpgsql
 set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 declare
@@ -72,7 +73,8 @@ begin
         version integer, owner text, triggered_by text, community_id bigint, input_data jsonb, variables jsonb, metadata jsonb,
         depth integer, parent_run_id text, parent_step_execution_id text, created_at timestamptz, wake_at timestamptz
       )
-      left join workflow_runs p on p.run_id = any(array[v.parent_run_id])
+      left join workflow_runs p
+        on p.run_id = any(array[v.parent_run_id]) and p.run_id ~>=~ lowest and p.run_id ~<=~ highest
       left join workflows w on w.id = any(array[v.workflow_definition_id::uuid])
      where v.parent_run_id is null or p.run_id is not null;
     get diagnostics inserted = row_count;

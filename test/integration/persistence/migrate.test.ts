@@ -69,10 +69,7 @@ const NO_FUNCTIONS = Promise.resolve([]);
 describe('migrate', () => {
   it('applies what is there, and nothing the second time', async () => {
     const first = await migrate(url);
-    expect(first.slice(0, 2)).toEqual([
-      '0001_create_workflows_runs_steps_and_outbox.sql',
-      '0002_create_agents_and_api_keys.sql',
-    ]);
+    expect(first[0]).toBe('0001_create_the_tables.sql');
     expect(await migrate(url)).toEqual([]);
     expect(await query('select name from schema_migrations order by name')).toEqual(
       first.map((name) => ({ name })),
@@ -82,7 +79,7 @@ describe('migrate', () => {
   it('applies each once where several deployments migrate at once', async () => {
     const applied = await Promise.all([migrate(url), migrate(url), migrate(url)]);
     const names = applied.flat().toSorted();
-    expect(names.length).toBeGreaterThan(1);
+    expect(names.length).toBeGreaterThan(0);
     expect((await query('select name from schema_migrations order by name')).map(({ name }) => name)).toEqual(
       names,
     );

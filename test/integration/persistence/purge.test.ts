@@ -46,7 +46,7 @@ describe('idempotency keys', () => {
 });
 
 describe('the audit log', () => {
-  it('is purged of what is past its time, and says so', async () => {
+  it('is purged of what is past its time and in no month, the oldest first, and says so', async () => {
     await addRecords(5, '401 days');
     await addRecords(3, '399 days');
     expect(await purgeAuditLog(database, { keepDays: 400, atMost: 4 })).toBe(4);

@@ -629,7 +629,12 @@ describe('guards', () => {
     const { deadlineAt, heartbeatDueAt } = loaded!;
     const timesWere = { deadlineAt, heartbeatDueAt };
     const save = (kind: 'continued' | 'closed') => {
-      const change = { ...loaded!, status: kind === 'closed' ? 'FAILED' : 'RUNNING', timesWere } as const;
+      const change = {
+        ...loaded!,
+        runId,
+        status: kind === 'closed' ? 'FAILED' : 'RUNNING',
+        timesWere,
+      } as const;
       const entry = { id: randomUUID(), messages: [] };
       return saveChanges(engine.database, { ...NO_CHANGES, [kind]: [change] }, entry);
     };
@@ -646,7 +651,8 @@ describe('guards', () => {
     const runId = await startedRun(['a']);
     const id = await engine.openAttempt(runId);
     await engine.answer(runId, completed('first'));
-    const closed = attempt({ stepExecutionId: id, status: 'COMPLETED', outputData: 'second', wakeAt: null });
+    const second = attempt({ stepExecutionId: id, status: 'COMPLETED', outputData: 'second', wakeAt: null });
+    const closed = { ...second, runId };
     const write = engine.database.transaction((statements) =>
       saveChanges(statements, { ...NO_CHANGES, closed: [closed] }, outbox),
     );

@@ -439,7 +439,7 @@ describe('guards', () => {
     await save({ signalsKept: [{ runId, signal: signal({}) }] });
     await expect(save({ signalsKept: [{ runId, signal: signal({}) }] })).rejects.toMatchObject({
       code: 'UNIQUE_VIOLATION',
-      constraint: 'signals_pkey',
+      constraint: 'signals_default_pkey',
     });
     await save({ signalsTaken: [{ runId, signal: signal({ takenBy: 'a-1' }) }] });
     await expect(
@@ -453,7 +453,7 @@ describe('guards', () => {
     await save({ joins: [{ runId, join, before: null }] });
     await expect(save({ joins: [{ runId, join, before: null }] })).rejects.toMatchObject({
       code: 'UNIQUE_VIOLATION',
-      constraint: 'scopes_pkey',
+      constraint: 'scopes_default_pkey',
     });
     const counted = { ...join, completed: 1 };
     await save({ joins: [{ runId, join: counted, before: join }] });

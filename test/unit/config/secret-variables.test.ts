@@ -57,20 +57,32 @@ test('what a deployment leaves out is named', () => {
   expect(() => readMigrateSettings({ KAFKA_TOPIC_PARTITIONS: '0' })).toThrow('KAFKA_TOPIC_PARTITIONS');
 });
 
-test('the timekeeper needs no secret, and keeps audit records for as long as it is told', async () => {
+test('the timekeeper needs no secret, and keeps audit records and runs for as long as it is told', async () => {
   const variables = { DATABASE_URL: 'postgres://localhost/x', KAFKA_BROKERS: 'localhost:9092' };
   expect(await loadTimekeeperSettings(variables)).toMatchObject({
     auditRetentionDays: 400,
+    runRetentionDays: 0,
     agentRegistryUrl: null,
   });
-  const set = { ...variables, AUDIT_RETENTION_DAYS: '30', AGENT_REGISTRY_URL: 'http://registry' };
+  const set = {
+    ...variables,
+    AUDIT_RETENTION_DAYS: '30',
+    RUN_RETENTION_DAYS: '7',
+    AGENT_REGISTRY_URL: 'http://registry',
+  };
   expect(await loadTimekeeperSettings(set)).toMatchObject({
     auditRetentionDays: 30,
+    runRetentionDays: 7,
     agentRegistryUrl: 'http://registry',
   });
   for (const days of ['29', '-1', '1e3', '1.5']) {
     await expect(loadTimekeeperSettings({ ...variables, AUDIT_RETENTION_DAYS: days })).rejects.toThrow(
       'AUDIT_RETENTION_DAYS: expected',
+    );
+  }
+  for (const days of ['-1', '1e3', '1.5', 'never']) {
+    await expect(loadTimekeeperSettings({ ...variables, RUN_RETENTION_DAYS: days })).rejects.toThrow(
+      'RUN_RETENTION_DAYS: expected',
     );
   }
 });

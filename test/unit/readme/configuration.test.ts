@@ -45,7 +45,7 @@ function deployedValue(text: string): string | undefined {
 
 const written = [...defaults].flatMap(([name, text = '']) => {
   const value = deployedValue(text);
-  const isRead = environmentVariables().includes(name) && name !== 'AUDIT_RETENTION_DAYS';
+  const isRead = environmentVariables().includes(name) && !name.endsWith('_RETENTION_DAYS');
   return value !== undefined && isRead ? [[name, value] as const] : [];
 });
 
@@ -60,4 +60,5 @@ test.each(written)('%s is %s by default', (name, value) => {
 test('the defaults of which there are many are looked at', () => {
   expect(written.length).toBeGreaterThan(12);
   expect(Number(defaults.get('AUDIT_RETENTION_DAYS'))).toBe(retention.auditDays);
+  expect(Number(defaults.get('RUN_RETENTION_DAYS'))).toBe(retention.runDays);
 });
