@@ -7,7 +7,7 @@ export const NO_ATTEMPTS: AttemptQuery = {
   withInput: [],
   openOf: [],
   openWithin: [],
-  containers: [],
+  containersOf: [],
   waiting: [],
   lastOf: [],
   lastWithin: [],

@@ -63,6 +63,10 @@ export class WarmRuns {
     this.#runs.set(runId, run, { size: BYTES_OF_RUN + kept.bytes });
   }
 
+  has(runId: string): boolean {
+    return this.#runs.has(runId);
+  }
+
   forget(runId: string): void {
     this.#runs.delete(runId);
   }
@@ -78,6 +82,7 @@ function mayBeDecided({ event, audit, version, onlyOfNobody, inlinePlan }: Batch
  * of attempts, of which those are kept that are whole.
  */
 function keptOf(loaded: State, state: State): { readonly state: State; readonly bytes: number } | null {
+  for (const { scope } of state.attempts.values()) if (scope !== '') return null;
   const open = new Map<string, Attempt>();
   for (const [id, attempt] of state.attempts) {
     const isWhole = attempt.inputData !== null || !loaded.attempts.has(id);

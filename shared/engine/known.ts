@@ -41,7 +41,9 @@ class Asked implements Known {
     const keysOf = (steps: Needs['visits']) => steps.map(({ scope, stepId }) => stepKey(scope, stepId));
     if (needs.workflowInput) this.add('workflowInput', ['']);
     if (needs.unfinishedChildren) this.add('unfinishedChildren', ['']);
-    return this.add('variables', needs.variables)
+    return this.add('joins', needs.joins)
+      .add('attempts', needs.attempts)
+      .add('variables', needs.variables)
       .add('errors', needs.errors)
       .add(
         'earlier',
@@ -111,6 +113,8 @@ function needsFor(what: Readable, key: string): Needs | null {
     case 'workflowInput':
     case 'unfinishedChildren':
       return needs({ [what]: true });
+    case 'attempts':
+    case 'joins':
     case 'variables':
     case 'errors':
     case 'children':

@@ -15,7 +15,7 @@ import { itemScope, mayComeAgain, scopeSeen, stepOf } from './view.ts';
  * one step; both are known from the event and the plan.
  */
 
-/** Joins whose counters and container's attempt the event may touch; 'all' of the run's for a retry. */
+/** Joins that the event may touch; 'all' of the run's for a retry. */
 export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | readonly string[] {
   if (event.type === 'retry_requested') return 'all';
   const paths = new Set<string>();
@@ -24,7 +24,7 @@ export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | r
       if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
   for (const attempt of attemptsAbout(state, event)) {
     const around = joinOf(attempt.scope);
-    if (around !== null) paths.add(around);
+    if (around !== null && (attempt.status === 'RUNNING' || mayEndAtOnce(plan, attempt))) paths.add(around);
     if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
   }
   return [...paths];
@@ -91,6 +91,12 @@ function attemptsAbout(state: State, event: EngineEvent): Attempt[] {
   }
 }
 
+/** Nothing is waited for: it ends when it starts. Another does where its input cannot be made, which is found out then. */
+function mayEndAtOnce(plan: Plan, { stepId }: Attempt): boolean {
+  const { answered, signalled, woken } = behaviourOf(stepOf(plan, stepId));
+  return answered === undefined && signalled === undefined && woken === undefined;
+}
+
 function isContainer(plan: Plan, { stepId }: Attempt): boolean {
   return behaviourOf(stepOf(plan, stepId)).opensScopes ?? false;
 }
@@ -152,6 +158,9 @@ function outputToEndWith({ attempts, run }: State): StepInScope[] {
   return last?.status === 'COMPLETED' ? [{ scope: '', stepId: last.stepId }] : [];
 }
 
+/** As many as end in one batch. */
+const NEAR_ITS_END = 100;
+
 class NeedsCollector {
   readonly #plan: Plan;
   readonly #state: State;
@@ -167,6 +176,7 @@ class NeedsCollector {
   readonly #signalNames = new Set<string>();
   readonly #signalIds = new Set<string>();
   readonly #workflows: { name: string; version: number | null }[] = [];
+  readonly #attempts = new Set<string>();
 
   constructor(plan: Plan, state: State) {
     this.#plan = plan;
@@ -200,6 +210,7 @@ class NeedsCollector {
   settling(attempt: Attempt, mayComplete: boolean): void {
     const step = stepOf(this.#plan, attempt.stepId);
     this.#leaving(step, attempt.scope);
+    this.#endingJoin(attempt);
     if (!mayComplete) return;
     this.#completing(step, attempt.scope, null);
     if (step.next !== null) this.starting(step.next, attempt.scope, step.id);
@@ -216,12 +227,15 @@ class NeedsCollector {
     // Not before the join is over: what an earlier event of the same batch adds to it would be missed.
     if (isOver) this.#gathered.add(path);
     this.#leaving(step, attempt.scope);
+    this.#endingJoin(attempt);
     this.#completing(step, attempt.scope, null);
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), attempt.scope);
   }
 
   needs(): Needs {
     return {
+      joins: [],
+      attempts: [...this.#attempts],
       workflowInput: this.#workflowInput,
       variables: [...this.#variables],
       errors: [...this.#errors],
@@ -268,7 +282,15 @@ class NeedsCollector {
     // A container is tried again in scopes of its own.
     if (behaviourOf(step).opensScopes && step.retry.length > 0)
       this.#visits.set(stepKey(scope, step.id), { scope, stepId: step.id });
-    if (scope !== '') this.#children.add(scope);
+  }
+
+  /** Which attempt is asked where a branch or item ends its join, in this batch perhaps. */
+  #endingJoin({ scope }: Attempt): void {
+    const join = this.#state.joins.get(joinOf(scope) ?? '');
+    if (join === undefined || join.isOver) return;
+    const { completed, failed, needed, stepExecutionId, total } = join;
+    if (Math.min(needed - completed, total - completed - failed) <= NEAR_ITS_END)
+      this.#attempts.add(stepExecutionId);
   }
 
   #visit(step: PlanStep, scope: string): void {

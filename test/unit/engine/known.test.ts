@@ -114,6 +114,8 @@ describe('what was not loaded is not none', () => {
 describe('what would load it', () => {
   it.each<[ConstructorParameters<typeof NotLoadedError>[0], string, Partial<Needs>]>([
     ['outputs', stepKey('it#1/0', 'a b'), { outputs: [{ scope: 'it#1/0', stepId: 'a b' }] }],
+    ['attempts', 'a-1', { attempts: ['a-1'] }],
+    ['joins', 'it#1', { joins: ['it#1'] }],
     ['variables', '', { variables: [''] }],
     ['errors', 'it#1/0', { errors: ['it#1/0'] }],
     ['children', 'it#1/0', { children: ['it#1/0'] }],
@@ -130,8 +132,8 @@ describe('what would load it', () => {
     expect(knownOf([{ needs: error.needs! }]).has(what, key)).toBe(true);
   });
 
-  it('is nothing for attempts and joins, which are told by the event', () => {
-    expect(new NotLoadedError('attempts', 'a-1').needs).toBeNull();
+  it('is nothing for what the event tells', () => {
+    expect(new NotLoadedError('openAttempts', '').needs).toBeNull();
     expect(knownOf([{ joins: 'all' }]).has('joins', 'it#1')).toBe(true);
     expect(knownOf([{ joins: ['it#1'] }]).has('joins', 'it#2')).toBe(false);
   });
