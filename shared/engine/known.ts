@@ -67,7 +67,7 @@ class Asked implements Known {
   addResuming(scopes: readonly string[]): this {
     this.#resuming.push(...scopes);
     if (scopes.length > 0) this.add('unfinishedChildren', ['']);
-    return this.add('children', scopes);
+    return this.add('resuming', scopes).add('children', scopes);
   }
 
   has(what: Readable, key: string): boolean {
@@ -120,6 +120,7 @@ function needsFor(what: Readable, key: string): Needs | null {
     case 'children':
     case 'gathered':
     case 'openWithin':
+    case 'resuming':
       return needs({ [what]: [key] });
     case 'outputs':
     case 'visits': {

@@ -146,7 +146,8 @@ export class EngineWorld {
   #decide(runId: string, events: readonly EngineEvent[]): void {
     const skewMs = this.#isCalm ? 0 : this.#random.int(4_000) - 2_000;
     const now = this.now + skewMs;
-    let before = this.store.load(runId, events);
+    const isTold = this.#random.chance(0.5);
+    let before = this.store.load(runId, events, [], isTold);
     let state = before;
     const effects: Effect[] = [];
     let postponed: readonly EngineEvent[] = [];
@@ -157,7 +158,7 @@ export class EngineWorld {
       const draws = () => ({ id: () => this.#id(), jitter: () => jitter });
       const stateWith = (lacking: readonly Needs[]) => {
         this.#ids = ids;
-        if (i === 0 && lacking.length > 0) state = before = this.store.load(runId, events, lacking);
+        if (i === 0 && lacking.length > 0) state = before = this.store.load(runId, events, lacking, isTold);
         return state;
       };
       let decision: Decision;
@@ -495,7 +496,7 @@ function answered(stepExecutionId: string, outcome: AgentOutcome): EngineEvent {
   return { type: 'agent_answered', stepExecutionId, attempt: null, outcome, logs: null };
 }
 
-/** The decision on what `needsOf` names is the decision on everything that there is. */
+/** The decision on what is told, or found to be lacking, is the decision on everything that there is. */
 function checkSame(before: State, partial: Decision, all: State, full: Decision): void {
   const one = tell(before, partial);
   const other = tell(all, full);

@@ -120,6 +120,7 @@ describe('what would load it', () => {
     ['errors', 'it#1/0', { errors: ['it#1/0'] }],
     ['children', 'it#1/0', { children: ['it#1/0'] }],
     ['gathered', 'it#1', { gathered: ['it#1'] }],
+    ['resuming', 'it#1/0', { resuming: ['it#1/0'] }],
     ['openWithin', 'it#1', { openWithin: ['it#1'] }],
     ['signals', 'x', { signalIds: ['x'] }],
     ['untakenSignals', 's', { signalNames: ['s'] }],
