@@ -7,7 +7,7 @@ export const NO_ATTEMPTS: AttemptQuery = {
   withInput: [],
   openOf: [],
   openWithin: [],
-  containersOf: [],
+  containers: [],
   waiting: [],
   lastOf: [],
   lastWithin: [],

@@ -41,9 +41,10 @@ export async function loadStates(
   const joins = joinQueryOf(items, stateOf);
   if (joins !== null) {
     const { paths, allOf } = joins;
+    const containers = [...paths, ...allOf.map((runId) => ({ runId, path: null }))];
     const [found, attempts] = await Promise.all([
       reads.loadJoins({ paths, allOf, within: [] }),
-      loadAttempts(reads, { ...NO_ATTEMPTS, containersOf: allOf }),
+      loadAttempts(reads, { ...NO_ATTEMPTS, containers }),
     ]);
     for (const [runId, ofRun] of found) addJoins(states, runId, ofRun);
     addAttempts(states, attempts);
@@ -75,7 +76,12 @@ export async function loadStates(
   addAttempts(states, open);
   for (const [runId, ofRun] of Map.groupBy(items, (item) => item.runId)) {
     const asked = ofRun.map(({ event }) => ({ attempts: attemptsOf(event) }));
-    const known = knownOf([...asked, { joins: joins?.byRun.get(runId) ?? [], needs: needs.get(runId) }]);
+    const came = { ...NO_NEEDS, workflowInput: runs.get(runId)?.workflowInput !== undefined };
+    const known = knownOf([
+      ...asked,
+      { needs: came },
+      { joins: joins?.byRun.get(runId) ?? [], needs: needs.get(runId) },
+    ]);
     states.set(runId, { ...stateOf(runId), known });
   }
   return states;

@@ -15,7 +15,7 @@ import { itemScope, mayComeAgain, scopeSeen, stepOf } from './view.ts';
  * to tell too little, or too much, costs a reading and changes no decision. Only a retry relies on what is told here.
  */
 
-/** Joins that the event may touch; 'all' of the run's for a retry. */
+/** Joins whose counters and container's attempt the event may touch; 'all' of the run's for a retry. */
 export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | readonly string[] {
   if (event.type === 'retry_requested') return 'all';
   const paths = new Set<string>();
@@ -158,9 +158,6 @@ function outputToEndWith({ attempts, run }: State): StepInScope[] {
   return last?.status === 'COMPLETED' ? [{ scope: '', stepId: last.stepId }] : [];
 }
 
-/** As many as end in one batch. */
-const NEAR_ITS_END = 100;
-
 class NeedsCollector {
   readonly #plan: Plan;
   readonly #state: State;
@@ -176,7 +173,6 @@ class NeedsCollector {
   readonly #signalNames = new Set<string>();
   readonly #signalIds = new Set<string>();
   readonly #workflows: { name: string; version: number | null }[] = [];
-  readonly #attempts = new Set<string>();
 
   constructor(plan: Plan, state: State) {
     this.#plan = plan;
@@ -209,7 +205,6 @@ class NeedsCollector {
   /** @param mayComplete false where the event says that it failed */
   settling(attempt: Attempt, mayComplete: boolean): void {
     const step = stepOf(this.#plan, attempt.stepId);
-    this.#endingJoin(attempt);
     if (!mayComplete) return;
     this.#completing(step, attempt.scope, null);
     if (step.next !== null) this.starting(step.next, attempt.scope, step.id);
@@ -225,15 +220,13 @@ class NeedsCollector {
     if (isOver || mayTimeOut) this.#openWithin.add(path);
     // Not before the join is over: what an earlier event of the same batch adds to it would be missed.
     if (isOver) this.#gathered.add(path);
-    this.#endingJoin(attempt);
     this.#completing(step, attempt.scope, null);
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), attempt.scope);
   }
 
   needs(): Needs {
     return {
-      joins: [],
-      attempts: [...this.#attempts],
+      ...NO_NEEDS,
       workflowInput: this.#workflowInput,
       variables: [...this.#variables],
       errors: [...this.#errors],
@@ -267,15 +260,6 @@ class NeedsCollector {
   #completing(step: PlanStep, scope: string, settled: string | null): void {
     this.#reads(step, scope, step.settleReads, settled);
     if (step.assign !== null) this.#chain(this.#variables, scope);
-  }
-
-  /** Which attempt is asked where a branch or item ends its join, in this batch perhaps. */
-  #endingJoin({ scope }: Attempt): void {
-    const join = this.#state.joins.get(joinOf(scope) ?? '');
-    if (join === undefined || join.isOver) return;
-    const { completed, failed, needed, stepExecutionId, total } = join;
-    if (Math.min(needed - completed, total - completed - failed) <= NEAR_ITS_END)
-      this.#attempts.add(stepExecutionId);
   }
 
   #visit(step: PlanStep, scope: string): void {

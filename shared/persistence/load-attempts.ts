@@ -59,7 +59,7 @@ interface Other {
 function othersOf({
   openOf,
   openWithin,
-  containersOf,
+  containers,
   waiting,
   lastOf,
   lastWithin,
@@ -69,7 +69,7 @@ function othersOf({
   return [
     ...openOf.map((runId): Other => ({ kind: 'open', run_id: runId })),
     ...openWithin.map(({ runId, path }): Other => ({ kind: 'within', run_id: runId, path })),
-    ...containersOf.map((runId): Other => ({ kind: 'container', run_id: runId })),
+    ...containers.map(({ runId, path }): Other => ({ kind: 'container', run_id: runId, path })),
     ...waiting.map(
       ({ runId, name, count }): Other => ({ kind: 'waiting', run_id: runId, name, number: count }),
     ),

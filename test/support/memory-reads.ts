@@ -41,10 +41,10 @@ export function readAttempts(tables: MemoryTables, query: AttemptQuery): Map<str
   for (const runId of query.openOf) add(openOf(runId));
   for (const { runId, path } of query.openWithin)
     add(openOf(runId).filter(({ attempt }) => isWithin(attempt.scope, path)));
-  for (const runId of query.containersOf) {
-    const ids = joinsOf(tables, runId).map(({ stepExecutionId }) => stepExecutionId);
-    add(ids.map((id) => tables.attempts.get(id)));
-    for (const id of ids) inputs.add(id);
+  for (const { runId, path } of query.containers) {
+    const joins = joinsOf(tables, runId).filter((join) => path === null || join.path === path);
+    add(joins.map(({ stepExecutionId }) => tables.attempts.get(stepExecutionId)));
+    if (path === null) for (const { stepExecutionId } of joins) inputs.add(stepExecutionId);
   }
   for (const { runId, name, count } of query.waiting) {
     const waiting = openOf(runId).filter(

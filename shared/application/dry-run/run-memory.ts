@@ -110,6 +110,7 @@ export class RunMemory {
     const paths = told === 'all' ? told : [...told, ...lacking.flatMap((needs) => needs.joins)];
     const joins = new Map(paths === 'all' ? this.#joins : chosen(this.#joins, paths));
     const needs = lacking.reduce(together, needsOf(this.#plan, { ...about, joins }, event));
+    for (const { stepExecutionId } of joins.values()) add(this.#attempts.get(stepExecutionId));
     for (const id of needs.attempts) add(this.#attempts.get(id));
     for (const path of needs.openWithin)
       for (const attempt of this.#open.values()) if (isWithin(attempt.scope, path)) add(attempt);

@@ -15,7 +15,7 @@ export interface LoadedRun {
   readonly owner: string | null;
   /** `wf-<name>-<version>`. */
   readonly workflowId: string;
-  /** Of a run that is PENDING: nearly every first step reads it. */
+  /** Of a run that is PENDING, and where it is small: most runs have a step that reads it. */
   readonly workflowInput?: Json;
 }
 
@@ -28,8 +28,8 @@ export interface AttemptQuery {
   readonly openOf: readonly string[];
   /** Joins of which every open attempt inside is needed, at any depth. */
   readonly openWithin: readonly { readonly runId: string; readonly path: string }[];
-  /** Runs of which the container's attempt of every join is needed, with its input. */
-  readonly containersOf: readonly string[];
+  /** Joins of which the container's attempt is needed; of a run all, with their inputs, where the path is null. */
+  readonly containers: readonly { readonly runId: string; readonly path: string | null }[];
   /** Signals by name, each with how many of the attempts that wait for it are needed: the first. */
   readonly waiting: readonly { readonly runId: string; readonly name: string; readonly count: number }[];
   /** Runs of which the last attempt at the top is needed, and that of each branch and item that began and did not complete. */

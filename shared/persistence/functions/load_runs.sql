@@ -1,7 +1,8 @@
 -- A batch's runs and, in the same moment, the attempts that its events are about (load_attempts): a row for each run, with
 -- null for an attempt, and then a row for each attempt. Nothing is locked: what is decided from it is saved only if the runs'
 -- sequences are what they are here (save_runs). Of runs that are about to begin, or to go on after their end, and of `woken`, whether
--- their workflow is paused; null of all others. A run that is PENDING comes with its input, which nearly every first step reads.
+-- their workflow is paused; null of all others. A run that is PENDING comes with its input, which nearly every first step reads; any
+-- other too where that stands in the row itself, and costs no reading of its own.
 create or replace function load_runs(run_ids text[], woken text[], ids text[], with_input text[], others json) returns table (
     run_id varchar, status varchar, sequence bigint, started_at timestamptz, completed_at timestamptz,
     error_code varchar, error_message text, error_step_id varchar, error_attempt integer,
@@ -31,7 +32,8 @@ begin
            null::integer, null::integer[], null::timestamptz,
            null::bigint, null::timestamptz, null::timestamptz, null::timestamptz, null::bigint,
            null::timestamptz, null::timestamptz, null::varchar, null::varchar,
-           case when r.status = 'PENDING' then coalesce(r.input_data, r.variables) end
+           case when r.status = 'PENDING' or pg_column_size(coalesce(r.input_data, r.variables)) < 2000
+                then coalesce(r.input_data, r.variables) end
       from workflow_runs r where r.run_id = any(run_ids);
     if cardinality(ids) = 0 and others is null then return; end if;
     return query

@@ -142,7 +142,12 @@ const CALL_OF: Record<string, Call> = {
   'load_attempts: those open in a join': attempts((n) => ({
     openWithin: [{ runId: `run-${n}`, path: pathOf(n) }],
   })),
-  'load_attempts: all containers': attempts((n) => ({ containersOf: [`run-${n}`] })),
+  'load_attempts: a container': attempts((n) => ({
+    containers: [{ runId: `run-${n}`, path: pathOf(n) }],
+  })),
+  'load_attempts: all containers': attempts((n) => ({
+    containers: [{ runId: `run-${n}`, path: null }],
+  })),
   'load_attempts: who waits for a signal': attempts((n) => ({
     waiting: [{ runId: `run-${n}`, name: 'go', count: 1 }],
   })),

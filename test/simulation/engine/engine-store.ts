@@ -112,8 +112,7 @@ export class EngineStore {
     const told = isTold ? events : events.filter(({ type }) => type === 'retry_requested');
     const joins = this.#joins(stored, begun, told);
     for (const path of lacking.flatMap((needs) => needs.joins)) copyOne(stored.joins, path, joins);
-    if (events.some(({ type }) => type === 'retry_requested'))
-      for (const { stepExecutionId } of joins.values()) addById(stepExecutionId);
+    for (const { stepExecutionId } of joins.values()) addById(stepExecutionId);
     const about: State = { ...begun, joins };
     const needs = [...told.map((event) => needsOf(stored.plan, about, event)), ...lacking];
     for (const { attempts: ids } of needs) ids.forEach(addById);
