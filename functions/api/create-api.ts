@@ -1,6 +1,7 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
-import { auditEntryOf, communityOf, logChange, logRefusal } from './http/accounting.ts';
+import { GroundsChangedError, type RowVersion } from '../../shared/application/grounds.ts';
+import { auditEntryOf, communityOf, logAuthentication, logChange, logRefusal } from './http/accounting.ts';
 import { admit, countFailure } from './http/admission.ts';
 import { type AnyAnswer, emptyResult, resultOf, resultOfError, withHeaders } from './http/answer.ts';
 import { ApiError, badRequest, errorCodes, notFound } from './http/api-error.ts';
@@ -40,9 +41,28 @@ export function createApi(services: ApiServices, routes: readonly AnyRoute[] = a
     }
     const { route, params } = matched;
     exchange.route = route;
-    await admit(route, event, services, exchange);
-    const answer = await answerOf(route, { event, exchange, params }, services);
+    const asked = { event, exchange, params };
+    const answer = (await recalledAnswer(route, asked)) ?? (await readAnswer(route, asked));
     return resultOf(answer, exchange.requestId, headerOf(event, 'if-none-match'));
+  }
+
+  async function readAnswer(route: AnyRoute, asked: Asked): Promise<AnyAnswer> {
+    await admit(route, asked.event, services, asked.exchange);
+    return answerOf(route, asked, services, null);
+  }
+
+  /** By what is remembered of the caller and of what they may do, which what is written is compared with. Null: that does not do. */
+  async function recalledAnswer(route: AnyRoute, asked: Asked): Promise<AnyAnswer | null> {
+    if (route.recall === undefined) return null;
+    try {
+      const apiKey = await admit(route, asked.event, services, asked.exchange, true);
+      return await answerOf(route, asked, services, { apiKey });
+    } catch (error) {
+      if (!(error instanceof ApiError || error instanceof GroundsChangedError)) throw error;
+      // Nobody is refused by it.
+      Object.assign(asked.exchange, { caller: null, community: null, afterwards: null });
+      return null;
+    }
   }
 
   function refuse(event: APIGatewayProxyEvent, thrown: unknown, exchange: Exchange): APIGatewayProxyResult {
@@ -91,7 +111,13 @@ interface Asked {
   readonly params: Readonly<Record<string, string>>;
 }
 
-async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): Promise<AnyAnswer> {
+/** @param remembered what is remembered of the caller, where that is to do; null: all is read */
+async function answerOf(
+  route: AnyRoute,
+  asked: Asked,
+  services: ApiServices,
+  remembered: { readonly apiKey: RowVersion | null } | null,
+): Promise<AnyAnswer> {
   const { event, exchange } = asked;
   const { caller } = exchange;
   const subjectNotFound = () =>
@@ -107,7 +133,11 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
     const request = readRequest(event, route, services, null, caller);
     throw badRequest([...params.problems, ...(request.ok ? [] : request.problems)]);
   }
-  const subject = await route.find?.({ caller, params: params.value }, services);
+  const recalled = remembered && route.recall?.({ caller, params: params.value }, services);
+  if (remembered && !recalled) throw new GroundsChangedError('Nothing is remembered of it');
+  const subject = recalled
+    ? recalled.subject
+    : await route.find?.({ caller, params: params.value }, services);
   if (subject === null) {
     // The path carries what authenticates it.
     if (route.authentication === 'none') await countFailure(services, exchange);
@@ -119,9 +149,19 @@ async function answerOf(route: AnyRoute, asked: Asked, services: ApiServices): P
   exchange.community = communityOf(caller, { body, query, subject });
   const audit = auditEntryOf(route, exchange);
   const answer = await route.handle(
-    { caller, params: params.value, query, body, subject, idempotencyKey, audit },
+    {
+      caller,
+      params: params.value,
+      query,
+      body,
+      subject,
+      idempotencyKey,
+      audit,
+      grounds: recalled ? { ...recalled.grounds, ...remembered } : undefined,
+    },
     services,
   );
+  if (recalled) logAuthentication(exchange, services);
   if (!('changesNothing' in answer && answer.changesNothing)) logChange(route, audit, services);
   return answer;
 }

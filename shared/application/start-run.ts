@@ -4,6 +4,7 @@ import type { WorkflowDefinition } from '../definition/workflow-definition.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
 import type { ExecutionRequest } from '../messages/messages.ts';
 import type { AuditEntry } from './audit.ts';
+import type { Grounds } from './grounds.ts';
 import { withPlans, workflowIdOf } from './plan-messages.ts';
 import type { Clock, OutboxEntry } from './ports/publishing.ts';
 import type { PublishEntries } from './publish-entries.ts';
@@ -32,6 +33,8 @@ export interface StartRunCommand {
   readonly idempotencyKey?: string | null;
   /** Written with the run; absent where nobody called. */
   readonly audit?: AuditEntry;
+  /** Absent where the caller's rights were read for this start. */
+  readonly grounds?: Grounds | undefined;
 }
 
 /** A caller's `Idempotency-Key`, and what they ask for under it. */
@@ -63,6 +66,7 @@ export interface NewRun {
   readonly request: OutboxEntry;
   readonly idempotency?: IdempotencyClaim;
   readonly audit?: AuditEntry;
+  readonly grounds?: Grounds | undefined;
 }
 
 export interface EarlierRun extends StartedRun {
@@ -77,6 +81,7 @@ export interface NewRuns {
   /**
    * The run and its outbox row, in one transaction. Null when they are inserted; where the run claims an idempotency key that the
    * caller has used before, the run that came of it, and nothing is inserted.
+   * @throws GroundsChangedError where the run's grounds are not what is stored: nothing is inserted
    */
   insert(run: NewRun): Promise<EarlierRun | null>;
   /** Says on a run that is still PENDING why it has not begun; cleared when it begins. */
@@ -102,7 +107,10 @@ export interface StartedRun {
   readonly isRepeat?: true;
 }
 
-/** @throws IdempotencyKeyReusedError where the caller has asked for something else under the same key. */
+/**
+ * @throws IdempotencyKeyReusedError where the caller has asked for something else under the same key
+ * @throws GroundsChangedError
+ */
 export type StartRun = (command: StartRunCommand) => Promise<StartedRun>;
 
 /**

@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+import type { RowVersion } from '../application/grounds.ts';
 import type { KeyScope } from '../config/key-scopes.ts';
 import type { Tier } from '../config/rate-limits.ts';
 import { hashApiKey, looksLikeApiKey } from './api-key.ts';
@@ -6,6 +8,8 @@ import type { VerifyJwt } from './jwt.ts';
 
 export interface StoredApiKey {
   readonly id: string;
+  /** Of its row. */
+  readonly version: string;
   readonly userId: string;
   readonly roles: readonly string[];
   readonly communities: readonly number[];
@@ -15,7 +19,7 @@ export interface StoredApiKey {
 }
 
 export interface ApiKeys {
-  /** A key that is neither revoked nor expired. Asked at every request, so that revoking works at once. */
+  /** A key that is neither revoked nor expired. Asked at every request that is not compared with it later (grounds.ts), so that revoking works at once. */
   maybeFindApiKey(hash: Buffer): Promise<StoredApiKey | null>;
   recordApiKeyUse(id: string): Promise<void>;
 }
@@ -28,10 +32,17 @@ export interface Credentials {
 
 export type AuthenticationResult =
   /** `afterwards`, where there is one, is to be started when the request has been served, and need not be waited for. */
-  | { readonly ok: true; readonly caller: Caller; readonly afterwards: (() => Promise<void>) | null }
+  | {
+      readonly ok: true;
+      readonly caller: Caller;
+      readonly afterwards: (() => Promise<void>) | null;
+      /** The key, where it is remembered: what is done by it is compared with its row. */
+      readonly remembered: RowVersion | null;
+    }
   | { readonly ok: false; readonly message: string };
 
-export type Authenticate = (credentials: Credentials) => Promise<AuthenticationResult>;
+/** @param mayRemember whether a key that was let in before may be taken for what it was then, without a look at its row */
+export type Authenticate = (credentials: Credentials, mayRemember?: boolean) => Promise<AuthenticationResult>;
 
 export interface AuthenticateDeps {
   readonly apiKeys: ApiKeys;
@@ -41,6 +52,7 @@ export interface AuthenticateDeps {
 }
 
 const USE_RECORDED_EVERY_MS = 60_000;
+const MAX_REMEMBERED = 1_000;
 
 /**
  * `X-API-Key`, or `Authorization: Bearer` with a JWT; the key decides where both are sent. Credentials that are there and wrong
@@ -49,10 +61,23 @@ const USE_RECORDED_EVERY_MS = 60_000;
 export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   const { apiKeys, verifyJwt, mode, now = () => new Date() } = deps;
 
-  async function byApiKey(key: string): Promise<AuthenticationResult> {
-    const stored = looksLikeApiKey(key) ? await apiKeys.maybeFindApiKey(hashApiKey(key)) : null;
+  // By the key's hash: a secret is nowhere kept.
+  const lastSeen = new LRUCache<string, StoredApiKey>({ max: MAX_REMEMBERED });
+
+  async function find(key: string): Promise<StoredApiKey | null> {
+    const hash = hashApiKey(key);
+    const stored = await apiKeys.maybeFindApiKey(hash);
+    if (stored) lastSeen.set(hash.toString('base64'), stored);
+    else lastSeen.delete(hash.toString('base64'));
+    return stored;
+  }
+
+  async function byApiKey(key: string, mayRemember: boolean): Promise<AuthenticationResult> {
+    const isOne = looksLikeApiKey(key);
+    const seen = isOne && mayRemember ? lastSeen.get(hashApiKey(key).toString('base64')) : undefined;
+    const stored = seen ?? (isOne ? await find(key) : null);
     if (!stored) return { ok: false, message: 'The API key is unknown, revoked or expired' };
-    const { id, userId, roles, communities, tier, scopes, lastUsedAt } = stored;
+    const { id, version, userId, roles, communities, tier, scopes, lastUsedAt } = stored;
     const isRecorded = lastUsedAt !== null && now().getTime() - lastUsedAt.getTime() < USE_RECORDED_EVERY_MS;
     return {
       ok: true,
@@ -64,6 +89,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
         key: { id, tier, scopes },
       },
       afterwards: isRecorded ? null : () => apiKeys.recordApiKeyUse(id),
+      remembered: seen ? { id, version } : null,
     };
   }
 
@@ -72,13 +98,14 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     if (token === undefined) return { ok: false, message: 'Expected Authorization: Bearer <JWT>' };
     const caller = await verifyJwt(token);
     if (!caller) return { ok: false, message: 'The token is invalid or expired' };
-    return { ok: true, caller, afterwards: null };
+    return { ok: true, caller, afterwards: null, remembered: null };
   }
 
-  return async ({ apiKey, authorization }) => {
-    if (apiKey !== undefined) return byApiKey(apiKey);
+  return async ({ apiKey, authorization }, mayRemember = false) => {
+    if (apiKey !== undefined) return byApiKey(apiKey, mayRemember);
     if (authorization !== undefined) return byToken(authorization);
-    if (mode === 'anonymous') return { ok: true, caller: anonymousCaller, afterwards: null };
+    if (mode === 'anonymous')
+      return { ok: true, caller: anonymousCaller, afterwards: null, remembered: null };
     return { ok: false, message: 'Send an API key in X-API-Key, or Authorization: Bearer <JWT>' };
   };
 }

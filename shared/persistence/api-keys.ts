@@ -34,13 +34,13 @@ const COLUMNS = `k.id, k.prefix, k.name, k.user_id, k.roles, k.communities, k.ti
 export function createApiKeys(database: Statements): ApiKeys & ManagedApiKeys {
   return {
     async maybeFindApiKey(hash) {
-      const row = await database.maybeOne<KeyRow>(
-        `select id, user_id, roles, communities, tier, scopes, last_used_at
+      const row = await database.maybeOne<KeyRow & { version: string }>(
+        `select id, xmin::text as version, user_id, roles, communities, tier, scopes, last_used_at
          from api_keys
          where key_hash = $1 and revoked_at is null and (expires_at is null or expires_at > now())`,
         [hash],
       );
-      return row && authorityOf(row);
+      return row && { ...authorityOf(row), version: row.version };
     },
     // Concurrent Lambdas all see the old time; the guard lets one of them write.
     async recordApiKeyUse(id) {

@@ -23,6 +23,13 @@ export function canManageWorkflow(viewer: Viewer, parameters: Parameters): strin
   return isOwner('w.owner', viewer, parameters);
 }
 
+/** The grant by which somebody may execute another's workflow: its id and its row's version, where they have one and need one. */
+export function executeGrant({ isAdmin, userId, communities }: Viewer, parameters: Parameters): string {
+  const to = `g.user_id = ${parameters.add(userId)} or g.community_id = any(${parameters.add(communities)}::bigint[])`;
+  return `select g.id, g.xmin::text as row_version from workflow_grants g
+    where ${!isAdmin} and w.owner <> ${parameters.add(userId)} and g.workflow_id = w.id and g.can_execute and (${to}) limit 1`;
+}
+
 /** All runs of a workflow that the viewer may see (design §5). */
 export function canViewRun(viewer: Viewer, parameters: Parameters): string {
   return isOwnerOr(viewer, parameters, 'r.owner', () => isRunOfGranted(viewer, parameters, 'can_view'));

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { v7 as uuidv7 } from 'uuid';
 import type { AuditEntry } from '../application/audit.ts';
 import type { VersionChange } from '../application/batch.ts';
+import type { Grounds } from '../application/grounds.ts';
 import type { Page, PageRequest } from '../application/page.ts';
 import type { PausableWorkflows } from '../application/pause-workflow.ts';
 import type { Viewer } from '../application/permissions.ts';
@@ -14,7 +15,13 @@ import { auditPart } from './audit-log.ts';
 import type { Statements } from './database.ts';
 import { exactTime, isBeyond, pageOf } from './keyset.ts';
 import { Parameters } from './sql.ts';
-import { canExecuteWorkflow, canManageWorkflow, canViewWorkflow, grantedWorkflows } from './visibility.ts';
+import {
+  canExecuteWorkflow,
+  canManageWorkflow,
+  canViewWorkflow,
+  executeGrant,
+  grantedWorkflows,
+} from './visibility.ts';
 
 export interface WorkflowWithDefinition extends Workflow {
   readonly definition: WorkflowDefinition;
@@ -33,6 +40,11 @@ export interface Workflows extends WorkflowWriter, PausableWorkflows {
     viewer: Viewer,
     id: string,
   ): Promise<{ readonly workflow: ExecutableWorkflow; readonly mayExecute: boolean } | null>;
+  /** One that the viewer might execute when it was last found here, and what was seen of their right; without a statement. */
+  recallExecutable(
+    viewer: Viewer,
+    id: string,
+  ): { readonly workflow: ExecutableWorkflow; readonly grounds: Omit<Grounds, 'apiKey'> } | null;
   /** Of a workflow that the viewer may see. */
   maybeFindRights(viewer: Viewer, id: string): Promise<WorkflowRights | null>;
   /** Null: the latest. Also of an archived workflow, whose runs go on. */
@@ -75,6 +87,7 @@ const MAX_KNOWN_CHARACTERS = 16 * 1024 * 1024;
 export function createWorkflows(database: Statements): Workflows {
   // What each workflow was when it was last executed here. Nothing is stale: the database tells which version is the latest.
   const known = new LRUCache<string, KnownDefinition>({ maxSize: MAX_KNOWN_CHARACTERS });
+  const executable = new LRUCache<string, Executable>({ max: MAX_EXECUTABLE });
   return {
     // One statement: the upsert locks the workflow's row, so that concurrent registrations count on from one another.
     async addVersionByName(owner, definition, createdBy, audit) {
@@ -126,9 +139,11 @@ export function createWorkflows(database: Statements): Workflows {
       const row = await database.maybeOne<ExecutableRow>(
         // A definition may be a megabyte: the version that is here already is not sent again.
         `select w.id, w.owner, w.name, w.latest_version, v.id as version_id, ${canExecuteWorkflow(viewer, parameters)} as may_execute,
+                w.xmin::text as row_version, granted.id as grant_id, granted.row_version as grant_version,
                 case when v.id = ${parameters.add(before?.versionId ?? null)}::uuid then null else v.definition::text end as definition
          from workflows w
          join workflow_versions v on v.workflow_id = w.id and v.version = w.latest_version
+         left join lateral (${executeGrant(viewer, parameters)}) granted on true
          where w.id = ${parameters.add(id)} and w.archived_at is null and ${canViewWorkflow(viewer, parameters)}`,
         parameters.values,
       );
@@ -136,8 +151,15 @@ export function createWorkflows(database: Statements): Workflows {
       const { owner, name, latest_version: version, version_id: versionId, definition: text } = row;
       const definition = text === null ? before!.definition : (JSON.parse(text) as WorkflowDefinition);
       if (text !== null) known.set(row.id, { versionId, definition }, { size: text.length });
-      const workflow = { id: row.id, owner, name, version, versionId, definition };
-      return { workflow, mayExecute: row.may_execute };
+      const found = { id: row.id, owner, name, version, versionId };
+      if (row.may_execute) executable.set(executableKey(viewer, id), { found, grounds: groundsOf(row) });
+      return { workflow: { ...found, definition }, mayExecute: row.may_execute };
+    },
+    recallExecutable(viewer, id) {
+      const seen = executable.get(executableKey(viewer, id));
+      const definition = known.get(id);
+      if (seen === undefined || definition?.versionId !== seen.found.versionId) return null;
+      return { workflow: { ...seen.found, definition: definition.definition }, grounds: seen.grounds };
     },
     async maybeFindRights(viewer, id) {
       const parameters = new Parameters();
@@ -227,6 +249,26 @@ export function createWorkflows(database: Statements): Workflows {
   };
 }
 
+/** What is remembered of a workflow that somebody might execute. */
+interface Executable {
+  readonly found: Omit<ExecutableWorkflow, 'definition'>;
+  readonly grounds: Omit<Grounds, 'apiKey'>;
+}
+
+const MAX_EXECUTABLE = 10_000;
+
+/** Rights are each viewer's own. */
+function executableKey({ userId, isAdmin, communities }: Viewer, workflowId: string): string {
+  return JSON.stringify([workflowId, userId, isAdmin, communities]);
+}
+
+function groundsOf(row: ExecutableRow): Omit<Grounds, 'apiKey'> {
+  return {
+    workflow: { id: row.id, version: row.row_version },
+    grant: row.grant_id === null ? null : { id: row.grant_id, version: row.grant_version as string },
+  };
+}
+
 interface ExecutableRow {
   id: string;
   owner: string;
@@ -234,6 +276,10 @@ interface ExecutableRow {
   latest_version: number;
   version_id: string;
   may_execute: boolean;
+  row_version: string;
+  /** Null: they need none, or have none. */
+  grant_id: string | null;
+  grant_version: string | null;
   definition: string | null;
 }
 

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
+import type { RowVersion } from '../../../shared/application/grounds.ts';
 import { hasScope } from '../../../shared/auth/caller.ts';
 import type { RateState } from '../../../shared/auth/rate-limiter.ts';
 import type { ApiServices } from '../services.ts';
@@ -11,6 +12,8 @@ import { type AnyRoute, neededScopeOf } from './route.ts';
 
 /**
  * Who calls, within their rate and their key's scope.
+ * @param mayRemember whether a key may be taken for what it was when it was last read
+ * @returns the key, where it was
  * @throws ApiError 401, 403 or 429
  */
 export async function admit(
@@ -18,12 +21,13 @@ export async function admit(
   event: APIGatewayProxyEvent,
   services: ApiServices,
   exchange: Exchange,
-): Promise<void> {
-  if (route.authentication === 'none') return;
-  if (route.authentication === 'optional' && !route.needsCredentials?.(queryOf(event))) return;
+  mayRemember = false,
+): Promise<RowVersion | null> {
+  if (route.authentication === 'none') return null;
+  if (route.authentication === 'optional' && !route.needsCredentials?.(queryOf(event))) return null;
   const apiKey = headerOf(event, 'x-api-key');
   const authorization = headerOf(event, 'authorization');
-  const authenticated = await services.authenticate({ apiKey, authorization });
+  const authenticated = await services.authenticate({ apiKey, authorization }, mayRemember);
   if (!authenticated.ok) {
     // Who sends none has not tried any.
     const isAttempt = apiKey !== undefined || authorization !== undefined;
@@ -31,15 +35,18 @@ export async function admit(
     const headers = { 'WWW-Authenticate': 'Bearer realm="stepline"' };
     throw new ApiError('UNAUTHORIZED', authenticated.message, { headers });
   }
-  const { caller, afterwards } = authenticated;
+  const { caller, afterwards, remembered } = authenticated;
   exchange.caller = caller;
   exchange.afterwards = afterwards;
-  logAuthentication(exchange, services);
-  refuseBeyond(await services.rateLimiter.admit(caller), exchange);
+  // Who is remembered is not let in for certain before it is compared.
+  if (!mayRemember) logAuthentication(exchange, services);
+  exchange.rate ??= await services.rateLimiter.admit(caller);
+  refuseBeyond(exchange.rate, exchange);
   const scope = neededScopeOf(route);
   if (!hasScope(caller, scope)) {
     throw new ApiError('PERMISSION_DENIED', `This API key lacks the scope ${scope}`);
   }
+  return remembered;
 }
 
 /** @throws ApiError 429 where too much that was wrong came from this address */

@@ -1,6 +1,7 @@
 import type { APIGatewayProxyEvent } from 'aws-lambda';
 import { v4 as uuidv4 } from 'uuid';
 import type { Caller } from '../../../shared/auth/caller.ts';
+import type { RateState } from '../../../shared/auth/rate-limiter.ts';
 import type { ApiServices } from '../services.ts';
 import { corsHeaders } from './cors.ts';
 import { headerOf } from './gateway-event.ts';
@@ -15,6 +16,8 @@ export interface Exchange {
   /** Null where the path names none. */
   route: AnyRoute | null;
   caller: Caller | null;
+  /** Of the one token that the request takes, though it may be looked at twice. */
+  rate: RateState | null;
   community: number | null;
   /** For the answer, whatever it is. */
   headers: Readonly<Record<string, string>>;
@@ -36,6 +39,7 @@ export function newExchange(
     sourceAddress,
     route: null,
     caller: null,
+    rate: null,
     community: null,
     // Until it is known who calls, what holds for where the call comes from.
     headers: {

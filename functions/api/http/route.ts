@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { AuditEntry } from '../../../shared/application/audit.ts';
+import type { Grounds } from '../../../shared/application/grounds.ts';
 import type { Caller } from '../../../shared/auth/caller.ts';
 import type { KeyScope } from '../../../shared/config/key-scopes.ts';
 import type { ApiServices } from '../services.ts';
@@ -54,8 +55,15 @@ export interface RouteRequest<Auth extends Authentication, Params, Query, Body, 
   readonly subject: Subject;
   /** Null where none was sent, and on routes that take none. */
   readonly idempotencyKey: string | null;
+  /** What the caller was let in by, where that is remembered: what is written must be compared with it. */
+  readonly grounds: Grounds | undefined;
   /** Who asks for what: a handler that changes something has it stored in the transaction of the change. */
   readonly audit: AuditEntry;
+}
+
+export interface Recalled<Subject> {
+  readonly subject: Subject;
+  readonly grounds: Omit<Grounds, 'apiKey'>;
 }
 
 /**
@@ -88,6 +96,14 @@ export interface Route<Auth extends Authentication, Params, Query, Body, Subject
     request: { readonly caller: CallerOf<Auth>; readonly params: Params },
     services: ApiServices,
   ) => Promise<Subject | null>;
+  /**
+   * The subject as it was found for this caller before, without a statement; null where it is to be found. Of a route whose `handle`
+   * compares its `grounds` with what is stored when it writes: whatever is refused by what is remembered is asked again without it.
+   */
+  readonly recall?: (
+    request: { readonly caller: CallerOf<Auth>; readonly params: Params },
+    services: ApiServices,
+  ) => Recalled<Subject> | null;
   /** Named in the 404: `Workflow not found`. */
   readonly subjectName?: 'Workflow' | 'Run' | 'Execution' | 'Agent' | 'API key' | 'Callback';
   readonly handle: (

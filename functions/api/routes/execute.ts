@@ -8,7 +8,7 @@ import { envelope } from '../http/operation.ts';
 import { defineRoute } from '../http/route.ts';
 import { startedExecution } from '../presenters/execution.ts';
 import { warningsMeta } from '../presenters/warnings.ts';
-import { findExecutable, requireMembership } from './find-permitted.ts';
+import { findExecutable, recallExecutable, requireMembership } from './find-permitted.ts';
 
 export const executeRoutes = [
   defineRoute({
@@ -48,8 +48,9 @@ export const executeRoutes = [
     },
     subjectName: 'Workflow',
     find: ({ caller, params }, services) => findExecutable(caller, params.id, services),
+    recall: ({ caller, params }, services) => recallExecutable(caller, params.id, services),
     takesIdempotencyKey: true,
-    async handle({ caller, subject, body, idempotencyKey, audit }, { startRun, findMissingNames }) {
+    async handle({ caller, subject, body, idempotencyKey, audit, grounds }, { startRun, findMissingNames }) {
       requireMembership(caller, body.community_id);
       const starting = startRun({
         owner: subject.owner,
@@ -61,6 +62,7 @@ export const executeRoutes = [
         metadata: body.metadata ?? null,
         idempotencyKey,
         audit,
+        grounds,
       });
       const [started, warnings] = await Promise.all([
         starting,

@@ -2,6 +2,7 @@ import type { Viewer } from '../../../shared/application/permissions.ts';
 import type { ExecutableWorkflow } from '../../../shared/application/start-run.ts';
 import type { RunRights } from '../../../shared/persistence/run-queries.ts';
 import { ApiError } from '../http/api-error.ts';
+import type { Recalled } from '../http/route.ts';
 import type { ApiServices } from '../services.ts';
 
 /*
@@ -17,6 +18,16 @@ export async function findExecutable(
   const found = await workflows.maybeFindExecutable(caller, workflowId);
   if (found && !found.mayExecute) throw denied('can_execute on this workflow is needed');
   return found?.workflow ?? null;
+}
+
+/** Of what was found for the same caller before; null: it is to be found. */
+export function recallExecutable(
+  caller: Viewer,
+  workflowId: string,
+  { workflows }: Pick<ApiServices, 'workflows'>,
+): Recalled<ExecutableWorkflow> | null {
+  const seen = workflows.recallExecutable(caller, workflowId);
+  return seen && { subject: seen.workflow, grounds: seen.grounds };
 }
 
 export async function findManageable(

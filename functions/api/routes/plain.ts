@@ -29,6 +29,7 @@ import {
   presentPlainExecution,
   presentPlainResult,
 } from '../presenters/plain.ts';
+import { recallExecutable } from './find-permitted.ts';
 
 /*
  * The plain face: bare objects, errors as `{detail, error_code}`, and of everything one's own only, an admin's too. An id that
@@ -77,8 +78,12 @@ export const plainRoutes = [
       const found = await workflows.maybeFindExecutable(caller, params.id);
       return found?.workflow.owner === caller.userId ? found.workflow : null;
     },
+    recall({ caller, params }, services) {
+      const seen = recallExecutable(caller, params.id, services);
+      return seen?.subject.owner === caller.userId ? seen : null;
+    },
     takesIdempotencyKey: true,
-    async handle({ caller, subject, body, idempotencyKey, audit }, { startRun }) {
+    async handle({ caller, subject, body, idempotencyKey, audit, grounds }, { startRun }) {
       const { executionId, isRepeat } = await startRun({
         owner: subject.owner,
         triggeredBy: caller.userId,
@@ -89,6 +94,7 @@ export const plainRoutes = [
         metadata: null,
         idempotencyKey,
         audit,
+        grounds,
       });
       return {
         status: 202,

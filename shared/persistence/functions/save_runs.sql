@@ -228,44 +228,14 @@ begin
         end if;
     end if;
     if runs_started is not null then
-        insert into workflow_runs (
-            id, run_id, workflow_id, workflow_name, workflow_definition_id, workflow_version_id, version, status, owner,
-            triggered_by, community_id, input_data, depth, parent_run_id, parent_step_execution_id, created_at, updated_at,
-            wake_at, paused_at, held_by
-        )
-        select v.id, v.run_id, v.workflow_id, v.workflow_name, v.workflow_definition_id, v.workflow_version_id, v.version,
-               'PENDING', p.owner, p.triggered_by, p.community_id, v.input_data, v.depth, v.parent_run_id,
-               v.parent_step_execution_id, v.created_at, v.created_at, v.wake_at,
-               (select v.created_at from workflows w
-                 where w.id = v.workflow_definition_id::uuid and w.paused_at is not null),
-               (select 'workflow' from workflows w
-                 where w.id = v.workflow_definition_id::uuid and w.paused_at is not null)
-          from json_to_recordset(runs_started) as v (
-            id uuid, run_id text, workflow_id text, workflow_name text, workflow_definition_id text, workflow_version_id uuid,
-            version integer, input_data jsonb, depth integer, parent_run_id text, parent_step_execution_id text,
-            created_at timestamptz, wake_at timestamptz
-          )
-          join workflow_runs p on p.run_id = any(array[v.parent_run_id]);
-        get diagnostics written = row_count;
-        if written < json_array_length(runs_started) then
-            perform refuse_stale('run', (
-                select v.parent_run_id from json_to_recordset(runs_started) as v (parent_run_id text)
-                  left join workflow_runs p on p.run_id = v.parent_run_id where p.run_id is null limit 1));
-        end if;
+        perform insert_runs(runs_started);
         counted_ids := counted_ids || array(select v.run_id from json_to_recordset(runs_started) as v (run_id text));
     end if;
     if counted_ids is not null then
         perform count_runs(
             counted_before, array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids)));
     end if;
-    if audited is not null then
-        insert into audit_log (id, user_id, api_key_id, community_id, action, result, resource, request_id, source_address)
-        select v.id, v.user_id, v.api_key_id, v.community_id, v.action, v.result, v.resource, v.request_id, v.source_address
-          from json_to_recordset(audited) as v (
-            id uuid, user_id text, api_key_id uuid, community_id bigint, action text, result text, resource text, request_id text,
-            source_address text
-          );
-    end if;
+    if audited is not null then perform insert_audit_records(audited); end if;
     if cardinality(save_runs.published) > 0 then delete from outbox o where o.id = any(save_runs.published); end if;
     insert into outbox (id, messages) values (outbox_id, save_runs.messages);
     if cardinality(agent_names) > 0 then

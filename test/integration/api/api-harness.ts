@@ -19,6 +19,7 @@ import {
   apiEvent,
   responseOf,
 } from '../../support/api-event.ts';
+import { startDatabaseRelay } from '../../support/database-relay.ts';
 import { createFreshDatabase } from '../../support/fresh-database.ts';
 
 const JWT_SECRET = 'a secret of the tests, in UTF-8: ä';
@@ -42,6 +43,8 @@ export interface ApiHarness {
     roles?: readonly string[],
     more?: Partial<ApiKeyRecord>,
   ): Promise<{ id: string; key: string }>;
+  /** Round trips of the API's to the database since the last time. */
+  roundTrips(): number;
   /** The same API in another execution environment: with a connection of its own, and a memory of its own. */
   another(): Promise<Pick<ApiHarness, 'send' | 'as' | 'close'>>;
   close(): Promise<void>;
@@ -69,8 +72,9 @@ export const unregisteredAgents = ['extract', 'transform'].map((step) => ({
 /** The real API on the real engine, on a database and topics of its own. */
 export async function openApiHarness(options: HarnessOptions): Promise<ApiHarness> {
   const database = await createFreshDatabase(options.databaseUrl);
+  const relay = await startDatabaseRelay(database.url);
   const environment = readEnvironment({
-    DATABASE_URL: options.unreachableDatabase ? 'postgresql://user:pw@127.0.0.1:1/none' : database.url,
+    DATABASE_URL: options.unreachableDatabase ? 'postgresql://user:pw@127.0.0.1:1/none' : relay.url,
     KAFKA_BROKERS: options.kafkaBrokers,
     KAFKA_TOPIC_PREFIX: `test-${randomBytes(4).toString('hex')}.`,
     STEPLINE_SECRET_KEY: randomBytes(32).toString('base64'),
@@ -114,6 +118,7 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
       const { log, aaa } = services;
       return { ...senders(createApiServices(other, environment, log, aaa)), close: () => other.close() };
     },
+    roundTrips: () => relay.count(),
     databaseUrl: database.url,
     secretKey: environment.secretKey,
     topics: environment.topics,
@@ -139,6 +144,7 @@ export async function openApiHarness(options: HarnessOptions): Promise<ApiHarnes
     },
     async close() {
       await engine.close();
+      await relay.close();
       await database.drop();
     },
   };

@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { NO_ATTEMPTS } from '../../../shared/application/attempt-query.ts';
 import type { AttemptQuery, Changes } from '../../../shared/application/ports/run-store.ts';
+import type { NewRun } from '../../../shared/application/start-run.ts';
 import { type Needs, NO_NEEDS } from '../../../shared/engine/needs.ts';
 import type { Attempt, Child, Join, Run, Signal } from '../../../shared/engine/state.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
@@ -12,8 +13,10 @@ import { loadAttempts } from '../../../shared/persistence/load-attempts.ts';
 import { loadJoins } from '../../../shared/persistence/load-joins.ts';
 import { loadRunData } from '../../../shared/persistence/load-run-data.ts';
 import { loadRuns } from '../../../shared/persistence/load-runs.ts';
+import { insertRun } from '../../../shared/persistence/new-runs.ts';
 import { createOutbox } from '../../../shared/persistence/outbox.ts';
 import { saveChanges } from '../../../shared/persistence/save-changes.ts';
+import { auditEntry } from '../../support/audit-entry.ts';
 import { NO_CHANGES } from '../../support/changes.ts';
 import { attempt, run } from '../../support/engine-states.ts';
 import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts';
@@ -67,6 +70,13 @@ const FILL = [
   `insert into signals (run_id, id, name, payload, received_at)
    select 'run-' || n, 's' || case when kind = 0 then '' else kind::text end, 'go', '1', now()
      from generate_series($1::int, $2::int) n, generate_series(0, 1) kind`,
+  `insert into api_keys (id, key_hash, prefix, name, user_id)
+   select ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, n::text::bytea, '', '', 'user' || n from generate_series($1::int, $2::int) n`,
+  `insert into workflow_grants (id, workflow_id, user_id, can_view, can_execute, granted_by)
+   select ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid,
+          'other', true, true, 'user' || n from generate_series($1::int, $2::int) n`,
+  `insert into idempotency_keys (user_id, key, request_hash, run_id)
+   select 'user' || n, 'k', '', 'run-00000000-0000-7000-8000-' || lpad(n::text, 12, '0') from generate_series($1::int, $2::int) n`,
 ];
 const TABLES = [
   'workflow_runs',
@@ -79,6 +89,10 @@ const TABLES = [
   'scope_children',
   'scope_data',
   'signals',
+  'api_keys',
+  'workflow_grants',
+  'idempotency_keys',
+  'audit_log',
 ];
 
 const runOf = (n: number, given: Partial<Run>) => run({ runId: `run-${n}`, sequence: 1, ...given });
@@ -118,6 +132,33 @@ const save =
   (changes: (n: number) => Partial<Changes>): Call =>
   (statements, n) =>
     saveChanges(statements, { ...NO_CHANGES, ...changes(n) }, { id: uuidv7(), messages: [] });
+
+const start =
+  (given: (statements: Statements, n: number) => Promise<Partial<NewRun>>): Call =>
+  async (statements, n) => {
+    const id = uuidv7();
+    const run = {
+      id,
+      runId: `run-${id}`,
+      workflowId: 'wf-w-1',
+      workflowName: 'w',
+      workflowDefinitionId: idOf(n),
+      versionId: idOf(n),
+      version: 1,
+      owner: `user${n}`,
+      triggeredBy: `user${n}`,
+      inputData: 1,
+      variables: undefined,
+      communityId: null,
+      metadata: null,
+      createdAt: new Date(),
+      wakeAt: new Date(),
+      request: { id, messages: [] },
+      audit: auditEntry,
+      ...(await given(statements, n)),
+    };
+    await insertRun(statements, run, [idOf(n)]);
+  };
 
 /** About the n-th row. */
 type Call = (statements: Statements, n: number) => Promise<unknown>;
@@ -229,6 +270,26 @@ const CALL_OF: Record<string, Call> = {
       },
     ],
   })),
+  'start_run: by what is remembered': start(async (statements, n) => {
+    const versionOf = async (table: string) => {
+      const sql = `select xmin::text as version from ${table} where id = $1`;
+      const row = await statements.maybeOne<{ version: string }>(sql, [idOf(n)]);
+      return { id: idOf(n), version: row?.version ?? '0' };
+    };
+    return {
+      grounds: {
+        apiKey: await versionOf('api_keys'),
+        workflow: await versionOf('workflows'),
+        grant: await versionOf('workflow_grants'),
+      },
+    };
+  }),
+  'start_run: a key that is free': start(async (_, n) => ({
+    idempotency: { userId: `user${n}`, key: uuidv7(), request: '' },
+  })),
+  'start_run: a key that is taken': start(async (_, n) => ({
+    idempotency: { userId: `user${n}`, key: 'k', request: '' },
+  })),
   'remove_outbox: an entry': (statements, n) => createOutbox(statements).remove([idOf(n)]),
   'settle_outbox: a part of an entry': (statements, n) =>
     createOutbox(statements).settle([{ id: idOf(n), published: '10', retryInMs: 1_000, isRefused: true }]),
@@ -317,6 +378,8 @@ describe.each([
   });
 });
 
+const REFUSED = ['STALE_DECISION', 'RUNS_MOVED_ON', 'CONSTRAINT_VIOLATION'];
+
 /** Leaves nothing but the plans. A key that is not there yet is refused where it is written. */
 async function tried(connection: RecordingDatabase, call: Call): Promise<void> {
   const undo = new Error('Undone');
@@ -325,6 +388,6 @@ async function tried(connection: RecordingDatabase, call: Call): Promise<void> {
     throw undo;
   });
   await work.catch((error: Error & { code?: string }) => {
-    if (error !== undo && error.code !== 'STALE_DECISION' && error.code !== 'RUNS_MOVED_ON') throw error;
+    if (error !== undo && !REFUSED.includes(error.code ?? '')) throw error;
   });
 }

@@ -263,10 +263,7 @@ describe('the statements of a batch', () => {
     engine.database.forget();
     await engine.start(workflowId);
     const asked = engine.database.recorded.map(({ sql }) => tell(sql));
-    expect(asked).toEqual([
-      'read workflows',
-      'insert into workflow_runs, delete from outbox, insert into outbox',
-    ]);
+    expect(asked).toEqual(['read workflows', 'start_run']);
   });
 });
 

@@ -19,7 +19,12 @@ const fine: Answer = { status: 200, message: 'Fine', data: { a: 1 } };
 /** An API of one route, which does `handle`. */
 function apiDoing(
   handle: () => Promise<Answer>,
-  authentication: AuthenticationResult = { ok: true, caller: anonymousCaller, afterwards: null },
+  authentication: AuthenticationResult = {
+    ok: true,
+    caller: anonymousCaller,
+    afterwards: null,
+    remembered: null,
+  },
   origins: readonly string[] = [],
 ) {
   const logged: { message: string; fields: Readonly<Record<string, unknown>> }[] = [];
@@ -223,7 +228,12 @@ describe('an error', () => {
 
 describe('a browser', () => {
   const origin = { Origin: 'https://app.example.com' };
-  const signedIn: AuthenticationResult = { ok: true, caller: anonymousCaller, afterwards: null };
+  const signedIn: AuthenticationResult = {
+    ok: true,
+    caller: anonymousCaller,
+    afterwards: null,
+    remembered: null,
+  };
   const preflight = { method: 'OPTIONS', headers: origin };
 
   it('is told what it may send, without credentials', async () => {
@@ -405,7 +415,12 @@ describe('a request', () => {
   it('that is refused is a use of its key too', async () => {
     let uses = 0;
     const afterwards = async () => void uses++;
-    const { send } = apiDoing(async () => fine, { ok: true, caller: anonymousCaller, afterwards });
+    const { send } = apiDoing(async () => fine, {
+      ok: true,
+      caller: anonymousCaller,
+      afterwards,
+      remembered: null,
+    });
     expect((await send({ body: '{' })).status).toBe(400);
     expect(uses).toBe(1);
   });
@@ -419,7 +434,12 @@ describe('a request', () => {
   it('does not wait for what is done afterwards, nor fail by it', async () => {
     const answered = Promise.withResolvers<void>();
     const afterwards = () => answered.promise.then(() => Promise.reject(new Error('gone')));
-    const { send, logged } = apiDoing(async () => fine, { ok: true, caller: anonymousCaller, afterwards });
+    const { send, logged } = apiDoing(async () => fine, {
+      ok: true,
+      caller: anonymousCaller,
+      afterwards,
+      remembered: null,
+    });
     expect((await send()).status).toBe(200);
     expect(logged).toEqual([]);
     answered.resolve();

@@ -7,6 +7,7 @@ const now = new Date('2026-01-01T00:10:00Z');
 const { key, hash, prefix } = generateApiKey();
 const stored: StoredApiKey = {
   id: 'k1',
+  version: '7',
   userId: 'ann',
   roles: ['admin'],
   communities: [7],
@@ -44,6 +45,22 @@ describe('API keys', () => {
 });
 
 describe('authenticating', () => {
+  it('by a key that was let in before, where that may be remembered', async () => {
+    const { authenticate, asked } = authenticateWith('required');
+    expect(await authenticate(credentials(key), true)).toMatchObject({ ok: true, remembered: null });
+    expect(await authenticate(credentials(key), true)).toMatchObject({
+      caller: { userId: 'ann' },
+      remembered: { id: 'k1', version: '7' },
+    });
+    expect(asked).toHaveLength(1);
+    expect(await authenticate(credentials(key))).toMatchObject({ ok: true, remembered: null });
+    expect(asked).toHaveLength(2);
+    const other = generateApiKey().key;
+    for (const mayRemember of [true, true])
+      expect(await authenticate(credentials(other), mayRemember)).toMatchObject({ ok: false });
+    expect(asked).toHaveLength(4);
+  });
+
   it('by key', async () => {
     const { authenticate } = authenticateWith('required');
     expect(await authenticate(credentials(key))).toMatchObject({
