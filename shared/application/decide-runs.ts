@@ -1,4 +1,4 @@
-import { decide } from '../engine/decide.ts';
+import { decide, MAX_LACKING } from '../engine/decide.ts';
 import type { Draws } from '../engine/draft.ts';
 import type { Decision } from '../engine/effects.ts';
 import type { EngineEvent } from '../engine/event.ts';
@@ -27,9 +27,6 @@ export interface Lacking {
 }
 
 export type ItemOutcome = Outcome | Lacking;
-
-/** No decision reads more than what is told by so many. */
-const MAX_LACKING = 100;
 
 /** What a batch's transaction has loaded, by run. */
 export interface LoadedBatch {

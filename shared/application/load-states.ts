@@ -1,6 +1,6 @@
 import { attemptsOf, joinsOf, needsOf } from '../engine/decide.ts';
 import { knownOf, NOTHING_KNOWN } from '../engine/known.ts';
-import { type Needs, NO_NEEDS } from '../engine/needs.ts';
+import { type Needs, NO_NEEDS, together } from '../engine/needs.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Attempt, Join, State } from '../engine/state.ts';
 import { isEmptyQuery, NO_ATTEMPTS } from './attempt-query.ts';
@@ -65,7 +65,7 @@ export async function loadStates(
   });
   const [data, open, inside] = await Promise.all([
     asked.length === 0 ? null : reads.loadData(asked),
-    loadAttempts(reads, { ...NO_ATTEMPTS, openWithin, lastWithin: resuming }),
+    loadAttempts(reads, { ...NO_ATTEMPTS, ids: idsOf(needs), openWithin, lastWithin: resuming }),
     resuming.length === 0 ? null : reads.loadJoins({ paths: [], allOf: [], within: resuming }),
   ]);
   for (const [runId, ofRun] of inside ?? []) addJoins(states, runId, ofRun);
@@ -76,7 +76,12 @@ export async function loadStates(
   addAttempts(states, open);
   for (const [runId, ofRun] of Map.groupBy(items, (item) => item.runId)) {
     const asked = ofRun.map(({ event }) => ({ attempts: attemptsOf(event) }));
-    const known = knownOf([...asked, { joins: joins?.byRun.get(runId) ?? [], needs: needs.get(runId) }]);
+    const came = { ...NO_NEEDS, workflowInput: runs.get(runId)?.workflowInput !== undefined };
+    const known = knownOf([
+      ...asked,
+      { needs: came },
+      { joins: joins?.byRun.get(runId) ?? [], needs: needs.get(runId) },
+    ]);
     states.set(runId, { ...stateOf(runId), known });
   }
   return states;
@@ -113,13 +118,14 @@ function joinQueryOf(items: readonly PlannedItem[], stateOf: (runId: string) => 
   const paths = new Map<string, { runId: string; path: string }>();
   const allOf = new Set<string>();
   const byRun = new Map<string, 'all' | readonly string[]>();
-  for (const { runId, plan, event } of items) {
-    const joins = plan && unlessDefect(() => joinsOf(plan, stateOf(runId), event));
-    if (joins === undefined) continue;
+  for (const { runId, plan, event, lacking = [] } of items) {
+    const told = (plan && unlessDefect(() => joinsOf(plan, stateOf(runId), event))) ?? [];
+    const joins = told === 'all' ? told : [...told, ...lacking.flatMap((needs) => needs.joins)];
+    if (joins.length === 0) continue;
     const before = byRun.get(runId) ?? [];
     byRun.set(runId, joins === 'all' || before === 'all' ? 'all' : [...before, ...joins]);
     if (joins === 'all') allOf.add(runId);
-    else for (const path of joins) paths.set(JSON.stringify([runId, path]), { runId, path });
+    else for (const path of joins) paths.set(`${runId}\n${path}`, { runId, path });
   }
   return paths.size + allOf.size === 0 ? null : { paths: [...paths.values()], allOf: [...allOf], byRun };
 }
@@ -143,27 +149,12 @@ function unlessDefect<Told>(tell: () => Told): Told | undefined {
   }
 }
 
-function together(a: Needs, b: Needs): Needs {
-  return {
-    workflowInput: a.workflowInput || b.workflowInput,
-    variables: [...a.variables, ...b.variables],
-    errors: [...a.errors, ...b.errors],
-    earlier: [...a.earlier, ...b.earlier],
-    outputs: [...a.outputs, ...b.outputs],
-    visits: [...a.visits, ...b.visits],
-    children: [...a.children, ...b.children],
-    gathered: [...a.gathered, ...b.gathered],
-    openWithin: [...a.openWithin, ...b.openWithin],
-    resuming: [...a.resuming, ...b.resuming],
-    signalNames: [...a.signalNames, ...b.signalNames],
-    signalIds: [...a.signalIds, ...b.signalIds],
-    workflows: [...a.workflows, ...b.workflows],
-    unfinishedChildren: a.unfinishedChildren || b.unfinishedChildren,
-  };
+function idsOf(needs: ReadonlyMap<string, Needs>): readonly string[] {
+  return [...new Set([...needs.values()].flatMap(({ attempts }) => attempts))];
 }
 
-/** Beside attempts, which are loaded by themselves. */
-function hasData({ openWithin: _attempts, ...needs }: Needs): boolean {
+/** Beside attempts and joins, which are loaded by themselves. */
+function hasData({ openWithin: _attempts, attempts: _ids, joins: _joins, ...needs }: Needs): boolean {
   return Object.values(needs).some((need) => (typeof need === 'boolean' ? need : need.length > 0));
 }
 

@@ -4,6 +4,7 @@ import { attemptQueryFor } from './attempt-query.ts';
 import type { BatchItem, Outcome } from './batch.ts';
 import { roundsOf } from './batch.ts';
 import { changesOf } from './changes-of.ts';
+import { ContendedRuns } from './contended-runs.ts';
 import {
   type DecidedBatch,
   decideRuns,
@@ -39,6 +40,10 @@ export interface ProcessBatchDeps {
   readonly publishCommitted: PublishCommitted;
 }
 
+interface DecidingDeps extends ProcessBatchDeps {
+  readonly contended: ContendedRuns;
+}
+
 export type ProcessBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
 
 /**
@@ -47,7 +52,8 @@ export type ProcessBatch = (items: readonly BatchItem[]) => Promise<Outcome[]>;
  * or saved is found, and its run ended for it, or its attempt (error-policy.ts).
  * @throws what is transient, as the database being away: nothing is changed then, or what is decided again is refused as a repeat
  */
-export function createProcessBatch(deps: ProcessBatchDeps): ProcessBatch {
+export function createProcessBatch(given: ProcessBatchDeps): ProcessBatch {
+  const deps: DecidingDeps = { ...given, contended: new ContendedRuns() };
   const decideAll = (items: readonly PendingItem[]): Promise<Outcome[]> => apart(items, decideOnce, giveUp);
 
   const decideOnce = async (items: readonly PendingItem[]): Promise<Outcome[]> => {
@@ -119,11 +125,16 @@ const MAX_OVERTAKEN = 2;
 
 /** @throws whatever keeps the decisions from being saved, conflicts that pass apart */
 async function decideTogether(
-  deps: ProcessBatchDeps,
+  deps: DecidingDeps,
   items: readonly PendingItem[],
   overtaken = 0,
 ): Promise<readonly ItemOutcome[]> {
+  if (overtaken === 0) {
+    const contended = deps.contended.take(items);
+    if (contended.size > 0) return decideApart(deps, items, contended, MAX_OVERTAKEN);
+  }
   for (let conflicts = 0; ; ) {
+    const warm = new Set(items.flatMap(({ runId }) => (deps.warmRuns.has(runId) ? [runId] : [])));
     try {
       const { outcomes, decided, committed } =
         overtaken < MAX_OVERTAKEN
@@ -141,7 +152,11 @@ async function decideTogether(
     } catch (error) {
       for (const { runId } of items) deps.warmRuns.forget(runId);
       const movedOn = movedOnOf(error);
-      if (movedOn !== null) return decideApart(deps, items, movedOn, overtaken + 1);
+      if (movedOn !== null) {
+        // What was kept may have been old for long.
+        deps.contended.add([...movedOn].filter((runId) => !warm.has(runId)));
+        return decideApart(deps, items, movedOn, overtaken + 1);
+      }
       if (codeOf(error) !== 'TRANSACTION_CONFLICT' || conflicts++ >= MAX_CONFLICTS) throw error;
     }
   }
@@ -151,20 +166,20 @@ function movedOnOf(error: unknown): ReadonlySet<string> | null {
   return codeOf(error) === 'RUNS_MOVED_ON' ? new Set((error as { runIds: readonly string[] }).runIds) : null;
 }
 
-/** Those whose runs went on meanwhile are decided on what these are now; the others are as they were. */
+/** Those of some runs by themselves, as those that went on meanwhile: they are decided on what these are now. */
 async function decideApart(
-  deps: ProcessBatchDeps,
+  deps: DecidingDeps,
   items: readonly PendingItem[],
-  movedOn: ReadonlySet<string>,
+  runIds: ReadonlySet<string>,
   overtaken: number,
 ): Promise<readonly ItemOutcome[]> {
-  const behind = items.filter(({ runId }) => movedOn.has(runId));
-  const others = items.filter(({ runId }) => !movedOn.has(runId));
+  const behind = items.filter(({ runId }) => runIds.has(runId));
+  const others = items.filter(({ runId }) => !runIds.has(runId));
   const [ofOthers, ofBehind] = [
     others.length === 0 ? [] : [...(await decideTogether(deps, others))],
     [...(await decideTogether(deps, behind, overtaken))],
   ];
-  return items.map(({ runId }) => (movedOn.has(runId) ? ofBehind : ofOthers).shift() as ItemOutcome);
+  return items.map(({ runId }) => (runIds.has(runId) ? ofBehind : ofOthers).shift() as ItemOutcome);
 }
 
 interface Committed {

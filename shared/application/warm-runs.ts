@@ -1,8 +1,10 @@
 import { LRUCache } from 'lru-cache';
+import { goingOn } from '../engine/container.ts';
 import type { Json } from '../engine/json.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Known, Readable } from '../engine/readable.ts';
-import { type Attempt, isOpenAttempt, isOpenRun, type State } from '../engine/state.ts';
+import { joinOf } from '../engine/scope-path.ts';
+import { type Attempt, isOpenAttempt, isOpenRun, type Join, type State } from '../engine/state.ts';
 import type { BatchItem } from './batch.ts';
 import type { DecidedRun } from './changes-of.ts';
 import type { LoadedRun } from './ports/run-store.ts';
@@ -63,6 +65,10 @@ export class WarmRuns {
     this.#runs.set(runId, run, { size: BYTES_OF_RUN + kept.bytes });
   }
 
+  has(runId: string): boolean {
+    return this.#runs.has(runId);
+  }
+
   forget(runId: string): void {
     this.#runs.delete(runId);
   }
@@ -74,17 +80,20 @@ function mayBeDecided({ event, audit, version, onlyOfNobody, inlinePlan }: Batch
 }
 
 /**
- * Null: it is too much. `bytes` are its data's, roughly. Branches and items are read each time: of their rows a decision loads only the columns that it needs, and so
- * of attempts, of which those are kept that are whole.
+ * Null: it is too much, or it is in branches or items of which others are not known: their next records would find nothing.
+ * `bytes` are its data's, roughly. Of attempts and children a decision loads only the columns that it needs: attempts are kept that are
+ * whole, and children are not.
  */
 function keptOf(loaded: State, state: State): { readonly state: State; readonly bytes: number } | null {
+  const wasKept = loaded.known instanceof StillKnown;
   const open = new Map<string, Attempt>();
   for (const [id, attempt] of state.attempts) {
-    const isWhole = attempt.inputData !== null || !loaded.attempts.has(id);
+    const isWhole = wasKept || attempt.inputData !== null || !loaded.attempts.has(id);
     if (isOpenAttempt(attempt) && isWhole) open.set(id, attempt);
   }
+  const joins = openJoins(state, open);
   const { variables, errors, workflowInput } = state;
-  if (Math.max(open.size, variables.size, errors.size) > MAX_ROWS) return null;
+  if (joins === null || Math.max(open.size, variables.size, errors.size) > MAX_ROWS) return null;
   // Those of a long sequence are read by nobody, or once.
   const outputs = state.outputs.size > MAX_ROWS ? new Map<string, Json>() : state.outputs;
   const visits = state.visits.size > MAX_ROWS ? new Map<string, number>() : state.visits;
@@ -103,7 +112,7 @@ function keptOf(loaded: State, state: State): { readonly state: State; readonly 
       ...(visits === state.visits ? (['visits'] as const) : []),
     ]),
     attempts: open,
-    joins: new Map(),
+    joins,
     children: new Map(),
     signals: new Map(),
     earlier: new Map(),
@@ -114,6 +123,25 @@ function keptOf(loaded: State, state: State): { readonly state: State; readonly 
     gathered: new Map(),
   };
   return { state: kept, bytes };
+}
+
+/** Those of kept containers; null: some of their branches and items that are under way are not kept. */
+function openJoins(state: State, open: ReadonlyMap<string, Attempt>): ReadonlyMap<string, Join> | null {
+  const joins = new Map<string, Join>();
+  for (const [path, join] of state.joins) if (open.has(join.stepExecutionId)) joins.set(path, join);
+  const under = new Map<string, number>();
+  for (const { scope } of [...state.attempts.values()]) {
+    const path = joinOf(scope);
+    if (path === null) continue;
+    if (!joins.has(path)) return null;
+    under.set(path, 0);
+  }
+  for (const { scope } of open.values()) {
+    const path = joinOf(scope);
+    if (path !== null) under.set(path, (under.get(path) ?? 0) + 1);
+  }
+  for (const [path, join] of joins) if (goingOn(join) > (under.get(path) ?? 0)) return null;
+  return joins;
 }
 
 /** What was asked for once, and is written down whenever a decision changes it. */

@@ -5,6 +5,8 @@ import type { Decision, RefusalCode } from './effects.ts';
 import type { AgentAnswered, EngineEvent, SignalReceived } from './event.ts';
 import { Flow } from './flow.ts';
 import { giveUp } from './give-up.ts';
+import { NotLoadedError } from './known.ts';
+import type { Needs } from './needs.ts';
 import { followWorkflow, holdAsWorkflow, pause, resume } from './pause.ts';
 import type { Plan } from './plan.ts';
 import { cancelRun, failRun } from './run-end.ts';
@@ -56,6 +58,31 @@ export function decide(plan: Plan, state: State, event: EngineEvent, now: number
     ? { ok: true, state: flow.draft.state, effects: flow.draft.effects }
     : { ok: false, code: refusal };
 }
+
+/**
+ * Decides with what the decision itself is found to need.
+ * @param stateWith the state that holds what each of them tells, and what the event is about
+ */
+export function decideLoading(
+  plan: Plan,
+  stateWith: (lacking: readonly Needs[]) => State,
+  event: EngineEvent,
+  now: number,
+  draws: Draws,
+): Decision {
+  for (const lacking: Needs[] = []; ; ) {
+    try {
+      return decide(plan, stateWith(lacking), event, now, draws);
+    } catch (error) {
+      if (!(error instanceof NotLoadedError) || error.needs === null || lacking.length >= MAX_LACKING)
+        throw error;
+      lacking.push(error.needs);
+    }
+  }
+}
+
+/** No decision reads more than what is told by so many. */
+export const MAX_LACKING = 100;
 
 function apply(flow: Flow, event: EngineEvent): RefusalCode | null {
   const { draft } = flow;

@@ -1,6 +1,7 @@
 import type { Effect } from './effects.ts';
 import type { Json, JsonObject } from './json.ts';
 import { NotLoadedError } from './known.ts';
+import { type Overlay, writableOver } from './overlay.ts';
 import type { Known, Readable } from './readable.ts';
 import { isWithin } from './scope-path.ts';
 import {
@@ -57,6 +58,11 @@ export class Rows<Row> {
     return this.get(key) !== undefined;
   }
 
+  /** Where it is loaded. */
+  maybe(key: string): Row | undefined {
+    return this.#loaded.get(key);
+  }
+
   /** Of those that are loaded. */
   values(): Iterable<Row> {
     return this.#loaded.values();
@@ -72,8 +78,8 @@ export class Draft {
   readonly #before: State;
   #createdAt: number | null = null;
   readonly #sets: ScopeSet[] = [];
-  /** What this decision writes to is copied at the first write. */
-  readonly #written = new Map<keyof Tables, Map<string, unknown>>();
+  /** Each from its first write on. */
+  readonly #written = new Map<keyof Tables, Map<string, unknown> | Overlay<unknown>>();
   readonly #begun = new Set<string>();
 
   constructor(state: State, now: number, draws: Draws) {
@@ -261,12 +267,18 @@ export class Draft {
 
   #writeOrUnset(table: keyof Tables, key: string, value: unknown): void {
     this.#write(table, key, value);
-    if (value === undefined) this.#written.get(table)?.delete(key);
+    if (value !== undefined) return;
+    const left = new Map<string, unknown>(this.#table(table));
+    left.delete(key);
+    this.#written.set(table, left);
   }
 
   #write(table: keyof Tables, key: string, value: unknown): void {
-    const written = this.#written.get(table);
-    if (written !== undefined) written.set(key, value);
-    else this.#written.set(table, new Map<string, unknown>(this.#before[table]).set(key, value));
+    let written = this.#written.get(table);
+    if (written === undefined) {
+      written = writableOver<unknown>(this.#before[table]);
+      this.#written.set(table, written);
+    }
+    written.set(key, value);
   }
 }

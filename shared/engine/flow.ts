@@ -8,7 +8,7 @@ import type { Needs } from './needs.ts';
 import { closedAttempt, newAttempt } from './new-attempt.ts';
 import type { Expression, Plan, PlanStep } from './plan.ts';
 import { endTop } from './run-end.ts';
-import { countEnd, ended, type ScopeEnd } from './scope-end.ts';
+import { begunChild, countEnd, ended, type ScopeEnd } from './scope-end.ts';
 import { joinOf } from './scope-path.ts';
 import type { Attempt, Signal } from './state.ts';
 import { hasCaughtStepLimit, isBeyondCatching, stepsCounted } from './step-limit.ts';
@@ -262,17 +262,21 @@ export class Flow {
     }
     const { draft } = this;
     const join = draft.joins.get(path);
-    const child = draft.children.get(last.scope);
-    if (join === undefined || child === undefined) throw new Error(`The scope ${last.scope} has no join`);
+    if (join === undefined) throw new Error(`The scope ${last.scope} has no join`);
+    const step = this.stepOf(join.stepId);
+    // What it was given is nobody's to read any more, and stays where it is stored.
+    const child = draft.children.maybe(last.scope) ?? begunChild(step, last.scope);
     draft.putChild(ended(child, end));
     const counted = countEnd(join, end, this.plan.settings.maxPayloadBytes);
     draft.putJoin(counted);
     if (join.isOver) return;
+    if (!counted.isOver) {
+      this.behaviourOf(step).childEnded?.(this, step, path);
+      return;
+    }
     const container = draft.attempts.get(join.stepExecutionId);
     if (container === undefined) throw new Error(`The join ${path} has no step`);
-    const step = this.stepOf(container.stepId);
-    if (counted.isOver) this.ask(container);
-    else this.behaviourOf(step).childEnded?.(this, step, path);
+    this.ask(container);
   }
 }
 

@@ -41,7 +41,9 @@ class Asked implements Known {
     const keysOf = (steps: Needs['visits']) => steps.map(({ scope, stepId }) => stepKey(scope, stepId));
     if (needs.workflowInput) this.add('workflowInput', ['']);
     if (needs.unfinishedChildren) this.add('unfinishedChildren', ['']);
-    return this.add('variables', needs.variables)
+    return this.add('joins', needs.joins)
+      .add('attempts', needs.attempts)
+      .add('variables', needs.variables)
       .add('errors', needs.errors)
       .add(
         'earlier',
@@ -65,7 +67,7 @@ class Asked implements Known {
   addResuming(scopes: readonly string[]): this {
     this.#resuming.push(...scopes);
     if (scopes.length > 0) this.add('unfinishedChildren', ['']);
-    return this.add('children', scopes);
+    return this.add('resuming', scopes).add('children', scopes);
   }
 
   has(what: Readable, key: string): boolean {
@@ -111,11 +113,14 @@ function needsFor(what: Readable, key: string): Needs | null {
     case 'workflowInput':
     case 'unfinishedChildren':
       return needs({ [what]: true });
+    case 'attempts':
+    case 'joins':
     case 'variables':
     case 'errors':
     case 'children':
     case 'gathered':
     case 'openWithin':
+    case 'resuming':
       return needs({ [what]: [key] });
     case 'outputs':
     case 'visits': {

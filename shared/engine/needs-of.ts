@@ -6,13 +6,13 @@ import { lastOfEnded } from './pause.ts';
 import type { Plan, PlanStep, Reads } from './plan.ts';
 import { childScope, joinOf, scopesAround } from './scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, latest, type State, stepKey } from './state.ts';
-import { STEPS_TO_CATCH_WITH } from './step-limit.ts';
 import { behaviourOf } from './steps/all.ts';
 import { itemScope, mayComeAgain, scopeSeen, stepOf } from './view.ts';
 
 /*
- * What a decision reads, told before it is made, so that it is loaded and nothing else. A decision settles one attempt and enters
- * one step; both are known from the event and the plan.
+ * What a decision will most likely read, told before it is made, so that it is loaded at once. A decision settles one attempt and
+ * enters one step; both are known from the event and the plan. What it lacks it says itself (known.ts), and is decided again with that:
+ * to tell too little, or too much, costs a reading and changes no decision. Only a retry relies on what is told here.
  */
 
 /** Joins whose counters and container's attempt the event may touch; 'all' of the run's for a retry. */
@@ -24,7 +24,7 @@ export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | r
       if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
   for (const attempt of attemptsAbout(state, event)) {
     const around = joinOf(attempt.scope);
-    if (around !== null) paths.add(around);
+    if (around !== null && (attempt.status === 'RUNNING' || mayEndAtOnce(plan, attempt))) paths.add(around);
     if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
   }
   return [...paths];
@@ -89,6 +89,12 @@ function attemptsAbout(state: State, event: EngineEvent): Attempt[] {
     default:
       return [];
   }
+}
+
+/** Nothing is waited for: it ends when it starts. Another does where its input cannot be made, which is found out then. */
+function mayEndAtOnce(plan: Plan, { stepId }: Attempt): boolean {
+  const { answered, signalled, woken } = behaviourOf(stepOf(plan, stepId));
+  return answered === undefined && signalled === undefined && woken === undefined;
 }
 
 function isContainer(plan: Plan, { stepId }: Attempt): boolean {
@@ -199,7 +205,6 @@ class NeedsCollector {
   /** @param mayComplete false where the event says that it failed */
   settling(attempt: Attempt, mayComplete: boolean): void {
     const step = stepOf(this.#plan, attempt.stepId);
-    this.#leaving(step, attempt.scope);
     if (!mayComplete) return;
     this.#completing(step, attempt.scope, null);
     if (step.next !== null) this.starting(step.next, attempt.scope, step.id);
@@ -215,13 +220,13 @@ class NeedsCollector {
     if (isOver || mayTimeOut) this.#openWithin.add(path);
     // Not before the join is over: what an earlier event of the same batch adds to it would be missed.
     if (isOver) this.#gathered.add(path);
-    this.#leaving(step, attempt.scope);
     this.#completing(step, attempt.scope, null);
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), attempt.scope);
   }
 
   needs(): Needs {
     return {
+      ...NO_NEEDS,
       workflowInput: this.#workflowInput,
       variables: [...this.#variables],
       errors: [...this.#errors],
@@ -241,16 +246,11 @@ class NeedsCollector {
 
   #start(step: PlanStep, scope: string, settled: string | null, isMade = false): void {
     if (!isMade) this.#reads(step, scope, step.reads, settled);
-    this.#leaving(step, scope);
     // It may complete at once.
     this.#completing(step, scope, settled);
     if (step.next !== null) this.#visit(stepOf(this.#plan, step.next), scope);
     const { needsToStart, leadsTo } = behaviourOf(step);
     for (const stepId of leadsTo?.(step) ?? []) this.#visit(stepOf(this.#plan, stepId), scope);
-    const { settings } = this.#plan;
-    // Whether it is what catches STEP_LIMIT.
-    if (this.#state.run.stepsStarted > settings.maxStepsPerRun - STEPS_TO_CATCH_WITH)
-      this.#chain(this.#errors, scope);
     const { signalNames = [], workflows = [] } = needsToStart?.(step) ?? {};
     for (const name of signalNames) this.#signalNames.add(name);
     this.#workflows.push(...workflows);
@@ -260,15 +260,6 @@ class NeedsCollector {
   #completing(step: PlanStep, scope: string, settled: string | null): void {
     this.#reads(step, scope, step.settleReads, settled);
     if (step.assign !== null) this.#chain(this.#variables, scope);
-  }
-
-  /** A step that settles may lead to what catches its error, or end its scope. */
-  #leaving(step: PlanStep, scope: string): void {
-    for (const { next } of step.catch) this.#visit(stepOf(this.#plan, next), scope);
-    // A container is tried again in scopes of its own.
-    if (behaviourOf(step).opensScopes && step.retry.length > 0)
-      this.#visits.set(stepKey(scope, step.id), { scope, stepId: step.id });
-    if (scope !== '') this.#children.add(scope);
   }
 
   #visit(step: PlanStep, scope: string): void {

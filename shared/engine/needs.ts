@@ -1,5 +1,9 @@
-/** What `decide` will read of a run's data for one event, beside the attempts and joins that the event is about. */
+/** What `decide` will read of a run for one event, beside the attempts that the event is about. */
 export interface Needs {
+  /** By path. */
+  readonly joins: readonly string[];
+  /** By id. */
+  readonly attempts: readonly string[];
   readonly workflowInput: boolean;
   /** Scopes, each with its own variables where it has any; '' has at least what the run began with. */
   readonly variables: readonly string[];
@@ -33,6 +37,8 @@ export interface StepInScope {
 }
 
 export const NO_NEEDS: Needs = {
+  joins: [],
+  attempts: [],
   workflowInput: false,
   variables: [],
   errors: [],
@@ -48,3 +54,24 @@ export const NO_NEEDS: Needs = {
   resuming: [],
   unfinishedChildren: false,
 };
+
+export function together(a: Needs, b: Needs): Needs {
+  return {
+    joins: [...a.joins, ...b.joins],
+    attempts: [...a.attempts, ...b.attempts],
+    workflowInput: a.workflowInput || b.workflowInput,
+    variables: [...a.variables, ...b.variables],
+    errors: [...a.errors, ...b.errors],
+    earlier: [...a.earlier, ...b.earlier],
+    outputs: [...a.outputs, ...b.outputs],
+    visits: [...a.visits, ...b.visits],
+    children: [...a.children, ...b.children],
+    gathered: [...a.gathered, ...b.gathered],
+    openWithin: [...a.openWithin, ...b.openWithin],
+    resuming: [...a.resuming, ...b.resuming],
+    signalNames: [...a.signalNames, ...b.signalNames],
+    signalIds: [...a.signalIds, ...b.signalIds],
+    workflows: [...a.workflows, ...b.workflows],
+    unfinishedChildren: a.unfinishedChildren || b.unfinishedChildren,
+  };
+}

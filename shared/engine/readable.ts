@@ -20,6 +20,8 @@ export type Readable =
   | 'variables'
   | 'errors'
   | 'earlier'
+  /** That waits since a retry, with all inside. */
+  | 'resuming'
   | 'unfinishedChildren'
   /** By `stepKey`. */
   | 'outputs'

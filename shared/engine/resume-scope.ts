@@ -112,6 +112,7 @@ export function resumeWaiting(
     return null;
   }
   const scope = childScope(join.path, join.nextWaiting);
+  draft.mustKnow('resuming', scope);
   const child = draft.children.get(scope);
   if (child === undefined) throw new Error(`The join ${join.path} has no child ${scope}`);
   const left = { ...join, waiting: join.waiting - 1, nextWaiting: child.nextWaiting };

@@ -1,5 +1,7 @@
 import type { Json } from './json.ts';
 import { jsonBytes } from './json-size.ts';
+import type { PlanStep } from './plan.ts';
+import { childOf } from './scope-path.ts';
 import type { Child, Failure, Join } from './state.ts';
 
 /*
@@ -16,6 +18,16 @@ import type { Child, Failure, Join } from './state.ts';
 export type ScopeEnd =
   | { readonly status: 'COMPLETED'; readonly output: Json }
   | { readonly status: 'FAILED'; readonly failure: Failure };
+
+/** A branch or item that is under way, where its row is not loaded. */
+export function begunChild(container: PlanStep, scope: string): Child {
+  const child = childOf(scope);
+  const index =
+    container.type === 'parallel'
+      ? container.branches.findIndex(({ name }) => name === child)
+      : Number(child);
+  return { scope, index, status: 'PENDING', nextWaiting: null, input: null, output: null, error: null };
+}
 
 export function ended(child: Child, end: ScopeEnd): Child {
   return end.status === 'COMPLETED'

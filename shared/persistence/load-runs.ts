@@ -58,7 +58,7 @@ export async function loadRuns(
         owner: row.owner,
         workflowId: row.workflow_id,
         versionId: row.workflow_version_id,
-        ...(row.status === 'PENDING' && { workflowInput: row.input_data }),
+        ...((row.status === 'PENDING' || row.input_data !== null) && { workflowInput: row.input_data }),
       });
       continue;
     }

@@ -104,9 +104,12 @@ function isAsStored(
       mustBe('errors', state.errors.get(scope) ?? null, data?.error ?? null);
   }
   if (known.has('workflowInput', '')) mustBe('input', state.workflowInput, row.inputData ?? row.variables);
-  for (const join of store.joins.values())
-    if (join.runId === runId)
-      hold(!known.has('joins', join.join.path), `Warm, ${runId} has no ${join.join.path}`);
+  for (const { runId: of, join } of store.joins.values()) {
+    const kept = state.joins.get(join.path);
+    if (of !== runId) continue;
+    if (kept !== undefined) mustBe('the join', kept, join);
+    else hold(!known.has('joins', join.path), `Warm, ${runId} has no ${join.path}`);
+  }
   for (const { runId: of, signal } of store.signals.values())
     if (of === runId)
       hold(

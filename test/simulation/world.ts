@@ -1,12 +1,13 @@
 import { createStepExecutor } from '../../functions/step-executor/step-executor.ts';
 import { withAgentClocks } from '../../shared/application/agent-clocks.ts';
 import type { AuditEntry } from '../../shared/application/audit.ts';
+import type { Outcome } from '../../shared/application/batch.ts';
 import { type ChangeRun, createChangeRun } from '../../shared/application/change-run.ts';
 import { codeOf } from '../../shared/application/error-policy.ts';
 import type { PlanCache } from '../../shared/application/plan-cache.ts';
 import { agentKey } from '../../shared/application/ports/agents.ts';
 import type { MessagePublisher, Outbox, OutboxEntry } from '../../shared/application/ports/publishing.ts';
-import type { RunSaves, RunStore } from '../../shared/application/ports/run-store.ts';
+import type { RunReads, RunSaves, RunStore } from '../../shared/application/ports/run-store.ts';
 import { createProcessBatch, type ProcessBatch } from '../../shared/application/process-batch.ts';
 import {
   createPublishCommitted,
@@ -386,7 +387,8 @@ export class World implements TimekeepersWorld {
     const routeTasks = createRouteTasks({ registry: this.registry.seenByOne(), topics });
     const removals = new RemovalsModel(this);
     const saved = new Set<string>();
-    const store = disguise(this.#noting(saved, removals), this.store);
+    const read = new Set<string>();
+    const store = disguise(this.#noting(saved, read, removals), this.store);
     const createdBatch = createProcessBatch({
       store: interleaved(store, () => this.#meanwhile()),
       plans: newPlans(),
@@ -405,7 +407,7 @@ export class World implements TimekeepersWorld {
         this.#die('published');
       },
     });
-    const processBatch = this.#checkingSaved(decide(createdBatch), saved);
+    const processBatch = this.#checkingTold(decide(createdBatch), saved, read);
     const handle = createStepExecutor({
       processBatch,
       producer: {
@@ -431,7 +433,13 @@ export class World implements TimekeepersWorld {
   }
 
   /** The store, and what an environment's saves come to. @param saved runs that it has saved */
-  #noting(saved: Set<string>, removals: RemovalsModel): RunStore {
+  #noting(saved: Set<string>, read: Set<string>, removals: RemovalsModel): RunStore {
+    const reading =
+      (loadRuns: RunReads['loadRuns']): RunReads['loadRuns'] =>
+      (query) => {
+        for (const runId of query.runIds) read.add(runId);
+        return loadRuns(query);
+      };
     const noting =
       (save: RunSaves['save'], removed: () => void): RunSaves['save'] =>
       async (changes, ...rest) => {
@@ -459,7 +467,7 @@ export class World implements TimekeepersWorld {
       };
     const { store } = this;
     return {
-      loadRuns: store.loadRuns,
+      loadRuns: reading(store.loadRuns),
       loadAttempts: store.loadAttempts,
       loadJoins: store.loadJoins,
       loadData: store.loadData,
@@ -469,20 +477,27 @@ export class World implements TimekeepersWorld {
       save: noting(store.save, () => removals.remove()),
       underLock: (runIds, work) => {
         this.count('locked');
-        return store.underLock(runIds, (locked) => work({ ...locked, save: noting(locked.save, () => {}) }));
+        return store.underLock(runIds, (locked) =>
+          work({ ...locked, loadRuns: reading(locked.loadRuns), save: noting(locked.save, () => {}) }),
+        );
       },
     };
   }
 
-  /** Who is told that something is decided, can rely on it. */
-  #checkingSaved(processBatch: ProcessBatch, saved: Set<string>): ProcessBatch {
+  /** Who is told that something is decided, can rely on it; and nobody is refused by what is only kept. */
+  #checkingTold(processBatch: ProcessBatch, saved: Set<string>, read: Set<string>): ProcessBatch {
     return async (items) => {
       saved.clear();
+      read.clear();
       const outcomes = await processBatch(items);
       // Its answer is all that it gives its parent.
-      for (const [i, { runId, event }] of items.entries())
-        if (outcomes[i]?.outcome === 'decided' && event.type !== 'answer_requested' && !saved.has(runId))
+      for (const [i, { runId, event }] of items.entries()) {
+        const { outcome } = outcomes[i] as Outcome;
+        if (outcome === 'decided' && event.type !== 'answer_requested' && !saved.has(runId))
           this.found ??= new Error(`${event.type} of ${runId} is said to be decided, and nothing is saved`);
+        if (outcome === 'refused' && !saved.has(runId) && !read.has(runId))
+          this.found ??= new Error(`${event.type} of ${runId} is refused, and the run is not read`);
+      }
       return outcomes;
     };
   }

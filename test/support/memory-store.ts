@@ -224,7 +224,9 @@ export class MemoryStore implements RunStore, NewRuns {
         const error = read.run.error?.code === '' ? null : read.run.error;
         const isTold = read.run.status !== 'RUNNING' || woken.includes(runId);
         const isWorkflowPaused = isTold ? isPausedAsWorkflow(this.#tables, runId) : null;
-        const workflowInput = read.run.status === 'PENDING' ? { workflowInput: inputData ?? variables } : {};
+        const input = inputData ?? variables;
+        const hasInput = read.run.status === 'PENDING' || input !== null;
+        const workflowInput = hasInput ? { workflowInput: input } : {};
         return [
           { ...read, ...workflowInput, run: { ...read.run, outputData: null, error, isWorkflowPaused } },
         ];

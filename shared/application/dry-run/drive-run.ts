@@ -1,4 +1,4 @@
-import { decide } from '../../engine/decide.ts';
+import { decideLoading } from '../../engine/decide.ts';
 import type { Draws } from '../../engine/draft.ts';
 import type { Effect } from '../../engine/effects.ts';
 import type { EngineEvent } from '../../engine/event.ts';
@@ -107,7 +107,8 @@ export function driveRun(plan: Plan, start: RunStart, world: DryWorld): DrivenRu
         if (event === null) return { ok: false, reason: 'nothing_due' };
       }
     }
-    const decision = decide(plan, memory.stateFor(event), event, now, draws);
+    const asked = event;
+    const decision = decideLoading(plan, (lacking) => memory.stateFor(asked, lacking), event, now, draws);
     if (!decision.ok) {
       // An event may come too late here too; a wake that changes nothing would come again for ever.
       if (event.type === 'woken') return { ok: false, reason: 'nothing_due' };

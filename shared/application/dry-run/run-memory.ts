@@ -2,7 +2,7 @@ import { attemptsOf, joinsOf, needsOf } from '../../engine/decide.ts';
 import type { EngineEvent } from '../../engine/event.ts';
 import type { Json } from '../../engine/json.ts';
 import { knownOf, NOTHING_KNOWN } from '../../engine/known.ts';
-import type { Needs } from '../../engine/needs.ts';
+import { type Needs, together } from '../../engine/needs.ts';
 import type { Plan } from '../../engine/plan.ts';
 import { childOf, isWithin, joinOf } from '../../engine/scope-path.ts';
 import {
@@ -96,8 +96,8 @@ export class RunMemory {
     );
   }
 
-  /** With what the event is about, the joins that it may settle, and the data that will be read. */
-  stateFor(event: EngineEvent): State {
+  /** With what the event is about, the joins that it may settle, and the data that will be read. @param lacking what else was found to be */
+  stateFor(event: EngineEvent, lacking: readonly Needs[] = []): State {
     const attempts = new Map<string, Attempt>();
     const add = (attempt: Attempt | undefined) => attempt && attempts.set(attempt.stepExecutionId, attempt);
     if ('stepExecutionId' in event && event.stepExecutionId !== null)
@@ -106,10 +106,12 @@ export class RunMemory {
       this.waitingForSignals.filter(({ signalName }) => signalName === event.name).forEach(add);
     else this.#open.forEach(add);
     const about = { ...this.#stateOf(attempts), ...this.#dataFor({}) };
-    const paths = joinsOf(this.#plan, about, event);
+    const told = joinsOf(this.#plan, about, event);
+    const paths = told === 'all' ? told : [...told, ...lacking.flatMap((needs) => needs.joins)];
     const joins = new Map(paths === 'all' ? this.#joins : chosen(this.#joins, paths));
+    const needs = lacking.reduce(together, needsOf(this.#plan, { ...about, joins }, event));
     for (const { stepExecutionId } of joins.values()) add(this.#attempts.get(stepExecutionId));
-    const needs = needsOf(this.#plan, { ...about, joins }, event);
+    for (const id of needs.attempts) add(this.#attempts.get(id));
     for (const path of needs.openWithin)
       for (const attempt of this.#open.values()) if (isWithin(attempt.scope, path)) add(attempt);
     const known = knownOf([{ attempts: attemptsOf(event), joins: paths, needs }]);

@@ -15,7 +15,7 @@ export interface LoadedRun {
   readonly owner: string | null;
   /** `wf-<name>-<version>`. */
   readonly workflowId: string;
-  /** Of a run that is PENDING: nearly every first step reads it. */
+  /** Of a run that is PENDING, and where it is small: most runs have a step that reads it. */
   readonly workflowInput?: Json;
 }
 

@@ -24,6 +24,10 @@ const TRIPS = {
   cold: 2,
   /** It made the decision before this one. */
   warm: 1,
+  /** More, where what comes next reads what an earlier step brought, or variables. */
+  ofData: 1,
+  /** More, for the end of a branch: its join and the attempt that opened it, at once. */
+  ofJoin: 2,
   /** It made one before, and another environment the last. */
   stale: 2,
   /** It enters no step. */
@@ -116,9 +120,11 @@ function eventOf(topic: string, value: object): MskEvent {
 }
 
 /** @returns one that starts runs of a workflow whose steps this agent carries out, and gives the record of each. */
-async function workflowOf(agentName: string) {
+const workflowOf = (agentName: string) => startsOf(sequence(`trips-${randomUUID()}`, agentName, STEPS));
+
+async function startsOf(definition: object) {
   const workflows = createWorkflows(world.database);
-  const parsed = parseDefinition(sequence(`trips-${randomUUID()}`, agentName, STEPS));
+  const parsed = parseDefinition(definition);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { id } = await workflows.addVersionByName('ann', parsed.definition, 'ann', auditEntry);
   const viewer = { userId: 'ann', isAdmin: true, communities: [] };
@@ -182,6 +188,63 @@ describe('the round trips to the database', () => {
       [run.runId],
     );
     expect(status).toBe('COMPLETED');
+  });
+
+  test.each([
+    ['the input of the run', '$.workflow_input.message', 0],
+    ['what an earlier step brought', '$.s1.output_data.message', TRIPS.ofData],
+    ['variables', '$.variables.message', TRIPS.ofData],
+  ])('of a step that reads %s', async (_what, path, more) => {
+    const step = { agent_name: 'over-http', input_mapping: { message: path } };
+    const start = await startsOf({
+      name: `trips-${randomUUID()}`,
+      start_step: 's1',
+      steps: {
+        s1: { ...step, input_mapping: { message: '$.workflow_input.message' }, next_step: 's2' },
+        s2: { ...step, next_step: 's3' },
+        s3: { ...step, next_step: 's4' },
+        s4: step,
+      },
+    });
+    const [first, second] = [await startExecutor(), await startExecutor()];
+    const [run, other] = [await start(), await start()];
+    await first('executionRequests', run.request);
+    await second('executionRequests', other.request);
+    const answer = async (stepId: string) => answerTo(await taskOf(httpTasks, run.runId, stepId));
+    await first('results', await answer('s1'));
+
+    expect({
+      cold: await second('results', await answer('s2')),
+      warm: await second('results', await answer('s3')),
+    }).toEqual({ cold: TRIPS.cold + more, warm: TRIPS.warm });
+  });
+
+  test('of a branch, in an environment that knows its run, and in one that does not', async () => {
+    const branch = (id: string) => ({
+      start_step: id,
+      steps: { [id]: { agent_name: 'over-http', input_mapping: { message: '$.workflow_input.message' } } },
+    });
+    const branches = { a: branch('a1'), b: branch('b1'), c: branch('c1') };
+    const start = await startsOf({
+      name: `trips-${randomUUID()}`,
+      start_step: 'all',
+      steps: { all: { type: 'parallel', branches } },
+    });
+    const steps = await world.readTopic<{ run_id: string }>('stepRequests');
+    const [first, second] = [await startExecutor(), await startExecutor()];
+    const [run, other] = [await start(), await start()];
+    await first('executionRequests', run.request);
+    await second('executionRequests', other.request);
+    const asked = await steps.when(({ value }) => value.run_id === run.runId, 3);
+    const [one, two, three] = asked.map(({ value }) => value) as [object, object, object];
+    const answer = async (stepId: string) => answerTo(await taskOf(httpTasks, run.runId, stepId));
+
+    expect({
+      warm: [await first('stepRequests', one), await first('stepRequests', two)],
+      cold: await second('stepRequests', three),
+    }).toEqual({ warm: [TRIPS.warm, TRIPS.warm], cold: TRIPS.cold });
+    const { step_id: stepId } = await firstOf(httpTasks, ({ value }) => value.run_id === run.runId);
+    expect(await second('results', await answer(stepId))).toBe(TRIPS.cold + TRIPS.ofJoin);
   });
 
   test('of a step whose agent reads its own topic', async () => {

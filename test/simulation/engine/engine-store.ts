@@ -86,12 +86,20 @@ export class EngineStore {
     return stored;
   }
 
-  /** What a batch of events about one run needs; all of it is told before the first is decided. */
-  load(runId: string, events: readonly EngineEvent[]): State {
+  /**
+   * What a batch of events about one run needs; all of it is told before the first is decided.
+   * @param lacking what the first was found to need beside
+   * @param isTold false: nothing is told, but to a retry, and all that is found
+   */
+  load(runId: string, events: readonly EngineEvent[], lacking: readonly Needs[] = [], isTold = true): State {
     const stored = this.get(runId);
     const attempts = new Map<string, Attempt>();
     const add = (attempt: Attempt) =>
       attempts.set(attempt.stepExecutionId, moreOf(attempts.get(attempt.stepExecutionId), attempt));
+    const addById = (id: string) => {
+      const attempt = stored.attempts.get(id);
+      if (attempt !== undefined) add(stripped(attempt, false));
+    };
     for (const event of events) attemptsFor(stored, event).forEach(add);
     const begun: State = {
       ...nothing(),
@@ -101,13 +109,13 @@ export class EngineStore {
       joins: new Map(),
       parentAttempt: this.#parentAttempt(events),
     };
-    const joins = this.#joins(stored, begun, events);
-    for (const { stepExecutionId } of joins.values()) {
-      const container = stored.attempts.get(stepExecutionId);
-      if (container !== undefined) add(stripped(container, false));
-    }
+    const told = isTold ? events : events.filter(({ type }) => type === 'retry_requested');
+    const joins = this.#joins(stored, begun, told);
+    for (const path of lacking.flatMap((needs) => needs.joins)) copyOne(stored.joins, path, joins);
+    for (const { stepExecutionId } of joins.values()) addById(stepExecutionId);
     const about: State = { ...begun, joins };
-    const needs = events.map((event) => needsOf(stored.plan, about, event));
+    const needs = [...told.map((event) => needsOf(stored.plan, about, event)), ...lacking];
+    for (const { attempts: ids } of needs) ids.forEach(addById);
     const resuming = needs.flatMap(({ resuming: scopes }) => scopes);
     const inside = [...stored.joins].filter(([path]) => resuming.some((scope) => isWithin(path, scope)));
     const state: State = { ...about, joins: new Map([...joins, ...inside]) };
@@ -116,13 +124,11 @@ export class EngineStore {
     for (const path of needs.flatMap(({ openWithin }) => openWithin))
       for (const attempt of stored.attempts.values())
         if (isOpenAttempt(attempt) && isWithin(attempt.scope, path)) add(stripped(attempt, false));
-    const known = knownOf(
-      events.map((event, i) => ({
-        attempts: attemptsOf(event),
-        joins: joinsOf(stored.plan, begun, event),
-        needs: needs[i],
-      })),
-    );
+    const known = knownOf([
+      ...events.map((event) => ({ attempts: attemptsOf(event) })),
+      ...told.map((event) => ({ joins: joinsOf(stored.plan, begun, event) })),
+      ...needs.map((each) => ({ needs: each })),
+    ]);
     return { ...state, ...data, known };
   }
 

@@ -1,9 +1,10 @@
-import { decide, mustComeFirst } from '../../../shared/engine/decide.ts';
+import { decide, decideLoading, mustComeFirst } from '../../../shared/engine/decide.ts';
 import { stepToRetry } from '../../../shared/engine/decide-retry.ts';
 import type { Decision, Effect } from '../../../shared/engine/effects.ts';
 import type { AgentOutcome, EngineEvent } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import { NotLoadedError } from '../../../shared/engine/known.ts';
+import type { Needs } from '../../../shared/engine/needs.ts';
 import type { Plan } from '../../../shared/engine/plan.ts';
 import { scopesAround } from '../../../shared/engine/scope-path.ts';
 import { type Attempt, isOpenAttempt, isOpenRun, type State } from '../../../shared/engine/state.ts';
@@ -145,7 +146,8 @@ export class EngineWorld {
   #decide(runId: string, events: readonly EngineEvent[]): void {
     const skewMs = this.#isCalm ? 0 : this.#random.int(4_000) - 2_000;
     const now = this.now + skewMs;
-    const before = this.store.load(runId, events);
+    const isTold = this.#random.chance(0.5);
+    let before = this.store.load(runId, events, [], isTold);
     let state = before;
     const effects: Effect[] = [];
     let postponed: readonly EngineEvent[] = [];
@@ -154,11 +156,16 @@ export class EngineWorld {
       const ids = this.#ids;
       const jitter = this.#random.next();
       const draws = () => ({ id: () => this.#id(), jitter: () => jitter });
+      const stateWith = (lacking: readonly Needs[]) => {
+        this.#ids = ids;
+        if (i === 0 && lacking.length > 0) state = before = this.store.load(runId, events, lacking, isTold);
+        return state;
+      };
       let decision: Decision;
       try {
-        decision = decide(plan, state, event, now, draws());
+        decision = decideLoading(plan, stateWith, event, now, draws());
       } catch (error) {
-        // What an event reads of a state that those before it in the batch have led to; on its own it must be told before.
+        // What an event reads of a state that those before it in the batch have led to, is loaded for it when it is the first.
         if (!(error instanceof NotLoadedError) || i === 0) throw error;
         postponed = events.slice(i);
         this.postponed++;
@@ -489,7 +496,7 @@ function answered(stepExecutionId: string, outcome: AgentOutcome): EngineEvent {
   return { type: 'agent_answered', stepExecutionId, attempt: null, outcome, logs: null };
 }
 
-/** The decision on what `needsOf` names is the decision on everything that there is. */
+/** The decision on what is told, or found to be lacking, is the decision on everything that there is. */
 function checkSame(before: State, partial: Decision, all: State, full: Decision): void {
   const one = tell(before, partial);
   const other = tell(all, full);

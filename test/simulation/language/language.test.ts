@@ -9,7 +9,7 @@ import type { Liberties } from './families.ts';
  * `SEED=7` runs one again, with what happened in it; `SEEDS=20000` runs so many of each kind.
  */
 
-const SEEDS = Number(process.env.SEEDS ?? 240);
+const SEEDS = Number(process.env.SEEDS ?? 320);
 const GROUPS = 8;
 
 const KINDS: readonly (readonly [string, Liberties])[] = [

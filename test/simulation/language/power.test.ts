@@ -144,7 +144,7 @@ const ENVIRONMENTS: readonly [what: string, faults: Faults, found: RegExp, liber
         }));
       },
     },
-    /goes from/,
+    /goes from|I6/,
   ],
   [
     'saves whether or not a workflow was paused meanwhile',
@@ -160,7 +160,7 @@ const ENVIRONMENTS: readonly [what: string, faults: Faults, found: RegExp, liber
   [
     'refuses by a state that it has kept',
     { warm: (take) => (items) => new Untold(take(items)) },
-    /I1|I6|I7|Dead letters/,
+    /is refused, and the run is not read/,
   ],
   [
     'wakes what it has kept',
@@ -179,7 +179,7 @@ const ENVIRONMENTS: readonly [what: string, faults: Faults, found: RegExp, liber
           [...take(items)].map(([id, run]) => [id, { ...run, state: { ...run.state, known: EVERYTHING } }]),
         ),
     },
-    /Warm, .* knows nothing/,
+    /Warm, .* (knows nothing|has)/,
   ],
   [
     'removes what nobody has acknowledged',

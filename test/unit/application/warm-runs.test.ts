@@ -4,7 +4,7 @@ import type { DecidedRun } from '../../../shared/application/changes-of.ts';
 import { WarmRuns } from '../../../shared/application/warm-runs.ts';
 import type { Json } from '../../../shared/engine/json.ts';
 import { EVERYTHING } from '../../../shared/engine/known.ts';
-import type { State } from '../../../shared/engine/state.ts';
+import type { Attempt, State } from '../../../shared/engine/state.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
 import { attempt, pipelinePlan, RUN_ID, run, stateOf } from '../../support/engine-states.ts';
 
@@ -50,7 +50,7 @@ describe('a warm run', () => {
     expect(kept?.state.run).toBe(kept?.stored.run);
   });
 
-  it('knows what it was told of its data, and nothing of its branches, signals and children', () => {
+  it('knows what it was told of its data, and nothing of what it has not of its branches, signals and children', () => {
     const { known } = keptOf(decided())!.state;
     const whether = (what: Parameters<typeof known.has>[0]) => known.has(what, '');
     expect(
@@ -70,6 +70,54 @@ describe('a warm run', () => {
         ] as const
       ).filter(whether),
     ).toEqual([]);
+  });
+
+  describe('in branches', () => {
+    const container = attempt({ stepExecutionId: 'c-1', stepId: 'all', inputData: null });
+    const branch = (id: string) =>
+      attempt({
+        stepExecutionId: id,
+        stepId: 'one',
+        scope: `all#1/${id}`,
+        status: 'PENDING',
+        inputData: null,
+      });
+    const join = {
+      path: 'all#1',
+      stepId: 'all',
+      stepExecutionId: 'c-1',
+      total: 2,
+      needed: 2,
+      tolerated: 0,
+      started: 2,
+      waiting: 0,
+      nextWaiting: null,
+      completed: 0,
+      failed: 0,
+      outputBytes: 0,
+      isOver: false,
+      failure: null,
+    };
+    const branches = (attempts: Attempt[], joins = [join]) => ({
+      attempts: stateOf(run(), attempts).attempts,
+      joins: new Map(joins.map((each) => [each.path, each])),
+    });
+
+    it('is kept with all that are under way, and with those of a state that was kept', () => {
+      const opened = keptOf(decided(branches([container, branch('x'), branch('y')])))!.state;
+      expect([...opened.attempts.keys()]).toEqual(['c-1', 'x', 'y']);
+      expect([...opened.joins.keys()]).toEqual(['all#1']);
+      const next = keptOf(decided({ ...opened }, opened))!.state;
+      expect([...next.attempts.keys()]).toEqual(['c-1', 'x', 'y']);
+    });
+
+    it('is not kept where one that is under way was not loaded, or its join, or the step of it', () => {
+      expect(keptOf(decided(branches([container, branch('x')])))).toBeUndefined();
+      expect(keptOf(decided(branches([container, branch('x'), branch('y')], [])))).toBeUndefined();
+      expect(keptOf(decided(branches([branch('x'), branch('y')])))).toBeUndefined();
+      const ended = [container, branch('x')];
+      expect(keptOf(decided(branches(ended, [{ ...join, completed: 1 }])))).toBeDefined();
+    });
   });
 
   it('has no attempt of which an input may not have been loaded', () => {

@@ -114,10 +114,13 @@ describe('what was not loaded is not none', () => {
 describe('what would load it', () => {
   it.each<[ConstructorParameters<typeof NotLoadedError>[0], string, Partial<Needs>]>([
     ['outputs', stepKey('it#1/0', 'a b'), { outputs: [{ scope: 'it#1/0', stepId: 'a b' }] }],
+    ['attempts', 'a-1', { attempts: ['a-1'] }],
+    ['joins', 'it#1', { joins: ['it#1'] }],
     ['variables', '', { variables: [''] }],
     ['errors', 'it#1/0', { errors: ['it#1/0'] }],
     ['children', 'it#1/0', { children: ['it#1/0'] }],
     ['gathered', 'it#1', { gathered: ['it#1'] }],
+    ['resuming', 'it#1/0', { resuming: ['it#1/0'] }],
     ['openWithin', 'it#1', { openWithin: ['it#1'] }],
     ['signals', 'x', { signalIds: ['x'] }],
     ['untakenSignals', 's', { signalNames: ['s'] }],
@@ -130,8 +133,8 @@ describe('what would load it', () => {
     expect(knownOf([{ needs: error.needs! }]).has(what, key)).toBe(true);
   });
 
-  it('is nothing for attempts and joins, which are told by the event', () => {
-    expect(new NotLoadedError('attempts', 'a-1').needs).toBeNull();
+  it('is nothing for what the event tells', () => {
+    expect(new NotLoadedError('openAttempts', '').needs).toBeNull();
     expect(knownOf([{ joins: 'all' }]).has('joins', 'it#1')).toBe(true);
     expect(knownOf([{ joins: ['it#1'] }]).has('joins', 'it#2')).toBe(false);
   });
