@@ -263,8 +263,9 @@ export class CarryOut {
     this.#isSending = true;
     this.#do(async () => {
       const parts = some.map(({ committed: { record }, messages }) => ({ record, messages }));
-      await publishTogether(this.#deps, parts);
-      this.#isSending = false;
+      await publishTogether(this.#deps, parts).finally(() => {
+        this.#isSending = false;
+      });
       this.#send();
       await this.#settle(some.map(({ committed }) => committed));
     });

@@ -1,5 +1,6 @@
-import { type Kafka, Partitioners, type PartitionMetadata, type Producer, type TopicMessages } from 'kafkajs';
+import type { Kafka, PartitionMetadata, Producer, TopicMessages } from 'kafkajs';
 import { deliveryFaultOf } from './delivery-fault.ts';
+import { partitionOf } from './partition-of.ts';
 
 /** A renewed client's predecessor may still wait for answers: longer than a request's time. */
 const OLD_CLIENT_MS = 15_000;
@@ -16,7 +17,6 @@ const REPLICAS_MS = 9_000;
 export class Lane {
   readonly #kafka: Kafka;
   readonly #partitions = new Map<string, PartitionMetadata[]>();
-  readonly #choose = Partitioners.DefaultPartitioner();
   #client: Client;
 
   constructor(kafka: Kafka) {
@@ -35,7 +35,7 @@ export class Lane {
   ): { readonly partition: number; readonly leader: number } | null {
     const partitionMetadata = this.#partitions.get(topic) ?? [];
     if (partitionMetadata.length === 0) return null;
-    const partition = this.#choose({ topic, partitionMetadata, message: { key, value: '' } });
+    const partition = partitionOf(key, partitionMetadata.length);
     const leader = partitionMetadata.find(({ partitionId }) => partitionId === partition)?.leader;
     return leader === undefined ? null : { partition, leader };
   }
@@ -64,10 +64,15 @@ export class Lane {
 
   #newClient(): Client {
     const producer = this.#kafka.producer({
-      createPartitioner: () => (args) => {
-        this.#partitions.set(args.topic, args.partitionMetadata);
-        return this.#choose(args);
-      },
+      createPartitioner:
+        () =>
+        ({ topic, partitionMetadata, message: { key, partition } }) => {
+          const isKnown = this.#partitions.get(topic)?.length === partitionMetadata.length;
+          this.#partitions.set(topic, partitionMetadata);
+          return isKnown && partition !== undefined
+            ? partition
+            : partitionOf(String(key), partitionMetadata.length);
+        },
       allowAutoTopicCreation: false,
       retry: { retries: 0 },
     });

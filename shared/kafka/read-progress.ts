@@ -1,7 +1,8 @@
-import { type Admin, Partitioners } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { askAdmin } from './ask-admin.ts';
 import type { KafkaOptions } from './client.ts';
 import type { ConsumerOfTopic } from './consumer-lag.ts';
+import { partitionOf } from './partition-of.ts';
 import { untilCoordinated } from './until-coordinated.ts';
 
 /**
@@ -38,12 +39,10 @@ export async function readProgress(
     ),
   );
   const untilOfTopic = new Map(found);
-  const partition = Partitioners.DefaultPartitioner();
   return (topic, key) => {
     const until = untilOfTopic.get(topic);
     if (until === undefined) return Number.POSITIVE_INFINITY;
-    const partitionMetadata = until.map((_, partitionId) => ({ partitionId }) as never);
-    return until[partition({ topic, partitionMetadata, message: { key, value: null } })] as number;
+    return until[partitionOf(key, until.length)] as number;
   };
 }
 

@@ -19,9 +19,10 @@ export interface SendingOptions {
   readonly maxChunkBytes: number;
 }
 
-/** A record on its way, and where it stands among those that were given. */
+/** A record on its way, where it stands among those that were given, and what partition it goes to where that is known. */
 interface Placed extends Encoded {
   readonly index: number;
+  readonly place: ReturnType<Lane['maybeFindPartition']>;
 }
 
 /** Between tries within the time. */
@@ -71,7 +72,11 @@ export class Sending {
 
   /** In the order of their first records, each in the order in which it was given. */
   #groups(): Placed[][] {
-    const placed = this.#options.records.map((record, index) => ({ ...record, index }));
+    const { records, laneOf } = this.#options;
+    const placed = records.map(({ topic, message }, index): Placed => {
+      const place = laneOf(topic).maybeFindPartition(topic, message.key);
+      return { topic, message, index, place };
+    });
     return [...Map.groupBy(placed, (each) => this.#fateOf(each)).values()];
   }
 
@@ -79,9 +84,8 @@ export class Sending {
    * A name for what shares it: a leader, since what goes to it is one request, also of several topics where they are our own. A topic in
    * trouble holds up no other, and no partition of it another; and so it is with one whose partitions are not known yet.
    */
-  #fateOf({ topic, message: { key } }: Placed): string {
-    const { trust, laneOf, isOwn } = this.#options;
-    const place = laneOf(topic).maybeFindPartition(topic, key);
+  #fateOf({ topic, place }: Placed): string {
+    const { trust, isOwn } = this.#options;
     if (place === null) return topic;
     if (trust.isTroubled(topic)) return `${topic} ${place.partition}`;
     return isOwn(topic) ? `own ${place.leader}` : `${topic} of ${place.leader}`;
@@ -162,9 +166,7 @@ export class Sending {
     if (limit.aborted) return null;
     this.#mark(chunk, true);
     try {
-      await lane.send(
-        [...byTopic].map(([topic, records]) => ({ topic, messages: records.map(({ message }) => message) })),
-      );
+      await lane.send([...byTopic].map(([topic, records]) => ({ topic, messages: records.map(messageOf) })));
       for (const topic of topics) trust.trust(topic);
       this.#settle(chunk, { status: 'acknowledged' });
       return null;
@@ -216,4 +218,8 @@ function deliveryOf({ status, code, about, cause }: TriedFault): Delivery {
   if (status === 'refused') return { status, code, isLasting, cause, reason: `Kafka refused: ${code}` };
   if (status === 'unsent') return { status, cause, reason: `Kafka was not reached: ${code}` };
   return { status, cause, reason: `Kafka did not answer: ${code}` };
+}
+
+function messageOf({ message, place }: Placed) {
+  return place === null ? message : { ...message, partition: place.partition };
 }

@@ -363,6 +363,23 @@ describe('a run that is carried on', () => {
   });
 });
 
+it('goes on after something that could not even be sent', async () => {
+  let isBroken = true;
+  const { carryOut, commit, sent } = setUp({
+    agents: {},
+    deliver: () => {
+      if (isBroken) throw new Error('a defect');
+      return { status: 'acknowledged' };
+    },
+  });
+  await commit('1', update('one'));
+  await expect(carryOut.finish()).rejects.toThrow('a defect');
+  isBroken = false;
+  await commit('2', update('two'));
+  await carryOut.finish();
+  expect(sent.at(-1)).toEqual(['workflow.monitoring.updates two']);
+});
+
 it('leaves what was committed outside of an invocation to the topics', async () => {
   const { carryOut, commit, sent, calls } = setUp({ agents: { one: () => ANSWERS('one') } });
   await carryOut.finish();
