@@ -2,7 +2,8 @@ import type { Attempt, Join, Run } from '../engine/state.ts';
 
 /*
  * The columns of what the engine decides about, each once. The functions of the hot path name lists of them (fillColumns), and rows are
- * made of states, and states of rows, by them. A new column is a line here, beside its migration and what it means (engine/state.ts).
+ * made of states, and states of rows, by them. A new column is a line here, beside its migration and what it means (engine/state.ts). One that is loaded is in the results of
+ * load_runs and load_attempts, which are other functions then (migrations/README.md).
  */
 
 type SqlType =

@@ -18,7 +18,7 @@ const COLUMNS = `
   select c.relname || '.' || a.attname as name, format_type(a.atttypid, a.atttypmod) as type, not a.attnotnull as is_nullable,
          not a.attnotnull or a.atthasdef or a.attidentity <> '' as may_be_left_out
     from pg_class c join pg_attribute a on a.attrelid = c.oid
-   where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped order by 1`;
+   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition and a.attnum > 0 and not a.attisdropped order by 1`;
 /** Those that statements call: a trigger calls its own by itself. */
 const FUNCTIONS = `
   select p.proname as name, '(' || pg_get_function_arguments(p.oid) || ') returns ' || pg_get_function_result(p.oid) as signature

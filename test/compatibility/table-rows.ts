@@ -12,7 +12,7 @@ const COLUMNS = `
   select c.relname as name, array_agg(a.attname::text order by a.attnum) as columns,
          array_agg(a.attname::text order by a.attnum) filter (where a.atttypid = 'timestamptz'::regtype) as times
     from pg_class c join pg_attribute a on a.attrelid = c.oid
-   where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname <> 'schema_migrations'
+   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition and c.relname <> 'schema_migrations'
      and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
    group by c.relname order by c.relname`;
 

@@ -1,14 +1,16 @@
--- Writes a batch's decisions, if their runs are as they were when they were decided about: the sequence of each (`was`) is what it was
--- (compare-and-set), and whether its workflow is paused, where that mattered. Else SL002 names the runs that went on meanwhile, and
--- nothing is written: those are decided again, and the others saved. Then the run's other rows, each with a guard of its own, which
--- misses only where somebody wrote without raising the sequence: SL001, or SL002 where that was an attempt's times. Together with that what is published by now goes, and where
--- the tasks' agents are is told: one call, and one commit. A document that is null has no rows.
+-- Writes a batch's decisions, if their runs are as they were when they were decided about: the sequence of each (`was`) is what it
+-- was (compare-and-set), and whether its workflow is paused, where that mattered. Else SL002 names the runs that went on
+-- meanwhile, and nothing is written: those are decided again, and the others saved. Then the run's other rows, each with a guard
+-- of its own, which misses only where somebody wrote without raising the sequence: SL001, or SL002 where that was an attempt's
+-- times. Together with that what is published by now goes, and where the tasks' agents are is told: one call, and one commit. A
+-- document that is null has no rows.
 --
 -- One statement for all rows of a kind: to begin one costs as much as to write ten rows, for the conditions of indexes, triggers
 -- and constraints are read anew each time. A plan that Postgres keeps was made when the table had another size, so that there must
 -- be no other than to look up one key after the other. `= any(array[…])` is a key for an index, and nothing that could be joined
--- by hash or in order; `is not distinct from` is for no index at all. Runs come in the order of their ids: two batches with runs in
--- common wait for each other instead of deadlocking.
+-- by hash or in order; `is not distinct from` is for no index at all. All rows are of runs between `lowest` and `highest`, which
+-- are most often of one month: by these operators, which are the partitions', no other is opened, and by no index are the runs
+-- between read. Runs come in the order of their ids: two batches with runs in common wait for each other instead of deadlocking.
 create or replace function save_runs(
     lowest text, highest text, advanced json, changed json, closed json, continued json, opened json, joins json, children json, data json,
     signals_kept json, signals_taken json, runs_started json, audited json, outbox_id uuid, messages json, published uuid[],
@@ -47,7 +49,9 @@ begin
     end if;
     if changed is not null then
         counted_ids := array(select v.run_id from json_to_recordset(changed) as v (run_id text));
-        counted_before := array(select counted_run(r) from workflow_runs r where r.run_id = any(counted_ids) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest);
+        counted_before := array(
+            select counted_run(r) from workflow_runs r
+             where r.run_id = any(counted_ids) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest);
         update workflow_runs as r
            set {{run.changed set r}},
                held_by = case when v.paused_at is not null then coalesce(v.held_by, r.held_by) end,
@@ -105,8 +109,8 @@ begin
         update scopes as j
            set {{join.counts set j}}
           from json_to_recordset(joins) as v (run_id text, {{join types}}, was_completed integer, was_failed integer)
-         where j.run_id = any(array[v.run_id]) and j.run_id ~>=~ lowest and j.run_id ~<=~ highest and j.path = any(array[v.path]) and v.was_completed is not null
-           and j.completed is not distinct from v.was_completed and j.failed is not distinct from v.was_failed;
+         where j.run_id = any(array[v.run_id]) and j.run_id ~>=~ lowest and j.run_id ~<=~ highest and j.path = any(array[v.path])
+           and v.was_completed is not null and j.completed is not distinct from v.was_completed and j.failed is not distinct from v.was_failed;
         get diagnostics written = row_count;
         if written < json_array_length(joins) then
             insert into scopes (run_id, {{join names}})
@@ -138,7 +142,8 @@ begin
         -- A retry goes back to how it was, which may be that nothing was set: what was since is gone. It comes first of its run.
         if exists (select from json_to_recordset(data) as v (is_whole boolean) where v.is_whole) then
             delete from scope_data as d using json_to_recordset(data) as v (run_id text, scope text, is_whole boolean)
-             where v.is_whole and d.run_id = any(array[v.run_id]) and d.run_id ~>=~ lowest and d.run_id ~<=~ highest and d.scope = any(array[v.scope]);
+             where v.is_whole and d.run_id = any(array[v.run_id]) and d.run_id ~>=~ lowest and d.run_id ~<=~ highest
+               and d.scope = any(array[v.scope]);
         end if;
         -- The last that was set of each; null is what was not set now.
         insert into scope_data as d (run_id, scope, variables, error)
@@ -152,13 +157,11 @@ begin
          group by v.run_id, v.scope
             on conflict (run_id, scope) do update
            set variables = coalesce(excluded.variables, d.variables), error = coalesce(excluded.error, d.error);
-        -- The release before tells no time.
         insert into scope_history as h (run_id, scope, since, variables, error, is_whole)
         select v.run_id, v.scope, v.since, v.variables, v.error, coalesce(v.is_whole, false)
           from json_to_recordset(data) as v (
             run_id text, scope text, since timestamptz, variables jsonb, error jsonb, is_whole boolean
           )
-         where v.since is not null
             on conflict (run_id, scope, since) do update
            set variables = coalesce(excluded.variables, h.variables), error = coalesce(excluded.error, h.error);
     end if;
@@ -172,7 +175,8 @@ begin
     if signals_taken is not null then
         update signals as g set taken_by = v.taken_by
           from json_to_recordset(signals_taken) as v (run_id text, id text, taken_by text)
-         where g.run_id = any(array[v.run_id]) and g.run_id ~>=~ lowest and g.run_id ~<=~ highest and g.id = any(array[v.id]) and coalesce(g.taken_by, '') is not distinct from '';
+         where g.run_id = any(array[v.run_id]) and g.run_id ~>=~ lowest and g.run_id ~<=~ highest
+           and g.id = any(array[v.id]) and coalesce(g.taken_by, '') is not distinct from '';
         get diagnostics written = row_count;
         if written < json_array_length(signals_taken) then
             perform refuse_stale('signal', (

@@ -283,8 +283,8 @@ describe('on 100,000 rows no statement reads a whole table', () => {
   ])('%s', async (_what, work) => {
     const plans = await plansOf(work);
     expect(plans).toHaveLength(1);
-    // Which has one row.
-    expect(plans[0]).not.toMatch(/Seq Scan on (?!timekeeper_tick)/);
+    // The first has one row, and no month has runs, for those are another producer’s.
+    expect(plans[0]).not.toMatch(/Seq Scan on (?!timekeeper_tick|audit_log_default|\w+_\d{4}_\d\d )/);
     expect(plans[0]).toMatch(/Index/);
   });
 
@@ -293,8 +293,8 @@ describe('on 100,000 rows no statement reads a whole table', () => {
     ['an admin’s', { mentions: 'refused bucket 7000' }, admin],
   ])('%s search reads the indexes of words', async (_what, filter, viewer) => {
     const [plan] = await plansOf((s) => createRunQueries(s).listRuns(viewer, filter, first));
-    expect(plan).toContain('step_executions_words');
-    expect(plan).toContain('workflow_runs_words');
+    expect(plan).toContain('Bitmap Index Scan on step_executions_default_searchable_words_idx');
+    expect(plan).toContain('Bitmap Index Scan on workflow_runs_default_searchable_words_idx');
   });
 
   it('an index alone answers for the metrics of a workflow', async () => {
@@ -303,6 +303,8 @@ describe('on 100,000 rows no statement reads a whole table', () => {
         .readRunMetrics(user, metricsRange)
         .catch(() => null),
     );
-    expect(plan).toContain('Index Only Scan Backward using workflow_runs_metrics_by_start');
+    expect(plan).toMatch(
+      /Index Only Scan Backward using workflow_runs_default_workflow_definition_id_begun_at\w+ on workflow_runs_default/,
+    );
   });
 });
