@@ -93,8 +93,6 @@ test.each([
     await statementsOf(`eighty-${what}`, definitionOf(80), 80),
   ];
   expect((eighty - forty) / 40).toBe((forty - twenty) / 20);
-  // A run of few branches is kept by the environment that has opened them.
-  expect(ten / 10).toBeLessThanOrEqual(eighty / 80);
 });
 
 /** Of a run to its end, its records decided one at a time, in their order. */
