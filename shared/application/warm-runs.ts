@@ -129,18 +129,16 @@ function keptOf(loaded: State, state: State): { readonly state: State; readonly 
 function openJoins(state: State, open: ReadonlyMap<string, Attempt>): ReadonlyMap<string, Join> | null {
   const joins = new Map<string, Join>();
   for (const [path, join] of state.joins) if (open.has(join.stepExecutionId)) joins.set(path, join);
-  const under = new Map<string, number>();
-  for (const { scope } of [...state.attempts.values()]) {
+  const openIn = new Map<string, number>();
+  for (const [id, { scope }] of state.attempts) {
     const path = joinOf(scope);
     if (path === null) continue;
-    if (!joins.has(path)) return null;
-    under.set(path, 0);
+    const container = state.attempts.get(state.joins.get(path)?.stepExecutionId ?? '');
+    const isOver = container !== undefined && !isOpenAttempt(container);
+    if (!joins.has(path) && !isOver) return null;
+    if (open.has(id)) openIn.set(path, (openIn.get(path) ?? 0) + 1);
   }
-  for (const { scope } of open.values()) {
-    const path = joinOf(scope);
-    if (path !== null) under.set(path, (under.get(path) ?? 0) + 1);
-  }
-  for (const [path, join] of joins) if (goingOn(join) > (under.get(path) ?? 0)) return null;
+  for (const [path, join] of joins) if (goingOn(join) > (openIn.get(path) ?? 0)) return null;
   return joins;
 }
 

@@ -25,7 +25,7 @@ export function joinsOf(plan: Plan, state: State, event: EngineEvent): 'all' | r
   for (const attempt of attemptsAbout(state, event)) {
     const around = joinOf(attempt.scope);
     if (around !== null && (attempt.status === 'RUNNING' || mayEndAtOnce(plan, attempt))) paths.add(around);
-    if (isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
+    if (attempt.status === 'RUNNING' && isContainer(plan, attempt)) paths.add(joinPathOf(attempt));
   }
   return [...paths];
 }

@@ -115,6 +115,11 @@ describe('a warm run', () => {
       expect(keptOf(decided(branches([container, branch('x')])))).toBeUndefined();
       expect(keptOf(decided(branches([container, branch('x'), branch('y')], [])))).toBeUndefined();
       expect(keptOf(decided(branches([branch('x'), branch('y')])))).toBeUndefined();
+      const settled = [
+        { ...container, status: 'COMPLETED' as const },
+        { ...branch('x'), status: 'CANCELLED' as const },
+      ];
+      expect(keptOf(decided(branches(settled)))?.state.attempts.size).toBe(0);
       const ended = [container, branch('x')];
       expect(keptOf(decided(branches(ended, [{ ...join, completed: 1 }])))).toBeDefined();
     });
