@@ -57,8 +57,8 @@ export function removeOldRuns(
   });
 }
 
-/** Months to come: no run waits for its table. Where they are there, that is all that is looked at. */
-const MONTHS_AHEAD = 2;
+/** Months to come: no run waits for its table, and a statement opens no more than it must. */
+const MONTHS_AHEAD = 1;
 
 /** One at a time: each for itself waits for a lock, and others behind it. @returns how many were made */
 export async function makePartitions(database: Statements): Promise<number> {

@@ -85,4 +85,4 @@ create or replace function columns_of(of_table text) returns text language sql s
      where a.attrelid = of_table::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = '');
 
 -- Whoever migrates makes them too.
-select make_partitions(2, 1000);
+select make_partitions(1, 1000);

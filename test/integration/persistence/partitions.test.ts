@@ -180,9 +180,7 @@ describe('months', () => {
   );
 
   it('are made ahead, one table at a time, by the timekeeper’s user too, and then nothing is to be made', async () => {
-    await database
-      .execute(`drop table workflow_runs_${monthOf(-20)}, audit_log_${monthOf(-20)}`)
-      .catch(() => {});
+    await database.execute(`drop table workflow_runs_${monthOf(0)}, audit_log_${monthOf(0)}`);
     const url = new URL(fresh.url);
     const timekeeper = new pg.Client({ connectionString: url.href });
     await timekeeper.connect();
@@ -190,7 +188,7 @@ describe('months', () => {
       await timekeeper.query('set role stepline_timekeeper');
       let made = 0;
       for (;;) {
-        const { rows } = await timekeeper.query('select make_partitions(2, 1) as made');
+        const { rows } = await timekeeper.query('select make_partitions(1, 1) as made');
         if (rows[0].made === 0) break;
         made += rows[0].made;
       }
@@ -198,7 +196,7 @@ describe('months', () => {
       await expect(timekeeper.query('select make_partition($1, now())', ['scopes'])).rejects.toThrow(
         'permission denied',
       );
-      expect(made).toBeGreaterThanOrEqual(0);
+      expect(made).toBe(2);
     } finally {
       await timekeeper.end();
     }
