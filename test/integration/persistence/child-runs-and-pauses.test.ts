@@ -182,7 +182,7 @@ describe('a child run', () => {
     await engine.decide(childRunId, requested);
     expect(await engine.decide(parent, { ...woken, at: woken.at - 1 })).toEqual(refused('NOT_DUE'));
     expect(await engine.decide(parent, woken)).toEqual(running);
-    expect(engine.broker.published.at(-1)).toMatchObject({
+    expect(engine.broker.published.findLast(({ topic }) => topic === topics.stepRequests)).toMatchObject({
       topic: topics.stepRequests,
       key: childRunId,
       value: { message_type: 'retry_request', step_execution_id: id, is_reminder: true },
@@ -341,7 +341,9 @@ describe('a pause', () => {
 
     expect(await engine.decide(runId, { type: 'resume_requested' })).toEqual(running);
     expect(await engine.runRow(runId)).toMatchObject({ paused_at: null, execution_status: 'RUNNING' });
-    expect(engine.broker.published.at(-1)?.value).toMatchObject({
+    expect(
+      engine.broker.published.findLast(({ topic }) => topic === topics.stepRequests)?.value,
+    ).toMatchObject({
       message_type: 'step_request',
       step_execution_id: stepExecutionId,
     });

@@ -216,7 +216,7 @@ describe('the round trips to the database', () => {
     expect({
       cold: await second('results', await answer('s2')),
       warm: await second('results', await answer('s3')),
-    }).toEqual({ cold: TRIPS.cold + more, warm: TRIPS.warm });
+    }).toEqual({ cold: TRIPS.cold + more + TRIPS.removal, warm: TRIPS.warm + TRIPS.removal });
   });
 
   test('of a branch, in an environment that knows its run, and in one that does not', async () => {
@@ -242,9 +242,12 @@ describe('the round trips to the database', () => {
     expect({
       warm: [await first('stepRequests', one), await first('stepRequests', two)],
       cold: await second('stepRequests', three),
-    }).toEqual({ warm: [TRIPS.warm, TRIPS.warm], cold: TRIPS.cold });
+    }).toEqual({
+      warm: [TRIPS.warm + TRIPS.removal, TRIPS.warm + TRIPS.removal],
+      cold: TRIPS.cold + TRIPS.removal,
+    });
     const { step_id: stepId } = await firstOf(httpTasks, ({ value }) => value.run_id === run.runId);
-    expect(await second('results', await answer(stepId))).toBe(TRIPS.cold + TRIPS.ofJoin);
+    expect(await second('results', await answer(stepId))).toBe(TRIPS.cold + TRIPS.ofJoin + TRIPS.removal);
   });
 
   test('of a step whose agent reads its own topic', async () => {
