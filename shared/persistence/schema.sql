@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION public.count_run()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO 'public'
+ SET search_path TO 'public', 'pg_temp'
 AS $function$
 begin
     perform count_runs(
@@ -19,7 +19,7 @@ CREATE OR REPLACE FUNCTION public.count_runs(before counted_run[], after counted
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO 'public'
+ SET search_path TO 'public', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
 AS $function$

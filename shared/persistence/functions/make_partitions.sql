@@ -3,7 +3,7 @@
 -- the functions' users make nothing. It waits for no lock for long, since others would wait behind it: what it does not get now, it
 -- gets the next time.
 create or replace function make_partitions(months_ahead integer, at_most integer) returns integer
-language plpgsql security definer set search_path = public set lock_timeout = '200ms' set timezone = 'UTC' as $$
+language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '200ms' set timezone = 'UTC' as $$
 declare
     made integer := 0;
     month timestamptz;

@@ -2,7 +2,7 @@
 -- no month, the oldest, at most so many. The setting, which the table's trigger looks at, is the function's own: it ends with the call. With
 -- its definer's rights: the functions' users remove none.
 create or replace function purge_audit_log(keep_days integer, at_most integer) returns integer
-language plpgsql security definer set search_path = public set "stepline.purging_audit_log" = 'on' set lock_timeout = '200ms'
+language plpgsql security definer set search_path = public, pg_temp set "stepline.purging_audit_log" = 'on' set lock_timeout = '200ms'
 set timezone = 'UTC' as $$
 declare
     kept_since constant timestamptz := now() - keep_days * interval '1 day';

@@ -3,7 +3,7 @@
 -- one drops them. Where a month keeps a run for more than a week longer, and in the default partition, which has no month, runs go row by
 -- row, at most so many. With its definer's rights: the functions' users drop nothing.
 create or replace function remove_old_runs(keep_days integer, at_most integer) returns integer
-language plpgsql security definer set search_path = public set lock_timeout = '200ms' set timezone = 'UTC'
+language plpgsql security definer set search_path = public, pg_temp set lock_timeout = '200ms' set timezone = 'UTC'
 set stepline.counts_runs = 'at_once' as $$
 declare
     kept_since constant timestamptz := now() - keep_days * interval '1 day';

@@ -512,7 +512,7 @@ return row(r.run_id, r.workflow_definition_id, r.workflow_name, r.community_id, 
 -- Runs as they were, each at most once, none of those inserted; and as they are, none of those deleted. With its definer's
 -- rights: other producers, who write runs too, need none on the counts.
 create function count_runs(before counted_run[], after counted_run[]) returns void
-language plpgsql security definer set search_path = public
+language plpgsql security definer set search_path = public, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare
     my_shard constant integer := pg_backend_pid() % 32;
@@ -576,7 +576,7 @@ $$;
 
 -- Whoever writes runs, row by row. Many runs are counted at once: a trigger for each row would write one counter's row a hundred
 -- times in a batch's transaction, each time past all the versions before it. save_runs says that it counts its own.
-create function count_run() returns trigger language plpgsql security definer set search_path = public as $$
+create function count_run() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
 begin
     perform count_runs(
         case when tg_op = 'INSERT' then '{}' else array[counted_run(old)] end,
