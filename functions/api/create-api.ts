@@ -1,6 +1,7 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from 'aws-lambda';
 import { GroundsChangedError, type RowVersion } from '../../shared/application/grounds.ts';
+import { IdempotencyKeyReusedError } from '../../shared/application/start-run.ts';
 import { auditEntryOf, communityOf, logAuthentication, logChange, logRefusal } from './http/accounting.ts';
 import { admit, countFailure } from './http/admission.ts';
 import { type AnyAnswer, emptyResult, resultOf, resultOfError, withHeaders } from './http/answer.ts';
@@ -58,7 +59,10 @@ export function createApi(services: ApiServices, routes: readonly AnyRoute[] = a
       const apiKey = await admit(route, asked.event, services, asked.exchange, true);
       return await answerOf(route, asked, services, { apiKey });
     } catch (error) {
-      if (!(error instanceof ApiError || error instanceof GroundsChangedError)) throw error;
+      if (error instanceof IdempotencyKeyReusedError) logAuthentication(asked.exchange, services);
+      const mayBeOutdated = error instanceof ApiError || error instanceof GroundsChangedError;
+      // Who was not let in is not remembered.
+      if (!mayBeOutdated || asked.exchange.caller === null) throw error;
       // Nobody is refused by it.
       Object.assign(asked.exchange, { caller: null, community: null, afterwards: null });
       return null;

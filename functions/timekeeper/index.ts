@@ -49,9 +49,10 @@ export async function handler(
   const beside = wakeUnlikeWorkflows().catch((error: Error) =>
     log.warn('Runs that are not held as their workflow is wait for the next minute', error),
   );
-  const removal = removeRuns({ database: removals, runRetentionDays, clock: () => performance.now() }, end).catch(
-    (error: Error) => log.warn('Runs that are past their time stay until the next minute', error),
-  );
+  const removal = removeRuns(
+    { database: removals, runRetentionDays, clock: () => performance.now() },
+    end,
+  ).catch((error: Error) => log.warn('Runs that are past their time stay until the next minute', error));
   let hasMoreToPurge = true;
   for (;;) {
     await tick().catch((error: Error) => log.warn('This tick is not recorded', error));

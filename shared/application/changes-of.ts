@@ -54,6 +54,7 @@ export function changesOf(
       .map(({ loaded, state, versionId, version }) => ({
         run: state.run,
         was: loaded.run.sequence,
+        statusWas: loaded.run.status,
         workflowWasPaused: loaded.run.isWorkflowPaused,
         versionId,
         version,

@@ -8,7 +8,7 @@ export interface DueRow {
   readonly firedAt: Date;
   /** When it was last asked for, by a step request or a wake of which nothing has come; null: its time has come, and nobody was. */
   readonly askedAt: Date | null;
-  /** Of a PENDING run: when its execution request was written. */
+  /** Of a PENDING run about which nothing was decided yet: when its execution request was written. */
   readonly requestedAt: Date | null;
   readonly lease: Lease;
 }
@@ -77,7 +77,8 @@ const TABLES = {
   workflow_runs: {
     key: ['run_id'],
     stepExecutionId: 'null::text',
-    requestedAt: `case when t.status = 'PENDING' then t.created_at end`,
+    // Where it was paused and resumed since, its request may have been read, and refused: that it waits is not known.
+    requestedAt: `case when t.status = 'PENDING' and t.sequence = 0 then t.created_at end`,
     pickUpFrom: 'null::timestamptz',
   },
 } as const;

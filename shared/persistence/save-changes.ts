@@ -110,11 +110,15 @@ function keptSignalRow({ runId, signal: { id, name, payload, receivedAt, takenBy
 }
 
 function closedRow(attempt: AttemptChange) {
-  return { id: attempt.stepExecutionId, ...attemptRow(attempt, 'closed'), ...guardOf(attempt.timesWere) };
+  return { ...keyOf(attempt), ...attemptRow(attempt, 'closed'), ...guardOf(attempt.timesWere) };
 }
 
 function continuedRow(attempt: AttemptChange) {
-  return { id: attempt.stepExecutionId, ...attemptRow(attempt, 'continued'), ...guardOf(attempt.timesWere) };
+  return { ...keyOf(attempt), ...attemptRow(attempt, 'continued'), ...guardOf(attempt.timesWere) };
+}
+
+function keyOf({ stepExecutionId, runId }: AttemptChange) {
+  return { id: stepExecutionId, run_id: runId };
 }
 
 function guardOf(were: AttemptChange['timesWere']) {
@@ -138,10 +142,11 @@ function openedRow({ runId, stepName, agentName, stepType, attempt }: AttemptOpe
   };
 }
 
-function changedRow({ run, was, workflowWasPaused, versionId, version }: RunChange) {
+function changedRow({ run, was, statusWas, workflowWasPaused, versionId, version }: RunChange) {
   return {
     run_id: run.runId,
     was,
+    status_was: statusWas,
     workflow_was_paused: workflowWasPaused,
     ...runRow(run),
     held_by: run.heldBy,

@@ -90,11 +90,12 @@ function writeRuns(tables: MemoryTables, { advanced, changed, runsStarted }: Cha
       const { run } = runs.get(runId)!;
       return run.sequence !== was || run.status !== 'RUNNING';
     }),
-    ...changed.flatMap(({ run: { runId }, was, workflowWasPaused }) => {
+    ...changed.flatMap(({ run: { runId }, was, statusWas, workflowWasPaused }) => {
       const { run } = runs.get(runId)!;
       const isSamePause =
         workflowWasPaused === null || workflowWasPaused === isPausedAsWorkflow(tables, runId);
-      return run.sequence === was && isSamePause ? [] : [{ runId }];
+      const isSame = run.sequence === was && run.status === statusWas && isSamePause;
+      return isSame ? [] : [{ runId }];
     }),
   ];
   if (movedOn.length > 0)

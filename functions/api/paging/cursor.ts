@@ -6,7 +6,8 @@ export function encodeCursor({ key, id }: Position): string {
   return Buffer.from(JSON.stringify([key, id])).toString('base64url');
 }
 
-const EXACT_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
+/** Another producer may have taken milliseconds for seconds: years have up to six digits. */
+const EXACT_TIME = /^\d{4,6}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
 /** A cursor into a list that is ordered by time. */
 export const timeCursor = cursorOf((key) => EXACT_TIME.test(key) && isOfCalendar(key));
@@ -18,9 +19,11 @@ export const nameCursor = cursorOf(
 
 /** The parser takes the 30th of February for the 1st of March; the database refuses it, and the year 0. */
 function isOfCalendar(time: string): boolean {
-  const date = new Date(time);
-  const millis = `${time.slice(0, -4)}Z`;
-  return !Number.isNaN(date.getTime()) && date.toISOString() === millis && !time.startsWith('0000');
+  const iso = `${time.slice(0, -4)}Z`;
+  // As ECMAScript writes years of more than four digits.
+  const expected = iso.length > 24 ? `+${iso.padStart(26, '0')}` : iso;
+  const date = new Date(expected);
+  return !Number.isNaN(date.getTime()) && date.toISOString() === expected && !time.startsWith('0000');
 }
 
 function cursorOf(isKey: (key: string) => boolean): z.ZodType<Position> {

@@ -1,5 +1,6 @@
+/** Null, too, of a time that another producer may have written and that no Date can be: the database's go on to the year 294276. */
 export function isoOf(date: Date | null): string | null {
-  return date === null ? null : date.toISOString();
+  return date === null || Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 /** Null where one of them has not come. */

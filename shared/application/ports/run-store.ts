@@ -83,6 +83,7 @@ export interface RunChange {
   readonly run: Run;
   /** The sequence that it was decided about with. */
   readonly was: number;
+  readonly statusWas: Run['status'];
   /** Whether its workflow was paused, where that was told. */
   readonly workflowWasPaused: boolean | null;
   readonly versionId: string | null;

@@ -81,7 +81,8 @@ exception when lock_not_available then
 end
 $$;
 
--- A run that went on and ended again between the look and the lock is not past: it comes back, into the default partition.
+-- A run that went on and ended again between the look and the lock is not past: it comes back, into the default partition, unless
+-- another producer has written it anew.
 create or replace function drop_month(month timestamptz, kept_since timestamptz) returns void language plpgsql as $$
 declare
     runs constant text := partition_of('workflow_runs', month);
@@ -94,7 +95,7 @@ begin
     if cardinality(kept) > 0 then
         foreach parent in array tables_of_runs() loop
             execute format(
-                'insert into %I (%2$s) select %2$s from %3$I where run_id = any($1)',
+                'insert into %I (%2$s) select %2$s from %3$I where run_id = any($1) on conflict do nothing',
                 parent, columns_of(parent), partition_of(parent, month)) using kept;
         end loop;
     end if;

@@ -59,10 +59,11 @@ begin
                version = coalesce(v.version, r.version), workflow_id = coalesce(v.workflow_id, r.workflow_id),
                updated_at = now()
           from json_to_recordset(changed) as v (
-            run_id text, was bigint, {{run.changed types}}, held_by text, workflow_version_id uuid, version integer, workflow_id text
+            run_id text, was bigint, status_was text, {{run.changed types}}, held_by text, workflow_version_id uuid, version integer, workflow_id text
           )
          where r.run_id = any(array[v.run_id]) and r.run_id ~>=~ lowest and r.run_id ~<=~ highest
-           and r.sequence is not distinct from v.was;
+           -- Another producer, who ends a run, may not raise its sequence.
+           and r.sequence is not distinct from v.was and r.status is not distinct from v.status_was;
         get diagnostics written = row_count;
         if written < json_array_length(changed) then moved_on := moved_on || runs_not_saved(changed); end if;
         -- What was decided by whether a workflow is paused: that stays so until this is committed.
@@ -77,9 +78,10 @@ begin
         update step_executions as s
            set {{attempt.closed set s}}
           from json_to_recordset(closed) as v (
-            id text, {{attempt.closed types}}, guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz
+            id text, run_id text, {{attempt.closed types}}, guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz
           )
-         where s.step_execution_id = any(array[v.id]) and s.run_id ~>=~ lowest and s.run_id ~<=~ highest
+         where s.step_execution_id = any(array[v.id]) and s.run_id = any(array[v.run_id])
+           and s.run_id ~>=~ lowest and s.run_id ~<=~ highest
            and is_as_loaded(s.status, s.deadline_at, s.heartbeat_due_at, v.guards_times, v.deadline_was, v.heartbeat_was);
         get diagnostics written = row_count;
         if written < json_array_length(closed) then perform refuse_stale_attempts(closed); end if;
@@ -88,9 +90,10 @@ begin
         update step_executions as s
            set {{attempt.continued set s}}
           from json_to_recordset(continued) as v (
-            id text, {{attempt.continued types}}, guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz
+            id text, run_id text, {{attempt.continued types}}, guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz
           )
-         where s.step_execution_id = any(array[v.id]) and s.run_id ~>=~ lowest and s.run_id ~<=~ highest
+         where s.step_execution_id = any(array[v.id]) and s.run_id = any(array[v.run_id])
+           and s.run_id ~>=~ lowest and s.run_id ~<=~ highest
            and is_as_loaded(s.status, s.deadline_at, s.heartbeat_due_at, v.guards_times, v.deadline_was, v.heartbeat_was);
         get diagnostics written = row_count;
         if written < json_array_length(continued) then perform refuse_stale_attempts(continued); end if;
@@ -221,15 +224,15 @@ create or replace function refuse_stale_attempts(attempts json) returns void lan
 declare
     moved_on constant text[] := array(
         select s.run_id from json_to_recordset(attempts) as v (
-                 id text, guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz)
-          join step_executions s on s.step_execution_id = v.id
+                 id text, run_id text, guards_times boolean, deadline_was timestamptz, heartbeat_was timestamptz)
+          join step_executions s on s.step_execution_id = v.id and s.run_id = v.run_id
          where v.guards_times and s.status in ('PENDING', 'RUNNING') and s.xmin <> pg_current_xact_id()::xid
            and not is_as_loaded(s.status, s.deadline_at, s.heartbeat_due_at, true, v.deadline_was, v.heartbeat_was));
 begin
     if cardinality(moved_on) > 0 then perform refuse_moved_on(moved_on); end if;
     perform refuse_stale('step execution', (
-        select v.id from json_to_recordset(attempts) as v (id text)
-          left join step_executions s on s.step_execution_id = v.id and s.xmin = pg_current_xact_id()::xid
+        select v.id from json_to_recordset(attempts) as v (id text, run_id text)
+          left join step_executions s on s.step_execution_id = v.id and s.run_id = v.run_id and s.xmin = pg_current_xact_id()::xid
          where s.id is null limit 1));
 end
 $$;

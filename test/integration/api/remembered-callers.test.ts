@@ -95,6 +95,12 @@ describe('a start by who has started before', () => {
     expect((await start(asked)).body).toEqual(first.body);
     expect(codeOf(await start({ ...asked, body: { input_data: { a: 2 } } }))).toEqual([409, 'CONFLICT']);
     expect(await count('workflow_runs where workflow_definition_id = $1', [id])).toBe(3);
+    const from = api.lines.length;
+    await start({ ...asked, body: { input_data: { a: 3 } } });
+    expect(api.lines.slice(from)).toEqual([
+      expect.stringContaining('action=authenticate result=SUCCESS'),
+      expect.stringContaining('action=execute_workflow result=CONFLICT'),
+    ]);
   });
 });
 
@@ -168,6 +174,14 @@ describe('what is remembered', () => {
       401,
       'UNAUTHORIZED',
     ]);
+  });
+
+  it('is nobody who is not let in: wrong credentials count once', async () => {
+    const { start } = await remembered();
+    const wrong = { headers: { 'X-API-Key': `sk_${'b'.repeat(43)}` }, sourceAddress: '198.51.100.7' };
+    const left = async () => Number(/r=(\d+)/.exec((await start(wrong)).headers.RateLimit ?? '')?.[1]);
+    const first = await left();
+    expect(await left()).toBe(first - 1);
   });
 
   it('is one’s own: on the plain face, another’s workflow stays unknown', async () => {

@@ -11,6 +11,30 @@ afterAll(() => api?.close());
 
 const input = { source_url: 's3://bucket/data.csv' };
 
+describe('runs of another producer', () => {
+  it('whose times no calendar of ours has keep no page of the list from being read', async () => {
+    await api.engine.database.execute(
+      `insert into workflow_runs (run_id, workflow_id, workflow_name, status, created_at, updated_at)
+       select 'far-' || n, 'wf-far-1', 'far', 'RUNNING', to_timestamp(1796064412334 + n), '290000-01-01' from generate_series(1, 3) n`,
+    );
+    const root = api.as('root', { roles: ['admin'] });
+    const found: string[] = [];
+    let query = 'workflow_name=far&limit=1';
+    for (let page = 0; page < 5 && query !== ''; page++) {
+      const { status, body } = await root({ path: '/api/v1/runs', query });
+      expect(status).toBe(200);
+      for (const { run_id, updated_at } of body.data) {
+        expect(updated_at).toBeNull();
+        found.push(run_id);
+      }
+      const { next_cursor } = body.meta;
+      query = next_cursor ? `workflow_name=far&limit=1&cursor=${next_cursor}` : '';
+    }
+    expect(found).toEqual(['far-3', 'far-2', 'far-1']);
+    await api.engine.database.execute(`delete from workflow_runs where workflow_name = 'far'`);
+  });
+});
+
 describe('reading a run', () => {
   it('has the columns of the shared table and ours', async () => {
     const runId = await api.startedRun();

@@ -511,7 +511,8 @@ describe('a pause', () => {
       return (workflowWasPaused: boolean) => {
         const { sequence } = loaded.run;
         const run = { ...loaded.run, status: 'RUNNING', sequence: sequence + 1 } as const;
-        const change = { run, was: sequence, workflowWasPaused, versionId: loaded.versionId };
+        const { status: statusWas } = loaded.run;
+        const change = { run, was: sequence, statusWas, workflowWasPaused, versionId: loaded.versionId };
         return saveChanges(
           statements,
           { ...NO_CHANGES, changed: [change] },
@@ -547,7 +548,12 @@ describe('a pause', () => {
     const [{ run, versionId }] = runs as [LoadedRun];
     // Without a look at the run itself: a pause of the workflow holds it too.
     await engine.database.execute('update workflows set paused_at = now() where id = $1', [workflowId]);
-    const change = { run: { ...run, sequence: run.sequence + 1 }, was: run.sequence, versionId };
+    const change = {
+      run: { ...run, sequence: run.sequence + 1 },
+      was: run.sequence,
+      statusWas: run.status,
+      versionId,
+    };
     const save = (workflowWasPaused: boolean) =>
       saveChanges(
         engine.database,

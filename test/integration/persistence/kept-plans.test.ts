@@ -127,7 +127,7 @@ const childOf = (n: number): Child => ({
 const signalOf = (id: string): Signal => ({ id, name: 'go', payload: 1, receivedAt: 0, takenBy: idOf(1, 1) });
 
 const aboutRun = (n: number) => ({ runIds: [`run-${n}`], woken: [], attempts: NO_ATTEMPTS });
-const AS_IT_WAS = { was: 0, workflowWasPaused: null };
+const AS_IT_WAS = { was: 0, statusWas: 'RUNNING', workflowWasPaused: null } as const;
 const save =
   (changes: (n: number) => Partial<Changes>): Call =>
   (statements, n) =>

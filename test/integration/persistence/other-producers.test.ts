@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { BatchItem } from '../../../shared/application/batch.ts';
 import type { JsonObject } from '../../../shared/engine/json.ts';
-import { type EngineHarness, openEngineHarness } from '../../support/engine-harness.ts';
+import { type EngineHarness, openEngineHarness, sequence } from '../../support/engine-harness.ts';
 
 let engine: EngineHarness;
 beforeAll(async () => {
@@ -49,6 +49,50 @@ async function inlineVersions(): Promise<number> {
 
 const requested = { type: 'execution_requested' } as const;
 const cancellation = { type: 'cancellation_requested', by: 'them', reason: null } as const;
+
+describe('another producer', () => {
+  it.each(['the last step', 'a step before it'])(
+    'ends a run in its row, at %s: what an environment keeps of it is no run',
+    async (which) => {
+      const steps = which === 'the last step' ? ['a'] : ['a', 'b'];
+      const { workflowId } = await engine.registerWorkflow(sequence(steps));
+      const runId = await engine.start(workflowId);
+      await engine.decide(runId, requested);
+      await engine.database.execute(
+        `update workflow_runs set status = 'CANCELLED', cancelled_at = now(), completed_at = now(), cancelled_by = 'them' where run_id = $1`,
+        [runId],
+      );
+      const answer = { status: 'completed', output: 1 } as const;
+      expect(await engine.answer(runId, answer)).toEqual({ outcome: 'refused', code: 'RUN_CLOSED' });
+      expect(await engine.runRow(runId)).toMatchObject({
+        status: 'CANCELLED',
+        cancelled_by: 'them',
+        output_data: null,
+      });
+    },
+  );
+
+  it('may give attempts of two runs one id: what ends is the run’s own', async () => {
+    const { workflowId } = await engine.registerWorkflow(sequence(['a']));
+    const runIds = [
+      await engine.start(workflowId),
+      await engine.start(workflowId),
+      await engine.start(workflowId),
+    ].sort();
+    for (const runId of runIds) await engine.decide(runId, requested);
+    const [first, between, last] = runIds as [string, string, string];
+    const [attempt] = await engine.attemptRows(first);
+    await engine.database.execute('update step_executions set step_execution_id = $1 where run_id = $2', [
+      attempt?.step_execution_id,
+      between,
+    ]);
+    const cancelled = { type: 'cancellation_requested', by: 'ann', reason: null } as const;
+    const outcomes = await engine.processBatch([first, last].map((runId) => ({ runId, event: cancelled })));
+    expect(outcomes.map((outcome) => outcome.outcome)).toEqual(['decided', 'decided']);
+    const statusOf = async (runId: string) => (await engine.attemptRows(runId)).map(({ status }) => status);
+    expect(await Promise.all(runIds.map(statusOf))).toEqual([['CANCELLED'], ['RUNNING'], ['CANCELLED']]);
+  });
+});
 
 describe("another producer's run", () => {
   it('takes the plan of its execution request, which is stored, and is executed', async () => {

@@ -116,6 +116,7 @@ describe('counts of runs', () => {
         completedAt: i % 2 ? 1 : null,
       }),
       was: 0,
+      statusWas: 'PENDING' as const,
       workflowWasPaused: null,
       versionId: null,
     }));
