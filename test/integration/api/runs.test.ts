@@ -21,7 +21,7 @@ describe('runs of another producer', () => {
     const found: string[] = [];
     let query = 'workflow_name=far&limit=1';
     for (let page = 0; page < 5 && query !== ''; page++) {
-      const { status, body } = await root({ path: '/api/v1/runs', query });
+      const { status, body } = await root({ path: `/api/v1/runs?${query}` });
       expect(status).toBe(200);
       for (const { run_id, updated_at } of body.data) {
         expect(updated_at).toBeNull();
