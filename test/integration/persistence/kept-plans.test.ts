@@ -34,7 +34,7 @@ const FILL_TIMEOUT_MS = 600_000;
 /** Enough for Postgres to have settled on a plan: it tries five times what another plan would cost, unless it is told not to. */
 const CALLS = 8;
 /** A look-up of one key touches a few blocks of each index, an index of so many rows has hundreds. */
-const FEW_BLOCKS = 130;
+const FEW_BLOCKS = 200;
 
 const idOf = (n: number, kind = 0) => `0000000${kind}-0000-7000-8000-${String(n).padStart(12, '0')}`;
 const FILL = [

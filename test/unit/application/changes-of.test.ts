@@ -83,6 +83,7 @@ describe('the run', () => {
         {
           run: after,
           was,
+          statusWas: run().status,
           workflowWasPaused: run().isWorkflowPaused,
           versionId: decidedRun.versionId ?? 'v-1',
           version: undefined,
@@ -96,7 +97,14 @@ describe('the run', () => {
     const after = run({ sequence: 11 });
     const before = run({ status: 'FAILED' });
     expect(changes(stateOf(before), { run: after }, { versionId: 'v-2', version }).changed).toEqual([
-      { run: after, was, workflowWasPaused: before.isWorkflowPaused, versionId: 'v-2', version },
+      {
+        run: after,
+        was,
+        statusWas: 'FAILED',
+        workflowWasPaused: before.isWorkflowPaused,
+        versionId: 'v-2',
+        version,
+      },
     ]);
   });
 });
