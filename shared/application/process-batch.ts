@@ -122,6 +122,7 @@ function withNeeds(item: PendingItem, { needs }: Lacking): PendingItem {
 const MAX_CONFLICTS = 5;
 /** Whoever is overtaken more often keeps others from its run while it decides: a wide fan-out would have it read for nothing. */
 const MAX_OVERTAKEN = 2;
+const MOST_OVERTAKEN = 30;
 
 /** @throws whatever keeps the decisions from being saved, conflicts that pass apart */
 async function decideTogether(
@@ -152,7 +153,8 @@ async function decideTogether(
     } catch (error) {
       for (const { runId } of items) deps.warmRuns.forget(runId);
       const movedOn = movedOnOf(error);
-      if (movedOn !== null) {
+      // What is never as it was read, though nobody else may write it, comes again by its record.
+      if (movedOn !== null && overtaken < MOST_OVERTAKEN) {
         // What was kept may have been old for long.
         deps.contended.add([...movedOn].filter((runId) => !warm.has(runId)));
         return decideApart(deps, items, movedOn, overtaken + 1);

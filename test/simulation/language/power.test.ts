@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { NO_ATTEMPTS } from '../../../shared/application/attempt-query.ts';
 import { codeOf } from '../../../shared/application/error-policy.ts';
 import type { Changes, RunReads, RunSaves, RunStore } from '../../../shared/application/ports/run-store.ts';
 import type { WarmRun } from '../../../shared/application/warm-runs.ts';
 import type { EngineEvent } from '../../../shared/engine/event.ts';
 import { EVERYTHING } from '../../../shared/engine/known.ts';
-import { type Attempt, isOpenAttempt, type Run } from '../../../shared/engine/state.ts';
+import { type Attempt, isOpenAttempt, type Run, type RunStatus } from '../../../shared/engine/state.ts';
 import { simulate } from '../simulate.ts';
 import type { Faults } from '../world.ts';
 import { beginLanguage } from './begin.ts';
@@ -43,6 +44,16 @@ const FAULTS: readonly [what: string, fault: Fault, found: RegExp, liberties?: L
     'forgets that a run has ended',
     (tx) => ({
       loadRuns: readingRuns(tx, (run) => (run.status === 'CANCELLED' ? { ...run, status: 'RUNNING' } : run)),
+      save: async (changes, ...rest) => {
+        const runIds = changes.changed.map(({ run }) => run.runId);
+        const { runs } = await tx.loadRuns({ runIds, woken: [], attempts: NO_ATTEMPTS });
+        const statusOf = new Map(runs.map(({ run }) => [run.runId, run.status]));
+        const changed = changes.changed.map((row) => ({
+          ...row,
+          statusWas: statusOf.get(row.run.runId) ?? row.statusWas,
+        }));
+        return tx.save({ ...changes, changed }, ...rest);
+      },
     }),
     /I4/,
   ],
@@ -137,10 +148,15 @@ const ENVIRONMENTS: readonly [what: string, faults: Faults, found: RegExp, liber
     {
       store: (store, { runs }) => {
         const was = (runId: string) => runs.get(runId)?.run.sequence as number;
+        const statusWas = (runId: string) => runs.get(runId)?.run.status as RunStatus;
         return saving(store, ({ advanced, changed, ...changes }) => ({
           ...changes,
           advanced: advanced.map((row) => ({ ...row, was: was(row.runId) })),
-          changed: changed.map((row) => ({ ...row, was: was(row.run.runId) })),
+          changed: changed.map((row) => ({
+            ...row,
+            was: was(row.run.runId),
+            statusWas: statusWas(row.run.runId),
+          })),
         }));
       },
     },
