@@ -12,15 +12,13 @@ import { cancellationTokenSubject, retryTokenSubject } from '../messages/token-s
 import type { ResultTokens } from './ports/agents.ts';
 import type { OutgoingMessage } from './ports/publishing.ts';
 import type { LoadedRun } from './ports/run-store.ts';
-import { updatesOf } from './updates-of.ts';
+import { type Told, updatesOf } from './updates-of.ts';
 
 export interface MessageContext {
   readonly topics: Topics;
   readonly tokens: ResultTokens;
   readonly now: number;
 }
-
-type Told = Extract<Effect, { type: 'publish_update' }>;
 
 /** What a decision's effects are on Kafka (design §4): what carries it out, and what tells of it. */
 export function messagesOf(

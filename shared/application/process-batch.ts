@@ -135,7 +135,6 @@ async function decideTogether(
     if (contended.size > 0) return decideApart(deps, items, contended, MAX_OVERTAKEN);
   }
   for (let conflicts = 0; ; ) {
-    const warm = new Set(items.flatMap(({ runId }) => (deps.warmRuns.has(runId) ? [runId] : [])));
     try {
       const { outcomes, decided, committed } =
         overtaken < MAX_OVERTAKEN
@@ -151,14 +150,12 @@ async function decideTogether(
       if (committed !== null) await publish(deps, committed);
       return outcomes;
     } catch (error) {
-      for (const { runId } of items) deps.warmRuns.forget(runId);
-      const movedOn = movedOnOf(error);
       // What is never as it was read, though nobody else may write it, comes again by its record.
-      if (movedOn !== null && overtaken < MOST_OVERTAKEN) {
-        // What was kept may have been old for long.
-        deps.contended.add([...movedOn].filter((runId) => !warm.has(runId)));
-        return decideApart(deps, items, movedOn, overtaken + 1);
-      }
+      const movedOn = overtaken < MOST_OVERTAKEN ? movedOnOf(error) : null;
+      // What was kept may have been old for long.
+      if (movedOn !== null) deps.contended.add([...movedOn].filter((runId) => !deps.warmRuns.has(runId)));
+      for (const { runId } of items) deps.warmRuns.forget(runId);
+      if (movedOn !== null) return decideApart(deps, items, movedOn, overtaken + 1);
       if (codeOf(error) !== 'TRANSACTION_CONFLICT' || conflicts++ >= MAX_CONFLICTS) throw error;
     }
   }

@@ -7,7 +7,8 @@ const MAX_BYTES = 512 * 1024;
 /** Of a transition without its texts; a character of those takes up to six bytes of JSON. */
 const BYTES = { fields: 200, character: 6 };
 
-type Told = Extract<Effect, { type: 'publish_update' }>;
+/** An effect that tells of a transition. */
+export type Told = Extract<Effect, { type: 'publish_update' }>;
 
 type Transition = ReturnType<typeof transitionOf>;
 

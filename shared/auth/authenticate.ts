@@ -64,19 +64,22 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   // By the key's hash: a secret is nowhere kept.
   const lastSeen = new LRUCache<string, StoredApiKey>({ max: MAX_REMEMBERED });
 
-  async function find(key: string): Promise<StoredApiKey | null> {
+  async function find(key: string, mayRemember: boolean) {
+    if (!looksLikeApiKey(key)) return null;
     const hash = hashApiKey(key);
+    const name = hash.toString('base64');
+    const seen = mayRemember ? lastSeen.get(name) : undefined;
+    if (seen) return { stored: seen, isRemembered: true };
     const stored = await apiKeys.maybeFindApiKey(hash);
-    if (stored) lastSeen.set(hash.toString('base64'), stored);
-    else lastSeen.delete(hash.toString('base64'));
-    return stored;
+    if (stored) lastSeen.set(name, stored);
+    else lastSeen.delete(name);
+    return stored && { stored, isRemembered: false };
   }
 
   async function byApiKey(key: string, mayRemember: boolean): Promise<AuthenticationResult> {
-    const isOne = looksLikeApiKey(key);
-    const seen = isOne && mayRemember ? lastSeen.get(hashApiKey(key).toString('base64')) : undefined;
-    const stored = seen ?? (isOne ? await find(key) : null);
-    if (!stored) return { ok: false, message: 'The API key is unknown, revoked or expired' };
+    const found = await find(key, mayRemember);
+    if (!found) return { ok: false, message: 'The API key is unknown, revoked or expired' };
+    const { stored, isRemembered } = found;
     const { id, version, userId, roles, communities, tier, scopes, lastUsedAt } = stored;
     const isRecorded = lastUsedAt !== null && now().getTime() - lastUsedAt.getTime() < USE_RECORDED_EVERY_MS;
     return {
@@ -89,7 +92,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
         key: { id, tier, scopes },
       },
       afterwards: isRecorded ? null : () => apiKeys.recordApiKeyUse(id),
-      remembered: seen ? { id, version } : null,
+      remembered: isRemembered ? { id, version } : null,
     };
   }
 

@@ -163,6 +163,25 @@ const lists = {
   'join.counts': given([...Object.values(join).slice(2), ...FAILURE]),
 } as const satisfies Record<string, List>;
 
+interface WrittenField extends Column {
+  readonly field: string;
+}
+
+/** Which fields of a state the statements that write a list are given. */
+const writtenOf = {
+  opened: writtenFields(attempt, lists['attempt.opened']),
+  continued: writtenFields(attempt, lists['attempt.continued']),
+  closed: writtenFields(attempt, lists['attempt.closed']),
+  join: writtenFields(join, lists.join),
+};
+
+function writtenFields(fields: Readonly<Record<string, Column>>, list: List): readonly WrittenField[] {
+  const isGiven = (name: string) => list.some((column) => column.name === name && column.update !== 'none');
+  return Object.entries(fields).flatMap(([field, { name, type }]) =>
+    isGiven(name) ? [{ field, name, type }] : [],
+  );
+}
+
 /** Of runs and of attempts: a column that both have stands once. */
 const either = [
   ...new Map(
@@ -225,7 +244,7 @@ export function attemptOf(row: Row): Attempt {
 /** What a statement needs of it that writes the list. */
 export function attemptRow(of: Attempt, list: 'opened' | 'continued' | 'closed'): Row {
   return {
-    ...rowOf(attempt, of, lists[`attempt.${list}`]),
+    ...rowOf(writtenOf[list], of),
     ...(list !== 'continued' && { error_code: of.error?.code, error_message: of.error?.message }),
   };
 }
@@ -240,7 +259,7 @@ export function joinOf(row: Row): Join {
 
 export function joinRow(of: Join): Row {
   return {
-    ...rowOf(join, of, lists.join),
+    ...rowOf(writtenOf.join, of),
     failure_code: of.failure?.code,
     failure_message: of.failure?.message,
   };
@@ -262,13 +281,9 @@ function fieldsOf(fields: Readonly<Record<string, AttemptColumn>>, row: Row): Re
   return state;
 }
 
-function rowOf(fields: Readonly<Record<string, Column>>, state: object, list: List): Record<string, unknown> {
+function rowOf(fields: readonly WrittenField[], state: object): Record<string, unknown> {
   const row: Record<string, unknown> = {};
-  for (const field in fields) {
-    const { name, type } = fields[field] as Column;
-    if (list.some((column) => column.name === name && column.update !== 'none'))
-      row[name] = written(type, state[field as keyof typeof state]);
-  }
+  for (const { field, name, type } of fields) row[name] = written(type, state[field as keyof typeof state]);
   return row;
 }
 

@@ -16,8 +16,6 @@ export interface DueRow {
 /** Times as Postgres writes them: a Date has no microseconds. */
 interface Lease {
   readonly table: 'workflow_runs' | 'step_executions';
-  /** The run's, or the attempt's. */
-  readonly id: string;
   readonly until: string;
   /** How long it was when it began. */
   readonly ms: number;
@@ -129,7 +127,6 @@ export async function claimDueTimes(
               requestedAt: row.requested_at,
               lease: {
                 table,
-                id: row.step_execution_id ?? row.run_id,
                 until,
                 ms: Number(row.lease_ms),
                 wasMs: row.was_ms === null ? null : Number(row.was_ms),

@@ -3,7 +3,7 @@ import type { Statements } from './database.ts';
 import type { ExecutionStatus } from './run-filter.ts';
 import { type ChangeableRun, RUN_SUMMARY, type RunDetails, type RunSummary } from './run-queries.ts';
 import { databaseOf, mentions } from './searched-text.ts';
-import { MAX_STORED_BYTES, Parameters, storedBytes } from './sql.ts';
+import { isNamedOtherwise, MAX_STORED_BYTES, Parameters, storedBytes } from './sql.ts';
 import { canViewRun, ownsRun } from './visibility.ts';
 
 export interface ExecutionSummary extends RunSummary {
@@ -159,9 +159,6 @@ export function createExecutionQueries(database: Statements, searches = database
 
 const OUR_RUN_ID = '^run-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$';
 
-/** As the index has it: by their own ids only these are sought. */
-const IS_NAMED_OTHERWISE = `other.run_id <> 'run-' || other.id::text`;
-
 /**
  * `run-<uuid>` is the run of execution `<uuid>`. A run that another producer gave another name is known by its row's id, which
  * then counts only where no run has the name.
@@ -172,7 +169,7 @@ function isExecution(executionId: string, parameters: Parameters): string {
   return `r.run_id = coalesce(
     (select named.run_id from workflow_runs named where named.run_id = ${name}),
     (select other.run_id from workflow_runs other
-      where other.id = ${id} and ${IS_NAMED_OTHERWISE} and other.run_id !~ '${OUR_RUN_ID}' order by other.run_id limit 1))`;
+      where other.id = ${id} and ${isNamedOtherwise('other')} and other.run_id !~ '${OUR_RUN_ID}' order by other.run_id limit 1))`;
 }
 
 function isWithin(reach: Reach, viewer: Viewer, parameters: Parameters): string {

@@ -13,10 +13,7 @@ export class SearchTooBroadError extends Error {
 export function limitTime(database: Database, limitMs: number): Statements {
   const limited = async <T>(work: (statements: Statements) => Promise<T>): Promise<T> => {
     try {
-      return await database.transaction(async (statements) => {
-        await statements.one(`select set_config('statement_timeout', $1, true)`, [`${limitMs}ms`]);
-        return work(statements);
-      });
+      return await withinTime(database, limitMs, work);
     } catch (error) {
       if (!(error instanceof StatementTimeoutError)) throw error;
       throw new SearchTooBroadError(`The search was not over within ${limitMs} ms`, { cause: error });
@@ -28,4 +25,16 @@ export function limitTime(database: Database, limitMs: number): Statements {
     maybeOne: (sql, values) => limited((statements) => statements.maybeOne(sql, values)),
     execute: (sql, values) => limited((statements) => statements.execute(sql, values)),
   };
+}
+
+/** A transaction each of whose statements ends after `limitMs`. @throws StatementTimeoutError */
+export function withinTime<T>(
+  database: Database,
+  limitMs: number,
+  work: (statements: Statements) => Promise<T>,
+): Promise<T> {
+  return database.transaction(async (statements) => {
+    await statements.one(`select set_config('statement_timeout', $1, true)`, [`${limitMs}ms`]);
+    return work(statements);
+  });
 }

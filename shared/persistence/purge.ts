@@ -1,4 +1,5 @@
 import type { Database, Statements } from './database.ts';
+import { withinTime } from './limit-time.ts';
 import { LAZILY } from './sql.ts';
 
 /*
@@ -47,8 +48,7 @@ export function removeOldRuns(
     limitMs,
   }: { readonly keepDays: number; readonly atMost: number; readonly limitMs: number },
 ): Promise<number> {
-  return database.transaction(async (statements) => {
-    await statements.one(`select set_config('statement_timeout', $1, true)`, [`${limitMs}ms`]);
+  return withinTime(database, limitMs, async (statements) => {
     const { removed } = await statements.one<{ removed: number }>(
       'select remove_old_runs($1, $2) as removed',
       [keepDays, atMost],

@@ -5,7 +5,7 @@ import type { Statements } from './database.ts';
 import { type RunFilter, runConditions } from './run-filter.ts';
 import { RUN_SUMMARY, type RunSummary } from './run-queries.ts';
 import { databaseOf } from './searched-text.ts';
-import { Parameters } from './sql.ts';
+import { isNamedOtherwise, Parameters } from './sql.ts';
 import { canExecuteRun, canViewRun } from './visibility.ts';
 
 export type BulkFilter = Omit<RunFilter, 'statuses'> & {
@@ -32,7 +32,7 @@ export function createRunBatches(database: Statements, searches = database): Run
       const names = [...ids, ...uuids.map((id) => `run-${id}`)];
       return database.many<RunSummary>(
         `select ${RUN_SUMMARY} from workflow_runs r
-         where (r.run_id = any(${parameters.add(names)}::text[]) or r.id = any(${parameters.add(uuids)}::uuid[]) and r.run_id <> 'run-' || r.id::text)
+         where (r.run_id = any(${parameters.add(names)}::text[]) or r.id = any(${parameters.add(uuids)}::uuid[]) and ${isNamedOtherwise('r')})
            and ${canViewRun(viewer, parameters)}`,
         parameters.values,
       );

@@ -29,3 +29,8 @@ export const MAX_STORED_BYTES = 512 * 1024;
 export function storedBytes(...columns: readonly string[]): string {
   return columns.map((column) => `coalesce(pg_column_size(${column}), 0)`).join(' + ');
 }
+
+/** Of a run that another producer has named: by their rows' own ids only these are sought, which have an index. */
+export function isNamedOtherwise(run: string): string {
+  return `${run}.run_id <> 'run-' || ${run}.id::text`;
+}

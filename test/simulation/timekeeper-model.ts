@@ -185,22 +185,23 @@ export class TimekeeperModel {
   ): DueRow {
     const { now } = this.#world;
     const table = row.stepExecutionId === null ? 'workflow_runs' : 'step_executions';
-    const lease = { table, id: row.stepExecutionId ?? row.runId, until: `${now + ms}`, ms, wasMs } as const;
+    const lease = { table, until: `${now + ms}`, ms, wasMs } as const;
     return { ...row, firedAt: new Date(now), lease };
   }
 
   #giveBack(due: readonly DueRow[]): void {
     const { store, now: wakeAt } = this.#world;
-    for (const { lease } of due) {
-      const attempt = store.attempts.get(lease.id);
-      const run = store.runs.get(lease.id);
+    for (const { lease, ...row } of due) {
+      const id = idOf(row);
+      const attempt = store.attempts.get(id);
+      const run = store.runs.get(id);
       if (attempt && `${attempt.attempt.wakeAt}` === lease.until)
-        store.attempts.set(lease.id, { ...attempt, attempt: { ...attempt.attempt, wakeAt } });
+        store.attempts.set(id, { ...attempt, attempt: { ...attempt.attempt, wakeAt } });
       else if (run && `${run.run.wakeAt}` === lease.until)
-        store.runs.set(lease.id, { ...run, run: { ...run.run, wakeAt } });
+        store.runs.set(id, { ...run, run: { ...run.run, wakeAt } });
       else continue;
-      if (lease.wasMs === null) this.#leases.delete(lease.id);
-      else this.#leases.set(lease.id, { leasedUntil: wakeAt, leaseMs: lease.wasMs });
+      if (lease.wasMs === null) this.#leases.delete(id);
+      else this.#leases.set(id, { leasedUntil: wakeAt, leaseMs: lease.wasMs });
     }
   }
 
@@ -209,7 +210,7 @@ export class TimekeeperModel {
     if (this.#world.chance(0.05)) return;
     for (const { value } of messages) {
       const id = value.step_execution_id ?? value.run_id;
-      const row = claimed.find(({ lease }) => lease.id === id);
+      const row = claimed.find((each) => idOf(each) === id);
       if (row) this.#checkNotWaiting(row);
     }
     this.#world.broker.publish(messages);
@@ -229,7 +230,7 @@ export class TimekeeperModel {
       );
     if (asks !== undefined)
       this.#world.found ??= new Error(
-        `${lease.id} of ${runId} is asked for again, and waits since ${new Date(asks.sentAt).toISOString()}`,
+        `${idOf({ runId, stepExecutionId })} of ${runId} is asked for again, and waits since ${new Date(asks.sentAt).toISOString()}`,
       );
   }
 
@@ -243,4 +244,9 @@ function nextTimeOf({ dueAt, deadlineAt, heartbeatDueAt }: Attempt): number {
 
 function dateOf(time: number | null): Date | null {
   return time === null ? null : new Date(time);
+}
+
+/** The attempt's, or the run's. */
+function idOf({ stepExecutionId, runId }: Pick<DueRow, 'runId' | 'stepExecutionId'>): string {
+  return stepExecutionId ?? runId;
 }

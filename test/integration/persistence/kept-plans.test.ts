@@ -5,7 +5,7 @@ import { NO_ATTEMPTS } from '../../../shared/application/attempt-query.ts';
 import type { AttemptQuery, Changes } from '../../../shared/application/ports/run-store.ts';
 import type { NewRun } from '../../../shared/application/start-run.ts';
 import { type Needs, NO_NEEDS } from '../../../shared/engine/needs.ts';
-import type { Attempt, Child, Join, Run, Signal } from '../../../shared/engine/state.ts';
+import type { Attempt, Child, Run, Signal } from '../../../shared/engine/state.ts';
 import { createAgentCalls } from '../../../shared/persistence/agent-calls.ts';
 import { loadAgentRoutes } from '../../../shared/persistence/agent-routes.ts';
 import { openDatabase, type Statements } from '../../../shared/persistence/database.ts';
@@ -18,7 +18,7 @@ import { createOutbox } from '../../../shared/persistence/outbox.ts';
 import { saveChanges } from '../../../shared/persistence/save-changes.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
 import { NO_CHANGES } from '../../support/changes.ts';
-import { attempt, run } from '../../support/engine-states.ts';
+import { attempt, join, run } from '../../support/engine-states.ts';
 import { createFreshDatabase, type FreshDatabase } from '../../support/fresh-database.ts';
 import { type RecordingDatabase, recordStatements } from '../../support/recording-database.ts';
 import { readsDuring } from '../../support/table-reads.ts';
@@ -99,22 +99,8 @@ const runOf = (n: number, given: Partial<Run>) => run({ runId: `run-${n}`, seque
 const attemptOf = (stepExecutionId: string, given: Partial<Attempt> = {}) =>
   attempt({ stepExecutionId, stepId: 'b', ...given });
 const pathOf = (n: number) => `map#${n}`;
-const joinOf = (n: number): Join => ({
-  path: pathOf(n),
-  stepId: 'map',
-  stepExecutionId: idOf(n, 1),
-  total: 10,
-  needed: 10,
-  tolerated: 0,
-  started: 2,
-  waiting: 0,
-  nextWaiting: null,
-  completed: 0,
-  failed: 0,
-  outputBytes: 0,
-  isOver: false,
-  failure: null,
-});
+const joinOf = (n: number) =>
+  join({ path: pathOf(n), stepId: 'map', stepExecutionId: idOf(n, 1), total: 10, needed: 10 });
 const childOf = (n: number): Child => ({
   scope: `${pathOf(n)}/0`,
   index: 0,

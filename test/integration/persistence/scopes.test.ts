@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { AgentOutcome } from '../../../shared/engine/event.ts';
 import type { Json } from '../../../shared/engine/json.ts';
-import type { Join, Signal } from '../../../shared/engine/state.ts';
+import type { Signal } from '../../../shared/engine/state.ts';
 import { saveChanges } from '../../../shared/persistence/save-changes.ts';
 import { NO_CHANGES } from '../../support/changes.ts';
 import { type AnswerOf, driveRun, openSteps } from '../../support/drive-run.ts';
 import { type EngineHarness, openEngineHarness } from '../../support/engine-harness.ts';
+import { join } from '../../support/engine-states.ts';
 
 /** What branches, items, loops and signals leave in the tables, and what decisions read of it. */
 
@@ -417,22 +418,7 @@ describe('guards', () => {
     takenBy: null,
     ...given,
   });
-  const join: Join = {
-    path: 'm#1',
-    stepId: 'm',
-    stepExecutionId: 'a-1',
-    total: 2,
-    needed: 2,
-    tolerated: 0,
-    started: 2,
-    waiting: 0,
-    nextWaiting: null,
-    completed: 0,
-    failed: 0,
-    outputBytes: 0,
-    isOver: false,
-    failure: null,
-  };
+  const opened = join({ path: 'm#1', stepId: 'm' });
 
   it('a signal is kept once and taken once', async () => {
     const runId = `run-${randomUUID()}`;
@@ -450,14 +436,14 @@ describe('guards', () => {
 
   it('a join is opened once, and a child counts once in it', async () => {
     const runId = `run-${randomUUID()}`;
-    await save({ joins: [{ runId, join, before: null }] });
-    await expect(save({ joins: [{ runId, join, before: null }] })).rejects.toMatchObject({
+    await save({ joins: [{ runId, join: opened, before: null }] });
+    await expect(save({ joins: [{ runId, join: opened, before: null }] })).rejects.toMatchObject({
       code: 'UNIQUE_VIOLATION',
       constraint: 'scopes_default_pkey',
     });
-    const counted = { ...join, completed: 1 };
-    await save({ joins: [{ runId, join: counted, before: join }] });
-    await expect(save({ joins: [{ runId, join: counted, before: join }] })).rejects.toMatchObject({
+    const counted = { ...opened, completed: 1 };
+    await save({ joins: [{ runId, join: counted, before: opened }] });
+    await expect(save({ joins: [{ runId, join: counted, before: opened }] })).rejects.toMatchObject({
       code: 'STALE_DECISION',
     });
     expect(await rowsOf('scopes', runId, 'path')).toMatchObject([{ completed: 1, failed: 0 }]);

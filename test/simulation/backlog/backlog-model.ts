@@ -93,7 +93,6 @@ export async function drain({
           requestedAt: run.status === 'PENDING' ? new Date(run.createdAt) : null,
           lease: {
             table: 'workflow_runs',
-            id: run.id,
             until: '',
             ms: without.growth ? 0 : leaseMs,
             wasMs: null,

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { changesOf, type DecidedRun } from '../../../shared/application/changes-of.ts';
-import type { Child, Join, Run, Signal, State } from '../../../shared/engine/state.ts';
+import type { Child, Run, Signal, State } from '../../../shared/engine/state.ts';
 import { NO_CHANGES } from '../../support/changes.ts';
 import {
   attempt,
+  join,
   pipelinePlan,
   RUN_ID,
   requestedAttempt,
@@ -12,22 +13,7 @@ import {
   T0,
 } from '../../support/engine-states.ts';
 
-const join: Join = {
-  path: 'map#1',
-  stepId: 'extract',
-  stepExecutionId: 'a-1',
-  total: 2,
-  needed: 2,
-  tolerated: 0,
-  started: 2,
-  waiting: 0,
-  nextWaiting: null,
-  completed: 0,
-  failed: 0,
-  outputBytes: 0,
-  isOver: false,
-  failure: null,
-};
+const opened = join({ path: 'map#1', stepId: 'extract' });
 const child: Child = {
   scope: 'map#1/0',
   index: 0,
@@ -166,7 +152,7 @@ describe('an attempt', () => {
 describe('scopes', () => {
   it('write joins with what they were, children, and what was set now', () => {
     const loaded = stateOf(run(), [], {
-      joins: [join],
+      joins: [opened],
       children: [child, { ...child, scope: 'map#1/1', index: 1 }],
       variables: new Map([
         ['', { a: 1 }],
@@ -174,8 +160,8 @@ describe('scopes', () => {
       ]),
       errors: mapOf('', { code: 'X' }),
     });
-    const counted = { ...join, completed: 1 };
-    const inner = { ...join, path: 'map#1/0/inner#1' };
+    const counted = { ...opened, completed: 1 };
+    const inner = { ...opened, path: 'map#1/0/inner#1' };
     const ended = { ...child, status: 'COMPLETED' as const, output: 2 };
     const found = changes(loaded, {
       joins: new Map([
@@ -191,7 +177,7 @@ describe('scopes', () => {
       ],
     });
     expect(found.joins).toEqual([
-      { runId: RUN_ID, join: counted, before: join },
+      { runId: RUN_ID, join: counted, before: opened },
       { runId: RUN_ID, join: inner, before: null },
     ]);
     expect(found.children).toEqual([{ runId: RUN_ID, child: ended }]);

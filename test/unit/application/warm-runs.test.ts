@@ -6,7 +6,7 @@ import type { Json } from '../../../shared/engine/json.ts';
 import { EVERYTHING } from '../../../shared/engine/known.ts';
 import type { Attempt, State } from '../../../shared/engine/state.ts';
 import { auditEntry } from '../../support/audit-entry.ts';
-import { attempt, pipelinePlan, RUN_ID, run, stateOf } from '../../support/engine-states.ts';
+import { attempt, join, pipelinePlan, RUN_ID, run, stateOf } from '../../support/engine-states.ts';
 
 const open = attempt({ stepExecutionId: 'a-2', inputData: { n: 1 } });
 const closed = attempt({ stepExecutionId: 'a-1', status: 'COMPLETED' });
@@ -82,23 +82,8 @@ describe('a warm run', () => {
         status: 'PENDING',
         inputData: null,
       });
-    const join = {
-      path: 'all#1',
-      stepId: 'all',
-      stepExecutionId: 'c-1',
-      total: 2,
-      needed: 2,
-      tolerated: 0,
-      started: 2,
-      waiting: 0,
-      nextWaiting: null,
-      completed: 0,
-      failed: 0,
-      outputBytes: 0,
-      isOver: false,
-      failure: null,
-    };
-    const branches = (attempts: Attempt[], joins = [join]) => ({
+    const opened = join({ path: 'all#1', stepId: 'all', stepExecutionId: 'c-1' });
+    const branches = (attempts: Attempt[], joins = [opened]) => ({
       attempts: stateOf(run(), attempts).attempts,
       joins: new Map(joins.map((each) => [each.path, each])),
     });
@@ -121,7 +106,7 @@ describe('a warm run', () => {
       ];
       expect(keptOf(decided(branches(settled)))?.state.attempts.size).toBe(0);
       const ended = [container, branch('x')];
-      expect(keptOf(decided(branches(ended, [{ ...join, completed: 1 }])))).toBeDefined();
+      expect(keptOf(decided(branches(ended, [{ ...opened, completed: 1 }])))).toBeDefined();
     });
   });
 
