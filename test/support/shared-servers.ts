@@ -11,6 +11,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** Of a database that nobody writes to: a test file creates its own beside it. */
     databaseUrl: string;
+    /** As the shared one was started. */
+    postgresOptions: PostgresOptions;
     /** A test file prefixes its topics and groups. */
     kafkaBrokers: string;
   }
@@ -21,9 +23,13 @@ export default function startSharedServers(project: TestProject): Promise<() => 
   return startServers(project, {});
 }
 
+interface PostgresOptions {
+  readonly major?: PostgresMajor;
+}
+
 export async function startServers(
   project: TestProject,
-  postgresOptions: { readonly major?: PostgresMajor },
+  postgresOptions: PostgresOptions,
 ): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'stepline-test-'));
   // When the run is killed, the guardian removes what is left; so tests leave no folder behind either way.
@@ -33,6 +39,7 @@ export async function startServers(
     startKafka({ dir: join(folder, 'kafka'), onProgress: (line) => process.stderr.write(`${line}\n`) }),
   ]);
   project.provide('databaseUrl', postgres.url);
+  project.provide('postgresOptions', postgresOptions);
   project.provide('kafkaBrokers', kafka.brokers);
   return async () => {
     await Promise.all([postgres.kill(), kafka.kill()]);
